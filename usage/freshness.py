@@ -1,0 +1,43 @@
+"""When a figure was fetched, and from where it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Source = Literal["live", "cache", "stale"]
+
+
+class Dated(Protocol):
+    """An answer with its age: what the cache hands out."""
+
+    @property
+    def fetched_at(self) -> float: ...
+    @property
+    def source(self) -> Source: ...
+    @property
+    def reason(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """`fetched_at`: epoch seconds of the oldest part. `reason`: why it is stale, as a sentence. Counts of rows left out.
+
+    `bad_rows`: rows that broke the contract. `foreign_rows`: rows of somebody else than was asked for.
+    """
+
+    fetched_at: float
+    source: Source
+    reason: str | None = None
+    bad_rows: int = 0
+    foreign_rows: int = 0
+
+
+def freshness_of(answers: Iterable[Dated], *, bad_rows: int = 0, foreign_rows: int = 0) -> Freshness:
+    """The freshness of figures made from several answers: that of the oldest, and the worst of their sources."""
+    parts = list(answers)
+    order: tuple[Source, ...] = ("live", "cache", "stale")
+    source = max((part.source for part in parts), key=order.index)
+    reason = next((part.reason for part in parts if part.reason), None)
+    return Freshness(min(part.fetched_at for part in parts), source, reason, bad_rows, foreign_rows)

@@ -1,0 +1,249 @@
+"""What is being looked at: one frozen value, the same on every page, in every export, link and cache key.
+
+A `Query` has three faces: `to_params()` (its canonical query string, which the form reads back to an equal value),
+`window(now)` (its moments, presets resolved once) and the bodies of Autumn's two calls, which the service builds from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields, replace
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+from usage.window import BinSize, Window, default_bin_size, last_days, last_hours, to_ms
+
+if TYPE_CHECKING:
+    from usage.scope import Scope
+
+Range = Literal["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]
+Chart = Literal["bars", "lines", "cumulative"]
+PerPage = Literal[50, 100, 500, 1000]
+
+CYCLES: frozenset[str] = frozenset({"1bc", "3bc", "last_cycle"})
+BIN_SIZES: tuple[BinSize, ...] = get_args(BinSize)
+RANGES: tuple[Range, ...] = get_args(Range)
+CHARTS: tuple[Chart, ...] = get_args(Chart)
+PER_PAGES: tuple[PerPage, ...] = get_args(PerPage)
+
+MAX_MOMENT = 253_370_764_800_000
+"""The first millisecond of the year 9999: later moments have no next day in Python's calendar."""
+
+MAX_BINS = 2_500
+"""The most bins that one chart draws."""
+
+MAX_DAYS = 1_250
+"""The longest window of a chart, in days: its hours must be summed one by one in zones off UTC."""
+
+_PROPERTY_GROUP = re.compile(r"properties(\.[A-Za-z0-9_]+)+\Z")
+_FIXED_GROUPS = ("$entity_id", "$customer_id", "$plan_id")
+
+
+class BadQuery(ValueError):
+    """A query that cannot be meant. `sentence` belongs beside the field `field`, which is a parameter's name."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(f"{field}: {sentence}")
+        self.field = field
+        self.sentence = sentence
+
+
+class PropertyFilter(NamedTuple):
+    """`path:value`. The value is a string as it is, or another JSON value's text."""
+
+    path: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.value}"
+
+
+class Position(NamedTuple):
+    """A row's place in the list, newest first: epoch milliseconds, then id."""
+
+    timestamp: int
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.timestamp},{self.id}"
+
+
+def parse_filter(text: str) -> PropertyFilter:
+    """`path:value`, split at the first colon. Raises ValueError with a sentence."""
+    path, colon, value = text.partition(":")
+    if not path or not colon:
+        raise ValueError("Write a property filter as path:value, for example model:gpt-large.")
+    return PropertyFilter(path, value)
+
+
+def parse_moment_ms(text: str) -> int:
+    """Epoch milliseconds, all digits. Raises ValueError with a sentence."""
+    if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) >= MAX_MOMENT:
+        raise ValueError("Write a moment as epoch milliseconds before the year 9999.")
+    return int(text)
+
+
+def parse_position(text: str) -> Position:
+    """`MS,ID`. Raises ValueError with a sentence."""
+    moment, comma, event_id = text.partition(",")
+    if not comma or not event_id:
+        raise ValueError("Write a row's place as its time in epoch milliseconds, a comma and its id.")
+    return Position(parse_moment_ms(moment), event_id)
+
+
+def parse_moment(text: str, zone: ZoneInfo) -> int:
+    """All digits: epoch milliseconds; else ISO 8601, read in `zone` where it has no offset. ValueError with a sentence."""
+    if re.fullmatch(r"[0-9]+", text):
+        return parse_moment_ms(text)
+    try:
+        moment = datetime.fromisoformat(text)
+        ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    except (ValueError, OverflowError):
+        raise ValueError("Write a date such as 2026-11-23, or 2026-11-23T14:00 with or without an offset.") from None
+    if not 0 <= ms < MAX_MOMENT:
+        raise ValueError("Choose a moment between 1970 and the year 9999.")
+    return ms
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Every IANA zone that can be named in `tz`."""
+    return frozenset(available_timezones())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Every parameter of the product's query string, under its own name; absent ones have their default.
+
+    Raises BadQuery where parameters contradict each other. Moments are epoch milliseconds; `tz` is an IANA name.
+    """
+
+    customer_id: str | None = None
+    feature_id: tuple[str, ...] = ()
+    entity_id: str | None = None
+    range: Range | None = None
+    start: int | None = None
+    end: int | None = None
+    bin_size: BinSize | None = None
+    group_by: str | None = None
+    focus: str | None = None
+    group: tuple[str, ...] = ()
+    chart: Chart = "bars"
+    filter: tuple[PropertyFilter, ...] = ()
+    exclude: tuple[PropertyFilter, ...] = ()
+    value_min: float | None = None
+    value_max: float | None = None
+    compare: Literal["previous"] | None = None
+    tz: str = "UTC"
+    columns: tuple[str, ...] = ()
+    per_page: PerPage = 100
+    until: int | None = None
+    before: Position | None = None
+    page: int = 1
+    event: Position | None = None
+
+    def __post_init__(self) -> None:
+        if self.range is None and self.start is None and self.end is None:
+            object.__setattr__(self, "range", "30d")
+        for name in ("feature_id", "group", "filter", "exclude"):
+            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+        object.__setattr__(self, "columns", tuple(dict.fromkeys(self.columns)))
+        _check_window(self)
+        _check_group(self)
+        if self.value_min is not None and self.value_max is not None and self.value_min > self.value_max:
+            raise BadQuery("value_min", "The lowest value must not be above the highest.")
+        if self.tz not in zone_names():
+            raise BadQuery("tz", "Choose a time zone by its IANA name, for example Europe/Berlin.")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of bins and times."""
+        return ZoneInfo(self.tz)
+
+    @property
+    def is_cycle(self) -> bool:
+        """Whether the window is a billing cycle: known to Autumn by name only (trap 8)."""
+        return self.range in CYCLES
+
+    @property
+    def has_row_filters(self) -> bool:
+        """Whether rows must be looked at one by one: events.list filters by no property and no value."""
+        return bool(self.filter or self.exclude) or self.value_min is not None or self.value_max is not None
+
+    def window(self, now: int) -> Window | None:
+        """The exact window, resolved with `now` (epoch ms); None for a billing cycle, which only Autumn knows."""
+        if self.start is not None:
+            return Window(self.start, self.end if self.end is not None else max(now, self.start + 1))
+        if self.is_cycle:
+            return None
+        if self.range == "24h":
+            return last_hours(24, now)
+        return last_days(int((self.range or "30d")[:-1]), now, self.zone)
+
+    def bin_size_for(self, window: Window) -> BinSize:
+        """The bin size asked for, or the default for a window of that length. BadQuery if that is too many bins."""
+        size = self.bin_size or default_bin_size(window)
+        if window.length > MAX_DAYS * 86_400_000:
+            raise BadQuery("start", f"A chart shows at most {MAX_DAYS:,} days. Choose a shorter window.")
+        if size == "hour" and window.length > MAX_BINS * 3_600_000:
+            count = window.length // 3_600_000
+            raise BadQuery("bin_size", f"This window has {count:,} hours; a chart shows {MAX_BINS:,} bins. Choose days.")
+        return size
+
+    def having(self, **changes: Any) -> Query:
+        """The same query with other values, back on its first page unless a place in the list is given."""
+        listing = {"until": None, "before": None, "page": 1, "event": None}
+        return replace(self, **{**listing, **changes})
+
+    def within(self, scope: Scope) -> Query:
+        """This query, narrowed to `scope`; it can only become less. BadQuery for what the scope doesn't allow."""
+        return scope.narrow(self)
+
+    def to_params(self) -> list[tuple[str, str]]:
+        """The canonical query string as pairs: in a fixed order, defaults dropped, `tz` always there."""
+        return [pair for name in sorted(PARAMETERS) for pair in self._pairs(name)]
+
+    def to_query_string(self) -> str:
+        """`to_params()`, percent-encoded."""
+        return urlencode(self.to_params())
+
+    def _pairs(self, name: str) -> Iterator[tuple[str, str]]:
+        value = getattr(self, name)
+        if name in REPEATABLE:
+            yield from ((name, str(item)) for item in value)
+        elif name == "tz" or value not in (None, DEFAULTS[name]):
+            yield name, _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def _check_window(query: Query) -> None:
+    if query.range is not None and (query.start is not None or query.end is not None):
+        raise BadQuery("range", "Choose either a range or a start and an end, not both.")
+    if query.end is not None and query.start is None:
+        raise BadQuery("start", "A window that has an end needs a start.")
+    if query.start is not None and query.end is not None and query.start >= query.end:
+        raise BadQuery("start", "The start must lie before the end.")
+
+
+def _check_group(query: Query) -> None:
+    by = query.group_by
+    if by is not None and by not in _FIXED_GROUPS and not _PROPERTY_GROUP.match(by):
+        raise BadQuery("group_by", "Group by properties.NAME, $entity_id, $customer_id or $plan_id.")
+    if query.group and by is None:
+        raise BadQuery("group", "Choose what to group by before choosing groups.")
+
+
+PARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Query))
+REPEATABLE = frozenset({"feature_id", "group", "filter", "exclude", "columns"})
+DEFAULTS: dict[str, object] = {
+    f.name: "30d" if f.name == "range" else None if f.default is MISSING else f.default for f in fields(Query)
+}

@@ -1,0 +1,122 @@
+"""What a share link may see: one customer, less of it or all of it. It can narrow a query, never widen one.
+
+Every call of a share goes out through `narrow` and every row comes back through `admits` and `strip`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from usage.query import BadQuery, Query
+from usage.results import Event
+from usage.window import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """One customer, exactly as meant.
+
+    `features`: None for all. `properties`: the paths that are visible; everything else is absent. `start`, `end`:
+    bounds in epoch milliseconds, [start, end), where set. `deductions`, `plans`, `exports`: off unless allowed.
+    """
+
+    customer_id: str
+    features: frozenset[str] | None = None
+    properties: frozenset[str] = frozenset()
+    start: int | None = None
+    end: int | None = None
+    deductions: bool = False
+    plans: bool = False
+    exports: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.customer_id.strip():
+            raise ValueError("a scope needs a customer: a blank one would mean everybody (trap 3)")
+
+    @property
+    def key(self) -> str:
+        """Names this scope in cache keys: equal scopes share answers, different ones never do."""
+        shape = [
+            self.customer_id,
+            None if self.features is None else sorted(self.features),
+            sorted(self.properties),
+            [self.start, self.end, self.deductions, self.plans],
+        ]
+        return hashlib.sha256(msgspec.json.encode(shape)).hexdigest()[:24]
+
+    def narrow(self, query: Query) -> Query:
+        """`query`, bound to this scope's customer and features. BadQuery names the field that asks for more."""
+        if query.customer_id not in (None, self.customer_id):
+            raise BadQuery("customer_id", "This link shows one customer only.")
+        if query.entity_id is not None:
+            raise BadQuery("entity_id", "This link shows no entities.")
+        self._check_paths(query)
+        return replace(query, customer_id=self.customer_id, feature_id=self._features(query))
+
+    def bound(self, window: Window) -> Window | None:
+        """The part of `window` within this scope's bounds, or None where nothing of it is."""
+        start = max(window.start, self.start if self.start is not None else window.start)
+        end = min(window.end, self.end if self.end is not None else window.end)
+        return Window(start, end) if start < end else None
+
+    def admits(self, event: Event) -> bool:
+        """Whether a row that came back belongs to this scope; one that doesn't is never shown."""
+        return (
+            event.customer_id == self.customer_id
+            and (self.features is None or event.feature_id in self.features)
+            and (self.start is None or event.timestamp >= self.start)
+            and (self.end is None or event.timestamp < self.end)
+        )
+
+    def strip(self, event: Event) -> Event:
+        """The row with nothing but what may be seen: allowed properties, deductions and plans only where allowed."""
+        properties = _keep(event.properties, self.properties)
+        deductions = event.deductions if self.deductions else None
+        if deductions is not None and not self.plans:
+            deductions = [msgspec.structs.replace(item, plan_id=None) for item in deductions]
+        return msgspec.structs.replace(event, properties=properties, deductions=deductions)
+
+    def shows(self, path: str) -> bool:
+        """Whether a property path is visible: allowed itself, or below one that is."""
+        parts = path.split(".")
+        return any(".".join(parts[:depth]) in self.properties for depth in range(1, len(parts) + 1))
+
+    def _features(self, query: Query) -> tuple[str, ...]:
+        if self.features is None:
+            return query.feature_id
+        for feature in (*query.feature_id, *([query.focus] if query.focus else [])):
+            if feature not in self.features:
+                field = "feature_id" if feature in query.feature_id else "focus"
+                raise BadQuery(field, "This link does not show that feature.")
+        return query.feature_id or tuple(sorted(self.features))
+
+    def _check_paths(self, query: Query) -> None:
+        asked = [("filter", f.path) for f in query.filter] + [("exclude", f.path) for f in query.exclude]
+        asked += [("columns", path) for path in query.columns]
+        for field, path in asked:
+            if not self.shows(path):
+                raise BadQuery(field, "This link does not show that property.")
+        if query.group_by is not None and not self._may_group(query.group_by):
+            raise BadQuery("group_by", "This link cannot group by that.")
+
+    def _may_group(self, group_by: str) -> bool:
+        if group_by == "$plan_id":
+            return self.plans
+        return group_by.startswith("properties.") and self.shows(group_by.removeprefix("properties."))
+
+
+def _keep(properties: dict[str, Any], allowed: frozenset[str], prefix: str = "") -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in properties.items():
+        path = f"{prefix}{name}"
+        if path in allowed:
+            kept[name] = value
+        elif isinstance(value, dict) and any(item.startswith(f"{path}.") for item in allowed):
+            inner = _keep(value, allowed, f"{path}.")
+            if inner:
+                kept[name] = inner
+    return kept

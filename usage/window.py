@@ -1,0 +1,203 @@
+"""Windows and their bins: which moments are looked at, and where one bin ends and the next begins.
+
+All moments are whole epoch milliseconds. Windows are half-open, [start, end). Calendar steps are those of an IANA
+zone. Autumn's aggregates know whole UTC hours only, so every chart edge is one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Literal
+
+BinSize = Literal["hour", "day", "week", "month"]
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def floor_hour(ms: int) -> int:
+    """The whole UTC hour that `ms` lies in."""
+    return ms - ms % HOUR_MS
+
+
+def ceil_hour(ms: int) -> int:
+    """The first whole UTC hour at or after `ms`."""
+    return -floor_hour(-ms)
+
+
+def local(ms: int, zone: tzinfo) -> datetime:
+    """`ms` as an aware datetime in `zone`, to the millisecond."""
+    return datetime.fromtimestamp(ms // 1000, zone) + timedelta(milliseconds=ms % 1000)
+
+
+def to_ms(moment: datetime) -> int:
+    """An aware datetime in epoch milliseconds. The first of two equal local times; a skipped one as if it existed."""
+    return round(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def midnight(day: date, zone: tzinfo) -> int:
+    """The moment at which `day` begins in `zone`, to the millisecond."""
+    return to_ms(datetime.combine(day, time(), zone))
+
+
+def nearest_hour(ms: int) -> int:
+    """The nearest whole UTC hour; the earlier of two equally near ones, so that half-hour zones keep 24-hour days."""
+    return floor_hour(ms + HOUR_MS // 2 - 1)
+
+
+def is_midnight(ms: int, zone: tzinfo) -> bool:
+    """Whether a local day begins at `ms` in `zone`."""
+    return midnight(local(ms, zone).date(), zone) == ms
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """[start, end) in epoch milliseconds, start < end."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise ValueError("a window's start must lie before its end")
+
+    @property
+    def length(self) -> int:
+        """Milliseconds from start to end."""
+        return self.end - self.start
+
+    def __contains__(self, ms: int) -> bool:
+        return self.start <= ms < self.end
+
+    def until(self, ms: int) -> Window:
+        """The same window, ending at `ms` if that is earlier; at least one millisecond long."""
+        return Window(self.start, max(self.start + 1, min(self.end, ms)))
+
+    def for_charts(self, zone: tzinfo) -> Window:
+        """Widened to whole UTC hours. A bound on a local midnight goes to its nearest hour instead, like every day."""
+        start = nearest_hour(self.start) if is_midnight(self.start, zone) else floor_hour(self.start)
+        end = nearest_hour(self.end) if is_midnight(self.end, zone) else ceil_hour(self.end)
+        return Window(start, max(end, start + HOUR_MS))
+
+    def list_range(self) -> dict[str, int]:
+        """`custom_range` for events.list, which cuts to seconds and includes both ends (trap 5): a superset."""
+        return {"start": self.start - self.start % 1000, "end": -(-self.end // 1000) * 1000}
+
+    def aggregate_range(self) -> dict[str, int]:
+        """`custom_range` for events.aggregate, where an hour counts whole if start <= hour <= end (trap 6)."""
+        return {"start": self.start, "end": self.end - 1}
+
+
+def last_hours(hours: int, now: int) -> Window:
+    """That many whole hours, the running one included."""
+    end = floor_hour(now) + HOUR_MS
+    return Window(end - hours * HOUR_MS, end)
+
+
+def last_days(days: int, now: int, zone: tzinfo) -> Window:
+    """That many local dates, today included and to its end."""
+    today = local(now, zone).date()
+    return Window(midnight(today - timedelta(days - 1), zone), midnight(today + timedelta(1), zone))
+
+
+def default_bin_size(window: Window) -> BinSize:
+    """`hour` up to 3 days, `day` up to 92, `week` up to 400, else `month`. An hour of slack lets DST days count as days."""
+    for days, size in ((3, "hour"), (92, "day"), (400, "week")):
+        if window.length <= days * DAY_MS + HOUR_MS:
+            return size  # type: ignore[return-value]  # a tuple of literals widens to str
+    return "month"
+
+
+def _next_day(day: date, size: BinSize) -> date:
+    if size == "day":
+        return day + timedelta(1)
+    if size == "week":
+        return day + timedelta(7 - day.weekday())
+    return (day.replace(day=1) + timedelta(32)).replace(day=1)
+
+
+def _calendar_edges(window: Window, size: BinSize, zone: tzinfo) -> Iterator[int]:
+    day = _next_day(local(window.start, zone).date(), size)
+    while (edge := midnight(day, zone)) < window.end:
+        yield edge
+        day = _next_day(day, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """Consecutive bins: bin i is [edges[i], edges[i + 1]), all edges whole UTC hours.
+
+    `approximate`: the zone's days do not begin on a UTC hour, so edges are the nearest ones.
+    """
+
+    edges: tuple[int, ...]
+    approximate: bool = False
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each bin begins."""
+        return self.edges[:-1]
+
+    @property
+    def window(self) -> Window:
+        """From the first edge to the last."""
+        return Window(self.edges[0], self.edges[-1])
+
+    def index(self, period: int) -> int:
+        """The bin that Autumn's bin `period` belongs to; its first may begin before ours (a cut week)."""
+        return min(max(bisect_right(self.edges, period) - 1, 0), len(self) - 1)
+
+    def on_utc_days(self) -> bool:
+        """Whether every inner edge is a UTC midnight, so that Autumn's day bins can be summed into these."""
+        return all(edge % DAY_MS == 0 for edge in self.edges[1:-1])
+
+    def shifted(self, shift: Shift) -> Bins:
+        """The bins of the period before, one for each of these; a DST change may leave one of them empty."""
+        return Bins(tuple(shift.back(edge) for edge in self.edges), self.approximate)
+
+
+def bins_of(window: Window, size: BinSize, zone: tzinfo) -> Bins:
+    """The bins of a chart: local calendar steps within the window, widened to whole UTC hours, cut at its ends."""
+    whole = window.for_charts(zone)
+    if size == "hour":
+        return Bins(tuple(range(whole.start, whole.end + 1, HOUR_MS)), window.start % HOUR_MS > 0)
+    exact = list(_calendar_edges(whole, size, zone))
+    inner = [nearest_hour(edge) for edge in exact]
+    edges = [whole.start, *(edge for edge in inner if whole.start < edge < whole.end), whole.end]
+    return Bins(tuple(edges), any(edge % HOUR_MS for edge in (*exact, window.start, window.end)))
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far the period before lies back: by local dates where both ends of a window are local midnights, else by ms."""
+
+    zone: tzinfo
+    days: int = 0
+    ms: int = 0
+
+    def back(self, ms: int) -> int:
+        """The moment of the period before that answers to `ms`, on a whole hour for whole hours."""
+        if not self.days:
+            return ms - self.ms
+        then = local(ms, self.zone).replace(tzinfo=None) - timedelta(self.days)
+        return nearest_hour(to_ms(then.replace(tzinfo=self.zone)))
+
+
+def shift_of(window: Window, zone: tzinfo) -> Shift:
+    """The shift that leads from `window` to the period of the same length just before it."""
+    if is_midnight(window.start, zone) and is_midnight(window.end, zone):
+        days = (local(window.end, zone).date() - local(window.start, zone).date()).days
+        return Shift(zone, days=days)
+    return Shift(zone, ms=ceil_hour(window.length))
+
+
+def is_utc(window: Window, zone: tzinfo) -> bool:
+    """Whether `zone` keeps UTC's time all through the window, so that Autumn's own bins are the viewer's."""
+    days = range(window.start, window.end + DAY_MS, DAY_MS)
+    return not any(local(ms, zone).utcoffset() for ms in (*days, window.end))
