@@ -1,0 +1,49 @@
+"""Serve the sample: ``python -m usage.sample --port 8900 [--host HOST] [--db PATH] [--older]``.
+
+The key is ``am_sk_sample``. Without ``--db`` the story is made anew, in memory, at each start.
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+
+from usage.sample import SampleApp, Store
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn with one worker of 16 threads: it keeps connections alive, and says nothing but errors."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": f"{self.options.host}:{self.options.port}",
+            "worker_class": "gthread",
+            "threads": 16,
+            "keepalive": 30,
+            "timeout": 120,
+            "loglevel": "error",
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> SampleApp:
+        """Called in the worker, so that no connection to the database crosses a fork."""
+        store = Store(self.options.db)
+        store.ensure_story()
+        return SampleApp(store, older=self.options.older)
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m usage.sample", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--db", default=":memory:", metavar="PATH")
+    parser.add_argument("--older", action="store_true", help="an older server, which knows fewer fields")
+    Server(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What an event of the story was taken from: balances, plans and their resets."""
+
+from functools import lru_cache
+from zlib import crc32
+
+from usage.sample.cast import Customer
+from usage.sample.windows import HOUR, Subscription, cycle_number, cycle_start
+
+Deduction = dict[str, object]
+INTERVALS: dict[str, Deduction] = {
+    "week": {"interval": "week"},
+    "month": {"interval": "month"},
+    "quarter": {"interval": "month", "interval_count": 3},
+    "year": {"interval": "year"},
+}
+
+
+def deductions_of(
+    customer: Customer, anchor: int | None, feature: str, timestamp: int, value: float, luck: bytes
+) -> list[Deduction] | None:
+    """None for customers without a plan, and for some events of the others.
+
+    ``anchor`` is the start of the first billing cycle. Bytes of ``luck`` decide: one event in thirty is
+    split between the plan's balance and a top-up, which has neither plan nor reset.
+    """
+    if customer.plan is None or luck[2] < 10:
+        return None
+    topped_up = round(value * 0.4, 3) if luck[3] < 8 and value > 1 else 0
+    own: Deduction = {
+        "balance_id": f"bal_{crc32(customer.id.encode()):08x}_{feature}",
+        "feature_id": feature,
+        "plan_id": customer.plan,
+        "reset": None if feature == "seats" else _reset(anchor, customer.interval, timestamp),
+        "value": round(value - topped_up, 3),
+    }
+    if not topped_up:
+        return [own]
+    balance = f"bal_{crc32(customer.id.encode()):08x}_topup"
+    return [own, own | {"balance_id": balance, "plan_id": None, "reset": None, "value": topped_up}]
+
+
+def _reset(anchor: int | None, interval: str, timestamp: int) -> Deduction | None:
+    if anchor is None:
+        return None
+    following, after = _next_cycles(anchor, interval, timestamp // HOUR)
+    return INTERVALS[interval] | {"resets_at": following if timestamp < following else after}
+
+
+@lru_cache(maxsize=64)
+def _next_cycles(anchor: int, interval: str, hour: int) -> tuple[int, int]:
+    """The starts of the next two cycles: the first may fall within the hour."""
+    subscription = Subscription(anchor, interval)
+    current = cycle_number(subscription, hour * HOUR)
+    return cycle_start(subscription, current + 1), cycle_start(subscription, current + 2)

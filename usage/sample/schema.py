@@ -1,0 +1,82 @@
+"""The tables, and the only two ways to write to them."""
+
+import sqlite3
+from collections.abc import Iterable
+
+# id, timestamp (ms), customer, feature, entity, value, properties and deductions as JSON text
+EventRow = tuple[str, int, str, str, str | None, float, str, str | None]
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    timestamp INTEGER NOT NULL,
+    customer_id TEXT NOT NULL,
+    feature_id TEXT NOT NULL,
+    entity_id TEXT,
+    value REAL NOT NULL,
+    properties TEXT NOT NULL,
+    deductions TEXT
+);
+CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, timestamp, id);
+CREATE INDEX IF NOT EXISTS events_in_time ON events (timestamp, id);
+CREATE TABLE IF NOT EXISTS hours (
+    customer_id TEXT NOT NULL,
+    feature_id TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    sum REAL NOT NULL,
+    PRIMARY KEY (customer_id, feature_id, hour)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS hours_in_time ON hours (feature_id, hour, count, sum);
+CREATE TABLE IF NOT EXISTS customers (
+    customer_id TEXT PRIMARY KEY,
+    subscribed_at INTEGER,
+    interval TEXT NOT NULL DEFAULT 'month'
+);
+CREATE TABLE IF NOT EXISTS story (epoch INTEGER NOT NULL, told_until INTEGER NOT NULL);
+"""
+
+# Only rows that were really inserted count: those after the last one that was there before.
+ROLL_UP = """
+INSERT INTO hours (customer_id, feature_id, hour, count, sum)
+SELECT customer_id, feature_id, timestamp - timestamp % 3600000 AS hour, count(*), sum(value)
+FROM events WHERE seq > ? GROUP BY 1, 2, 3
+ON CONFLICT (customer_id, feature_id, hour)
+DO UPDATE SET count = count + excluded.count, sum = sum + excluded.sum
+"""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make what is missing. One statement at a time: a script would end the transaction it runs in."""
+    for statement in TABLES.split(";"):
+        connection.execute(statement)
+
+
+def ingest(connection: sqlite3.Connection, rows: Iterable[EventRow]) -> int:
+    """Insert the events whose id is new, roll their hours up, and return how many there were."""
+    (before,) = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
+    connection.executemany(
+        "INSERT INTO events"
+        " (id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        rows,
+    )
+    connection.execute(ROLL_UP, [before])
+    connection.execute(
+        "INSERT INTO customers (customer_id) SELECT DISTINCT customer_id FROM events WHERE seq > ?"
+        " ON CONFLICT (customer_id) DO NOTHING",
+        [before],
+    )
+    (inserted,) = connection.execute("SELECT count(*) FROM events WHERE seq > ?", [before]).fetchone()
+    return int(inserted)
+
+
+def add_customer(
+    connection: sqlite3.Connection, customer_id: str, subscribed_at: int | None, interval: str
+) -> None:
+    connection.execute(
+        "INSERT INTO customers VALUES (?, ?, ?) ON CONFLICT (customer_id)"
+        " DO UPDATE SET subscribed_at = excluded.subscribed_at, interval = excluded.interval",
+        [customer_id, subscribed_at, interval],
+    )

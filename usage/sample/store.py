@@ -1,0 +1,178 @@
+"""Events in SQLite, with a roll-up of their hours.
+
+Any number of threads may use a store, and any number of processes a file. A store in memory has one
+connection, which its threads take in turn.
+"""
+
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import NotRequired, TypedDict
+
+import msgspec
+
+from usage.sample.cast import CUSTOMERS
+from usage.sample.schema import EventRow, add_customer, create, ingest
+from usage.sample.story import event_id, events_between, story_start, subscribed_at
+
+DAY_MS = 86_400_000
+REFRESH_MS = 1000
+
+
+class NewEvent(TypedDict):
+    """An event to ingest; ``timestamp`` in epoch milliseconds."""
+
+    customer_id: str
+    feature_id: str
+    timestamp: int
+    id: NotRequired[str]
+    value: NotRequired[float]
+    properties: NotRequired[dict[str, object]]
+    entity_id: NotRequired[str | None]
+    deductions: NotRequired[list[dict[str, object]] | None]
+
+
+class Store:
+    """``clock`` gives seconds since the epoch; it is the server's only idea of now."""
+
+    def __init__(self, path: str | Path = ":memory:", clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._path = str(path)
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._idle.put(self._open())
+        self._topping_up = threading.Lock()
+        self._refreshed = 0
+        with self._writing() as connection:
+            create(connection)
+
+    def now(self) -> int:
+        """Epoch milliseconds."""
+        return int(self.clock() * 1000)
+
+    def connection(self) -> sqlite3.Connection:
+        """A connection for a reader's own SQL: over a file a new one, in memory the only one."""
+        if self._in_memory:
+            with self.reading() as connection:
+                return connection
+        return self._open()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while not self._idle.empty():
+            self._idle.get().close()
+
+    def add(self, events: Iterable[NewEvent]) -> None:
+        """Ingest events: the next call sees them. One whose id is there already is left out."""
+        rows = [_row(event) for event in events]
+        with self._writing() as connection:
+            ingest(connection, rows)
+
+    def add_customer(
+        self, customer_id: str, *, subscribed_at_ms: int | None = None, interval: str = "month"
+    ) -> None:
+        """A customer that exists without events. Billing cycles begin at ``subscribed_at_ms``.
+
+        ``interval``, the length of a cycle, is week, month, quarter or year.
+        """
+        with self._writing() as connection:
+            add_customer(connection, customer_id, subscribed_at_ms, interval)
+
+    def ensure_story(self) -> None:
+        """Make the story where it is missing, which takes some seconds, and bring it up to now."""
+        now = self.now()
+        with self._writing() as connection:
+            if _story(connection) is None:
+                _begin_story(connection, now - now % DAY_MS)
+            _top_up(connection, now)
+
+    def refresh(self) -> None:
+        """Add what happened in the story since the last time, at most once a second."""
+        now = self.now()
+        if now - self._refreshed < REFRESH_MS or not self._topping_up.acquire(blocking=False):
+            return
+        try:
+            self._refreshed = now
+            with self._writing() as connection:
+                _top_up(connection, now)
+        finally:
+            self._topping_up.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that nobody else uses meanwhile."""
+        connection = self._take()
+        try:
+            yield connection
+        finally:
+            self._idle.put(connection)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @property
+    def _in_memory(self) -> bool:
+        return self._path == ":memory:"
+
+    def _take(self) -> sqlite3.Connection:
+        if self._in_memory:
+            return self._idle.get()
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -65536")
+        return connection
+
+
+def _row(event: NewEvent) -> EventRow:
+    deductions = event.get("deductions")
+    return (
+        event.get("id") or event_id(event["timestamp"], secrets.token_bytes(16)),
+        event["timestamp"],
+        event["customer_id"],
+        event["feature_id"],
+        event.get("entity_id"),
+        event.get("value", 1),
+        msgspec.json.encode(event.get("properties", {})).decode(),
+        None if deductions is None else msgspec.json.encode(deductions).decode(),
+    )
+
+
+def _story(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """The story's epoch, and up to when it has been told; both in epoch milliseconds."""
+    found: tuple[int, int] | None = connection.execute("SELECT epoch, told_until FROM story").fetchone()
+    return found
+
+
+def _begin_story(connection: sqlite3.Connection, epoch: int) -> None:
+    connection.execute("INSERT INTO story VALUES (?, ?)", [epoch, story_start(epoch)])
+    for customer in CUSTOMERS:
+        add_customer(connection, customer.id, subscribed_at(customer, epoch), customer.interval)
+
+
+def _top_up(connection: sqlite3.Connection, now: int) -> None:
+    """Where another process was here first, there is nothing left to tell."""
+    story = _story(connection)
+    if story is None or now <= story[1]:
+        return
+    if ingest(connection, events_between(*story, now)):
+        connection.execute("UPDATE story SET told_until = ?", [now])

@@ -1,0 +1,140 @@
+"""The sample's story: 120 days of a software company's customers, and whatever comes after.
+
+An hour's events are a function of the customer, the hour and the story's epoch (the midnight, UTC, of the
+day it was made), so that they are the same on every machine, and a story told later goes on as it began.
+
+In it: days and nights, weekends, growth; hooli's runaway job in the week before the epoch; pied-piper, quiet
+for five weeks; globex moving from gpt-large to sonata-2; a refund.
+"""
+
+from base64 import b64encode
+from bisect import bisect
+from collections.abc import Iterator
+from itertools import accumulate, chain
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from usage.sample.cast import CUSTOMERS, FEATURES, KINDS, Customer
+from usage.sample.deductions import deductions_of
+from usage.sample.properties import Properties, properties_of
+from usage.sample.schema import EventRow
+from usage.sample.windows import DAY, HOUR
+
+VERSION = 1
+DAYS = 120
+LONGEST_LAG = 3000
+KSUID_EPOCH = 1_400_000_000
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+# Shares of an average hour, from midnight; of an average day, from Monday.
+MORNING = (0.3, 0.25, 0.2, 0.2, 0.25, 0.35, 0.55, 0.85, 1.25, 1.6, 1.75, 1.75)
+AFTERNOON = (1.5, 1.65, 1.75, 1.75, 1.6, 1.4, 1.15, 1.0, 0.9, 0.8, 0.7, 0.5)
+HOURS = (*MORNING, *AFTERNOON)
+WEEKDAYS = (1.15, 1.2, 1.25, 1.2, 1.1, 0.6, 0.5)
+
+MIXES = {kind: [*accumulate(shares)] for kind, shares in KINDS.items()}
+
+RUNAWAY_CUSTOMER, RUNAWAY_HOURS, RUNAWAY_PER_HOUR = "hooli", range(-6 * 24 + 1, -6 * 24 + 8), 420
+RUNAWAY: Properties = {"model": "embed-3", "endpoint": "/v1/embeddings", "user": "batch-job@hooli.example"}
+QUIET_CUSTOMER, QUIET_DAY = "pied-piper", -35
+REFUND_CUSTOMER, REFUND_HOUR = "globex", -4 * 24 + 10
+REFUND: Properties = {"reason": "refund", "model": "gpt-large", "ticket": "SUP-4127"}
+STRAY_CUSTOMER, STRAY_NAME = "tiny-tools", "legacy_ping"
+
+
+class Told(NamedTuple):
+    """An event before it has an id; ``timestamp`` in epoch milliseconds."""
+
+    timestamp: int
+    feature: str
+    value: float
+    properties: Properties
+
+
+def story_start(epoch: int) -> int:
+    """Epoch milliseconds of the first hour."""
+    return epoch - DAYS * DAY
+
+
+def subscribed_at(customer: Customer, epoch: int) -> int | None:
+    """The start of a customer's first billing cycle, half past nine on some day; None without a plan."""
+    if customer.cycle_day is None:
+        return None
+    return epoch - customer.cycle_day * DAY + 9 * HOUR + HOUR // 2
+
+
+def events_between(epoch: int, after: int, until: int) -> Iterator[EventRow]:
+    """The events that arrive in (after, until]: a second or two later than they happen."""
+    first = max(after - LONGEST_LAG, story_start(epoch)) // HOUR * HOUR
+    for hour in range(first, until + 1, HOUR):
+        for customer in CUSTOMERS:
+            for row in _hour(customer, hour, epoch):
+                if after < row[1] + _lag(row[1]) <= until:
+                    yield row
+
+
+def event_id(timestamp: int, payload: bytes) -> str:
+    """``evt_`` and 27 characters that sort by second; ``payload`` is 16 bytes that tell events apart."""
+    seconds, letters = max(0, timestamp // 1000 - KSUID_EPOCH), ""
+    for _ in range(6):
+        seconds, digit = divmod(seconds, 62)
+        letters = BASE62[digit] + letters
+    return f"evt_{letters}{b64encode(payload, b'xY').decode()[:21]}"
+
+
+def _lag(timestamp: int) -> int:
+    return timestamp * 7919 % LONGEST_LAG
+
+
+def _hour(customer: Customer, hour: int, epoch: int) -> Iterator[EventRow]:
+    relative = (hour - epoch) // HOUR
+    rng = Random(f"{VERSION}:{customer.id}:{hour // HOUR}")
+    anchor = subscribed_at(customer, epoch)
+    for event in chain(_usual(customer, hour, relative, rng), _incidents(customer, hour, relative, rng)):
+        yield _row(customer, anchor, event, rng.getrandbits(128).to_bytes(16, "big"))
+
+
+def _usual(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[Told]:
+    rate = _rate(customer, hour, relative)
+    for _ in range(int(rate * (0.6 + 0.8 * rng.random()) + rng.random())):
+        feature = FEATURES[min(bisect(MIXES[customer.kind], rng.random()), len(FEATURES) - 1)]
+        value, properties = properties_of(customer, feature, relative / 24, rng)
+        yield Told(hour + int(rng.random() * HOUR), feature, value, properties)
+
+
+def _rate(customer: Customer, hour: int, relative: int) -> float:
+    """Events to expect in an hour. Growth goes on for a month after the epoch, not for ever."""
+    if customer.id == QUIET_CUSTOMER and relative >= QUIET_DAY * 24:
+        return 0.0
+    local = hour // HOUR + customer.shift
+    rhythm = HOURS[local % 24] * WEEKDAYS[(local // 24 + 3) % 7]
+    growth = 1 + customer.growth * (min(relative / (DAYS * 24), 0.25) + 0.5)
+    return customer.per_day / 24 * rhythm * growth
+
+
+def _incidents(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[Told]:
+    if customer.id == RUNAWAY_CUSTOMER and relative in RUNAWAY_HOURS:
+        for _ in range(RUNAWAY_PER_HOUR):
+            value, properties = properties_of(customer, "ai_tokens", relative / 24, rng)
+            yield Told(hour + int(rng.random() * HOUR), "ai_tokens", value, properties | RUNAWAY)
+    if customer.id == REFUND_CUSTOMER and relative == REFUND_HOUR:
+        yield Told(hour + 1_425_678, "ai_tokens", -48_000, REFUND)
+    if customer.id == STRAY_CUSTOMER and relative % (7 * 24) == 9:
+        yield Told(hour + 61_803, STRAY_NAME, 1, {"source": "cron"})
+
+
+def _row(customer: Customer, anchor: int | None, event: Told, luck: bytes) -> EventRow:
+    timestamp, feature, value, properties = event
+    deductions = deductions_of(customer, anchor, feature, timestamp, value, luck)
+    return (
+        event_id(timestamp, luck),
+        timestamp,
+        customer.id,
+        feature,
+        f"ws_{luck[0] % customer.entities + 1}" if customer.entities and luck[1] > 20 else None,
+        value,
+        msgspec.json.encode(properties).decode(),
+        None if deductions is None else msgspec.json.encode(deductions).decode(),
+    )
