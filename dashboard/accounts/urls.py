@@ -1,0 +1,26 @@
+"""The routes of allauth that are needed. Sign-up, mails and the rest have none."""
+
+from __future__ import annotations
+
+from allauth.account import views
+from django.conf import settings
+from django.urls import include, path
+
+urlpatterns = [
+    path("login/", views.login, name="account_login"),
+    path("logout/", views.logout, name="account_logout"),
+    path("inactive/", views.account_inactive, name="account_inactive"),
+    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
+    path("password/change/", views.password_change, name="account_change_password"),
+    path("2fa/", include("allauth.mfa.urls")),
+]
+
+if settings.OIDC_ISSUER is not None:
+    from allauth.socialaccount import views as social
+
+    urlpatterns += [
+        path("cancelled/", social.login_cancelled, name="socialaccount_login_cancelled"),
+        path("error/", social.login_error, name="socialaccount_login_error"),
+        path("closed/", social.signup, name="socialaccount_signup"),
+        path("", include("allauth.socialaccount.providers.openid_connect.urls")),
+    ]

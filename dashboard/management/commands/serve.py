@@ -1,0 +1,108 @@
+"""Makes ready what is missing, says where it serves, and serves: all of `make run` but the environment."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.core.wsgi import get_wsgi_application
+from django.db import connections
+from gunicorn.app.base import BaseApplication
+
+from dashboard.env import Unusable
+
+
+class Command(BaseCommand):
+    help = "Serves the dashboard with a production server, after preparing its database and files."
+    requires_system_checks = ()  # type: ignore[assignment]
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        refuse_taken_port()
+        call_command("migrate", verbosity=0, interactive=False)
+        collect_changed_files()
+        if settings.AUTUMN_MODE == "sample":
+            prepare_sample()
+        connections.close_all()  # a connection must not cross a fork
+        Server().run()
+
+
+def refuse_taken_port() -> None:
+    with contextlib.closing(socket.socket(family())) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.BIND, settings.PORT))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise Unusable(f"BIND={settings.BIND} PORT={settings.PORT}: {error.strerror}.") from error
+            raise Unusable(
+                f"Port {settings.PORT} is in use. Choose another: PORT={settings.PORT + 1} make run"
+            ) from error
+
+
+def family() -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in settings.BIND else socket.AF_INET
+
+
+def collect_changed_files() -> None:
+    """Compressing takes seconds, so it happens when a file, or what is done to it, has changed."""
+    mark, now = settings.STATIC_ROOT / ".collected", fingerprint()
+    if mark.exists() and mark.read_text() == now:
+        return
+    call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+    mark.write_text(now)
+
+
+def fingerprint() -> str:
+    digest = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            changed = storage.get_modified_time(name).timestamp()
+            digest.update(f"{storage.path(name)} {storage.size(name)} {changed}\n".encode())
+    return digest.hexdigest()
+
+
+def prepare_sample() -> None:
+    from usage.sample import Store  # only where it is shown
+
+    store = Store(settings.SAMPLE_DB)
+    store.ensure_story()
+    store.close()
+
+
+def address() -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.BIND, settings.BIND)  # noqa: S104  read, not bound
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"http://{host}:{settings.PORT}"
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn in this process. Its own access log is off: it would hold share tokens."""
+
+    def load_config(self) -> None:
+        host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
+        chosen = {
+            "bind": f"{host}:{settings.PORT}",
+            "workers": settings.WEB_CONCURRENCY,
+            "worker_class": "gthread",
+            "threads": settings.WEB_THREADS,
+            "timeout": 60,
+            "graceful_timeout": 20,
+            "keepalive": 5,
+            "limit_request_line": 8190,  # a query with many filters is long
+            "forwarded_allow_ips": "",  # the middleware alone decides which proxies to believe
+            "control_socket_disable": True,
+            "loglevel": "warning",
+            "when_ready": lambda server: print(f"Usage dashboard: {address()}", flush=True),  # noqa: T201
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return get_wsgi_application()

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.utils.functional import SimpleLazyObject
+from django_htmx.http import HttpResponseClientRedirect
+
+from dashboard.models import User, demo_user
+
+Next = Callable[[HttpRequest], HttpResponseBase]
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+
+access = structlog.get_logger("dashboard.access")
+
+
+def trusted_proxies(get_response: Next) -> Next:
+    """Believes as many hops about client and HTTPS as the operator vouches for, counted from our end."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        hops = [part.strip() for part in request.META.pop("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+        schemes = [part.strip() for part in request.META.pop("HTTP_X_FORWARDED_PROTO", "").split(",")]
+        for name in ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP"):
+            request.META.pop(name, None)
+        trusted = settings.TRUSTED_PROXIES
+        if trusted and len(hops) >= trusted:
+            request.META["REMOTE_ADDR"] = hops[-trusted]
+        if trusted and (schemes[-trusted] if len(schemes) >= trusted else schemes[0]) == "https":
+            request.META["wsgi.url_scheme"] = request.environ["wsgi.url_scheme"] = "https"  # type: ignore[attr-defined]
+        return get_response(request)
+
+    return middleware
+
+
+def access_log(get_response: Next) -> Next:
+    """A line for each request at level INFO: the path alone, as queries name customers."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        start = time.perf_counter()
+        response = get_response(request)
+        access.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            ms=round((time.perf_counter() - start) * 1000, 1),
+            client=request.META.get("REMOTE_ADDR"),
+        )
+        return response
+
+    return middleware
+
+
+def page_headers(get_response: Next) -> Next:
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
+
+    return middleware
+
+
+def known_methods(get_response: Next) -> Next:
+    """No page answers other methods, and views that don't care would answer them like GET."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.method not in METHODS:
+            return HttpResponseNotAllowed(METHODS)
+        return get_response(request)
+
+    return middleware
+
+
+def demo_person(get_response: Next) -> Next:
+    """With sample data whoever comes is the demo user. Nothing is asked, and nothing is kept in a session."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if settings.AUTUMN_MODE == "sample":
+            signed_in = request.user
+            request.user = SimpleLazyObject(  # type: ignore[assignment]
+                lambda: signed_in if signed_in.is_authenticated else demo_user()
+            )
+        return get_response(request)
+
+    return middleware
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """Nothing is public unless it says so; and htmx goes to the sign-in page instead of swapping it in."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        if not getattr(view_func, "login_required", True):
+            return None  # asked before the person is, so that probes and share pages read no session
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+        htmx = request.htmx  # type: ignore[attr-defined]
+        if htmx:
+            page = htmx.current_url_abs_path or "/"
+            return HttpResponseClientRedirect(redirect_to_login(page).url)
+        return super().handle_no_permission(request, view_func)

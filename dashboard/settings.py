@@ -1,0 +1,188 @@
+"""Django's settings. What an operator may set is in README; how each is read and refused, in env and safety."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dashboard import logs, policy
+from dashboard.env import Environment
+from dashboard.safety import Exposure, kept_secret, mode_of, refuse_processes_without_redis, refuse_unsafe
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
+
+# Autumn
+AUTUMN_SECRET_KEY = env.autumn_key("AUTUMN_SECRET_KEY")
+AUTUMN_API_URL = env.api_url("AUTUMN_API_URL")
+AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
+
+# Where things are kept
+DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
+SAMPLE_DB = DATA_DIR / "sample.sqlite3"
+DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR / "db.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.redis("REDIS_URL")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    if REDIS_URL is None
+    else {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "dashboard",
+        "OPTIONS": {"serializer": "dashboard.health.JsonSerializer"},
+    }
+}
+
+# The server
+PORT = env.whole("PORT", 8000, 1, 65535)
+BIND = env.text("BIND") or "127.0.0.1"
+WEB_CONCURRENCY = env.whole("WEB_CONCURRENCY", 1, 1, 64)
+WEB_THREADS = env.whole("WEB_THREADS", 16, 1, 256)
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, 0, 10)
+refuse_processes_without_redis(WEB_CONCURRENCY, REDIS_URL)
+
+# Safety
+DEBUG = env.flag("DEBUG", False)
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+_secret = env.text("SECRET_KEY")
+refuse_unsafe(Exposure(AUTUMN_MODE, DEBUG, _secret, ALLOWED_HOSTS, BIND, TRUSTED_PROXIES))
+SECRET_KEY = _secret or kept_secret(DATA_DIR / ".secret_key")
+
+HTTPS = TRUSTED_PROXIES > 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come without a proxy
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+# Other names of the domain, and its entry in browsers' lists, are the operator's business.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "dashboard.errors.csrf_failed"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
+
+# The site
+ROOT_URLCONF = "dashboard.urls"
+WSGI_APPLICATION = "dashboard.wsgi.application"
+INSTALLED_APPS = [
+    "dashboard",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "csp",
+    "django_htmx",
+]
+MIDDLEWARE = [
+    "dashboard.middleware.trusted_proxies",
+    "dashboard.middleware.access_log",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "dashboard.middleware.page_headers",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "dashboard.middleware.known_methods",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.middleware.demo_person",
+    "django_htmx.middleware.HtmxMiddleware",
+    "dashboard.middleware.SignInRequired",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "NAME": "pages",
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "environment": "dashboard.jinja.environment",
+            "context_processors": ["dashboard.jinja.page"],
+            "auto_reload": DEBUG,
+        },
+    },
+    {
+        # Only the admin's own templates, and allauth's for mails and messages.
+        "NAME": "django",
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    },
+]
+TIME_ZONE = env.zone("TIME_ZONE")
+USE_TZ = True
+USE_I18N = False
+LANGUAGE_CODE = "en"
+
+# Static files
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "dashboard.staticfiles.PlotlyFinder",
+    "dashboard.staticfiles.NeededAppFiles",
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "dashboard.staticfiles.HashedFiles"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a missing one before the first collection
+
+# Accounts
+AUTH_USER_MODEL = "dashboard.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "dashboard.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Usage"
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+# OpenID Connect, where the operator has it
+OIDC_ISSUER = env.text("OIDC_ISSUER")
+OIDC_NAME = env.text("OIDC_NAME") or "single sign-on"
+if OIDC_ISSUER is not None:
+    from dashboard.accounts.oidc import providers
+
+    INSTALLED_APPS += ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
+    SOCIALACCOUNT_PROVIDERS = providers(env, OIDC_ISSUER, OIDC_NAME)
+    SOCIALACCOUNT_ADAPTER = "dashboard.accounts.oidc.SocialAccountAdapter"
+    # People are made in the admin; whoever the provider vouches for by e-mail is that person.
+    SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+
+# Logs
+LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
+LOGGING_CONFIG = None
+logs.configure(LOG_LEVEL, [secret for secret in (AUTUMN_SECRET_KEY, SECRET_KEY) if secret])

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from dashboard import health, views
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("accounts/", include("dashboard.accounts.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
+
+handler400 = "dashboard.errors.bad_request"
+handler403 = "dashboard.errors.forbidden"
+handler404 = "dashboard.errors.not_found"
+handler429 = "dashboard.errors.too_many"
+handler500 = "dashboard.errors.server_error"

@@ -1,0 +1,48 @@
+// What a page remembers of its viewer: the theme they chose, and the zone they live in.
+(() => {
+  const root = document.documentElement;
+  const keep = (name, value) => {
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  };
+
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) keep("tz", zone);
+
+  const themes = { "": "auto", light: "light", dark: "dark" };
+  const order = Object.keys(themes);
+  const show = (theme) => {
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    const button = document.getElementById("theme");
+    if (!button) return;
+    button.hidden = false;
+    button.title = `Theme: ${themes[theme]}`;
+    button.setAttribute("aria-label", button.title);
+  };
+
+  // The cookie lets the server draw the right theme at once; the store outlives cleared cookies.
+  const stored = localStorage.getItem("theme") ?? root.dataset.theme ?? "";
+  show(order.includes(stored) ? stored : "");
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#theme")) {
+      const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % order.length];
+      localStorage.setItem("theme", next);
+      keep("theme", next);
+      show(next);
+      document.dispatchEvent(new CustomEvent("theme", { detail: next }));
+    }
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+  document.addEventListener("htmx:historyRestore", () => show(root.dataset.theme ?? ""));
+})();

@@ -1,0 +1,136 @@
+"""What all tests share: profiles, people, a browser, and the site as it really runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings as hypothesis_settings
+
+if TYPE_CHECKING:
+    from django.test import Client
+    from playwright.sync_api import Browser
+    from pytest_django.fixtures import SettingsWrapper
+
+    from dashboard.models import User
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A page test draws 200 query strings each time. HYPOTHESIS_PROFILE=long draws 5,000.
+SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+for name, examples in (("default", 200), ("long", 5_000)):
+    hypothesis_settings.register_profile(
+        name,
+        max_examples=examples,
+        deadline=None,
+        derandomize=bool(os.environ.get("CI")) and name == "default",
+        suppress_health_check=SLOW_IS_FINE,
+    )
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def live_mode(settings: SettingsWrapper) -> SettingsWrapper:
+    """The site with a live key: everybody has to sign in."""
+    settings.AUTUMN_SECRET_KEY = "am_sk_live_of_the_tests"
+    settings.AUTUMN_MODE = "live"
+    return settings
+
+
+@pytest.fixture
+def person(db: None) -> Callable[..., User]:
+    """Makes somebody with a role: `person("viewer")`. The password is `correct horse` unless given."""
+    from dashboard.models import User
+
+    def make(role: str = "viewer", username: str | None = None, password: str = "correct horse") -> User:
+        return User.objects.create_user(username or role, f"{username or role}@example.com", password, role=role)
+
+    return make
+
+
+@pytest.fixture
+def signed_in(person: Callable[..., User]) -> Callable[..., Client]:
+    """A test client as somebody with a role: `signed_in("sharer").get("/")`."""
+    from django.test import Client
+
+    def enter(role: str = "viewer") -> Client:
+        client = Client()
+        client.force_login(person(role))
+        return client
+
+    return enter
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+         " --disable-component-update --disable-sync").split()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, headless. Without one the test is skipped, or fails under REQUIRE_BROWSER=1."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()
+
+
+class Served:
+    """`manage.py serve` in a process of its own, with a folder and a port of its own."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.folder = folder
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"],
+            cwd=ROOT,
+            env=kept | {"DATA_DIR": str(folder), "ENV_FILE": os.devnull, "PORT": str(self.port)} | environment,
+            stdout=subprocess.PIPE,
+            stderr=(folder / "stderr").open("w"),
+            text=True,
+        )
+        self.first_line = self.process.stdout.readline() if self.process.stdout else ""
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+        return self.process.returncode
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The real site over sample data: `served.url`. One for all tests of a process."""
+    site = Served(tmp_path_factory.mktemp("served"))
+    assert site.first_line.endswith(f"{site.url}\n"), site.stderr
+    yield site
+    site.stop()

@@ -1,0 +1,22 @@
+"""The site's own settings, whatever the environment of whoever runs the tests says."""
+
+import os
+import tempfile
+
+for name in [
+    *("AUTUMN_SECRET_KEY", "AUTUMN_API_URL", "DATABASE_URL", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES"),
+    *("SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "TIME_ZONE", "BIND", "PORT", "OIDC_ISSUER"),
+]:
+    os.environ.pop(name, None)
+    os.environ.pop(f"{name}_FILE", None)
+os.environ["ENV_FILE"] = os.devnull
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="dashboard-tests-")
+
+from dashboard.settings import *  # noqa: E402, F403
+
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+# Plain files, so that no test waits for their compression.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
