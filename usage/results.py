@@ -121,11 +121,6 @@ def decode_aggregate(body: bytes) -> Aggregate:
     return msgspec.structs.replace(answer, bins=sorted(answer.bins, key=lambda item: item.period))
 
 
-def encode_rows(rows: Rows) -> bytes:
-    """`rows` as a list answer again, for a cache that must not hold more than a share may see."""
-    return msgspec.json.encode({"list": rows.events, "has_more": rows.has_more})
-
-
 def _decode_each(body: bytes) -> Rows:
     try:
         whole = _loose.decode(body)
@@ -140,7 +135,9 @@ def _decode_row(raw: msgspec.Raw) -> Event | None:
         row = _row.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    event = Event(row.id, row.timestamp, row.feature_id, row.customer_id, row.value, row.properties or {}, row.deductions)
+    event = Event(
+        row.id, row.timestamp, row.feature_id, row.customer_id, row.value, row.properties or {}, row.deductions
+    )
     return event if _possible(event) else None
 
 

@@ -112,13 +112,13 @@ def within(periods: Iterable[Bin], window: Window) -> list[Bin]:
     return [item for item in periods if item.period in window]
 
 
-def by_feature(periods: Iterable[Bin], bins: Bins) -> dict[str, list[float]]:
-    """Each feature's values, summed into `bins`."""
-    sums: dict[str, list[float]] = {}
+def by_feature(periods: Iterable[Bin], features: Iterable[str], bins: Bins) -> dict[str, list[float]]:
+    """Each feature's values, summed into `bins`; zeros for one without events."""
+    sums = {feature: [0.0] * len(bins) for feature in features}
     for item in periods:
         index = bins.index(item.period)
-        for feature, value in item.values.items():
-            sums.setdefault(feature, [0.0] * len(bins))[index] += value
+        for feature, values in sums.items():
+            values[index] += item.values.get(feature, 0.0)
     return sums
 
 
@@ -153,7 +153,9 @@ def by_group(periods: Iterable[Bin], feature: str, bins: Bins, max_groups: int) 
     return Groups(sums, rest, {name: frozenset(at) for name, at in folded.items()})
 
 
-def feature_lines(current: Mapping[str, list[float]], previous: Mapping[str, list[float]] | None, size: int) -> tuple[Line, ...]:
+def feature_lines(
+    current: Mapping[str, list[float]], previous: Mapping[str, list[float]] | None, size: int
+) -> tuple[Line, ...]:
     """A line for each of the largest features, the others together as Other."""
     before = None if previous is None else {name: previous.get(name, [0.0] * size) for name in current}
     return _cut("feature", current, before, {}, [0.0] * size, [0.0] * size)
@@ -208,7 +210,13 @@ def _cut(
     by_size = sorted(current, key=lambda name: (-sum(map(abs, current[name])), name))
     top, small = by_size[:MAX_LINES], by_size[MAX_LINES:]
     lines = [
-        Line(kind, name, _exact(current[name]), None if previous is None else _exact(previous[name]), folded.get(name, frozenset()))
+        Line(
+            kind,
+            name,
+            _exact(current[name]),
+            None if previous is None else _exact(previous[name]),
+            folded.get(name, frozenset()),
+        )
         for name in top
     ]
     if small or any(rest) or any(rest_before):

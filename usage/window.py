@@ -72,10 +72,6 @@ class Window:
     def __contains__(self, ms: int) -> bool:
         return self.start <= ms < self.end
 
-    def until(self, ms: int) -> Window:
-        """The same window, ending at `ms` if that is earlier; at least one millisecond long."""
-        return Window(self.start, max(self.start + 1, min(self.end, ms)))
-
     def for_charts(self, zone: tzinfo) -> Window:
         """Widened to whole UTC hours. A bound on a local midnight goes to its nearest hour instead, like every day."""
         start = nearest_hour(self.start) if is_midnight(self.start, zone) else floor_hour(self.start)

@@ -1,0 +1,159 @@
+"""Reading lists: every event of a window exactly once, newest first, while others arrive.
+
+Offsets shift as events arrive (trap 2), so a step goes on from a row, by time and id. Only within one second, which is
+all that Autumn's bounds can tell apart (trap 5), does it count rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from usage.calls import CLOSED_AFTER_MS, Asking, Calls, RowsAnswer
+from usage.freshness import Freshness, freshness_of
+from usage.query import Position, Query
+from usage.results import Event
+from usage.rows import matches
+from usage.window import Window
+
+MAX_LIMIT = 1000
+SCAN_CALLS = 4
+"""How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a second."""
+SPARE = 25
+"""Rows asked for beyond a page: one says that more follow, the others make up for the newest ones behind the pinned end."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One page of a list, newest first.
+
+    `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row. `scanned`:
+    rows looked at for this page. `unfinished`: the scan stopped before the page was full; going on from `next` may find more.
+    """
+
+    events: tuple[Event, ...]
+    until: int
+    next: Position | None
+    scanned: int
+    unfinished: bool
+    fresh: Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One answer's rows that lie in the window and are older than all before, and the place after the last one read."""
+
+    events: list[Event]
+    answer: RowsAnswer
+    place: Position | None
+    until: int
+    more: bool
+
+
+def place_of(event: Event) -> Position:
+    """The row's place in the list."""
+    return Position(event.timestamp, event.id)
+
+
+class Listing:
+    """The lists of one caller's scope."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def page(self, query: Query, window: Window, now: int, asking: Asking) -> EventPage:
+        """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls."""
+        found: list[Event] = []
+        steps: list[_Step] = []
+        for step in self._steps(query, window, now, asking, self._limit(query)):
+            steps.append(step)
+            found += [event for event in step.events if matches(query, event)]
+            if len(found) > query.per_page or len(steps) == SCAN_CALLS:
+                break
+        return _as_page(query, found, steps)
+
+    def iterate(self, query: Query, window: Window, now: int, asking: Callable[[], Asking]) -> Iterator[Event]:
+        """Every event of the window that matches, exactly once. `asking` is called for each step: each has its own deadline."""
+        for step in self._steps(query, window, now, asking, MAX_LIMIT):
+            yield from (event for event in step.events if matches(query, event))
+
+    def find(self, query: Query, at: Position, now: int, asking: Asking) -> Event | None:
+        """The event at a place: there is no call to get one (trap 16), so its millisecond is read until it turns up."""
+        window = Window(at.timestamp, at.timestamp + 1)
+        for step in self._steps(query.having(until=at.timestamp + 1), window, now, asking, MAX_LIMIT):
+            for event in step.events:
+                if event.id == at.id:
+                    return event
+        return None
+
+    def _limit(self, query: Query) -> int:
+        return MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
+
+    def _steps(
+        self, query: Query, window: Window, now: int, asking: Asking | Callable[[], Asking], limit: int
+    ) -> Iterator[_Step]:
+        place, last_range, offset, until = query.before, None, 0, query.until
+        while True:
+            bounds = _bounds(query, window, place, now)
+            offset = offset if bounds == last_range else 0
+            body = _body(query, bounds, offset, limit)
+            closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
+            answer = self._calls.rows(body, closed=closed, asking=asking if isinstance(asking, Asking) else asking())
+            if until is None:
+                until = _pinned(window, now, answer)
+            shown = Window(window.start, max(window.start + 1, min(window.end, until)))
+            older = [event for event in answer.events if _follows(event, place, shown)]
+            after = min([place_of(event) for event in answer.events] + ([place] if place else []), default=None)
+            yield _Step(older, answer, after, until, answer.has_more and answer.read > 0)
+            if not answer.has_more or not answer.read:
+                return
+            place, last_range, offset = after, bounds, offset + answer.read
+
+
+def _follows(event: Event, place: Position | None, window: Window) -> bool:
+    return event.timestamp in window and (place is None or place_of(event) < place)
+
+
+def _pinned(window: Window, now: int, answer: RowsAnswer) -> int:
+    """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers agree."""
+    if window.end <= now:
+        return window.end
+    fetched = int(answer.dated.fetched_at * 1000)
+    return min(window.end, fetched - fetched % 10_000)
+
+
+def _bounds(query: Query, window: Window, place: Position | None, now: int) -> dict[str, int]:
+    """The range of a step. The first one of a window that is still open has no end: all its viewers share one call."""
+    if place is not None:
+        return Window(window.start, max(window.start + 1, min(place.timestamp + 1, window.end))).list_range()
+    end = min(window.end, query.until) if query.until is not None else window.end
+    bounds = Window(window.start, max(window.start + 1, end)).list_range()
+    if query.until is None and window.end > now and query.range is not None:
+        del bounds["end"]
+    return bounds
+
+
+def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict[str, Any]:
+    body: dict[str, Any] = {"offset": offset, "limit": limit, "custom_range": bounds}
+    if query.customer_id is not None:
+        body["customer_id"] = query.customer_id
+    if query.feature_id:
+        body["feature_id"] = list(query.feature_id)
+    if query.entity_id is not None:
+        body["entity_id"] = query.entity_id
+    return body
+
+
+def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
+    shown = found[: query.per_page]
+    full = len(found) > query.per_page
+    more = steps[-1].more
+    following = place_of(shown[-1]) if full else steps[-1].place if more else None
+    fresh = freshness_of(
+        [step.answer.dated for step in steps],
+        bad_rows=sum(step.answer.bad_rows for step in steps),
+        foreign_rows=sum(step.answer.foreign_rows for step in steps),
+    )
+    scanned = sum(step.answer.read for step in steps)
+    return EventPage(tuple(shown), steps[-1].until, following, scanned, more and not full, fresh)
