@@ -92,9 +92,10 @@ class _Failure(msgspec.Struct, frozen=True):
         return _ERRORS.get(self.kind, Unreachable)(self.sentence, retry_after_s=self.retry_after_s)
 
 
-_REFUSALS: dict[str, type[Refused]] = {kind.__name__: kind for kind in (Refused, UnknownCustomer,
-Unsupported)} _ERRORS: dict[str, type[UsageError]] = {kind.__name__: kind for kind in (RateLimited,
-Unreachable, Malformed)}
+_REFUSALS: dict[str, type[Refused]] = {
+    kind.__name__: kind for kind in (Refused, UnknownCustomer, Unsupported)
+}
+_ERRORS: dict[str, type[UsageError]] = {kind.__name__: kind for kind in (RateLimited, Unreachable, Malformed)}
 
 Outcome = Cached | _Failure
 
@@ -112,12 +113,17 @@ class _Ask:
 
 
 class Cache:
-    """Over one store. `clock` tells epoch seconds; a process killed in a fetch blocks others for
-    `lease_s`."""
+    """Over one store. `clock` tells epoch seconds; a process killed in a fetch blocks others for `lease_s`."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S) ->
-    None: self._store = store self._clock = clock self._lease_s = lease_s self._mutex = Lock() self._flights:
-    dict[str, Future[Outcome]] = {} self._behind = BoundedSemaphore(BEHIND)
+    def __init__(
+        self, store: Store, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease_s = lease_s
+        self._mutex = Lock()
+        self._flights: dict[str, Future[Outcome]] = {}
+        self._behind = BoundedSemaphore(BEHIND)
 
     def get(
         self,
@@ -168,8 +174,9 @@ class Cache:
         return kept
 
     def _refresh_behind(self, ask: _Ask) -> None:
-        """Ask in a thread of its own, unless somebody does already or enough threads are busy: the next
-        will.""" if ask.key in self._flights or not self._behind.acquire(blocking=False): return
+        """Ask in a thread of its own, unless somebody does already or enough threads are busy."""
+        if ask.key in self._flights or not self._behind.acquire(blocking=False):
+            return
 
         def run() -> None:
             try:

@@ -144,10 +144,16 @@ class RedisStore:
 
     @contextmanager
     def lock(self, key: str, lease_s: float) -> Iterator[bool]:
-        name, token = f"{PREFIX}{key}:lock", token_hex(8) lease_ms = max(1, int(lease_s * 1000)) mine =
-        self._link.attempt(lambda: bool(self._link.redis.set(name, token, nx=True, px=lease_ms)), lambda:
-        True) try: yield mine finally: if mine: self._link.attempt(lambda: bool(self._unlock([name],
-        [token])), lambda: False)
+        name, token = f"{PREFIX}{key}:lock", token_hex(8)
+        lease_ms = max(1, int(lease_s * 1000))
+        mine = self._link.attempt(
+            lambda: bool(self._link.redis.set(name, token, nx=True, px=lease_ms)), lambda: True
+        )
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._link.attempt(lambda: bool(self._unlock([name], [token])), lambda: False)
 
 
 def _unpacked(packed: object) -> bytes | None:

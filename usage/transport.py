@@ -134,9 +134,9 @@ class _Stream(httpcore.NetworkStream):
 
 
 def _bounded(timeout: float | None, late: type[Exception]) -> float:
-    """The wait allowed now, in seconds. Zero would mean "do not block" to a socket: that is raised
-    instead.""" left = _time_left(_deadline.get(), late) return left if timeout is None else min(timeout,
-    left)
+    """The wait allowed now, in seconds. Zero would mean "do not block" to a socket: that is raised."""
+    left = _time_left(_deadline.get(), late)
+    return left if timeout is None else min(timeout, left)
 
 
 def _time_left(deadline: Deadline, late: type[Exception]) -> float:

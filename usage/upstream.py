@@ -188,10 +188,11 @@ class Upstream:
         return reply
 
     def _hold(self, call: _Call, error: RateLimited) -> float:
-        """Make all calls of this bucket wait in the limiter, where they keep their order. How many
-        seconds.""" self._count("limited") wait = AFTER_429_S if error.retry_after_s is None else
-        error.retry_after_s self._limiter.penalise(self._bucket(call.customer), wait + _random.uniform(0,
-        BACK_OFF_S)) return wait
+        """Make all calls of this bucket wait in the limiter, where they keep their order, for so long."""
+        self._count("limited")
+        wait = AFTER_429_S if error.retry_after_s is None else error.retry_after_s
+        self._limiter.penalise(self._bucket(call.customer), wait + _random.uniform(0, BACK_OFF_S))
+        return wait
 
     def _bucket(self, customer: str) -> str:
         return f"{self._client.fingerprint}:{customer}"
@@ -201,11 +202,15 @@ class Upstream:
             self._counts[name] += 1
 
 
-def open_upstream(*, url: str, key: str, redis_url: str = "", transport: httpx.BaseTransport | None = None) ->
-Upstream: """An upstream for this process; with a `redis_url`, cache and limiter are shared with others."""
-client = Client(url=url, key=key, transport=transport) if not redis_url: return Upstream(client, Limiter(),
-Cache(MemoryStore())) link = RedisLink(redis_url) return Upstream(client, Limiter(RedisWindow(link)),
-Cache(RedisStore(link)))
+def open_upstream(
+    *, url: str, key: str, redis_url: str = "", transport: httpx.BaseTransport | None = None
+) -> Upstream:
+    """An upstream for this process; with a `redis_url`, cache and limiter are shared with others."""
+    client = Client(url=url, key=key, transport=transport)
+    if not redis_url:
+        return Upstream(client, Limiter(), Cache(MemoryStore()))
+    link = RedisLink(redis_url)
+    return Upstream(client, Limiter(RedisWindow(link)), Cache(RedisStore(link)))
 
 
 def _back_off(error: Unreachable, attempt: int) -> float:
