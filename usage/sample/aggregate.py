@@ -64,9 +64,8 @@ def _total(connection: sqlite3.Connection, body: AggregateBody, window: Window) 
     """Whole, whatever the groups are: events that grouping drops are counted here."""
     plain = msgspec.structs.replace(body, group_by=UNSET)
     events = source(plain, window.total_start, window.end)
-    found = connection.execute(
-        f"SELECT feature_id, sum(n), sum(v) FROM ({events.sql}) GROUP BY 1 HAVING sum(n) > 0", events.values
-    )
+    sql = f"SELECT feature_id, sum(n), sum(v) FROM ({events.sql}) GROUP BY 1 HAVING sum(n) > 0"  # noqa: S608 constants and placeholders
+    found = connection.execute(sql, events.values)
     return {feature: {"count": count, "sum": number(total)} for feature, count, total in found}
 
 
@@ -74,13 +73,9 @@ def _plain_bins(
     connection: sqlite3.Connection, body: AggregateBody, events: Source, starts: list[int]
 ) -> list[Answer]:
     """Every bin, with a zero for each feature that has nothing in it."""
-    sums: dict[tuple[int, str], float] = {
-        (period, feature): total
-        for period, feature, total in connection.execute(
-            f"SELECT {PERIOD[body.bin_size]}, feature_id, sum(v) FROM ({events.sql}) GROUP BY 1, 2",
-            events.values,
-        )
-    }
+    sql = f"SELECT {PERIOD[body.bin_size]}, feature_id, sum(v) FROM ({events.sql}) GROUP BY 1, 2"  # noqa: S608 constants and placeholders
+    found = connection.execute(sql, events.values)
+    sums: dict[tuple[int, str], float] = {(period, feature): total for period, feature, total in found}
     features = feature_list(body.feature_id)
     return [
         {"period": start, "values": {feature: number(sums.get((start, feature), 0)) for feature in features}}
@@ -134,16 +129,15 @@ def _fold(groups: Groups, most: int) -> Folded:
 
 
 def _cells(connection: sqlite3.Connection, body: AggregateBody, events: Source) -> Cells:
-    found = connection.execute(
-        f"SELECT {PERIOD[body.bin_size]}, feature_id, key, sum(v) FROM ({events.sql}) GROUP BY 1, 2, 3",
-        events.values,
-    )
+    period = PERIOD[body.bin_size]
+    sql = f"SELECT {period}, feature_id, key, sum(v) FROM ({events.sql}) GROUP BY 1, 2, 3"  # noqa: S608 constants and placeholders
+    found = connection.execute(sql, events.values)
     cells: Cells = defaultdict(lambda: defaultdict(float))
     is_json = str(body.group_by).startswith("properties.")
-    for period, feature, key, total in found:
+    for start, feature, key, total in found:
         name = _group_name(key) if is_json else key
         if name is not None:
-            cells[period, feature][name] += total
+            cells[start, feature][name] += total
     return cells
 
 

@@ -54,13 +54,12 @@ def cursor_page(connection: sqlite3.Connection, body: OlderListBody) -> CursorPa
 def _rows(connection: sqlite3.Connection, body: OlderListBody, offset: int) -> list[Row]:
     """One row more than the page holds, where there is one."""
     where, values = _conditions(body)
-    found = connection.execute(
-        f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY timestamp DESC, id DESC LIMIT ? OFFSET ?",
-        [*values, body.limit + 1, offset],
-    )
+    order = "ORDER BY timestamp DESC, id DESC LIMIT ? OFFSET ?"
+    sql = f"SELECT {COLUMNS} FROM events WHERE {where} {order}"  # noqa: S608 constants and placeholders
+    found = connection.execute(sql, [*values, body.limit + 1, offset])
     return [
-        Row(id, at, feature, customer, number(value), Raw(props.encode()), Raw((deducted or "null").encode()))
-        for id, at, feature, customer, value, props, deducted in found
+        Row(event, at, feature, customer, number(value), Raw(props.encode()), Raw((taken or "null").encode()))
+        for event, at, feature, customer, value, props, taken in found
     ]
 
 

@@ -39,10 +39,9 @@ def source(body: AggregateBody, start: int, end: int) -> Source:
 
 def _roll_up(body: AggregateBody, start: int, end: int) -> Source:
     where, values = _scope(body)
-    return Source(
-        f"SELECT feature_id, hour, count AS n, sum AS v FROM hours WHERE hour BETWEEN ? AND ? AND {where}",
-        [start, end, *values],
-    )
+    columns = "feature_id, hour, count AS n, sum AS v"
+    sql = f"SELECT {columns} FROM hours WHERE hour BETWEEN ? AND ? AND {where}"  # noqa: S608 constants and placeholders
+    return Source(sql, [start, end, *values])
 
 
 def _events(body: AggregateBody, first: int, last: int) -> Source:
@@ -52,12 +51,10 @@ def _events(body: AggregateBody, first: int, last: int) -> Source:
     key, key_values = _key(body)
     where, values = _scope(body)
     filters, filter_values = _filters(body)
-    return Source(
-        f"SELECT feature_id, timestamp - timestamp % {HOUR} AS hour,"
-        f" {count} AS n, {value} AS v, {key} AS key"
-        f" FROM {table} WHERE timestamp BETWEEN ? AND ? AND {where} AND {filters}",
-        [*key_values, first, last, *values, *filter_values],
-    )
+    columns = f"feature_id, timestamp - timestamp % {HOUR} AS hour, {count} AS n, {value} AS v, {key} AS key"
+    conditions = f"timestamp BETWEEN ? AND ? AND {where} AND {filters}"
+    sql = f"SELECT {columns} FROM {table} WHERE {conditions}"  # noqa: S608 constants and placeholders
+    return Source(sql, [*key_values, first, last, *values, *filter_values])
 
 
 def _scope(body: AggregateBody) -> tuple[str, Values]:

@@ -90,7 +90,7 @@ def _lag(timestamp: int) -> int:
 
 def _hour(customer: Customer, hour: int, epoch: int) -> Iterator[EventRow]:
     relative = (hour - epoch) // HOUR
-    rng = Random(f"{VERSION}:{customer.id}:{hour // HOUR}")
+    rng = Random(f"{VERSION}:{customer.id}:{hour // HOUR}")  # noqa: S311 a story, not a secret
     anchor = subscribed_at(customer, epoch)
     for event in chain(_usual(customer, hour, relative, rng), _incidents(customer, hour, relative, rng)):
         yield _row(customer, anchor, event, rng.getrandbits(128).to_bytes(16, "big"))

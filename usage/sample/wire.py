@@ -97,7 +97,7 @@ def fields(raw: bytes) -> Fields:
         return {}
     if not isinstance(decoded, dict):
         raise ApiError("invalid_request", "The body must be a JSON object")
-    return decoded
+    return {name: _whole(value) for name, value in decoded.items()}
 
 
 def list_body(given: Fields, *, older: bool) -> OlderListBody:
@@ -120,6 +120,11 @@ def aggregate_body(given: Fields, *, older: bool) -> AggregateBody:
 def feature_list(feature_id: FeatureIds) -> list[str]:
     """The features asked for, each once."""
     return [feature_id] if isinstance(feature_id, str) else list(dict.fromkeys(feature_id))
+
+
+def _whole(value: object) -> object:
+    """JavaScript knows one kind of number: 100.0 is as whole as 100."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _need_customer(body: OlderAggregateBody, message: str) -> None:
@@ -145,8 +150,9 @@ def _convert(given: Fields, body: type[Body]) -> Body:
 
 def _sentence(message: str) -> str:
     """msgspec's ``reason - at `$.field` `` turned into the API's ``field: reason``."""
-    missing = re.fullmatch(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?", message)
+    reason, _, path = message.replace("`", "").partition(" - at ")
+    field = path.removeprefix("key in ").lstrip("$.").removesuffix("[...]")
+    missing = re.fullmatch(r"Object missing required field (\w+)", reason)
     if missing:
-        return ".".join(part for part in (missing[2], missing[1]) if part) + ": Required"
-    reason, _, path = message.partition(" - at ")
-    return f"{re.sub(r'^(key in )?`?[$][.]?', '', path).rstrip('`') or 'body'}: {reason.replace('`', '')}"
+        return f"{field}.{missing[1]}: Required".lstrip(".")
+    return f"{field}: {reason}"

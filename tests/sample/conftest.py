@@ -1,0 +1,94 @@
+"""A small organisation whose clock the tests move."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from usage.sample import SAMPLE_KEY, SampleApp, Store
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+HEADERS = {"Authorization": f"Bearer {SAMPLE_KEY}", "x-api-version": "2.1"}
+
+Rows = list[dict[str, Any]]
+
+
+def ms(text: str) -> int:
+    """Epoch milliseconds of an ISO time in UTC."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+# A Wednesday, inside an hour.
+NOW = ms("2025-11-12T14:25:30.250")
+
+
+class Clock:
+    """Seconds since the epoch, until somebody moves them."""
+
+    def __init__(self, now_ms: int = NOW) -> None:
+        self.now = now_ms / 1000
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Organisation:
+    """A store, the app over it, and a client that crosses the wire to it."""
+
+    def __init__(self, *, older: bool = False, limit_per_second: int | None = None) -> None:
+        self.clock = Clock()
+        self.store = Store(clock=self.clock)
+        self.app = SampleApp(self.store, older=older, limit_per_second=limit_per_second)
+        self.client = httpx.Client(
+            transport=httpx.WSGITransport(app=self.app), base_url="http://sample.test", headers=HEADERS
+        )
+
+    def track(
+        self,
+        at: int | str,
+        value: float = 1,
+        customer_id: str = "cus_1",
+        feature_id: str = "messages",
+        **more: object,
+    ) -> None:
+        """Ingest an event, at epoch milliseconds or an ISO time in UTC."""
+        timestamp = ms(at) if isinstance(at, str) else at
+        event = {"timestamp": timestamp, "value": value, "customer_id": customer_id, "feature_id": feature_id}
+        self.store.add([event | more])  # type: ignore[list-item]
+
+    def listing(self, **body: object) -> httpx.Response:
+        return self.client.post("/v1/events.list", json=body)
+
+    def aggregate(self, **body: object) -> httpx.Response:
+        return self.client.post("/v1/events.aggregate", json={"feature_id": "messages"} | body)
+
+    def rows(self, **body: object) -> Rows:
+        rows: Rows = self.listing(**body).raise_for_status().json()["list"]
+        return rows
+
+    def bins(self, **body: object) -> Rows:
+        body = {"customer_id": "cus_1"} | body
+        bins: Rows = self.aggregate(**body).raise_for_status().json()["list"]
+        return bins
+
+    def values(self, **body: object) -> list[float]:
+        return [each["values"]["messages"] for each in self.bins(**body)]
+
+    def groups(self, **body: object) -> list[dict[str, float]]:
+        return [each["grouped_values"]["messages"] for each in self.bins(**body)]
+
+
+@pytest.fixture
+def org() -> Iterator[Organisation]:
+    organisation = Organisation()
+    yield organisation
+    organisation.client.close()
+    organisation.store.close()
+
+
+def between(start: str, end: str) -> dict[str, dict[str, int]]:
+    """The custom range [start, end), as trap 6 says to ask for it."""
+    return {"custom_range": {"start": ms(start), "end": ms(end) - 1}}

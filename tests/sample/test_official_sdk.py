@@ -1,0 +1,138 @@
+"""The official SDK against the sample on a port: the best outside judge of it."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from autumn_sdk import Autumn, errors
+from autumn_sdk.models import ListEventsCustomRangeTypedDict
+
+from usage.sample import SAMPLE_KEY
+
+from .conftest import HEADERS
+
+WINDOW_MS = 5 * 24 * 3_600_000
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "usage.sample", "--port", str(port)])
+    try:
+        yield _answering(f"http://127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _answering(address: str) -> str:
+    """Connect until it listens; its first answer comes when the story is made."""
+    with httpx.Client(transport=httpx.HTTPTransport(retries=6), headers=HEADERS, timeout=60) as client:
+        client.post(f"{address}/v1/events.list", json={}).raise_for_status()
+    return address
+
+
+@pytest.fixture
+def autumn(address: str) -> Iterator[Autumn]:
+    with Autumn(x_api_version="2.1", secret_key=SAMPLE_KEY, server_url=address) as sdk:
+        yield sdk
+
+
+@pytest.fixture
+def end() -> int:
+    """An end of windows that nothing arrives in any more: the last full hour but one."""
+    return int(time.time() // 3600 - 1) * 3_600_000
+
+
+def test_list(autumn: Autumn) -> None:
+    """A page is parsed into rows of the customer asked for."""
+    page = autumn.events.list(customer_id="acme-robotics", limit=20, feature_id="api_calls")
+    assert (len(page.list), page.total, page.has_more) == (20, 20, True)
+    assert {(row.customer_id, row.feature_id) for row in page.list} == {("acme-robotics", "api_calls")}
+
+
+def test_paging_to_the_end(autumn: Autumn, end: int) -> None:
+    """Page after page gives each event of a pinned range once, as many as the aggregate counts."""
+    window: ListEventsCustomRangeTypedDict = {"start": end - WINDOW_MS, "end": end - 1000}
+    seen: list[str] = []
+    more = True
+    while more:
+        page = autumn.events.list(customer_id="soylent", offset=len(seen), limit=100, custom_range=window)
+        seen += [row.id for row in page.list]
+        more = page.has_more
+    counted = autumn.events.aggregate(
+        customer_id="soylent",
+        feature_id=["api_calls", "ai_tokens", "emails", "storage_gb", "seats"],
+        custom_range={"start": window["start"], "end": end - 1},
+    )
+    assert len(seen) == len(set(seen)) == sum(total.count for total in counted.total.values()) > 100
+
+
+def test_aggregate(autumn: Autumn) -> None:
+    """Thirty days are thirty-one bins, each with its sum."""
+    answer = autumn.events.aggregate(
+        customer_id="globex", feature_id=["ai_tokens", "api_calls"], range="30d", bin_size="day"
+    )
+    assert len(answer.list) == 31
+    assert all(set(each.values) == {"ai_tokens", "api_calls"} for each in answer.list)
+    assert answer.total["ai_tokens"].sum > answer.list[5].values["ai_tokens"] > 0
+
+
+def test_aggregate_in_groups(autumn: Autumn) -> None:
+    """Each bin's groups sum to its value."""
+    answer = autumn.events.aggregate(
+        customer_id="globex", feature_id="ai_tokens", range="7d", bin_size="day", group_by="properties.model"
+    )
+    for each in answer.list:
+        assert each.grouped_values is not None
+        assert sum(each.grouped_values["ai_tokens"].values()) == pytest.approx(each.values["ai_tokens"])
+    assert "sonata-2" in (answer.list[-2].grouped_values or {})["ai_tokens"]
+
+
+def test_a_wrong_key(address: str) -> None:
+    """A wrong key raises with 401."""
+    stranger = Autumn(x_api_version="2.1", secret_key="am_sk_wrong", server_url=address)
+    with stranger as sdk, pytest.raises(errors.AutumnDefaultError, match="invalid_secret_key") as caught:
+        sdk.events.list()
+    assert caught.value.status_code == 401
+
+
+def test_bad_input(autumn: Autumn) -> None:
+    """A limit too large raises with 400 and the field's name."""
+    with pytest.raises(errors.AutumnDefaultError, match="limit: ") as caught:
+        autumn.events.list(limit=5000, customer_id="initech")
+    assert caught.value.status_code == 400
+
+
+def test_an_unknown_customer(autumn: Autumn) -> None:
+    """An aggregate of a customer that does not exist raises with 404."""
+    with pytest.raises(errors.AutumnDefaultError, match="customer_not_found") as caught:
+        autumn.events.aggregate(customer_id="nobody", feature_id="api_calls", range="7d")
+    assert caught.value.status_code == 404
+
+
+def test_too_many_calls(autumn: Autumn) -> None:
+    """Six calls within a second raise with 429, after which to try again in a second."""
+
+    def hurry() -> None:
+        for _ in range(100):
+            autumn.events.list(limit=1, customer_id="hooli")
+
+    with pytest.raises(errors.AutumnDefaultError) as caught:
+        hurry()
+    assert caught.value.status_code == 429
+    assert caught.value.headers["Retry-After"] == "1"
+
+
+def test_connections_are_kept(address: str) -> None:
+    """A second call comes over the first one's connection."""
+    with httpx.Client(base_url=address, headers=HEADERS) as client:
+        answers = [client.post("/v1/events.list", json={"customer_id": name}) for name in ("oscorp", "hooli")]
+        streams = [answer.extensions["network_stream"] for answer in answers]
+        assert len({stream.get_extra_info("client_addr") for stream in streams}) == 1

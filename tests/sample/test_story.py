@@ -1,0 +1,208 @@
+"""The story: what is in it, and that it is the same everywhere and goes on."""
+
+import sqlite3
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+
+from usage.sample import SampleApp, Store
+from usage.sample.cast import CUSTOMERS, FEATURES
+from usage.sample.story import events_between
+
+from .conftest import DAY, HEADERS, HOUR, NOW, Clock
+
+EPOCH = NOW // DAY * DAY
+COLUMNS = "id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions"
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    store = Store(clock=Clock())
+    store.ensure_story()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Iterator[Store]:
+    """A store on disk, to which the clock's day is still to come."""
+    store = Store(tmp_path / "sample.db", Clock())
+    yield store
+    store.close()
+
+
+def one(store: Store, sql: str, *values: object) -> float:
+    (found,) = store.connection().execute(f"SELECT {sql}", values).fetchone()
+    return float(found)
+
+
+def test_its_size(store: Store) -> None:
+    """About 250,000 events of forty customers, the largest with more than 50,000, over 120 days."""
+    assert 240_000 < one(store, "count(*) FROM events") < 260_000
+    assert one(store, "count(DISTINCT customer_id) FROM events") == len(CUSTOMERS) == 40
+    assert 55_000 < one(store, "count(*) FROM events WHERE customer_id = 'acme-robotics'") < 75_000
+    assert EPOCH - 120 * DAY <= one(store, "min(timestamp) FROM events") < EPOCH - 119 * DAY
+
+
+def test_its_features(store: Store) -> None:
+    """Five features, and one name that no feature has, rare, of one small customer."""
+    found = store.connection().execute("SELECT feature_id, count(*) FROM events GROUP BY 1").fetchall()
+    counts = dict(found)
+    assert counts.pop("legacy_ping") < 30
+    assert set(counts) == set(FEATURES)
+    strays = "count(DISTINCT customer_id) FROM events WHERE feature_id = 'legacy_ping'"
+    assert one(store, strays) == 1
+
+
+def test_nothing_from_the_future(store: Store) -> None:
+    """The newest event is no newer than the clock, and not older than some minutes."""
+    assert NOW - 5 * 60_000 < one(store, "max(timestamp) FROM events") <= NOW
+
+
+def test_roll_ups_are_the_sums_of_the_events(store: Store) -> None:
+    """Each hour's count and sum are those of its events, no hour more and none less."""
+    connection = store.connection()
+    hours = connection.execute("SELECT * FROM hours ORDER BY 1, 2, 3").fetchall()
+    events = connection.execute(
+        "SELECT customer_id, feature_id, timestamp / 3600000 * 3600000, count(*), sum(value)"
+        " FROM events GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    ).fetchall()
+    assert [row[:4] for row in hours] == [row[:4] for row in events]
+    assert [row[4] for row in hours] == pytest.approx([row[4] for row in events])
+
+
+def test_it_grows(store: Store) -> None:
+    """The last four weeks have more events than the first four."""
+    counted = "count(*) FROM events WHERE timestamp BETWEEN ? AND ?"
+    first = one(store, counted, EPOCH - 119 * DAY, EPOCH - 91 * DAY)
+    last = one(store, counted, EPOCH - 28 * DAY, EPOCH)
+    assert last > 1.2 * first
+
+
+def test_it_has_nights_and_weekends(store: Store) -> None:
+    """There is less at night than by day, and less on Sundays than on Tuesdays."""
+    of_acme = "count(*) FROM events WHERE customer_id = 'acme-robotics' AND "
+    hour = "timestamp / 3600000 % 24 = ?"
+    assert one(store, of_acme + hour, 2) * 3 < one(store, of_acme + hour, 10)
+    day = "strftime('%w', timestamp / 1000, 'unixepoch') = ?"
+    assert one(store, of_acme + day, "0") * 1.5 < one(store, of_acme + day, "2")
+
+
+def test_its_incidents(store: Store) -> None:
+    """A runaway job, a customer gone quiet, a move between models, a refund."""
+    runaway = "count(*) FROM events WHERE customer_id = 'hooli' AND properties ->> 'user' LIKE 'batch-job@%'"
+    assert one(store, f"{runaway} AND timestamp > ?", EPOCH - 7 * DAY) > 2000
+    quiet = "max(timestamp) FROM events WHERE customer_id = 'pied-piper'"
+    assert one(store, quiet) < EPOCH - 34 * DAY
+    moved = "avg(properties ->> 'model' = ?) FROM events WHERE customer_id = 'globex' AND timestamp "
+    moved += "{} AND properties -> 'model' IS NOT NULL"
+    assert one(store, moved.format("< ?"), "gpt-large", EPOCH - 70 * DAY) > 0.7
+    assert one(store, moved.format("> ?"), "sonata-2", EPOCH - 10 * DAY) > 0.7
+    assert one(store, "count(*) FROM events WHERE value < -1000") == 1
+
+
+def test_its_properties(store: Store) -> None:
+    """Models by the dozen, regions that are missing, nested values, fractions, and hostile text."""
+    assert one(store, "count(DISTINCT properties ->> 'model') FROM events") > 10
+    for condition in (
+        "properties -> 'region' IS NULL",
+        "properties -> 'region' = 'null'",
+        "properties ->> '$.meta.client.version' = '5.2.0'",
+        "value != round(value)",
+        "deductions IS NULL",
+        "deductions ->> '$[0].reset.resets_at' > timestamp",
+        "deductions -> '$[0].reset' = 'null'",
+        "json_array_length(deductions) = 2",
+        "entity_id = 'ws_1'",
+        "properties ->> 'user' LIKE '%<%'",
+        "properties ->> 'model' = 'AUTUMN_RESERVED'",
+        "customer_id = '<script>alert(1)</script>'",
+    ):
+        assert one(store, f"count(*) FROM events WHERE {condition}") > 5, condition
+    assert one(store, "count(*) FROM events WHERE deductions ->> '$[0].reset.resets_at' <= timestamp") == 0
+
+
+def test_it_is_the_same_everywhere(store: Store) -> None:
+    """A day told again is the very same day, on every machine and under every Python."""
+    told = sorted(events_between(EPOCH, EPOCH - DAY, EPOCH))
+    sql = f"SELECT {COLUMNS} FROM events WHERE timestamp BETWEEN ? AND ? ORDER BY id"
+    kept = store.connection().execute(sql, [told[0][1], told[-1][1]]).fetchall()
+    assert len(told) > 1000
+    assert set(told) <= set(kept)
+    assert sha256(repr(told).encode()).hexdigest()[:16] == "3536e6b2a853a882"
+
+
+def test_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told in small steps through the API or at once, two days bring the same events, and none twice."""
+    monkeypatch.setattr("usage.sample.story.DAYS", 1)
+    stepped, leapt = Clock(), Clock()
+    one_by_one, at_once = Store(clock=stepped), Store(clock=leapt)
+    for each in (one_by_one, at_once):
+        each.ensure_story()
+    client = httpx.Client(
+        transport=httpx.WSGITransport(app=SampleApp(one_by_one)),
+        base_url="http://sample.test",
+        headers=HEADERS,
+    )
+    before = one(one_by_one, "count(*) FROM events")
+    for _ in range(48):
+        stepped.now += 3600
+        newest = client.post("/v1/events.list", json={"limit": 1}).json()["list"][0]["timestamp"]
+        assert stepped.now * 1000 - 10 * 60_000 < newest <= stepped.now * 1000
+    leapt.now = stepped.now
+    at_once.refresh()
+    sql = f"SELECT {COLUMNS} FROM events ORDER BY id"
+    stepwise = one_by_one.connection().execute(sql).fetchall()
+    assert stepwise == at_once.connection().execute(sql).fetchall()
+    assert len(stepwise) > before + 1000
+    rolled_up = one(one_by_one, "sum(count) FROM hours")
+    assert rolled_up == len(stepwise)
+
+
+def test_it_is_told_at_most_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second look within the second finds what the first one found."""
+    monkeypatch.setattr("usage.sample.story.DAYS", 1)
+    clock = Clock()
+    store = Store(clock=clock)
+    store.ensure_story()
+    clock.now += 3600
+    store.refresh()
+    told = one(store, "told_until FROM story")
+    clock.now += 0.9
+    store.refresh()
+    assert one(store, "told_until FROM story") == told
+
+
+def test_two_processes_tell_it_once(later: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stores over one file bring the story up to now without an event twice or a sum too large."""
+    monkeypatch.setattr("usage.sample.story.DAYS", 1)
+    clock = Clock()
+    other = Store(tmp_path / "sample.db", clock)
+    for each in (later, other):
+        each.ensure_story()
+    clock.now += 2 * HOUR / 1000
+    later.clock = clock
+    for each in (later, other, later):
+        each.refresh()
+    assert one(later, "count(*) FROM events") == one(other, "sum(count) FROM hours")
+    other.close()
+
+
+def test_an_organisation_without_a_story_stays_as_it_is() -> None:
+    """A store that was not asked for the story does not begin one."""
+    store = Store(clock=Clock())
+    store.refresh()
+    assert one(store, "count(*) FROM events") == 0
+
+
+def test_a_failed_ingestion_leaves_nothing(tmp_path: Path) -> None:
+    """Events go in together or not at all."""
+    store = Store(tmp_path / "sample.db", Clock())
+    good = {"timestamp": NOW, "customer_id": "cus_1", "feature_id": "messages"}
+    with pytest.raises(sqlite3.IntegrityError):
+        store.add([good, good | {"value": None}])  # type: ignore[list-item]
+    assert one(store, "count(*) FROM events") == 0
+    store.close()
