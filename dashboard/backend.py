@@ -1,0 +1,39 @@
+"""The one usage service of this process: Autumn's with a key, the embedded sample without."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import httpx
+from django.conf import settings
+
+from usage.known import MemoryDirectory
+from usage.sample import SAMPLE_KEY, SampleApp, Store
+from usage.service import Usage
+from usage.upstream import Upstream, open_upstream
+
+SAMPLE_URL = "https://sample.invalid"
+
+
+@cache
+def upstream() -> Upstream:
+    """The connections to Autumn, with their cache and limiter."""
+    redis_url = settings.REDIS_URL or ""
+    if settings.AUTUMN_SECRET_KEY is not None:
+        return open_upstream(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, redis_url=redis_url)
+    transport = httpx.WSGITransport(app=SampleApp(sample_store()))
+    return open_upstream(url=SAMPLE_URL, key=SAMPLE_KEY, redis_url=redis_url, transport=transport)
+
+
+@cache
+def sample_store() -> Store:
+    """The sample's events, made on first use."""
+    store = Store(settings.SAMPLE_DB)
+    store.ensure_story()
+    return store
+
+
+@cache
+def usage() -> Usage:
+    """The service that views, exports, shares and commands call."""
+    return Usage(upstream(), MemoryDirectory())

@@ -1,0 +1,202 @@
+"""The query string, read once: parameters in, a Query out, or a sentence beside each field that can't be meant."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, QueryDict
+
+from usage.query import (
+    BIN_SIZES,
+    CHARTS,
+    PARAMETERS,
+    PER_PAGES,
+    RANGES,
+    BadQuery,
+    Query,
+    parse_filter,
+    parse_moment,
+    parse_moment_ms,
+    parse_position,
+    zone_names,
+)
+
+LONGEST = 1000
+MOST = 50
+HIGHEST_PAGE = 10_000_000
+TZ_COOKIE = "tz"
+
+Parse = Callable[[str], Any]
+
+
+class Values(forms.Widget):
+    """All values of a parameter, without the blank ones: forms without script send those for what was left empty."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return [value for value in data.getlist(name) if value.strip()]
+
+
+class Many(forms.Field):
+    """A repeatable parameter: a tuple of what `parse` makes of each value."""
+
+    widget = Values
+    most = MOST
+
+    def __init__(self, parse: Parse = str) -> None:
+        super().__init__(required=False)
+        self.parse = parse
+
+    def to_python(self, value: list[str]) -> tuple[Any, ...]:
+        if len(value) > self.most:
+            raise ValidationError(self.too_many())
+        return tuple(self._one(item) for item in value)
+
+    def too_many(self) -> str:
+        return f"Give this at most {self.most} times."
+
+    def _one(self, value: str) -> Any:
+        if "\0" in value:
+            raise ValidationError("Leave out the null character.")
+        if len(value) > LONGEST:
+            raise ValidationError(f"Keep this to {LONGEST:,} characters.")
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class One(Many):
+    """A single-valued parameter: what `parse` makes of it, or None where it is absent."""
+
+    most = 1
+
+    def to_python(self, value: list[str]) -> Any:
+        return next(iter(super().to_python(value)), None)
+
+    def too_many(self) -> str:
+        return "Give this only once."
+
+
+def one_of(*choices: Any) -> One:
+    """A parameter that is one of a few words or numbers."""
+    words = {str(choice): choice for choice in choices}
+
+    def parse(text: str) -> Any:
+        if text not in words:
+            raise ValueError(f"Choose one of {', '.join(words)}.")
+        return words[text]
+
+    return One(parse)
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or not math.isfinite(float(text)):
+        raise ValueError("Write a number such as 250 or -1.5.")
+    return float(text)
+
+
+def _page(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,8}", text) or not 1 <= int(text) <= HIGHEST_PAGE:
+        raise ValueError("Pages are numbered from 1.")
+    return int(text)
+
+
+def _zone(text: str) -> str:
+    if text not in zone_names():
+        raise ValueError("Choose a time zone by its IANA name, for example Europe/Berlin.")
+    return text
+
+
+class QueryForm(forms.Form):
+    """Every parameter of the product, valid or with its sentence. `query` is what is meant, once `is_valid()`.
+
+    `given_tz`: whether the query names its zone; where it doesn't, the viewer's own (a cookie) or TIME_ZONE is meant.
+    """
+
+    customer_id = One()
+    feature_id = Many()
+    entity_id = One()
+    range = one_of(*RANGES)
+    start = One()
+    end = One()
+    bin_size = one_of(*BIN_SIZES)
+    group_by = One()
+    focus = One()
+    group = Many()
+    chart = one_of(*CHARTS)
+    filter = Many(parse_filter)
+    exclude = Many(parse_filter)
+    value_min = One(_number)
+    value_max = One(_number)
+    compare = one_of("previous")
+    tz = One(_zone)
+    columns = Many()
+    per_page = one_of(*PER_PAGES)
+    until = One(parse_moment_ms)
+    before = One(parse_position)
+    page = One(_page)
+    event = One(parse_position)
+
+    query: Query
+
+    def __init__(self, params: QueryDict, viewer_tz: str) -> None:
+        super().__init__(params)
+        self.viewer_tz = viewer_tz
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> QueryForm:
+        """The form of a request: its query string, and the zone of whoever looks."""
+        zone = request.COOKIES.get(TZ_COOKIE, "")
+        return cls(request.GET, zone if zone in zone_names() else settings.TIME_ZONE)
+
+    @property
+    def given_tz(self) -> bool:
+        """Whether the query string names a zone."""
+        return bool(self.given("tz"))
+
+    def given(self, name: str) -> list[str]:
+        """What was written for a parameter, as it was, for showing it again."""
+        return self.fields[name].widget.value_from_datadict(self.data, self.files, name)
+
+    def sentences(self, name: str) -> list[str]:
+        """What is wrong with a parameter."""
+        return [str(sentence) for sentence in self.errors.get(name, [])]
+
+    def blame(self, bad: BadQuery) -> None:
+        """Puts a sentence that was found later beside its field."""
+        self.add_error(bad.field if bad.field in self.fields else None, bad.sentence)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = dict(self.cleaned_data)
+        for name in sorted(set(self.data) - set(PARAMETERS)):
+            self.add_error(None, f"There is no parameter “{name[:100]}”.")
+        cleaned["tz"] = cleaned.get("tz") or self.viewer_tz
+        for name in ("start", "end"):
+            cleaned[name] = self._moment(name, cleaned)
+        if not self.errors:
+            self._make(cleaned)
+        return cleaned
+
+    def _moment(self, name: str, cleaned: dict[str, Any]) -> int | None:
+        text = cleaned.get(name)
+        if text is None:
+            return None
+        try:
+            return parse_moment(text, Query(tz=cleaned["tz"]).zone)
+        except ValueError as error:
+            self.add_error(name, str(error))
+            return None
+
+    def _make(self, cleaned: dict[str, Any]) -> None:
+        try:
+            self.query = Query(**{name: value for name, value in cleaned.items() if value is not None})
+        except BadQuery as bad:
+            self.blame(bad)
+
+
