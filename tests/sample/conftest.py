@@ -1,6 +1,6 @@
 """A small organisation whose clock the tests move."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ class Organisation:
         """Ingest an event, at epoch milliseconds or an ISO time in UTC."""
         timestamp = ms(at) if isinstance(at, str) else at
         event = {"timestamp": timestamp, "value": value, "customer_id": customer_id, "feature_id": feature_id}
-        self.store.add([event | more])  # type: ignore[list-item]
+        self.store.add([event | more])
 
     def listing(self, **body: object) -> httpx.Response:
         return self.client.post("/v1/events.list", json=body)
@@ -81,12 +81,27 @@ class Organisation:
         return [each["grouped_values"]["messages"] for each in self.bins(**body)]
 
 
+MakeOrg = Callable[..., Organisation]
+
+
 @pytest.fixture
-def org() -> Iterator[Organisation]:
-    organisation = Organisation()
-    yield organisation
-    organisation.client.close()
-    organisation.store.close()
+def make_org() -> Iterator[MakeOrg]:
+    """Makes organisations, and closes them afterwards."""
+    made: list[Organisation] = []
+
+    def make(*, older: bool = False, limit_per_second: int | None = None) -> Organisation:
+        made.append(Organisation(older=older, limit_per_second=limit_per_second))
+        return made[-1]
+
+    yield make
+    for organisation in made:
+        organisation.client.close()
+        organisation.store.close()
+
+
+@pytest.fixture
+def org(make_org: MakeOrg) -> Organisation:
+    return make_org()
 
 
 def between(start: str, end: str) -> dict[str, dict[str, int]]:

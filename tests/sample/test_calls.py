@@ -5,7 +5,7 @@ import threading
 import httpx
 import pytest
 
-from .conftest import HOUR, Organisation, between, ms
+from .conftest import HOUR, MakeOrg, Organisation, between, ms
 
 NOON = "2025-11-10T12:00"
 DAY_10 = between("2025-11-10", "2025-11-11")
@@ -138,9 +138,9 @@ def test_other_calls_do_not_exist(org: Organisation, method: str, path: str) -> 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_the_sixth_call_of_a_second(org: Organisation) -> None:
+def test_the_sixth_call_of_a_second(make_org: MakeOrg) -> None:
     """Five calls of list and aggregate together, then a plain-text 429 until the second is over."""
-    org = Organisation(limit_per_second=5)
+    org = make_org(limit_per_second=5)
     org.store.add_customer("cus_1")
     answers = [org.listing(customer_id="cus_1") for _ in range(3)]
     answers += [org.aggregate(customer_id="cus_1", range="24h") for _ in range(2)]
@@ -159,17 +159,17 @@ def test_the_sixth_call_of_a_second(org: Organisation) -> None:
     assert org.listing(customer_id="cus_1").headers["RateLimit-Remaining"] == "4"
 
 
-def test_each_customer_has_a_bucket_and_all_without_share_one() -> None:
+def test_each_customer_has_a_bucket_and_all_without_share_one(make_org: MakeOrg) -> None:
     """Blank and missing customers take from one bucket, other customers have theirs."""
-    org = Organisation(limit_per_second=2)
+    org = make_org(limit_per_second=2)
     calls = [{"customer_id": "a"}, {"customer_id": "a"}, {"customer_id": "b"}, {}, {"customer_id": ""}]
     assert [org.listing(**body).status_code for body in calls] == [200] * 5
     assert [org.listing(**body).status_code for body in calls] == [429, 429, 200, 429, 429]
 
 
-def test_a_wrong_key_takes_no_call_and_a_bad_body_does() -> None:
+def test_a_wrong_key_takes_no_call_and_a_bad_body_does(make_org: MakeOrg) -> None:
     """The limit is counted after the key and before the work."""
-    org = Organisation(limit_per_second=1)
+    org = make_org(limit_per_second=1)
     wrong = org.client.post("/v1/events.list", json={}, headers={"Authorization": "Bearer no"})
     assert "RateLimit-Limit" not in wrong.headers
     assert [org.listing(limit=0).status_code, org.listing().status_code] == [400, 429]
@@ -289,9 +289,9 @@ def test_deductions_are_summed_on_demand(org: Organisation) -> None:
     assert answer["total"] == {"messages": {"count": 1, "sum": 9.5}}
 
 
-def test_an_older_server_drops_newer_fields() -> None:
+def test_an_older_server_drops_newer_fields(make_org: MakeOrg) -> None:
     """It answers as if they had not been sent, the bad ones too."""
-    org = Organisation(older=True)
+    org = make_org(older=True)
     org.track(NOON, 1, entity_id="ws_1", properties={"model": "a"})
     org.track(NOON, 2, properties={"model": "b"})
     newer = {"entity_id": "ws_1", "filter_by": {"model": "a"}, "max_groups": 0, "aggregate_on": "deducted"}
@@ -301,9 +301,9 @@ def test_an_older_server_drops_newer_fields() -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"customer_id": ""}])
-def test_an_older_server_wants_a_customer(body: dict[str, str]) -> None:
+def test_an_older_server_wants_a_customer(make_org: MakeOrg, body: dict[str, str]) -> None:
     """Without one it answers 400."""
-    answer = Organisation(older=True).aggregate(range="7d", **body)
+    answer = make_org(older=True).aggregate(range="7d", **body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
     assert answer.json()["message"] == "customer_id: Required"
 

@@ -1,9 +1,11 @@
 """The story: what is in it, and that it is the same everywhere and goes on."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,10 +14,11 @@ from usage.sample import SampleApp, Store
 from usage.sample.cast import CUSTOMERS, FEATURES
 from usage.sample.story import events_between
 
-from .conftest import DAY, HEADERS, HOUR, NOW, Clock
+from .conftest import DAY, HEADERS, NOW, Clock
 
 EPOCH = NOW // DAY * DAY
 COLUMNS = "id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions"
+MakeStore = Callable[..., Store]
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +30,33 @@ def store() -> Iterator[Store]:
 
 
 @pytest.fixture
-def later(tmp_path: Path) -> Iterator[Store]:
-    """A store on disk, to which the clock's day is still to come."""
-    store = Store(tmp_path / "sample.db", Clock())
-    yield store
-    store.close()
+def make_store() -> Iterator[MakeStore]:
+    """Makes stores, in memory or at a path, and closes them afterwards."""
+    made: list[Store] = []
+
+    def make(path: str | Path = ":memory:", clock: Clock | None = None) -> Store:
+        made.append(Store(path, clock or Clock()))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A story of a single day, where its length does not matter."""
+    monkeypatch.setattr("usage.sample.story.DAYS", 1)
+
+
+def rows(store: Store, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    with store.reading() as connection:
+        return connection.execute(sql, values).fetchall()
 
 
 def one(store: Store, sql: str, *values: object) -> float:
-    (found,) = store.connection().execute(f"SELECT {sql}", values).fetchone()
+    """The one number of a SELECT."""
+    ((found,),) = rows(store, f"SELECT {sql}", *values)
     return float(found)
 
 
@@ -49,8 +70,7 @@ def test_its_size(store: Store) -> None:
 
 def test_its_features(store: Store) -> None:
     """Five features, and one name that no feature has, rare, of one small customer."""
-    found = store.connection().execute("SELECT feature_id, count(*) FROM events GROUP BY 1").fetchall()
-    counts = dict(found)
+    counts = dict(rows(store, "SELECT feature_id, count(*) FROM events GROUP BY 1"))
     assert counts.pop("legacy_ping") < 30
     assert set(counts) == set(FEATURES)
     strays = "count(DISTINCT customer_id) FROM events WHERE feature_id = 'legacy_ping'"
@@ -64,12 +84,12 @@ def test_nothing_from_the_future(store: Store) -> None:
 
 def test_roll_ups_are_the_sums_of_the_events(store: Store) -> None:
     """Each hour's count and sum are those of its events, no hour more and none less."""
-    connection = store.connection()
-    hours = connection.execute("SELECT * FROM hours ORDER BY 1, 2, 3").fetchall()
-    events = connection.execute(
+    hours = rows(store, "SELECT * FROM hours ORDER BY 1, 2, 3")
+    events = rows(
+        store,
         "SELECT customer_id, feature_id, timestamp / 3600000 * 3600000, count(*), sum(value)"
-        " FROM events GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
-    ).fetchall()
+        " FROM events GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    )
     assert [row[:4] for row in hours] == [row[:4] for row in events]
     assert [row[4] for row in hours] == pytest.approx([row[4] for row in events])
 
@@ -129,44 +149,40 @@ def test_it_is_the_same_everywhere(store: Store) -> None:
     """A day told again is the very same day, on every machine and under every Python."""
     told = sorted(events_between(EPOCH, EPOCH - DAY, EPOCH))
     sql = f"SELECT {COLUMNS} FROM events WHERE timestamp BETWEEN ? AND ? ORDER BY id"
-    kept = store.connection().execute(sql, [told[0][1], told[-1][1]]).fetchall()
+    kept = rows(store, sql, told[0][1], told[-1][1])
     assert len(told) > 1000
     assert set(told) <= set(kept)
     assert sha256(repr(told).encode()).hexdigest()[:16] == "3536e6b2a853a882"
 
 
-def test_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("one_day")
+def test_it_goes_on(make_store: MakeStore) -> None:
     """Told in small steps through the API or at once, two days bring the same events, and none twice."""
-    monkeypatch.setattr("usage.sample.story.DAYS", 1)
     stepped, leapt = Clock(), Clock()
-    one_by_one, at_once = Store(clock=stepped), Store(clock=leapt)
+    one_by_one, at_once = make_store(clock=stepped), make_store(clock=leapt)
     for each in (one_by_one, at_once):
         each.ensure_story()
-    client = httpx.Client(
-        transport=httpx.WSGITransport(app=SampleApp(one_by_one)),
-        base_url="http://sample.test",
-        headers=HEADERS,
-    )
     before = one(one_by_one, "count(*) FROM events")
-    for _ in range(48):
-        stepped.now += 3600
-        newest = client.post("/v1/events.list", json={"limit": 1}).json()["list"][0]["timestamp"]
-        assert stepped.now * 1000 - 10 * 60_000 < newest <= stepped.now * 1000
+    transport = httpx.WSGITransport(app=SampleApp(one_by_one))
+    with httpx.Client(transport=transport, base_url="http://sample.test", headers=HEADERS) as client:
+        for _ in range(48):
+            stepped.now += 3600
+            newest = client.post("/v1/events.list", json={"limit": 1}).json()["list"][0]["timestamp"]
+            assert stepped.now * 1000 - 10 * 60_000 < newest <= stepped.now * 1000
     leapt.now = stepped.now
     at_once.refresh()
-    sql = f"SELECT {COLUMNS} FROM events ORDER BY id"
-    stepwise = one_by_one.connection().execute(sql).fetchall()
-    assert stepwise == at_once.connection().execute(sql).fetchall()
-    assert len(stepwise) > before + 1000
-    rolled_up = one(one_by_one, "sum(count) FROM hours")
-    assert rolled_up == len(stepwise)
+    told, told_at_once = (
+        rows(each, f"SELECT {COLUMNS} FROM events ORDER BY id") for each in (one_by_one, at_once)
+    )
+    assert told == told_at_once
+    assert len(told) == one(one_by_one, "sum(count) FROM hours") > before + 1000
 
 
-def test_it_is_told_at_most_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("one_day")
+def test_it_is_told_at_most_once_a_second(make_store: MakeStore) -> None:
     """A second look within the second finds what the first one found."""
-    monkeypatch.setattr("usage.sample.story.DAYS", 1)
     clock = Clock()
-    store = Store(clock=clock)
+    store = make_store(clock=clock)
     store.ensure_story()
     clock.now += 3600
     store.refresh()
@@ -174,35 +190,48 @@ def test_it_is_told_at_most_once_a_second(monkeypatch: pytest.MonkeyPatch) -> No
     clock.now += 0.9
     store.refresh()
     assert one(store, "told_until FROM story") == told
+    clock.now += 120
+    store.refresh()
+    assert one(store, "told_until FROM story") > told
 
 
-def test_two_processes_tell_it_once(later: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("one_day")
+def test_two_processes_tell_it_once(make_store: MakeStore, tmp_path: Path) -> None:
     """Two stores over one file bring the story up to now without an event twice or a sum too large."""
-    monkeypatch.setattr("usage.sample.story.DAYS", 1)
     clock = Clock()
-    other = Store(tmp_path / "sample.db", clock)
-    for each in (later, other):
+    pair = [make_store(tmp_path / "sample.db", clock) for _ in range(2)]
+    for each in pair:
         each.ensure_story()
-    clock.now += 2 * HOUR / 1000
-    later.clock = clock
-    for each in (later, other, later):
+    clock.now += 7200
+    for each in pair:
         each.refresh()
-    assert one(later, "count(*) FROM events") == one(other, "sum(count) FROM hours")
-    other.close()
+    alone = make_store(clock=clock)
+    alone.ensure_story()
+    sql = f"SELECT {COLUMNS} FROM events ORDER BY id"
+    assert rows(pair[0], sql) == rows(alone, sql)
+    assert rows(pair[1], "SELECT * FROM hours") == rows(alone, "SELECT * FROM hours")
 
 
-def test_an_organisation_without_a_story_stays_as_it_is() -> None:
+def test_an_organisation_without_a_story_stays_as_it_is(make_store: MakeStore) -> None:
     """A store that was not asked for the story does not begin one."""
-    store = Store(clock=Clock())
+    store = make_store()
     store.refresh()
     assert one(store, "count(*) FROM events") == 0
 
 
-def test_a_failed_ingestion_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_ingestion_leaves_nothing(make_store: MakeStore) -> None:
     """Events go in together or not at all."""
-    store = Store(tmp_path / "sample.db", Clock())
+    store = make_store()
     good = {"timestamp": NOW, "customer_id": "cus_1", "feature_id": "messages"}
     with pytest.raises(sqlite3.IntegrityError):
-        store.add([good, good | {"value": None}])  # type: ignore[list-item]
+        store.add([good, good | {"value": None}])
     assert one(store, "count(*) FROM events") == 0
-    store.close()
+
+
+def test_a_reader_may_bring_their_own_sql(make_store: MakeStore, tmp_path: Path) -> None:
+    """connection() reads what was added, in memory and on disk."""
+    for path in (":memory:", tmp_path / "sample.db"):
+        store = make_store(path)
+        store.add([{"timestamp": NOW, "customer_id": "cus_1", "feature_id": "messages"}])
+        with closing(store.connection()) as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (1,)

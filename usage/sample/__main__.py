@@ -25,9 +25,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": 30,
             "timeout": 120,
             "loglevel": "error",
+            "control_socket_disable": True,
         }
-        for name, value in settings.items():
-            self.cfg.set(name, value)
+        # Older gunicorns have no control socket, and no such setting.
+        for name in settings.keys() & self.cfg.settings.keys():
+            self.cfg.set(name, settings[name])
 
     def load(self) -> SampleApp:
         """Called in the worker, so that no connection to the database crosses a fork."""

@@ -4,7 +4,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from usage.sample.cast import Customer
-from usage.sample.windows import HOUR, Subscription, cycle_number, cycle_start
+from usage.sample.windows import DAY, Subscription, cycle_number, cycle_start
 
 Deduction = dict[str, object]
 INTERVALS: dict[str, Deduction] = {
@@ -42,13 +42,13 @@ def deductions_of(
 def _reset(anchor: int | None, interval: str, timestamp: int) -> Deduction | None:
     if anchor is None:
         return None
-    following, after = _next_cycles(anchor, interval, timestamp // HOUR)
+    following, after = _next_cycles(anchor, interval, timestamp // DAY)
     return INTERVALS[interval] | {"resets_at": following if timestamp < following else after}
 
 
 @lru_cache(maxsize=64)
-def _next_cycles(anchor: int, interval: str, hour: int) -> tuple[int, int]:
-    """The starts of the next two cycles: the first may fall within the hour."""
+def _next_cycles(anchor: int, interval: str, day: int) -> tuple[int, int]:
+    """The starts of the next two cycles: the first may fall within the day."""
     subscription = Subscription(anchor, interval)
-    current = cycle_number(subscription, hour * HOUR)
+    current = cycle_number(subscription, day * DAY)
     return cycle_start(subscription, current + 1), cycle_start(subscription, current + 2)

@@ -8,11 +8,11 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import NotRequired, TypedDict
+from typing import Any
 
 import msgspec
 
@@ -22,19 +22,6 @@ from usage.sample.story import event_id, events_between, story_start, subscribed
 
 DAY_MS = 86_400_000
 REFRESH_MS = 1000
-
-
-class NewEvent(TypedDict):
-    """An event to ingest; ``timestamp`` in epoch milliseconds."""
-
-    customer_id: str
-    feature_id: str
-    timestamp: int
-    id: NotRequired[str]
-    value: NotRequired[float]
-    properties: NotRequired[dict[str, object]]
-    entity_id: NotRequired[str | None]
-    deductions: NotRequired[list[dict[str, object]] | None]
 
 
 class Store:
@@ -66,8 +53,12 @@ class Store:
         while not self._idle.empty():
             self._idle.get().close()
 
-    def add(self, events: Iterable[NewEvent]) -> None:
-        """Ingest events: the next call sees them. One whose id is there already is left out."""
+    def add(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Ingest events: the next call sees them. One whose id is there already is left out.
+
+        Keys: ``customer_id``, ``feature_id``, ``timestamp`` (epoch milliseconds); and where wanted ``id``,
+        ``value`` (1), ``properties`` ({}), ``entity_id`` (None), ``deductions`` (None, or a list).
+        """
         rows = [_row(event) for event in events]
         with self._writing() as connection:
             ingest(connection, rows)
@@ -138,12 +129,13 @@ class Store:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -65536")
         return connection
 
 
-def _row(event: NewEvent) -> EventRow:
+def _row(event: Mapping[str, Any]) -> EventRow:
     deductions = event.get("deductions")
     return (
         event.get("id") or event_id(event["timestamp"], secrets.token_bytes(16)),

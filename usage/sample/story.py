@@ -27,6 +27,7 @@ DAYS = 120
 LONGEST_LAG = 3000
 KSUID_EPOCH = 1_400_000_000
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PAIRS = [first + second for first in BASE62 for second in BASE62]
 
 # Shares of an average hour, from midnight; of an average day, from Monday.
 MORNING = (0.3, 0.25, 0.2, 0.2, 0.25, 0.35, 0.55, 0.85, 1.25, 1.6, 1.75, 1.75)
@@ -78,9 +79,9 @@ def events_between(epoch: int, after: int, until: int) -> Iterator[EventRow]:
 def event_id(timestamp: int, payload: bytes) -> str:
     """``evt_`` and 27 characters that sort by second; ``payload`` is 16 bytes that tell events apart."""
     seconds, letters = max(0, timestamp // 1000 - KSUID_EPOCH), ""
-    for _ in range(6):
-        seconds, digit = divmod(seconds, 62)
-        letters = BASE62[digit] + letters
+    for _ in range(3):
+        seconds, pair = divmod(seconds, len(PAIRS))
+        letters = PAIRS[pair] + letters
     return f"evt_{letters}{b64encode(payload, b'xY').decode()[:21]}"
 
 
