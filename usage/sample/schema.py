@@ -18,8 +18,8 @@ CREATE TABLE IF NOT EXISTS events (
     properties TEXT NOT NULL,
     deductions TEXT
 );
-CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, timestamp, id);
-CREATE INDEX IF NOT EXISTS events_in_time ON events (timestamp, id);
+CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, timestamp, id, feature_id);
+CREATE INDEX IF NOT EXISTS events_in_time ON events (timestamp, id, feature_id);
 CREATE TABLE IF NOT EXISTS hours (
     customer_id TEXT NOT NULL,
     feature_id TEXT NOT NULL,
