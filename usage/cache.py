@@ -113,7 +113,7 @@ class _Ask:
 
 
 class Cache:
-    """Over one store. `clock` tells epoch seconds; a process killed in a fetch blocks others for `lease_s`."""
+    """Over one store. `clock` tells epoch seconds; a process killed in a fetch holds others for `lease_s`."""
 
     def __init__(
         self, store: Store, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
@@ -156,6 +156,10 @@ class Cache:
     def peek(self, key: str) -> Cached | None:
         """What is kept, whatever its age, without asking anybody."""
         return self._kept(key, KEEP_S)
+
+    def close(self) -> None:
+        """Close the store's connections."""
+        self._store.close()
 
     def _kept(self, key: str, keep_s: float) -> Cached | None:
         entry = self._store.get(f"{key}:answer")

@@ -148,8 +148,9 @@ class Client:
             return Refused(f"Autumn refused the key (status {status}).", status=status, code=code)
         if status == 404 and code == "customer_not_found":
             return UnknownCustomer("Autumn knows no customer of this id.", status=status, code=code)
-        message = self._without_key(_plain(said.message)) or "no reason given"
-        return Refused(f"Autumn refused the call (status {status}): {message}", status=status, code=code)
+        message = self._without_key(_plain(said.message))
+        reason = f": {message}" if message else "."
+        return Refused(f"Autumn refused the call (status {status}){reason}", status=status, code=code)
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._headers["authorization"].removeprefix("Bearer "), "[key]")[:MESSAGE_LIMIT]

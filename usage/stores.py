@@ -46,8 +46,10 @@ class Store(Protocol):
         """Keep `value` for at most `ttl_s` seconds; it may be dropped earlier to make room."""
 
     def lock(self, key: str, lease_s: float) -> AbstractContextManager[bool]:
-        """True inside the block for one process at a time. Does not wait; the lock is free after
-        `lease_s`."""
+        """True inside the block for one process at a time; never waits. Free after `lease_s` at the latest."""
+
+    def close(self) -> None:
+        """Let go of connections, where there are any."""
 
 
 class MemoryStore:
@@ -83,6 +85,9 @@ class MemoryStore:
     @contextmanager
     def lock(self, key: str, lease_s: float) -> Iterator[bool]:
         yield True
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
 
 def _size(entry: tuple[bytes, float]) -> int:
@@ -154,6 +159,9 @@ class RedisStore:
         finally:
             if mine:
                 self._link.attempt(lambda: bool(self._unlock([name], [token])), lambda: False)
+
+    def close(self) -> None:
+        self._link.close()
 
 
 def _unpacked(packed: object) -> bytes | None:

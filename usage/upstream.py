@@ -141,8 +141,9 @@ class Upstream:
             return {name: self._counts[name] for name in names}
 
     def close(self) -> None:
-        """Close the connections to Autumn."""
+        """Close the connections to Autumn and to the store."""
         self._client.close()
+        self._cache.close()
 
     def _fetched(self, call: _Call, deadline: Deadline, *, urgent: bool) -> Fetched:
         try:
