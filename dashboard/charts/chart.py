@@ -1,0 +1,179 @@
+"""A series as a picture: what is drawn where, in which colour, under which label. Drawn by `svg` and by `figure`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from dashboard import formats
+from dashboard.charts import colours
+from dashboard.charts.ticks import Tick, bin_labels, time_ticks, value_range, value_ticks
+from usage.query import Chart as Shape
+from usage.series import Kind, Line, Series, exact
+from usage.window import default_bin_size
+
+# Sums of the largest floats overflow; what is drawn stays where arithmetic works.
+MOST = 1e300
+NAMELESS = {"other": "Other", "none": "(none)"}
+
+Values = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One line as it is drawn. `values`: what it shows in each bin, running sums in a cumulative chart.
+
+    `label` fits a row, `title` is the whole name; `slot` is the CSS class of its colour.
+    """
+
+    kind: Kind
+    name: str
+    label: str
+    title: str
+    slot: str
+    values: Values
+    previous: Values | None
+    folded: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything that a picture of a series needs. Bins are drawn at 0, 1, 2, … on a linear axis.
+
+    `stacked`: lines stand on each other, negative ones below zero. `drawn`: how many bins have begun, the others
+    stay blank.
+    `previous`: the period before, for all lines together. `folded`: bins in which some group is partly inside Other.
+    """
+
+    shape: Shape
+    stacked: bool
+    title: str
+    lines: tuple[Drawn, ...]
+    labels: tuple[str, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    low: float
+    high: float
+    drawn: int
+    running: int | None
+    previous: Values | None
+    folded: tuple[int, ...]
+
+    def stack(self) -> list[list[tuple[float, float]]]:
+        """For each line, from where to where its part of every bin goes."""
+        return stack([line.values for line in self.lines], apart=self.shape == "bars")
+
+    def extent(self, at: int) -> tuple[float, float]:
+        """The lowest and highest value that a bin's bar reaches."""
+        values = [line.values[at] for line in self.lines]
+        return sum(v for v in values if v < 0), sum(v for v in values if v > 0)
+
+
+def stack(lines: Sequence[Values], *, apart: bool) -> list[list[tuple[float, float]]]:
+    """Each line on top of those before it. `apart`: negative parts grow downwards from zero, as Plotly stacks bars."""
+    size = len(lines[0]) if lines else 0
+    up, down = [0.0] * size, [0.0] * size
+    parts = []
+    for values in lines:
+        part = []
+        for at, value in enumerate(values):
+            ends = down if apart and value < 0 else up
+            part.append((ends[at], ends[at] + value))
+            ends[at] += value
+        parts.append(part)
+    return parts
+
+
+def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
+    """The picture of `series`, as its query asks for it. `rivals`: the names that colours are shared out among."""
+    shape = series.query.chart
+    drawn = _begun(series)
+    lines = _lines(series, shape, rivals, drawn)
+    previous = None if series.previous is None else _shown(series.previous, shape, drawn)
+    stacked = _is_stacked(shape, lines)
+    if not stacked and len(lines) > 1:
+        previous = None  # a sum has no place among lines that don't stand on each other
+    low, high = _extremes(lines, previous, shape, stacked)
+    size = series.query.bin_size or default_bin_size(series.bins.window)
+    zone = series.query.zone
+    return Chart(
+        shape=shape,
+        stacked=stacked,
+        title=title_of(series),
+        lines=lines,
+        labels=bin_labels(series.bins, size, zone),
+        x_ticks=time_ticks(series.bins, size, zone),
+        y_ticks=value_ticks(low, high),
+        low=low,
+        high=high,
+        drawn=drawn,
+        running=series.running,
+        previous=previous,
+        folded=tuple(sorted({at for line in series.lines for at in line.folded if at < drawn})),
+    )
+
+
+def title_of(series: Series) -> str:
+    """What the chart shows: a feature by its groups, or features."""
+    by = series.query.group_by
+    if by is not None:
+        return f"{formats.label(series.focus or '')} by {formats.label(by.removeprefix('properties.').lstrip('$'))}"
+    names = [line.name for line in series.lines]
+    return formats.label(names[0]) if len(names) == 1 and names[0] else "Usage by feature"
+
+
+def label_of(line: Line) -> str:
+    """A line's name in a row. A group that is itself called like one of ours stands in quotes."""
+    if line.kind == "other":
+        return f"Other ({line.members:,})" if line.members else "Other"
+    if line.kind == "none":
+        return NAMELESS["none"]
+    text = formats.label(line.name)
+    mistakable = text.startswith("Other") or (line.name in (*NAMELESS.values(), formats.BLANK))
+    return f"“{text}”" if mistakable else text
+
+
+def _begun(series: Series) -> int:
+    return sum(start <= series.now for start in series.bins.starts) or len(series.bins)
+
+
+def _lines(series: Series, shape: Shape, rivals: Collection[str], drawn: int) -> tuple[Drawn, ...]:
+    names = [line.name for line in series.lines if line.kind in ("feature", "group")]
+    dimension = colours.dimension(series.query, series.focus)
+    slots = colours.slots(series.query.customer_id, dimension, names, rivals)
+    return tuple(
+        Drawn(
+            kind=line.kind,
+            name=line.name,
+            label=label_of(line),
+            title=formats.full_label(line.name) if line.kind in ("feature", "group") else label_of(line),
+            slot={"other": colours.OTHER, "none": colours.NONE}.get(line.kind) or slots[line.name],
+            values=_shown(line.values, shape, drawn),
+            previous=None if line.previous is None else _shown(line.previous, shape, drawn),
+            folded=line.folded,
+        )
+        for line in series.lines
+    )
+
+
+def _shown(values: Values, shape: Shape, drawn: int) -> Values:
+    safe = [min(max(value, -MOST), MOST) for value in values[:drawn]]
+    return tuple(map(exact, accumulate(safe))) if shape == "cumulative" else tuple(safe)
+
+
+def _is_stacked(shape: Shape, lines: Sequence[Drawn]) -> bool:
+    """Areas that shrink below zero would cover each other; such sums are drawn as plain lines."""
+    if shape == "cumulative":
+        return all(value >= 0 for line in lines for value in line.values)
+    return shape == "bars"
+
+
+def _extremes(lines: Sequence[Drawn], previous: Values | None, shape: Shape, stacked: bool) -> tuple[float, float]:
+    reached = [*(previous or ()), 0.0]
+    if stacked:
+        for part in stack([line.values for line in lines], apart=shape == "bars"):
+            reached += [end for _, end in part]
+    else:
+        reached += [value for line in lines for value in (*line.values, *(line.previous or ()))]
+    return value_range(min(reached), max(reached))

@@ -1,0 +1,142 @@
+"""The chart as a Plotly figure: plain data, encoded once. Colours come from the page's style when it is drawn."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+
+from dashboard.charts.chart import Chart, Drawn, Values
+from dashboard.charts.ticks import Tick
+
+MARGIN = {"l": 52, "r": 16, "t": 14, "b": 34}
+GAP = 0.28
+# Plotly's own rule cuts names after fifteen characters.
+WHOLE_NAMES = -1
+
+_unsafe = {
+    ord("<"): "\\u003c",
+    ord(">"): "\\u003e",
+    ord("&"): "\\u0026",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+_encoder = msgspec.json.Encoder()
+
+
+def plotly_text(text: str) -> str:
+    """Text that Plotly shows as it is: its labels are pseudo-HTML, links and styles included."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def embedded(value: Any) -> Markup:
+    """JSON for a script element: nothing in it can end the element. ValueError for what JSON has no number for."""
+    _refuse_non_finite(value)
+    return Markup(_encoder.encode(value).decode().translate(_unsafe))  # noqa: S704  every < > & is gone
+
+
+def _refuse_non_finite(value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("JSON has no NaN and no Infinity")
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for item in value:
+        _refuse_non_finite(item)
+
+
+def figure(chart: Chart) -> dict[str, Any]:
+    """`data` and `layout`. Without x, Plotly counts bins from 0; each of ours begins there."""
+    return {"data": [*_lines(chart), *_before(chart), *_folded(chart)], "layout": _layout(chart)}
+
+
+def origins(chart: Chart) -> list[tuple[str, int]]:
+    """For each trace of `figure`, in its order: the class of its colour, and which line it shows (-1: none of them)."""
+    places = range(len(chart.lines)) if chart.stacked else range(len(chart.lines))[::-1]
+    own = [(chart.lines[at].slot, at) for at in places for _ in range(1 + _has_ghost(chart, chart.lines[at]))]
+    return [*own, *[("edge", -1) for _ in (*_before(chart), *_folded(chart))]]
+
+
+def _order(chart: Chart) -> tuple[Drawn, ...]:
+    return chart.lines if chart.stacked else chart.lines[::-1]
+
+
+def _has_ghost(chart: Chart, line: Drawn) -> bool:
+    return not chart.stacked and len(chart.lines) > 1 and line.previous is not None
+
+
+def _lines(chart: Chart) -> list[dict[str, Any]]:
+    traces = []
+    for line in _order(chart):
+        if _has_ghost(chart, line):
+            traces.append(_dashed(line.previous or (), "linear", f"{line.label}, period before"))
+        traces.append(_line(chart, line))
+    return traces
+
+
+def _line(chart: Chart, line: Drawn) -> dict[str, Any]:
+    common = {"name": plotly_text(line.label), "y": _short(line.values), "hovertemplate": "%{y:,.10~f}"}
+    if chart.shape == "bars":
+        return {"type": "bar", **common}
+    stacked = {"stackgroup": "all"} if chart.stacked else {}
+    mode = "lines" if len(line.values) > 1 else "markers"
+    return {"type": "scatter", "mode": mode, "line": {"width": 1.75}, **stacked, **common}
+
+
+def _before(chart: Chart) -> list[dict[str, Any]]:
+    if chart.previous is None or len(chart.previous) < 2:
+        return []
+    return [_dashed(chart.previous, "hvh" if chart.shape == "bars" else "linear", "period before")]
+
+
+def _dashed(values: Values, shape: str, name: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": plotly_text(name),
+        "y": _short(values),
+        "line": {"width": 1.5, "dash": "3px,3px", "shape": shape},
+        "hovertemplate": "%{y:,.10~f}",
+    }
+
+
+def _folded(chart: Chart) -> list[dict[str, Any]]:
+    if not chart.folded or chart.shape != "bars":
+        return []
+    lift = (chart.high - chart.low) * 0.02
+    tops = [chart.extent(at)[1] + lift for at in chart.folded]
+    spots = {"mode": "markers", "marker": {"size": 4}, "hoverinfo": "skip", "showlegend": False}
+    return [{"type": "scatter", "x": list(chart.folded), "y": tops, **spots}]
+
+
+def _short(values: Values) -> list[float]:
+    """Whole numbers without their `.0`."""
+    return [int(value) if value.is_integer() and abs(value) < 1e15 else value for value in map(float, values)]
+
+
+def _layout(chart: Chart) -> dict[str, Any]:
+    still = {"fixedrange": True, "zeroline": False, "showgrid": False}
+    x = {"range": [-0.5, len(chart.labels) - 0.5], **_ticks(chart.x_ticks), **still, "fixedrange": False}
+    y = {"range": [chart.low, chart.high], **_ticks(chart.y_ticks), **still}
+    bars = {"barmode": "relative", "bargap": GAP} if chart.shape == "bars" else {}
+    return {
+        "margin": {**MARGIN, "pad": 0, "autoexpand": False},
+        "hovermode": "x unified",
+        "hoverlabel": {"namelength": WHOLE_NAMES},
+        "dragmode": "zoom",
+        "showlegend": False,
+        "xaxis": x,
+        "yaxis": y,
+        **bars,
+    }
+
+
+def _ticks(ticks: tuple[Tick, ...]) -> dict[str, Any]:
+    return {
+        "tickvals": [tick.at for tick in ticks],
+        "ticktext": [plotly_text(tick.text) for tick in ticks],
+        "ticks": "",
+    }

@@ -1,0 +1,74 @@
+"""Where a chart's parts lead: the same query with one thing changed, never a string put together by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from usage.query import PropertyFilter, Query
+from usage.series import Kind
+
+PROPERTY = "properties."
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Links of one page: `base` is where its charts live, `events` where its rows do."""
+
+    query: Query
+    focus: str | None
+    base: str
+    events: str
+
+    def to(self, **changes: object) -> str:
+        """The usage page with other parameters."""
+        return f"{self.base}?{self.query.having(**changes).to_query_string()}"
+
+    def bin(self, start: int, end: int) -> str:
+        """All events of a bin, of every line that the chart shows."""
+        return f"{self.events}?{self._of_chart().having(range=None, start=start, end=end).to_query_string()}"
+
+    def rows_of(self, kind: Kind, name: str) -> str:
+        """The query string of one line's events; whoever opens a bin adds its `start` and `end`."""
+        query = self._of_chart()
+        if kind == "feature":
+            query = query.having(feature_id=(name,))
+        elif kind == "group" and self._can_filter(name):
+            query = query.having(group=(name,), filter=self._only(name))
+        elif kind == "group":
+            query = query.having(group=(name,))
+        return _without_window(query)
+
+    def range(self) -> str:
+        """The query string of the usage page without its window, which a selection adds; bins fit themselves to it."""
+        return _without_window(self.query.having(bin_size=None))
+
+    def only(self, kind: Kind, name: str) -> str | None:
+        """Only this line, or all of them again. Other and (none) have no name to ask for."""
+        if kind == "feature":
+            return self.to(feature_id=() if self.query.feature_id == (name,) else (name,))
+        if kind == "group" and name:
+            return self.to(group=() if self.query.group == (name,) else (name,))
+        return None
+
+    def feature(self, name: str) -> str:
+        """A tile's link: this feature in the grouped chart, or just this feature."""
+        if self.query.group_by is not None:
+            return self.to(focus=name, group=())
+        return self.to(feature_id=() if self.query.feature_id == (name,) else (name,))
+
+    def _of_chart(self) -> Query:
+        shown = self.query.having(bin_size=None, compare=None, chart="bars", focus=None)
+        return shown if self.focus is None else shown.having(feature_id=(self.focus,))
+
+    def _can_filter(self, name: str) -> bool:
+        return bool(name) and (self.query.group_by or "").startswith(PROPERTY)
+
+    def _only(self, name: str) -> tuple[PropertyFilter, ...]:
+        path = (self.query.group_by or "").removeprefix(PROPERTY)
+        return (*(item for item in self.query.filter if item.path != path), PropertyFilter(path, name))
+
+
+def _without_window(query: Query) -> str:
+    pairs = query.having(range=None, start=0, end=1).to_params()
+    return urlencode([pair for pair in pairs if pair[0] not in ("start", "end")])

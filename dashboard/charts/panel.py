@@ -1,0 +1,255 @@
+"""What the templates of a chart are given: every sentence, figure and link ready, nothing left to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from dashboard import formats
+from dashboard.charts import figure, svg
+from dashboard.charts.chart import Chart, Drawn, chart_of
+from dashboard.charts.links import Links
+from dashboard.charts.tiles import Tile, tiles_of
+from dashboard.formats import Change, change, number
+from usage.query import CHARTS
+from usage.series import Line, Series
+from usage.window import default_bin_size, local
+
+MOST_LINKS = 120
+"""Beyond this many bins their links would weigh more than the page; the table has them, or the script makes them."""
+
+MOST_ROWS = 200
+"""Beyond this many bins the table is the export's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegendRow:
+    """One line in the legend. `at`: its trace's place among the chart's lines."""
+
+    at: int
+    label: str
+    title: str
+    slot: str
+    sum: str
+    share: str
+    change: Change | None
+    href: str | None
+    only: bool
+    dim: bool
+    folded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """All lines as a table; `compared` says whether it has a column of changes."""
+
+    dimension: str
+    rows: tuple[LegendRow, ...]
+    total: str
+    total_change: Change | None
+    compared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One bin in the table beside the chart. `cells`: a figure for each line, then their sum; ≥ marks lower bounds."""
+
+    label: str
+    href: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """The line that says whether the bars tell the truth."""
+
+    agrees: bool
+    bars: str
+    total: str
+    count: str
+    gap: str
+    reason: str | None
+    partial: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One way to draw: the segmented control above the chart."""
+
+    name: str
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One chart with all that belongs to it. `name` is unique on the page; `figure` is JSON for the script."""
+
+    name: str
+    title: str
+    subtitle: str
+    described: str
+    axes: Markup
+    marks: Markup
+    hatch: Markup
+    view: str
+    hits: Markup
+    figure: Markup
+    shapes: tuple[Shape, ...]
+    legend: Legend
+    tiles: tuple[Tile, ...]
+    reconcile: Reconcile
+    heads: tuple[str, ...]
+    table: tuple[TableRow, ...]
+    export: str
+
+
+def chart_panel(
+    series: Series,
+    *,
+    base_path: str = "/usage/",
+    events_path: str = "/events/",
+    name: str = "chart",
+    rivals: Collection[str] = (),
+    features: Collection[str] = (),
+) -> Panel:
+    """Everything about one chart. `rivals`: the lines of the unfiltered chart; `features`: all that the customer has.
+
+    Both keep colours steady while filters change what is drawn; left out, colours are shared out among what is there.
+    """
+    links = Links(series.query, series.focus, base_path, events_path)
+    features = features or [total.feature_id for total in series.features]
+    chart = chart_of(series, rivals or (features if series.query.group_by is None else ()))
+    opens = [links.bin(start, end) for start, end in zip(series.bins.edges, series.bins.edges[1:], strict=False)]
+    return Panel(
+        name=name,
+        title=chart.title,
+        subtitle=f"per {_size(series)}, {'running sum' if chart.shape == 'cumulative' else 'sum of values'}",
+        described=_described(series, chart),
+        axes=svg.axes(chart),
+        marks=svg.marks(chart),
+        hatch=svg.hatch(chart, f"{name}-hatch"),
+        view=f"-.5 0 {len(chart.labels)} {svg.TALL}",
+        hits=_hits(series, chart, opens),
+        figure=figure.embedded(_for_script(series, chart, links)),
+        shapes=tuple(Shape(kind.capitalize(), links.to(chart=kind), kind == chart.shape) for kind in CHARTS),
+        legend=_legend(series, chart, links),
+        tiles=tiles_of(series, links, features),
+        reconcile=_reconcile(series),
+        heads=(*(line.label for line in chart.lines), "Total"),
+        table=_table(series, chart, opens),
+        export=f"{base_path}export.csv?{series.query.having().to_query_string()}",
+    )
+
+
+def _size(series: Series) -> str:
+    return series.query.bin_size or default_bin_size(series.bins.window)
+
+
+def _described(series: Series, chart: Chart) -> str:
+    whole = f"{chart.title}, {chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in all"
+    return f"{whole}, {len(chart.labels):,} {_size(series)}s. The table below has every figure."
+
+
+def _hits(series: Series, chart: Chart, opens: Sequence[str]) -> Markup:
+    if len(opens) > MOST_LINKS:
+        return Markup("")
+    return svg.hits(
+        opens,
+        [f"{label}: {number(total)}" for label, total in zip(chart.labels, series.totals, strict=False)],
+    )
+
+
+def _for_script(series: Series, chart: Chart, links: Links) -> dict[str, Any]:
+    """What the script needs beside the figure: names to announce, and where a bin, a line and a range lead."""
+    return {
+        **figure.figure(chart),
+        "origins": figure.origins(chart),
+        "title": figure.plotly_text(chart.title),
+        "labels": chart.labels,
+        "edges": series.bins.edges,
+        "running": chart.running,
+        "lines": [_line_for_script(line, links) for line in chart.lines],
+        "events": links.events,
+        "all": links.rows_of("other", ""),
+        "base": links.base,
+        "range": links.range(),
+    }
+
+
+def _line_for_script(line: Drawn, links: Links) -> dict[str, Any]:
+    return {"label": line.label, "rows": links.rows_of(line.kind, line.name), "folded": sorted(line.folded)}
+
+
+def _legend(series: Series, chart: Chart, links: Links) -> Legend:
+    whole = sum(line.total for line in series.lines)
+    plain = all(line.total >= 0 for line in series.lines) and whole > 0
+    pairs = enumerate(zip(series.lines, chart.lines, strict=True))
+    rows = tuple(_legend_row(at, line, drawn, whole if plain else None, links) for at, (line, drawn) in pairs)
+    by = series.query.group_by
+    before = None if series.previous is None else sum(series.previous)
+    return Legend(
+        dimension="Feature" if by is None else "Group",
+        rows=rows,
+        total=number(sum(series.totals)),
+        total_change=change(whole, before),
+        compared=series.query.compare is not None,
+    )
+
+
+def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: Links) -> LegendRow:
+    chosen = links.query.feature_id if line.kind == "feature" else links.query.group
+    return LegendRow(
+        at=at,
+        label=drawn.label,
+        title=drawn.title,
+        slot=drawn.slot,
+        sum=("≥ " if line.folded else "") + number(line.total),
+        share=formats.DASH if whole is None else formats.whole_percent(line.total / whole),
+        change=change(line.total, line.previous_total),
+        href=links.only(line.kind, line.name),
+        only=bool(line.name) and chosen == (line.name,),
+        dim=line.kind in ("other", "none"),
+        folded=bool(line.folded),
+    )
+
+
+def _table(series: Series, chart: Chart, opens: Sequence[str]) -> tuple[TableRow, ...]:
+    if len(opens) > MOST_ROWS:
+        return ()
+    labels = [f"{label} (partial)" if at == series.running else label for at, label in enumerate(chart.labels)]
+    totals = series.totals or (0.0,) * len(opens)
+    return tuple(
+        TableRow(labels[at], href, (*(_cell(line, at) for line in series.lines), number(totals[at])))
+        for at, href in enumerate(opens)
+    )
+
+
+def _cell(line: Line, at: int) -> str:
+    return ("≥ " if at in line.folded else "") + number(line.values[at])
+
+
+def _reconcile(series: Series) -> Reconcile:
+    result = series.reconciliation
+    gap = result.difference
+    return Reconcile(
+        agrees=gap == 0,
+        bars=number(result.bars),
+        total=number(result.total),
+        count=f"{result.count:,}",
+        gap=f"{number(abs(gap))} {'more' if gap > 0 else 'less'}",
+        reason=result.reason,
+        partial=_partial(series),
+        notes=series.notes,
+    )
+
+
+def _partial(series: Series) -> str | None:
+    if series.running is None:
+        return None
+    which = {"hour": "The running hour", "day": "Today", "week": "This week", "month": "This month"}[_size(series)]
+    return f"{which} is partial, until {local(series.now, series.query.zone):%H:%M}."

@@ -1,0 +1,114 @@
+"""The chart as inline SVG: there with the page, without a script, in the very place where Plotly will draw it.
+
+The plot area has fixed margins and is as wide as the page lets it be. Within it, x is a bin's number and y goes from 0
+(top) to 1,000, both stretched; labels and grid are placed in percent by attributes: the page allows no inline style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from markupsafe import Markup, escape
+
+from dashboard.charts.chart import Chart
+
+TALL = 1000
+BAR = 0.72
+
+Place = Callable[[float], str]
+
+
+def _placer(chart: Chart) -> Place:
+    span = chart.high - chart.low
+    return lambda value: str(round(TALL * (chart.high - value) / span))
+
+
+def axes(chart: Chart) -> Markup:
+    """Grid lines and labels. They stay when Plotly takes over, so no label moves."""
+    size, span = len(chart.labels), chart.high - chart.low
+    parts = []
+    for tick in chart.y_ticks:
+        at = f"{100 * (chart.high - tick.at) / span:.2f}%"
+        zero = " zero" if tick.at == 0 else ""
+        parts.append(f'<line class="grid{zero}" x2="100%" y1="{at}" y2="{at}"/>')
+        parts.append(f'<text class="y" x="-8" y="{at}" dy=".32em">{tick.text}</text>')
+    for tick in chart.x_ticks:
+        at = f"{100 * (tick.at + 0.5) / size:.2f}%"
+        parts.append(f'<text class="x{"" if tick.narrow else " roomy"}" x="{at}" y="100%" dy="20">{tick.text}</text>')
+    return Markup("".join(parts))  # noqa: S704  numbers and dates of our own making
+
+
+def marks(chart: Chart) -> Markup:
+    """The series themselves, then the period before, then the marks of bins with folded groups."""
+    y = _placer(chart)
+    draw = _bars if chart.shape == "bars" else _areas if chart.stacked else _lines
+    parts = [*draw(chart, y)]
+    if chart.previous is not None and len(chart.previous) > 1:
+        path = (_steps if chart.shape == "bars" else _polyline)(chart.previous, y)
+        parts.append(f'<path class="before" d="{path}"/>')
+    if chart.folded and chart.shape == "bars":
+        lift = (chart.high - chart.low) * 0.02
+        dots = "".join(f"M{at} {y(chart.extent(at)[1] + lift)}h0" for at in chart.folded)
+        parts.append(f'<path class="folded" d="{dots}"/>')
+    return Markup("".join(parts))  # noqa: S704  numbers and class names of our own
+
+
+def _bars(chart: Chart, y: Place) -> Iterable[str]:
+    """A bar is a stroke as wide as itself: one short command for each, one path for each line."""
+    for line, part in zip(chart.lines, chart.stack(), strict=True):
+        ends = ((at, y(start), y(end)) for at, (start, end) in enumerate(part))
+        path = "".join(f"M{at} {start}V{end}" for at, start, end in ends if start != end)
+        yield f'<path class="bar {line.slot}" d="{path}"/>'
+
+
+def _areas(chart: Chart, y: Place) -> Iterable[str]:
+    for line, part in zip(chart.lines, chart.stack(), strict=True):
+        top, floor = [end for _, end in part], [start for start, _ in part]
+        back = "".join(f"L{at} {y(floor[at])}" for at in reversed(range(len(floor))))
+        yield f'<path class="area {line.slot}" d="{_polyline(top, y)}{back}z"/>'
+        yield f'<path class="line {line.slot}" d="{_polyline(top, y)}"/>'
+
+
+def _lines(chart: Chart, y: Place) -> Iterable[str]:
+    """The largest line is drawn last, above the others."""
+    for line in reversed(chart.lines):
+        if line.previous is not None and len(chart.lines) > 1:
+            yield f'<path class="line faint {line.slot}" d="{_polyline(line.previous, y)}"/>'
+        yield f'<path class="line {line.slot}" d="{_polyline(line.values, y)}"/>'
+
+
+def _polyline(values: Sequence[float], y: Place) -> str:
+    points = [f"{at} {y(value)}" for at, value in enumerate(values)]
+    return "M" + "L".join(points) if len(points) > 1 else f"M{points[0]}h0"
+
+
+def _steps(values: Sequence[float], y: Place) -> str:
+    first, *rest = map(y, values)
+    return f"M0 {first}" + "".join(f"H{at + 0.5:g}V{value}" for at, value in enumerate(rest)) + f"H{len(rest)}"
+
+
+def hatch(chart: Chart, name: str) -> Markup:
+    """The running bin's stripes (bars) or shade (lines), placed in percent so that they don't stretch."""
+    if chart.running is None or chart.running >= chart.drawn:
+        return Markup("")
+    size, span = len(chart.labels), chart.high - chart.low
+    low, high = chart.extent(chart.running) if chart.shape == "bars" else (chart.low, chart.high)
+    wide = BAR if chart.shape == "bars" else 1
+    box = (
+        (chart.running + (1 - wide) / 2) / size,
+        (chart.high - high) / span,
+        wide / size,
+        (high - low) / span,
+    )
+    x, y, width, height = (f"{100 * part:.2f}%" for part in box)
+    fill = f'fill="url(#{name})"' if chart.shape == "bars" else 'class="shade"'
+    return Markup('<rect x="{}" y="{}" width="{}" height="{}" {}/>').format(x, y, width, height, Markup(fill))  # noqa: S704
+
+
+def hits(hrefs: Sequence[str], names: Sequence[str]) -> Markup:
+    """An unseen link over each bin, so that bars open their events without a script too."""
+    each = (
+        f'<a href="{escape(href)}" tabindex="-1"><title>{escape(name)}</title><path d="M{at} 0V{TALL}"/></a>'
+        for at, (href, name) in enumerate(zip(hrefs, names, strict=True))
+    )
+    return Markup("".join(each))  # noqa: S704  every part is escaped above

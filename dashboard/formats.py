@@ -1,0 +1,177 @@
+"""Numbers, moments and strangers' text as a person reads them. Pure; spaces inside a figure don't break."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from typing import Literal
+
+from usage.window import local
+
+GAP = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+BLANK = "(empty)"
+MAX_LABEL = 48
+
+
+def number(value: float) -> str:
+    """Every digit that Autumn keeps, with thousands separators: 9,140,000 or 0.0000000001."""
+    if not math.isfinite(value) or abs(value) >= 1e15:
+        return _minus(f"{value:.10g}")
+    if isinstance(value, int) or value.is_integer():
+        return _minus(f"{value:,.0f}")
+    return _minus(_trimmed(f"{value:,.10f}"))
+
+
+def compact(value: float) -> str:
+    """A figure to take in at a glance: 9.14 M, 48,210, 212.4."""
+    size = abs(value)
+    if size >= 999_999.5:
+        return _minus(_scaled(value, GAP))
+    if size >= 999.95:
+        return _minus(f"{value:,.0f}")
+    return _minus(_trimmed(f"{value:.1f}") if size >= 100 else f"{value:.3g}")
+
+
+def tick(value: float) -> str:
+    """A label on a value axis: 300k, 1.5M, 0.25."""
+    return _minus(_scaled(value, "") if abs(value) >= 1000 else f"{value:.6g}")
+
+
+def _scaled(value: float, gap: str) -> str:
+    scale, unit = next(((scale, unit) for scale, unit in SCALES if abs(value) >= scale * 0.9995), SCALES[-1])
+    if abs(value) >= 1e15:
+        return f"{value:.3g}"
+    digits = f"{value / scale:.4g}" if gap == "" else f"{value / scale:.3g}"
+    return f"{digits}{gap}{unit}" if "e" not in digits else f"{value:,.0f}"
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".")
+
+
+def _minus(text: str) -> str:
+    return "0" if text in ("-0", "-0.0") else text.replace("-", MINUS)
+
+
+def whole_percent(ratio: float) -> str:
+    """A share: 44 %, or <1 % for a little that is not nothing."""
+    percent = 100 * ratio
+    if 0 < abs(percent) < 0.5:
+        return f"{MINUS if percent < 0 else ''}<1{GAP}%"
+    return _minus(f"{percent:,.0f}{GAP}%")
+
+
+def signed_percent(ratio: float, places: int = 0) -> str:
+    """A change: +18 %, −6 %, 0 %."""
+    text = f"{100 * ratio:+,.{places}f}"
+    return _minus("0" if not text.strip("+-0.") else text) + f"{GAP}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a sum moved against the period before. `way` is a CSS class; `exact` has one decimal place."""
+
+    way: Literal["up", "down", "same", "new", "unknown"]
+    short: str
+    exact: str
+
+    @property
+    def arrow(self) -> str:
+        return {"up": "▲", "down": "▼"}.get(self.way, "")
+
+
+def change(now: float, before: float | None) -> Change | None:
+    """None without a comparison. From nothing there is no percentage, from less than nothing none that means much."""
+    if before is None:
+        return None
+    if before == 0 and now != 0:
+        return Change("new", "new", "no usage before")
+    if before <= 0 or not math.isfinite(now / before):
+        return Change("unknown", DASH, DASH)
+    ratio = now / before - 1
+    way: Literal["up", "down", "same"] = "same" if abs(ratio) < 0.0005 else "up" if ratio > 0 else "down"
+    return Change(way, signed_percent(ratio), f"{abs(100 * ratio):,.1f}{GAP}%")
+
+
+def visible(text: str) -> str:
+    """The text with every control, bidi and otherwise unseen character spelled out: [U+202E]."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_seen(character) for character in text)
+
+
+@lru_cache(4096)
+def _seen(character: str) -> str:
+    return f"[U+{ord(character):04X}]" if unicodedata.category(character) in HIDDEN else character
+
+
+def label(text: str, most: int = MAX_LABEL) -> str:
+    """A stranger's name, fit for one line; its whole is `full_label`."""
+    shown = visible(text[: most + 1])
+    return (shown if len(shown) <= most else shown[: most - 1] + "…") or BLANK
+
+
+def full_label(text: str) -> str:
+    """A stranger's whole name, for a title."""
+    return visible(text) or BLANK
+
+
+def zone_name(ms: int, zone: tzinfo) -> str:
+    """The offset in force at `ms`: UTC, UTC+2, UTC+5:30."""
+    offset = local(ms, zone).utcoffset()
+    minutes = 0 if offset is None else round(offset.total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "+" if minutes > 0 else MINUS
+    return "UTC" + (f"{sign}{hours}" + (f":{rest:02d}" if rest else "") if minutes else "")
+
+
+def date_text(moment: datetime) -> str:
+    """24 Oct 2026, whatever the process's language is."""
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
+
+
+def moment(ms: int, zone: tzinfo, *, millis: bool = False) -> str:
+    """A row's time in the viewer's zone: 23 Nov 2026 14:02:11, to the millisecond if asked."""
+    at = local(ms, zone)
+    return f"{date_text(at)} {at:%H:%M:%S}" + (f".{ms % 1000:03d}" if millis else "")
+
+
+def exact_moment(ms: int, zone: tzinfo) -> str:
+    """A moment that leaves nothing open: 23 Nov 2026 14:02:11 UTC+1."""
+    return f"{moment(ms, zone)} {zone_name(ms, zone)}"
+
+
+def relative(ms: int, now: int) -> str:
+    """How long ago: just now, 3 minutes ago, in 2 hours."""
+    seconds = round((now - ms) / 1000)
+    for length, unit in AGES:
+        if abs(seconds) >= length:
+            count = abs(seconds) // length
+            text = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"{text} ago" if seconds > 0 else f"in {text}"
+    return "just now"
+
+
+def listed(names: Iterable[str]) -> str:
+    """a, b and c."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+AGES = (
+    (365 * 86_400, "year"),
+    (30 * 86_400, "month"),
+    (86_400, "day"),
+    (3600, "hour"),
+    (60, "minute"),
+    (10, "second"),
+)
