@@ -35,8 +35,7 @@ class Window(Protocol):
     length_s: float
 
     def take(self, bucket: str, room: int) -> float:
-        """0.0 where fewer than `room` calls are in the window: this one is now. Else how long to wait
-        first."""
+        """0.0 where fewer than `room` calls are in the window: this one is now. Else the wait until then."""
 
     def hold(self, bucket: str, seconds: float) -> None:
         """Grant nothing for so long."""

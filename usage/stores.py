@@ -46,7 +46,7 @@ class Store(Protocol):
         """Keep `value` for at most `ttl_s` seconds; it may be dropped earlier to make room."""
 
     def lock(self, key: str, lease_s: float) -> AbstractContextManager[bool]:
-        """True inside the block for one process at a time; never waits. Free after `lease_s` at the latest."""
+        """True inside the block for one process at a time; never waits. Free after `lease_s` at latest."""
 
     def close(self) -> None:
         """Let go of connections, where there are any."""

@@ -1,0 +1,5 @@
+"""What the long tests share with the short ones."""
+
+from tests.usage.conftest import redis_server, redis_url
+
+__all__ = ["redis_server", "redis_url"]
