@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import allauth.account.admin  # noqa: F401  registers what is taken away below
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
@@ -19,7 +21,7 @@ admin.site.site_header = admin.site.site_title = "Usage: people"
 admin.site.index_title = ""
 # Sign-in with its throttle and second factor is allauth's; the admin's own form knows neither.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.unregister(Group)
+admin.site.unregister([Group, EmailAddress])
 
 
 @admin.register(User)

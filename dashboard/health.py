@@ -1,4 +1,4 @@
-"""Is the process there, and can it work. Autumn is not asked: when it is down, the pages say so themselves."""
+"""Is the process there, and can it work. Autumn is not asked: when it is down, the pages say so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, to standard error, from which share tokens and secrets are cut last of all."""
+"""Logs: a JSON object a line, to standard error, from which share tokens and secrets are cut last of all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import re
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 from dashboard.env import Unusable
 
 # Django and the server put whole paths into sentences of their own, so tokens are cut from finished lines.
 TOKEN = re.compile(r"(/s/)[^/\s\"'?#]+")
 
-SHARED = [
+SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -8,34 +8,43 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
-from dashboard.models import User, demo_user
+from dashboard.models import demo_user
 
 Next = Callable[[HttpRequest], HttpResponseBase]
-METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+ACCOUNTS = "/accounts/"
+METHODS = ("GET", "HEAD", "POST")
 
 access = structlog.get_logger("dashboard.access")
+
+
+FORWARDED = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
 def trusted_proxies(get_response: Next) -> Next:
     """Believes as many hops about client and HTTPS as the operator vouches for, counted from our end."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        hops = [part.strip() for part in request.META.pop("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-        schemes = [part.strip() for part in request.META.pop("HTTP_X_FORWARDED_PROTO", "").split(",")]
-        for name in ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP"):
+        clients = listed(request.META.pop("HTTP_X_FORWARDED_FOR", ""))
+        schemes = listed(request.META.pop("HTTP_X_FORWARDED_PROTO", ""))
+        for name in FORWARDED:
             request.META.pop(name, None)
         trusted = settings.TRUSTED_PROXIES
-        if trusted and len(hops) >= trusted:
-            request.META["REMOTE_ADDR"] = hops[-trusted]
-        if trusted and (schemes[-trusted] if len(schemes) >= trusted else schemes[0]) == "https":
-            request.META["wsgi.url_scheme"] = request.environ["wsgi.url_scheme"] = "https"  # type: ignore[attr-defined]
+        if trusted and len(clients) >= trusted:
+            request.META["REMOTE_ADDR"] = clients[-trusted]
+        # Most proxies replace this header rather than add to it, so one word may stand for all hops.
+        if trusted and schemes and schemes[-min(trusted, len(schemes))] == "https":
+            request.META["wsgi.url_scheme"] = "https"
         return get_response(request)
 
     return middleware
+
+
+def listed(header: str) -> list[str]:
+    return [part.strip() for part in header.split(",") if part.strip()]
 
 
 def access_log(get_response: Next) -> Next:
@@ -60,7 +69,9 @@ def access_log(get_response: Next) -> Next:
 def page_headers(get_response: Next) -> Next:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+        response.headers.setdefault(
+            "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
+        )
         response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 
@@ -79,10 +90,10 @@ def known_methods(get_response: Next) -> Next:
 
 
 def demo_person(get_response: Next) -> Next:
-    """With sample data whoever comes is the demo user. Nothing is asked, and nothing is kept in a session."""
+    """With sample data whoever comes is the demo user, without a session; real people can still sign in."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if settings.AUTUMN_MODE == "sample":
+        if settings.AUTUMN_MODE == "sample" and not request.path.startswith(ACCOUNTS):
             signed_in = request.user
             request.user = SimpleLazyObject(  # type: ignore[assignment]
                 lambda: signed_in if signed_in.is_authenticated else demo_user()
@@ -102,7 +113,7 @@ class SignInRequired(LoginRequiredMiddleware):
             return None  # asked before the person is, so that probes and share pages read no session
         return super().process_view(request, view_func, view_args, view_kwargs)
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> Any:
         htmx = request.htmx  # type: ignore[attr-defined]
         if htmx:
             page = htmx.current_url_abs_path or "/"

@@ -23,13 +23,16 @@ class User(AbstractUser):
         return self.is_admin or (self.is_active and self.role == self.Role.SHARER)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.is_staff = self.is_superuser or self.role == self.Role.ADMIN  # one source for who is let into /admin/
+        self.is_staff = (
+            self.is_superuser or self.role == self.Role.ADMIN
+        )  # one source for who is let into /admin/
         super().save(*args, **kwargs)
 
 
 def demo_user() -> User:
     """The person that everyone is while the data is the sample's. Nobody can sign in as them."""
     user, _ = User.objects.get_or_create(
-        username="demo", defaults={"role": User.Role.SHARER, "password": "!"}  # "!" marks a password as unusable
+        username="demo",
+        defaults={"role": User.Role.SHARER, "password": "!"},  # "!" marks a password as unusable
     )
     return user

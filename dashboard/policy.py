@@ -12,9 +12,16 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def stylesheet(path: Path) -> str:
-    """The sheet without comments and slack. First paint must not wait for a second request, so pages carry it."""
+    """The sheet without comments and slack. Pages carry it: first paint cannot wait for a second request."""
     text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
-    return re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+    text = re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+    return re.sub(r"\[data-theme=dark\]({.*?})", _dark_by_choice_or_system, text, count=1)
+
+
+def _dark_by_choice_or_system(block: re.Match[str]) -> str:
+    """CSS cannot say "chosen, or the system's", so the one block of dark values goes out under both."""
+    system = f"@media (prefers-color-scheme: dark){{:root:not([data-theme=light]){block[1]}}}"
+    return f"[data-theme=dark]{block[1]}{system}"
 
 
 def plotly_bundle() -> Path:

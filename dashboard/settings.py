@@ -1,4 +1,4 @@
-"""Django's settings. What an operator may set is in README; how each is read and refused, in env and safety."""
+"""Django's settings. What an operator may set is in README; how it is read and refused, in env and safety."""
 
 from __future__ import annotations
 
@@ -168,6 +168,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Usage"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # no mails are sent, so none is verified
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 # OpenID Connect, where the operator has it
@@ -178,7 +179,7 @@ if OIDC_ISSUER is not None:
 
     INSTALLED_APPS += ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
     SOCIALACCOUNT_PROVIDERS = providers(env, OIDC_ISSUER, OIDC_NAME)
-    SOCIALACCOUNT_ADAPTER = "dashboard.accounts.oidc.SocialAccountAdapter"
+    SOCIALACCOUNT_ADAPTER = "dashboard.accounts.social.SocialAccountAdapter"
     # People are made in the admin; whoever the provider vouches for by e-mail is that person.
     SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 

@@ -51,6 +51,9 @@ class PlotlyFinder(BaseFinder):
 class QuickCompressor(Compressor):
     """Brotli's level 11 takes some twenty seconds for plotly.js and saves a twentieth over level 9."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
     @staticmethod
     def compress_brotli(data: bytes) -> bytes:
         return bytes(brotli.compress(data, quality=9))

@@ -7,6 +7,10 @@ from dashboard import health, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("events/", views.events, name="events"),
+    path("usage/", views.usage, name="usage"),
+    path("customers/", views.customers, name="customers"),
+    path("customers/<path:customer_id>", views.customer, name="customer"),
     path("accounts/", include("dashboard.accounts.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings as hypothesis_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 if TYPE_CHECKING:
     from django.test import Client
     from playwright.sync_api import Browser
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
     from dashboard.models import User
 
@@ -38,10 +39,11 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
 @pytest.fixture
-def live_mode(settings: SettingsWrapper) -> SettingsWrapper:
+def live_mode(settings: Settings) -> Settings:
     """The site with a live key: everybody has to sign in."""
     settings.AUTUMN_SECRET_KEY = "am_sk_live_of_the_tests"
     settings.AUTUMN_MODE = "live"
+    settings.AUTUMN_API_URL = "http://127.0.0.1:9"
     return settings
 
 
@@ -51,7 +53,9 @@ def person(db: None) -> Callable[..., User]:
     from dashboard.models import User
 
     def make(role: str = "viewer", username: str | None = None, password: str = "correct horse") -> User:
-        return User.objects.create_user(username or role, f"{username or role}@example.com", password, role=role)
+        return User.objects.create_user(
+            username or role, f"{username or role}@example.com", password, role=role
+        )
 
     return make
 
@@ -70,8 +74,15 @@ def signed_in(person: Callable[..., User]) -> Callable[..., Client]:
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-         " --disable-component-update --disable-sync").split()
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -96,14 +107,16 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve"],
-            cwd=ROOT,
-            env=kept | {"DATA_DIR": str(folder), "ENV_FILE": os.devnull, "PORT": str(self.port)} | environment,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "stderr").open("w"),
-            text=True,
-        )
+        chosen = {"DATA_DIR": str(folder), "ENV_FILE": os.devnull, "PORT": str(self.port)}
+        with (folder / "stderr").open("w") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=ROOT,
+                env=kept | chosen | environment,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
         self.first_line = self.process.stdout.readline() if self.process.stdout else ""
 
     @property

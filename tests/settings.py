@@ -1,16 +1,20 @@
 """The site's own settings, whatever the environment of whoever runs the tests says."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-for name in [
-    *("AUTUMN_SECRET_KEY", "AUTUMN_API_URL", "DATABASE_URL", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES"),
-    *("SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "TIME_ZONE", "BIND", "PORT", "OIDC_ISSUER"),
-]:
+NAMES = """
+    AUTUMN_SECRET_KEY AUTUMN_API_URL DATABASE_URL REDIS_URL WEB_CONCURRENCY WEB_THREADS TRUSTED_PROXIES
+    SECRET_KEY ALLOWED_HOSTS CSRF_TRUSTED_ORIGINS DEBUG TIME_ZONE BIND PORT LOG_LEVEL OIDC_ISSUER
+"""
+for name in NAMES.split():
     os.environ.pop(name, None)
     os.environ.pop(f"{name}_FILE", None)
 os.environ["ENV_FILE"] = os.devnull
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="dashboard-tests-")
+atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
 from dashboard.settings import *  # noqa: E402, F403
 

@@ -1,14 +1,12 @@
-"""Sign-in through a company's own OpenID Connect provider: OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET."""
+"""Sign-in through a company's own OpenID Connect: OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from django.http import HttpRequest
-
 from dashboard.accounts import PROVIDER
 from dashboard.env import Environment, Unusable
+
 
 def providers(env: Environment, issuer: str, name: str) -> dict[str, Any]:
     client, secret = env.text("OIDC_CLIENT_ID"), env.text("OIDC_CLIENT_SECRET")
@@ -22,8 +20,3 @@ def providers(env: Environment, issuer: str, name: str) -> dict[str, Any]:
         "settings": {"server_url": issuer},
     }
     return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
-
-
-class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        return False

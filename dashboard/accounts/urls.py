@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account import views
 from django.conf import settings
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -12,6 +13,8 @@ urlpatterns = [
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("password/change/", views.password_change, name="account_change_password"),
+    # Whoever has no password signs in elsewhere; allauth would have them set one.
+    path("password/set/", RedirectView.as_view(pattern_name="overview"), name="account_set_password"),
     path("2fa/", include("allauth.mfa.urls")),
 ]
 

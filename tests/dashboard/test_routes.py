@@ -1,0 +1,166 @@
+"""Every route, by every method, for everybody: one table, and a walk of the URLconf that holds the site to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django.fixtures import Settings
+
+from dashboard.models import User
+
+# A column is somebody who comes. What they hold, they are given in `visitor`.
+NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin", "superuser"
+PUBLIC = frozenset({NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER})
+PERSON = PUBLIC - {NOBODY}
+ADMINS = frozenset({ADMIN, SUPERUSER})
+SUPERUSERS = frozenset({SUPERUSER})
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+LOOK = frozenset({"GET", "HEAD"})
+FORM = LOOK | {"POST"}
+POST = frozenset({"POST"})
+
+
+@dataclass(frozen=True)
+class Route:
+    who: frozenset[str]
+    methods: frozenset[str]
+
+
+TABLE = {
+    "": Route(PERSON, LOOK),
+    "events/": Route(PERSON, LOOK),
+    "usage/": Route(PERSON, LOOK),
+    "customers/": Route(PERSON, LOOK),
+    "customers/<path:customer_id>": Route(PERSON, LOOK),
+    "healthz": Route(PUBLIC, LOOK),
+    "readyz": Route(PUBLIC, LOOK),
+    "accounts/login/": Route(PUBLIC, FORM),
+    "accounts/logout/": Route(PUBLIC, FORM),
+    "accounts/inactive/": Route(PUBLIC, LOOK),
+    "accounts/reauthenticate/": Route(PERSON, FORM),
+    "accounts/password/change/": Route(PERSON, FORM),
+    "accounts/password/set/": Route(PERSON, FORM),
+    "accounts/2fa/": Route(PERSON, LOOK),
+    "accounts/2fa/authenticate/": Route(PUBLIC, FORM),
+    "accounts/2fa/reauthenticate/": Route(PERSON, FORM),
+    "accounts/2fa/totp/activate/": Route(PERSON, FORM),
+    "accounts/2fa/totp/deactivate/": Route(PERSON, FORM),
+    "accounts/2fa/recovery-codes/": Route(PERSON, LOOK),
+    "accounts/2fa/recovery-codes/generate/": Route(PERSON, FORM),
+    "accounts/2fa/recovery-codes/download/": Route(PERSON, FORM),
+    "admin/": Route(ADMINS, FORM),
+    "admin/login/": Route(ADMINS, FORM),
+    "admin/logout/": Route(ADMINS, POST),
+    "admin/password_change/": Route(ADMINS, FORM),
+    "admin/password_change/done/": Route(ADMINS, LOOK),
+    "admin/autocomplete/": Route(frozenset(), LOOK),
+    "admin/jsi18n/": Route(ADMINS, LOOK),
+    "admin/r/<path:content_type_id>/<path:object_id>/": Route(ADMINS, FORM),
+    "admin/^(?P<app_label>dashboard|mfa)/$": Route(ADMINS, FORM),
+    "admin/(?P<url>.*)$": Route(ADMINS, FORM),
+    "admin/dashboard/user/": Route(ADMINS, FORM),
+    "admin/dashboard/user/add/": Route(ADMINS, FORM),
+    "admin/dashboard/user/<id>/password/": Route(ADMINS, FORM),
+    "admin/dashboard/user/<path:object_id>/": Route(ADMINS, FORM),
+    "admin/dashboard/user/<path:object_id>/history/": Route(ADMINS, FORM),
+    "admin/dashboard/user/<path:object_id>/change/": Route(ADMINS, FORM),
+    "admin/dashboard/user/<path:object_id>/delete/": Route(ADMINS, FORM),
+    # A lost second factor: only superusers take one away.
+    "admin/mfa/authenticator/": Route(SUPERUSERS, FORM),
+    "admin/mfa/authenticator/add/": Route(SUPERUSERS, FORM),
+    "admin/mfa/authenticator/<path:object_id>/": Route(ADMINS, FORM),  # leads on to its change page
+    "admin/mfa/authenticator/<path:object_id>/history/": Route(SUPERUSERS, FORM),
+    "admin/mfa/authenticator/<path:object_id>/change/": Route(SUPERUSERS, FORM),
+    "admin/mfa/authenticator/<path:object_id>/delete/": Route(SUPERUSERS, FORM),
+}
+
+FILLED = {
+    "<path:customer_id>": "cus_1",
+    "<path:content_type_id>": "1",
+    "<path:object_id>": "1",
+    "<id>": "1",
+    "^(?P<app_label>dashboard|mfa)/$": "dashboard/",
+    "(?P<url>.*)$": "nothing",
+}
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route
+        else:
+            yield from routes(pattern, route)
+
+
+def address(route: str) -> str:
+    for part, value in FILLED.items():
+        route = route.replace(part, value)
+    return f"/{route}"
+
+
+def expected(route: Route, who: str, method: str) -> str:
+    if method not in FORM:
+        return "no such method"
+    if who not in route.who and route.who:
+        return "refused"
+    if not route.who:
+        return "no such method" if who in ADMINS and method not in route.methods else "refused"
+    return "answered" if method in route.methods else "no such method"
+
+
+def happened(response: Any, who: str) -> str:
+    location = response.headers.get("Location", "")
+    sent_away = location.startswith(("/accounts/login/?", "/admin/login/?"))
+    to_closed_door = location == "/admin/" and who not in ADMINS
+    if response.status_code == 403 or sent_away or to_closed_door:
+        return "refused"
+    return {405: "no such method", 500: "broken"}.get(response.status_code, "answered")
+
+
+def visitor(who: str, people: dict[str, User]) -> Client:
+    cache.clear()  # throttles count tries by address, and all of these have one
+    client = Client(raise_request_exception=False)
+    if who in people:
+        client.force_login(people[who])
+    return client
+
+
+@pytest.fixture
+def people(db: None, live_mode: Settings) -> dict[str, User]:
+    """Somebody of each role. The viewer is number 1, whose pages in the admin are asked for."""
+    made = {
+        who: User.objects.create(
+            pk=number, username=who, role=role, password="set", is_superuser=who == SUPERUSER
+        )
+        for number, (who, role) in enumerate(
+            [(VIEWER, "viewer"), (SHARER, "sharer"), (ADMIN, "admin"), (SUPERUSER, "viewer")], start=1
+        )
+    }
+    Authenticator.objects.create(pk=1, user=made[SHARER], type=Authenticator.Type.TOTP, data={"secret": ""})
+    return made
+
+
+def test_the_table_is_the_site() -> None:
+    """A route that the table lacks fails here, and so does a row whose route is gone."""
+    assert set(routes(get_resolver())) == set(TABLE)
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_each_route_answers_whom_it_should(route: str, people: dict[str, User]) -> None:
+    """Each cell of this route, everybody by every method, is as the table says."""
+    cells = [(who, method) for who in sorted(PUBLIC) for method in METHODS]
+    written = {cell: expected(TABLE[route], *cell) for cell in cells}
+    found = {
+        (who, method): happened(visitor(who, people).generic(method, address(route)), who)
+        for who, method in cells
+    }
+    assert found == written
