@@ -40,7 +40,8 @@ THEMES = {"light", "dark"}
 
 
 def environment(**options: Any) -> Environment:
-    env = Environment(**{**options, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})
+    options |= {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    env = Environment(**options)  # noqa: S701  autoescape is in the options
     env.globals.update(
         static=static,
         url=url,
