@@ -12,22 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import free_port
+from tests.usage.origin import Clock
 from usage.deadline import Deadline
 from usage.errors import RateLimited
 from usage.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RedisWindow, Window
 from usage.stores import RedisLink
 
 FAST = 0.11
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Recorded:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
 from tests.usage.hostile import (
-    Handler,
-    Server,
     always,
     answer,
-    gzip_bomb,
     in_turn,
     reset,
     serving,
-    then_close,
 )
+from tests.usage.house import BODY, KEY, house, json_object
 from usage.cache import Cache, Cached
 from usage.client import Client
 from usage.deadline import Deadline
@@ -32,60 +25,6 @@ from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageErro
 from usage.limiter import Limiter, MemoryWindow
 from usage.stores import MemoryStore
 from usage.upstream import Upstream, open_upstream
-
-KEY = "am_sk_canary_77aa"
-BODY = {"customer_id": "cus_secretive"}
-
-
-class Sleeps(list[float]):
-    """Instead of waiting: notes for how long."""
-
-    def __call__(self, seconds: float) -> None:
-        self.append(seconds)
-
-
-class House:
-    """An upstream in front of a server, with a clock for the cache that can be put forward."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.ahead_s = 0.0
-        self.sleeps = Sleeps()
-        self.client = Client(url=server.url, key=KEY, read_s=1)
-        cache = Cache(MemoryStore(clock=self.clock), clock=self.clock)
-        # Twenty times the pace, so that no test waits for the limiter; its own tests are next door.
-        self.upstream = Upstream(self.client, Limiter(MemoryWindow(0.05)), cache, sleep=self.sleeps)
-
-    def clock(self) -> float:
-        return time.time() + self.ahead_s
-
-    def ask(self, *, seconds: float = 15, body: dict[str, object] | None = None, **options: Any) -> Cached:
-        return self.upstream.answer(
-            "events.list",
-            BODY if body is None else body,
-            fresh_s=15,
-            deadline=Deadline.after(seconds),
-            check=json_object,
-            **options,
-        )
-
-
-def json_object(body: bytes) -> None:
-    """A decoder, as strict as these tests need."""
-    try:
-        decoded = json.loads(body)
-    except ValueError:
-        raise Malformed("not JSON") from None
-    if not isinstance(decoded, dict):
-        raise Malformed("not an object")
-
-
-@contextmanager
-def house(handler: Handler) -> Iterator[House]:
-    with serving(handler) as server:
-        built = House(server)
-        yield built
-        built.upstream.close()
 
 
 def test_an_answer_is_asked_for_once_and_then_kept() -> None:
@@ -231,60 +170,6 @@ def test_calls_in_the_last_second_are_told_for_each_customer() -> None:
         assert upstream.in_use("cus_secretive") == 2
         assert upstream.in_use(None) == upstream.in_use("") == 0
         upstream.close()
-
-
-def drip_body(server_of: list[Server]) -> Handler:
-    def drip(connection: socket.socket, _number: int) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
-        server_of[0].drip(connection, b" " * 9999)
-
-    return drip
-
-
-KINDS: dict[str, Handler] = {
-    "500": always(answer(500)),
-    "503": always(answer(503, b"", {"Retry-After": "1"})),
-    "429": always(answer(429, b"Too many requests", {"Retry-After": "1"})),
-    "429 without Retry-After": always(answer(429, b"Too many requests")),
-    "401": always(answer(401)),
-    "403": always(answer(403)),
-    "HTML": always(answer(200, b"<html>maintenance</html>")),
-    "empty": always(answer(200, b"")),
-    "truncated": then_close(answer(200, b'{"list": ', {"Content-Length": "99"})),
-    "array": always(answer(200, b"[]")),
-    "reset": reset,
-    "gzip bomb": always(answer(200, gzip_bomb(64), {"Content-Encoding": "gzip"})),
-    "redirect": always(answer(302, b"", {"Location": "http://127.0.0.1:1/"})),
-    "silence": lambda _connection, _number: None,
-}
-
-
-@pytest.mark.parametrize("kind", [*KINDS, "slow drip"])
-def test_a_failing_autumn_is_an_inconvenience(kind: str) -> None:
-    """What was seen stays, with its reason; the new explains itself; in time; and recovery takes seconds."""
-    servers: list[Server] = []
-    failing = KINDS.get(kind) or drip_body(servers)
-    healthy = [True]
-
-    def handle(connection: socket.socket, number: int) -> None:
-        (always(answer()) if healthy[0] else failing)(connection, number)
-
-    with house(handle) as home:
-        servers.append(home.server)
-        assert home.ask(seconds=10).source == "live"
-        healthy[0] = False
-        home.ahead_s += 3_600
-        start = time.monotonic()
-        seen = home.ask(seconds=1.5)
-        assert seen.source == "stale"
-        assert seen.reason
-        with pytest.raises(UsageError) as caught:
-            home.ask(seconds=1.5, body={"customer_id": "new"})
-        assert time.monotonic() - start < 3 + 4
-        assert caught.value.sentence == seen.reason
-        healthy[0] = True
-        home.ahead_s += 10
-        assert home.ask(seconds=10).source == "live"
 
 
 def test_two_hundred_viewers_cost_one_call() -> None:
