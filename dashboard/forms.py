@@ -52,7 +52,7 @@ class Many(forms.Field):
         super().__init__(required=False)
         self.parse = parse
 
-    def to_python(self, value: list[str]) -> tuple[Any, ...]:
+    def to_python(self, value: Any) -> tuple[Any, ...]:
         if len(value) > self.most:
             raise ValidationError(self.too_many())
         return tuple(self._one(item) for item in value)
@@ -76,7 +76,7 @@ class One(Many):
 
     most = 1
 
-    def to_python(self, value: list[str]) -> Any:
+    def to_python(self, value: Any) -> Any:
         return next(iter(super().to_python(value)), None)
 
     def too_many(self) -> str:
@@ -96,7 +96,9 @@ def one_of(*choices: Any) -> One:
 
 
 def _number(text: str) -> float:
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or not math.isfinite(float(text)):
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or not math.isfinite(
+        float(text)
+    ):
         raise ValueError("Write a number such as 250 or -1.5.")
     return float(text)
 
@@ -162,7 +164,8 @@ class QueryForm(forms.Form):
 
     def given(self, name: str) -> list[str]:
         """What was written for a parameter, as it was, for showing it again."""
-        return self.fields[name].widget.value_from_datadict(self.data, self.files, name)
+        given: list[str] = self.fields[name].widget.value_from_datadict(self.data, self.files, name)
+        return given
 
     def sentences(self, name: str) -> list[str]:
         """What is wrong with a parameter."""
@@ -198,5 +201,3 @@ class QueryForm(forms.Form):
             self.query = Query(**{name: value for name, value in cleaned.items() if value is not None})
         except BadQuery as bad:
             self.blame(bad)
-
-

@@ -1,8 +1,57 @@
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+"""A function for each address of the three lenses. What they show is made below; how they answer, in `lens`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
+
+from dashboard.backend import usage as service
+from dashboard.forms import QueryForm
+from dashboard.lens import show
+from dashboard.looks import Looks
+from dashboard.place import Place
+from usage.errors import UsageError
+from usage.query import Query
+
+
+def staff() -> Place:
+    """The lenses of those who are signed in: the whole organisation."""
+    return Place(service())
 
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    return render(request, "dashboard/base.html")
+    return show(request, staff(), "overview", Looks(staff()).overview)
+
+
+@require_safe
+def events(request: HttpRequest) -> HttpResponse:
+    return show(request, staff(), "events", Looks(staff()).events)
+
+
+@require_safe
+def usage(request: HttpRequest) -> HttpResponse:
+    return show(request, staff(), "usage", Looks(staff()).usage)
+
+
+@require_safe
+def customer(request: HttpRequest, customer_id: str) -> HttpResponse:
+    """The short address of a customer's charts."""
+    form = QueryForm.of(request)
+    query = form.query if form.is_valid() else Query(tz=form.viewer_tz)
+    if not customer_id.strip() or "\0" in customer_id:
+        raise Http404
+    return redirect(staff().url("usage", query.having(customer_id=customer_id)))
+
+
+@require_safe
+def customers(request: HttpRequest) -> HttpResponse:
+    """Customers whose id contains what was typed, as choices of the customer field."""
+    search = request.GET.get("customer_id", "")
+    if not service().customers():
+        with suppress(UsageError):
+            service().page(Query(range="90d", per_page=1000))
+    return render(request, "dashboard/_customers.html", {"customers": service().customers(search)})

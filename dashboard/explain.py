@@ -1,0 +1,68 @@
+"""One event in words: its JSON, and why it was charged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+
+import msgspec
+
+from dashboard.formats import date_text, full_label, number
+from usage.results import Deduction, Event
+from usage.window import local
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A piece of a sentence; `strong` where it is a figure or a name."""
+
+    text: str
+    strong: bool = False
+
+
+def pretty(event: Event) -> str:
+    """The event as the API sent it, indented."""
+    return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+
+
+def why(event: Event, zone: tzinfo) -> list[list[Told]]:
+    """A sentence for each deduction: what it took, from which balance, of which plan, and when that resets."""
+    if event.deductions is None:
+        return []
+    return [list(_sentence(event, item, zone)) for item in event.deductions]
+
+
+def _sentence(event: Event, item: Deduction, zone: tzinfo) -> Iterator[Told]:
+    gave_back = item.value < 0
+    yield Told("It gave " if gave_back else "It took ")
+    yield Told(f"{number(abs(item.value))} {full_label(item.feature_id)}", strong=True)
+    yield Told(" back to the balance " if gave_back else " from the balance ")
+    yield Told(full_label(item.balance_id), strong=True)
+    if item.plan_id is not None:
+        yield Told(" of plan ")
+        yield Told(full_label(item.plan_id), strong=True)
+    if item.reset is None:
+        yield Told(", which never resets.")
+        return
+    yield Told(
+        f", which resets every {_interval(item)}" if item.reset.resets_at is None else ", which resets on "
+    )
+    if item.reset.resets_at is not None:
+        yield Told(_date(item.reset.resets_at, zone), strong=True)
+    yield Told(".")
+
+
+def _interval(item: Deduction) -> str:
+    if item.reset is None:
+        return ""
+    count = item.reset.interval_count
+    unit = full_label(item.reset.interval)
+    return unit if count in (None, 1) else f"{number(count or 1)} {unit}s"
+
+
+def _date(ms: float, zone: tzinfo) -> str:
+    try:
+        return date_text(local(int(ms), zone))
+    except (OverflowError, ValueError, OSError):
+        return "a day outside of the calendar"

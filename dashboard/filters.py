@@ -1,0 +1,184 @@
+"""The filter bar: what is chosen, what can be chosen, what is wrong with it. Works as a plain form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dashboard.formats import full_label, label
+from dashboard.forms import QueryForm
+from dashboard.place import Page, Place
+from usage.query import BIN_SIZES, PARAMETERS, PER_PAGES, Query
+from usage.window import local
+
+RANGE_NAMES = {
+    "24h": "Last 24 hours",
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+    "90d": "Last 90 days",
+    "1bc": "This billing cycle",
+    "last_cycle": "Last billing cycle",
+    "3bc": "Last 3 billing cycles",
+}
+FIXED_GROUPS = {"$entity_id": "entity", "$plan_id": "plan", "$customer_id": "customer"}
+ZONES = (
+    "UTC",
+    "America/Los_Angeles",
+    "America/Denver",
+    "America/Chicago",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Athens",
+    "Africa/Lagos",
+    "Africa/Nairobi",
+    "Asia/Dubai",
+    "Asia/Kolkata",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "Pacific/Auckland",
+)
+SHOWN: dict[Page, frozenset[str]] = {
+    "overview": frozenset({"range", "start", "end", "tz"}),
+    "events": frozenset(
+        {"customer_id", "feature_id", "range", "start", "end", "tz", "per_page", "value_min", "value_max"}
+    ),
+    "usage": frozenset(
+        {"customer_id", "feature_id", "range", "start", "end", "tz", "bin_size", "group_by", "compare"}
+    ),
+}
+PLACE_IN_LIST = frozenset({"until", "before", "page", "event"})
+CHIPS = ("filter", "exclude", "group", "entity_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a list."""
+
+    value: str
+    text: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One condition in force, and the address without it."""
+
+    name: str
+    text: str
+    title: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Everything the filter form shows. `carried`: parameters that it hands on unseen."""
+
+    action: str
+    shown: frozenset[str]
+    carried: tuple[tuple[str, str], ...]
+    values: dict[str, str]
+    ranges: tuple[Option, ...]
+    bin_sizes: tuple[Option, ...]
+    groups: tuple[Option, ...]
+    features: tuple[Option, ...]
+    per_pages: tuple[Option, ...]
+    customers: tuple[str, ...]
+    zones: tuple[str, ...]
+    chips: tuple[Chip, ...]
+    with_customer: bool
+
+    @property
+    def features_text(self) -> str:
+        """What the closed list of features says."""
+        chosen = [label(option.value, 24) for option in self.features if option.chosen]
+        return (
+            ", ".join(chosen[:2]) + (f" +{len(chosen) - 2}" if len(chosen) > 2 else "") if chosen else "all"
+        )
+
+
+def filter_bar(form: QueryForm, place: Place, page: Page, paths: Iterable[str] = ()) -> Bar:
+    """The bar of `page`. `paths`: properties that have been seen, to group by."""
+    shown = SHOWN[page] - ({"customer_id"} if place.shared else set())
+    query = getattr(form, "query", None)
+    customer = None if place.shared else query.customer_id if query else None
+    known = place.usage.features(customer)
+    return Bar(
+        action=place.url(page),
+        shown=shown,
+        carried=tuple(_carried(form, shown)),
+        values=_values(form, query),
+        ranges=_options(form, "range", RANGE_NAMES, "30d" if not form.given("start") else ""),
+        bin_sizes=_options(form, "bin_size", {size: size for size in BIN_SIZES}),
+        groups=_groups(form, paths, place),
+        features=tuple(
+            Option(name, label(name), name in form.given("feature_id"))
+            for name in _with(known, form.given("feature_id"))
+        ),
+        per_pages=_options(form, "per_page", {str(size): str(size) for size in PER_PAGES}, "100"),
+        customers=() if place.shared else tuple(name for name, _ in place.usage.customers(limit=50)),
+        zones=tuple(dict.fromkeys((form.viewer_tz, *ZONES))),
+        chips=tuple(_chips(query, place, page)) if query else (),
+        with_customer=not place.shared,
+    )
+
+
+def _carried(form: QueryForm, shown: frozenset[str]) -> Iterable[tuple[str, str]]:
+    for name in PARAMETERS:
+        if name not in shown and name not in PLACE_IN_LIST:
+            for value in form.given(name):
+                yield name, value
+
+
+def _values(form: QueryForm, query: Query | None) -> dict[str, str]:
+    values = {name: next(iter(form.given(name)), "") for name in PARAMETERS}
+    if query is None:
+        return values
+    for name, ms in (("start", query.start), ("end", query.end)):
+        if ms is not None:
+            values[name] = (
+                local(ms, query.zone)
+                .replace(tzinfo=None)
+                .isoformat(timespec="milliseconds" if ms % 60_000 else "minutes")
+            )
+    return {**values, "tz": query.tz}
+
+
+def _options(form: QueryForm, name: str, names: dict[str, str], default: str = "") -> tuple[Option, ...]:
+    chosen = next(iter(form.given(name)), default)
+    return tuple(Option(value, text, value == chosen) for value, text in names.items())
+
+
+def _groups(form: QueryForm, paths: Iterable[str], place: Place) -> tuple[Option, ...]:
+    chosen = next(iter(form.given("group_by")), "")
+    seen = {
+        f"properties.{path}": path
+        for path in paths
+        if all(part.isascii() and part.replace("_", "a").isalnum() for part in path.split("."))
+    }
+    fixed = {} if place.shared else FIXED_GROUPS
+    names = {**seen, **fixed}
+    if chosen and chosen not in names:
+        names = {chosen: chosen.removeprefix("properties."), **names}
+    return tuple(Option(value, label(text), value == chosen) for value, text in names.items())
+
+
+def _with(known: Iterable[str], given: Iterable[str]) -> list[str]:
+    return sorted({*known, *given})[:200]
+
+
+def _chips(query: Query, place: Place, page: Page) -> Iterable[Chip]:
+    for name, word in (("filter", ""), ("exclude", "not "), ("group", "group ")):
+        items = getattr(query, name)
+        for item in items:
+            left = query.having(**{name: tuple(other for other in items if other != item)})
+            yield Chip(name, f"{word}{label(str(item))}", full_label(str(item)), place.url(page, left))
+    if query.entity_id is not None:
+        yield Chip(
+            "entity_id",
+            f"entity {label(query.entity_id)}",
+            full_label(query.entity_id),
+            place.url(page, query.having(entity_id=None)),
+        )

@@ -1,0 +1,139 @@
+"""One path for all pages that look at usage: query string → form → service → page, whole or as the part htmx swaps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+from dashboard.filters import filter_bar
+from dashboard.forms import QueryForm
+from dashboard.place import Page, Place
+from usage.errors import (
+    Malformed,
+    RateLimited,
+    Refused,
+    UnknownCustomer,
+    Unreachable,
+    Unsupported,
+    UsageError,
+)
+from usage.query import BadQuery, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What happened, in one sentence, and what to do about it, in another."""
+
+    status: int
+    title: str
+    sentence: str
+    advice: str
+    retry_after_s: int | None = None
+
+
+EMPTY: Mapping[str, Any] = {}
+Build = Callable[[Query, int, bool], Mapping[str, Any]]
+
+
+def show(
+    request: HttpRequest, place: Place, page: Page, build: Build, context: Mapping[str, Any] = EMPTY
+) -> HttpResponse:
+    """The answer to a request for `page`. `build(query, now, refresh)` makes what the page shows; it may raise."""
+    form, now = QueryForm.of(request), place.usage.now()
+    shown: dict[str, Any] = {
+        "place": place,
+        "form": form,
+        "now": now,
+        "page_name": page,
+        "problem": None,
+        **context,
+    }
+    if form.is_valid():
+        shown |= _built(form, build, now, request)
+    problem: Problem | None = shown["problem"]
+    status = 400 if form.errors else problem.status if problem else 200
+    part = is_part(request)
+    shown["bar"] = filter_bar(form, place, page, shown.get("paths", ()))
+    query = getattr(form, "query", None)
+    shown["nav_query"] = place.params(query) if query else ""
+    shown["part"] = f"dashboard/_{page}.html"
+    response = render(request, "dashboard/part.html" if part else f"dashboard/{page}.html", shown, status=status)
+    patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request", "Cookie"))
+    if problem is not None and problem.retry_after_s is not None:
+        response["Retry-After"] = str(problem.retry_after_s)
+    if part and form.is_valid():
+        response["HX-Push-Url"] = place.url(page, form.query.having(**_place_in_list(form.query)))
+    return response
+
+
+def is_part(request: HttpRequest) -> bool:
+    """Whether htmx asks for the part that it swaps; when it restores history it sends both headers and wants it all."""
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and headers.get("HX-History-Restore-Request") != "true"
+
+
+def _built(form: QueryForm, build: Build, now: int, request: HttpRequest) -> Mapping[str, Any]:
+    try:
+        return build(form.query, now, "no-cache" in request.headers.get("Cache-Control", ""))
+    except BadQuery as bad:
+        form.blame(bad)
+        return {}
+    except UsageError as error:
+        return {"problem": problem_of(error)}
+
+
+def _place_in_list(query: Query) -> dict[str, Any]:
+    return {"until": query.until, "before": query.before, "page": query.page, "event": query.event}
+
+
+def problem_of(error: UsageError) -> Problem:
+    """The page's words and status for an error of the service."""
+    match error:
+        case UnknownCustomer():
+            return Problem(
+                404, "No such customer", error.sentence, "Check the id, or search for it among the customers."
+            )
+        case Unsupported():
+            return Problem(200, "Not on this server", error.sentence, "Everything else works as usual.")
+        case Refused() if error.status in (401, 403):
+            return Problem(
+                502,
+                "Autumn refused the key",
+                error.sentence,
+                "Somebody who runs this dashboard must check AUTUMN_SECRET_KEY.",
+            )
+        case Refused():
+            return Problem(
+                502, "Autumn refused the question", error.sentence, "Try another range or fewer filters."
+            )
+        case Malformed():
+            return Problem(
+                502, "Autumn answered nonsense", error.sentence, "Try again; if it stays, tell Autumn."
+            )
+        case RateLimited():
+            return Problem(
+                503,
+                "Autumn is busy",
+                error.sentence,
+                "It takes five questions a second; try again now.",
+                _wait(error),
+            )
+        case Unreachable():
+            return Problem(
+                503,
+                "Autumn is out of reach",
+                error.sentence,
+                "Nothing is lost. Try again in a moment.",
+                _wait(error),
+            )
+    return Problem(502, "This did not work", error.sentence, "Try again.")
+
+
+def _wait(error: UsageError) -> int:
+    return max(1, math.ceil(error.retry_after_s or 2))

@@ -1,0 +1,152 @@
+"""What each page shows of a query: the service's results, made ready for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboard.charts import Panel, chart_panel
+from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative, zone_name
+from dashboard.freshness import strip
+from dashboard.place import Place
+from dashboard.tables import table
+from usage.listing import EventPage
+from usage.look import Look, look
+from usage.query import Query
+from usage.results import Event
+from usage.rows import flatten
+from usage.series import Series
+from usage.window import local
+
+NEWEST = 10
+GROUPABLE = 40
+"""So many of the newest rows' properties are offered to group by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A customer among the busiest: `share` of the largest, in percent, for the bar behind the figure."""
+
+    name: str
+    title: str
+    href: str
+    sum: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The pages of one place."""
+
+    place: Place
+
+    def overview(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """Totals, busiest customers, newest events."""
+        wide = Query(range=query.range, start=query.start, end=query.end, tz=query.tz, focus=query.focus)
+        seen = look(self.place.usage, wide.having(per_page=50), now, refresh=refresh)
+        series = seen.series
+        busiest: tuple[Ranked, ...] = ()
+        feature = None
+        if series is not None and series.features:
+            feature = query.focus or max(series.features, key=lambda total: total.count).feature_id
+            busiest = self._busiest(wide, feature, now)
+        newest = replace(seen.page, events=seen.page.events[:NEWEST], next=None)
+        return {
+            "panel": None if series is None else self._panel(series),
+            "sentence": seen.sentence,
+            "busiest": busiest,
+            "feature": None if feature is None else full_label(feature),
+            "table": table(self.place, "overview", wide, newest, now),
+            "paths": (),
+            "strip": strip(self.place, query, seen.fresh, now),
+        }
+
+    def events(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """One page of rows, and the open one."""
+        listed = self.place.usage.page(query, now, refresh=refresh)
+        found = self._apart(query, listed, now)
+        return {
+            "title": self._title(query),
+            "table": table(self.place, "events", query, listed, now, found),
+            "missing": query.event is not None and found is None and not _on_page(query, listed),
+            "paths": _paths(listed.events),
+            "strip": strip(self.place, query, listed.fresh, now),
+        }
+
+    def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """The chart, its legend and tiles, and the newest events behind it."""
+        seen = look(self.place.usage, query, now, refresh=refresh)
+        return {
+            "panel": None if seen.series is None else self._panel(seen.series),
+            "sentence": seen.sentence,
+            "table": table(self.place, "usage", query, seen.page, now),
+            "title": self._title(query),
+            "lead": _lead(seen, query, now),
+            "paths": _paths(seen.page.events),
+            "strip": strip(self.place, query, seen.fresh, now),
+        }
+
+    def _title(self, query: Query) -> str:
+        scope = self.place.usage.scope
+        customer = query.customer_id if scope is None else scope.customer_id
+        return "All customers" if customer is None else full_label(customer)
+
+    def _panel(self, series: Series) -> Panel:
+        known = self.place.usage.features(series.query.customer_id)
+        return chart_panel(
+            series, base_path=self.place.url("usage"), events_path=self.place.url("events"), features=known
+        )
+
+    def _busiest(self, query: Query, feature: str, now: int) -> tuple[Ranked, ...]:
+        ranked = self.place.usage.busiest(query, feature, now).customers[:NEWEST]
+        largest = max((abs(value) for _, value in ranked), default=0) or 1
+        return tuple(
+            Ranked(
+                name=label(name),
+                title=full_label(name),
+                href=self.place.url("usage", query.having(customer_id=name, focus=None)),
+                sum=compact(value),
+                share=round(100 * abs(value) / largest),
+            )
+            for name, value in ranked
+        )
+
+    def _apart(self, query: Query, listed: EventPage, now: int) -> Event | None:
+        if query.event is None or _on_page(query, listed):
+            return None
+        return self.place.usage.event(query, query.event, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The line below the title: when something last happened, and which days are shown."""
+
+    last: str
+    last_title: str
+    window: str
+
+
+def _lead(seen: Look, query: Query, now: int) -> Lead:
+    zone = query.zone
+    newest = seen.page.events[0].timestamp if seen.page.events else None
+    window = ""
+    if seen.series is not None:
+        first, last = seen.series.bins.edges[0], min(seen.series.bins.edges[-1] - 1, now)
+        window = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}, {zone_name(now, zone)}"
+    if newest is None:
+        return Lead("No events in this window", "", window)
+    return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)
+
+
+def _on_page(query: Query, listed: EventPage) -> bool:
+    return any((event.timestamp, event.id) == query.event for event in listed.events)
+
+
+def _paths(events: Iterable[Event]) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for event in events:
+        for path, value in flatten(event.properties):
+            if not isinstance(value, list | dict):
+                counts[path] = counts.get(path, 0) + 1
+    return tuple(sorted(sorted(counts, key=lambda path: (-counts[path], path))[:GROUPABLE]))

@@ -1,0 +1,33 @@
+"""Where the lenses stand: the staff's, or a share's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from usage.query import Query
+from usage.service import Usage
+
+Page = Literal["overview", "events", "usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the lenses stand: the staff's at `/`, a share's below its own address, each with its own service."""
+
+    usage: Usage
+    root: str = "/"
+
+    @property
+    def shared(self) -> bool:
+        """Whether this is a share: one customer, and no way out."""
+        return self.usage.scope is not None
+
+    def url(self, page: Page, query: Query | None = None) -> str:
+        """The address of a page, looking at `query`."""
+        path = self.root if page == "overview" else f"{self.root}{page}/"
+        return path if query is None else f"{path}?{self.params(query)}"
+
+    def params(self, query: Query) -> str:
+        """The query string of `query` here: a share's has no customer in it."""
+        return (query.having(customer_id=None) if self.shared else query).to_query_string()
