@@ -6,19 +6,31 @@ customer would mean the whole organisation (trap 3), and a dropped key an unfilt
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 import structlog
 
+from usage.cache import Cached
+from usage.client import Endpoint
 from usage.deadline import Deadline
-from usage.freshness import Dated, Freshness, freshness_of
+from usage.freshness import Dated
 from usage.known import Directory, sightings
-from usage.results import Aggregate, Event, decode_aggregate, decode_rows
+from usage.results import (
+    Aggregate,
+    Event,
+    Once,
+    Rows,
+    decode_aggregate,
+    decode_kept_rows,
+    decode_rows,
+    encode_rows,
+)
 from usage.scope import Scope
 from usage.upstream import Upstream
 
@@ -31,22 +43,21 @@ FRESH_CLOSED_S = 600.0
 CLOSED_AFTER_MS = 600_000
 """A window that ended this long ago is closed: ingestion lags by seconds, not by minutes."""
 
+Body = Mapping[str, object]
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class RowsAnswer:
-    """Rows that belong to the question. `read`: how many the answer had in all, counted for offsets."""
+    """Rows that belong to the question, and what the answer had beside them."""
 
-    events: list[Event]
-    has_more: bool
-    read: int
+    rows: Rows
     dated: Dated
-    bad_rows: int = 0
-    foreign_rows: int = 0
 
     @property
-    def fresh(self) -> Freshness:
-        """When and from where, with what was left out."""
-        return freshness_of([self.dated], bad_rows=self.bad_rows, foreign_rows=self.foreign_rows)
+    def events(self) -> list[Event]:
+        """The rows, newest first."""
+        return self.rows.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,81 +93,98 @@ class Calls:
         """The same calls, bound to a scope."""
         return Calls(self._upstream, self._known, self._pool, scope)
 
-    def rows(self, body: Mapping[str, Any], *, closed: bool, asking: Asking) -> RowsAnswer:
+    def rows(self, body: Body, *, closed: bool, asking: Asking) -> RowsAnswer:
         """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
-        self._check_customer(body)
-        dated = self._ask("events.list", body, decode_rows, closed, asking)
-        rows = decode_rows(dated.body)
-        events = [event for event in rows.events if self._belongs(event, body)]
-        foreign = len(rows.events) - len(events)
-        if foreign:
-            log.error("foreign_rows", security=True, customer=_hashed(body.get("customer_id")), rows=foreign)
-        self._known.note(sightings(events))
-        read = len(rows.events) + rows.bad_rows
-        return RowsAnswer(events, rows.has_more, read, dated, rows.bad_rows, foreign)
+        read = Once(decode_rows)
+        if self.scope is None:
+            dated = self._ask("events.list", body, read, closed, asking)
+            rows = self._of_customer(read(dated.body), body)
+        else:
+            dated = self._ask("events.list", body, read, closed, asking, self._stripper(self.scope, read))
+            rows = decode_kept_rows(dated.body)
+        self._known.note(sightings(rows.events))
+        return RowsAnswer(rows, dated)
 
-    def aggregate(self, body: Mapping[str, Any], *, closed: bool, asking: Asking) -> AggregateAnswer:
+    def aggregate(self, body: Body, *, closed: bool, asking: Asking) -> AggregateAnswer:
         """One events.aggregate call."""
-        self._check_customer(body)
-        dated = self._ask("events.aggregate", body, decode_aggregate, closed, asking)
-        return AggregateAnswer(_only(decode_aggregate(dated.body), body["feature_id"]), dated)
+        read = Once(decode_aggregate)
+        dated = self._ask("events.aggregate", body, read, closed, asking)
+        asked = body["feature_id"]
+        return AggregateAnswer(_only(read(dated.body), asked if isinstance(asked, list) else [asked]), dated)
 
-    def side_by_side(self, *asks: Callable[[], Any]) -> list[Any]:
-        """All of them at once: latency beats parsing. The first error is raised when all are done."""
-        futures: list[Future[Any]] = [self._pool.submit(ask) for ask in asks[1:]]
-        results = [asks[0]()] if asks else []
+    def side_by_side(self, *asks: Callable[[], T]) -> list[T]:
+        """All of them at once, since latency costs more than parsing. Raises the first one's error that has one."""
+        context = contextvars.copy_context
+        futures: list[Future[T]] = [self._pool.submit(context().run, ask) for ask in asks[1:]]
+        results = [ask() for ask in asks[:1]]
         return results + [future.result() for future in futures]
 
     def _ask(
-        self, endpoint: Any, body: Mapping[str, Any], decode: Callable[[bytes], object], closed: bool, asking: Asking
-    ) -> Any:
-        strip = self._strip if self.scope is not None and endpoint == "events.list" else None
+        self,
+        endpoint: Endpoint,
+        body: Body,
+        check: Callable[[bytes], object],
+        closed: bool,
+        asking: Asking,
+        strip: Callable[[bytes], bytes] | None = None,
+    ) -> Cached:
+        self._check_customer(body)
         if not asking.keep:
             return self._upstream.direct(
-                endpoint, body, deadline=asking.deadline, check=decode, urgent=asking.urgent, transform=strip
+                endpoint, body, deadline=asking.deadline, check=check, urgent=asking.urgent, transform=strip
             )
         return self._upstream.answer(
             endpoint,
             body,
             fresh_s=FRESH_CLOSED_S if closed else FRESH_NOW_S,
             deadline=asking.deadline,
-            check=decode,
+            check=check,
             scope=self.scope.key if self.scope is not None else "staff",
             urgent=asking.urgent,
             refresh=asking.refresh,
             transform=strip,
         )
 
-    def _strip(self, body: bytes) -> bytes:
-        """What a scope may see of a list answer, encoded anew: hidden properties are never cached (hardening.md)."""
-        scope, rows = self.scope, decode_rows(body)
-        if scope is None:
-            return body
-        kept = [scope.strip(event) for event in rows.events if scope.admits(event)]
-        foreign = len(rows.events) - len(kept)
-        if foreign:
-            log.error("foreign_rows", security=True, customer=_hashed(scope.customer_id), rows=foreign)
-        # A row that is left out stays as an unreadable one: offsets count it, and the page says how many there were.
-        return msgspec.json.encode({"list": [*kept, *[None] * (foreign + rows.bad_rows)], "has_more": rows.has_more})
+    def _of_customer(self, rows: Rows, body: Body) -> Rows:
+        customer = body.get("customer_id")
+        if customer is None:
+            return rows
+        return _without_foreign(rows, [event for event in rows.events if event.customer_id == customer], customer)
 
-    def _belongs(self, event: Event, body: Mapping[str, Any]) -> bool:
-        if self.scope is not None and not self.scope.admits(event):
-            return False
-        return body.get("customer_id") in (None, event.customer_id)
+    def _stripper(self, scope: Scope, read: Callable[[bytes], Rows]) -> Callable[[bytes], bytes]:
+        """Encodes a list answer anew, with what `scope` may see: the rest is never even cached (hardening.md)."""
 
-    def _check_customer(self, body: Mapping[str, Any]) -> None:
+        def strip(body: bytes) -> bytes:
+            rows = read(body)
+            own = _without_foreign(rows, [event for event in rows.events if scope.admits(event)], scope.customer_id)
+            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and nobody else's.
+            inside = [scope.strip(event) for event in own.events if scope.covers(event.timestamp)]
+            return encode_rows(msgspec.structs.replace(own, events=inside))
+
+        return strip
+
+    def _check_customer(self, body: Body) -> None:
         if self.scope is not None and body.get("customer_id") != self.scope.customer_id:
+            log.error("scope_escape", security=True, customer=_hashed(self.scope.customer_id))
             raise ValueError("a scope's call must name its customer")
 
 
-def _only(figures: Aggregate, features: Iterable[str]) -> Aggregate:
+def _without_foreign(rows: Rows, own: list[Event], customer_id: object) -> Rows:
+    foreign = len(rows.events) - len(own)
+    if not foreign:
+        return rows
+    log.error("foreign_rows", security=True, customer=_hashed(customer_id), rows=foreign)
+    return msgspec.structs.replace(rows, events=own, foreign_rows=foreign)
+
+
+def _only(figures: Aggregate, asked: Sequence[object]) -> Aggregate:
     """Zero-filled for every feature that was asked for (trap 11), without any that was not (trap 4)."""
-    asked = list(features)
+    names = [str(name) for name in asked]
     bins = [
-        msgspec.structs.replace(item, values={name: item.values.get(name, 0.0) for name in asked})
+        msgspec.structs.replace(item, values={name: item.values.get(name, 0.0) for name in names})
         for item in figures.bins
     ]
-    return Aggregate(bins, {name: total for name, total in figures.total.items() if name in asked})
+    return Aggregate(bins, {name: total for name, total in figures.total.items() if name in names})
 
 
 def _hashed(customer_id: object) -> str:

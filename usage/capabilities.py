@@ -1,4 +1,4 @@
-"""What this Autumn server can do. Older ones drop fields they don't know without a word (trap 4), so they are asked once."""
+"""What this Autumn server can do. Older ones drop fields they don't know without a word (trap 4), so each is asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROBE_FEATURE = "capability-probe"
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """`grouping`: `max_groups`, `filter_by` and `entity_id` are known. `organisation`: aggregates without a customer."""
+    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organisation`: aggregates without a customer."""
 
     grouping: bool
     organisation: bool

@@ -1,36 +1,24 @@
-"""The calls behind a chart, as few as its figures need, and the window that they share.
+"""The calls behind a chart, as few as its figures need.
 
 ungrouped, this period      what the bars must sum to, with Autumn's total and count
 ungrouped, the one before   only to compare
-grouped                     only with `group_by`; both periods in one call
+grouped                     only with `group_by`; both periods in one call, except for billing cycles
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from usage.calls import CLOSED_AFTER_MS, AggregateAnswer, Asking, Calls
-from usage.capabilities import Capabilities
-from usage.freshness import Dated, freshness_of
+from usage.capabilities import PROBE_FEATURE, Capabilities
+from usage.figures import Answers, Figures
+from usage.frame import Cycle, Frame
+from usage.freshness import Dated
 from usage.query import BadQuery, Query
-from usage.results import Aggregate, Bin
-from usage.series import (
-    Groups,
-    Line,
-    Reconciliation,
-    Series,
-    by_feature,
-    by_group,
-    exact,
-    feature_lines,
-    feature_totals,
-    group_lines,
-    within,
-)
-from usage.window import DAY_MS, HOUR_MS, Bins, BinSize, Shift, Window, bins_of, floor_hour, is_utc, shift_of
+from usage.series import Series, by_feature, by_group, exact
+from usage.window import DAY_MS, HOUR_MS, BinSize, Window
 
 MAX_CELLS = 60_000
 """Groups times bins that one call may answer with."""
@@ -42,192 +30,148 @@ MAX_FEATURES = 12
 """A chart of all of a customer's features shows the largest dozen."""
 _WIRE_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The bins of a chart and, where it compares, those of the period before, one for each.
-
-    `running`: the bin whose value still moves. `cycle`: the range to name instead of giving bounds (trap 8).
-    """
-
-    bins: Bins
-    size: BinSize
-    utc: bool
-    running: int | None = None
-    before: Bins | None = None
-    cycle: str | None = None
-
-    @property
-    def wire_size(self) -> BinSize:
-        """The size of Autumn's bins that sum to ours: its own where days are UTC's, hours elsewhere (trap 10)."""
-        if self.cycle is not None:
-            return "hour"
-        if self.utc:
-            return self.size
-        return "day" if self.size != "hour" and self.bins.on_utc_days() else "hour"
-
-    @property
-    def wire_size_before(self) -> BinSize:
-        """The same for the period before, whose weeks and months begin on any day."""
-        on_days = self.size != "hour" and self.before is not None and self.before.on_utc_days()
-        return "day" if on_days else "hour"
-
-
-def frame_of(query: Query, window: Window, now: int, cycle: str | None = None) -> Frame:
-    """The bins of `window`, cut behind the running one; a comparison runs to the last full hour on both sides."""
-    size = query.bin_size_for(window)
-    zone = query.zone
-    bins = bins_of(window, size, zone)
-    if bins.edges[0] > now:
-        raise BadQuery("start", "This window has not begun yet. Choose an earlier start.")
-    bins = replace(
-        bins,
-        edges=(bins.edges[0], *(end for start, end in zip(bins.edges, bins.edges[1:], strict=False) if start <= now)),
-    )
-    running = len(bins) - 1 if now < bins.edges[-1] else None
-    frame = Frame(bins, size, is_utc(window, zone), running, cycle=cycle)
-    return _compared(frame, shift_of(window, zone), now) if query.compare and cycle is None else frame
-
-
-def _compared(frame: Frame, shift: Shift, now: int) -> Frame:
-    cut = min(frame.bins.edges[-1], floor_hour(now))
-    if cut <= frame.bins.edges[0]:
-        return frame
-    edges = (*(edge for edge in frame.bins.edges if edge < cut), cut)
-    bins = replace(frame.bins, edges=edges)
-    running = frame.running if frame.running is not None and frame.running < len(bins) else None
-    return replace(frame, bins=bins, running=running, before=bins.shifted(shift))
+Ask = Callable[[], AggregateAnswer]
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """Ungrouped figures: this period's, and the one's before where compared."""
+class _Named:
+    """The window of a named range. `quiet`: it is the last 24 hours, which Autumn says where there is no cycle."""
 
-    now: AggregateAnswer
-    before: AggregateAnswer | None
+    window: Window | None
+    quiet: bool
 
 
+def _named(answer: AggregateAnswer) -> _Named:
+    periods = answer.figures.bins
+    if not periods:
+        return _Named(None, quiet=True)
+    window = Window(periods[0].period, periods[-1].period + HOUR_MS)
+    is_day = DAY_MS <= window.length <= DAY_MS + HOUR_MS
+    return _Named(window, is_day and window.end > int(answer.dated.fetched_at * 1000) - HOUR_MS)
+
+
+@dataclass(frozen=True, slots=True)
 class Charting:
-    """The charts of one caller's scope."""
+    """The charts of one request in a caller's scope, on a server that `can` do so much. `now`: epoch ms."""
 
-    def __init__(self, calls: Calls, can: Capabilities) -> None:
-        self._calls = calls
-        self._can = can
+    calls: Calls
+    can: Capabilities
+    asking: Asking
+    now: int
 
-    def series(self, query: Query, features: tuple[str, ...], frame: Frame, now: int, asking: Asking) -> Series:
+    def series(self, query: Query, features: tuple[str, ...], frame: Frame) -> Series:
         """The figures of `features` in `frame`: of all that are asked for, else of the largest dozen of those given.
 
         With `group_by`, the groups of one of them: `focus`, or else the largest.
         """
-        focus = query.focus or (features[0] if len(features) == 1 else None)
+        focus = _focus(query, features)
         if focus is not None and focus not in features:
-            features = tuple(sorted({*features, focus}))
-        if query.group_by is None or focus is not None:
-            plain, grouped = self._at_once(query, features, frame, focus, now, asking)
-        else:
-            plain, grouped = self._at_once(replace(query, group_by=None, group=()), features, frame, None, now, asking)
-        ranked = _largest_first(plain.now.figures, features, frame.bins)
-        if query.group_by is not None and grouped is None:
+            features = tuple(sorted((*features, focus)))
+        plain_asks = self._plain(query, features, frame)
+        grouped_asks = self._grouped(query, focus, frame) if focus is not None else []
+        answers = self.calls.side_by_side(*plain_asks, *grouped_asks)
+        plain, grouped = answers[: len(plain_asks)], answers[len(plain_asks) :]
+        ranked = _largest_first(plain[0], features, frame)
+        if query.group_by is not None and focus is None and ranked:
             focus = ranked[0]
-            grouped = self._grouped(query, focus, frame, now, asking)
-        shown = ranked if query.feature_id else ranked[:MAX_FEATURES]
-        figures = _Figures(query, shown, frame, now, plain, focus, grouped, self._most_groups(frame))
-        return _assemble(figures, self._notes(query, frame))
+            grouped = self.calls.side_by_side(*self._grouped(query, focus, frame))
+        figures = Figures(
+            query,
+            _shown(query, ranked, focus),
+            frame,
+            Answers(*plain),
+            focus,
+            _both(grouped, frame),
+            self._most_groups(frame),
+        )
+        return figures.series(self._notes(query))
 
-    def ranking(
-        self, query: Query, feature: str, frame: Frame, now: int, asking: Asking
-    ) -> tuple[list[tuple[str, float]], Dated]:
-        """The groups of a feature by their sums over the window, largest first; those that Autumn folded are not among them."""
-        answer = self._grouped(query, feature, frame, now, asking)
+    def count(self, query: Query, features: tuple[str, ...], frame: Frame) -> int:
+        """How many events `features` have in `frame`: Autumn's own count, from the call that a chart makes too."""
+        answer = self._plain(query, features, frame)[0]()
+        return sum(answer.figures.total[name].count for name in features if name in answer.figures.total)
+
+    def ranking(self, query: Query, feature: str, frame: Frame) -> tuple[list[tuple[str, float]], Dated]:
+        """The groups of a feature by their sums over the window, largest first, without those that Autumn folded."""
+        answer = self._grouped(query, feature, frame)[0]()
         groups = by_group(answer.figures.bins, feature, frame.bins, self._most_groups(frame))
         sums = [(name, exact(sum(values))) for name, values in groups.values.items()]
         return sorted(sums, key=lambda item: (-abs(item[1]), item[0])), answer.dated
 
-    def cycle_window(self, query: Query, features: tuple[str, ...], now: int, asking: Asking) -> Window:
-        """A billing cycle's window, read back from its hour bins. BadQuery where the customer has no cycle (trap 8)."""
-        body = self._body(query, features, "hour")
-        body["range"] = query.range
-        periods = self._calls.aggregate(body, closed=query.range == "last_cycle", asking=asking).figures.bins
-        if not periods:
-            raise BadQuery("range", "Autumn names no billing cycle for this customer. Choose days instead.")
-        window = Window(periods[0].period, periods[-1].period + HOUR_MS)
-        if window.length <= DAY_MS + HOUR_MS and window.end > now - HOUR_MS:
+    def cycle(self, query: Query, features: tuple[str, ...]) -> Cycle:
+        """A billing cycle's window, read back from its hour bins. BadQuery where the customer has none (trap 8)."""
+        name = query.range or ""
+        names = ["1bc", "last_cycle"] if name == "1bc" and query.compare else [name]
+        asks = [self._by_name(query, features, each) for each in names]
+        found = [_named(answer) for answer in self.calls.side_by_side(*asks)]
+        if name == "1bc" and found[0].quiet and len(found) == 1:
+            # A running cycle may be just a day old; the one before it has ended, unless there is none.
+            found.append(_named(self._by_name(query, features, "last_cycle")()))
+        window = found[0].window
+        if window is None or all(each.quiet for each in found):
             raise BadQuery("range", "This customer has no billing cycle. Choose days instead.")
-        return window
+        return Cycle(name, window, found[1].window if len(found) > 1 else None)
 
-    def _at_once(
-        self, query: Query, features: tuple[str, ...], frame: Frame, focus: str | None, now: int, asking: Asking
-    ) -> tuple[Plain, AggregateAnswer | None]:
-        asks = [lambda: self._plain(query, features, frame.bins, frame.wire_size, now, asking, frame.cycle)]
+    def _by_name(self, query: Query, features: tuple[str, ...], name: str) -> Ask:
+        return lambda: self._aggregate(query, features, "hour", None, name)
+
+    def _plain(self, query: Query, features: tuple[str, ...], frame: Frame) -> list[Ask]:
+        asks = [lambda: self._aggregate(query, features, frame.wire_size, frame.asked, frame.cycle)]
         before = frame.before
         if before is not None:
-            asks.append(lambda: self._plain(query, features, before, frame.wire_size_before, now, asking))
-        if query.group_by is not None and focus is not None:
-            asks.append(lambda: self._grouped(query, focus, frame, now, asking))
-        answers = self._calls.side_by_side(*asks)
-        plain = Plain(answers[0], answers[1] if before is not None else None)
-        return plain, answers[-1] if query.group_by is not None and focus is not None else None
+            size, name = frame.wire_size_before, frame.cycle_before
+            asks.append(lambda: self._aggregate(query, features, size, before.window, name))
+        return asks
 
-    def _plain(
+    def _grouped(self, query: Query, focus: str, frame: Frame) -> list[Ask]:
+        more: dict[str, object] = {"group_by": query.group_by}
+        if self.can.grouping:
+            more["max_groups"] = self._most_groups(frame)
+
+        def ask(window: Window, name: str | None) -> Ask:
+            return lambda: self._aggregate(query, (focus,), frame.grouped_size, window, name, more)
+
+        asks = [ask(frame.grouped, frame.cycle)]
+        if frame.before is not None and frame.cycle is not None:
+            asks.append(ask(frame.before.window, frame.cycle_before))
+        return asks
+
+    def _aggregate(
         self,
         query: Query,
         features: tuple[str, ...],
-        bins: Bins,
         size: BinSize,
-        now: int,
-        asking: Asking,
-        cycle: str | None = None,
+        window: Window | None,
+        name: str | None,
+        more: dict[str, object] | None = None,
     ) -> AggregateAnswer:
-        body = self._body(query, features, size)
-        return self._aggregate(body, bins.window, now, asking, cycle)
-
-    def _grouped(self, query: Query, focus: str, frame: Frame, now: int, asking: Asking) -> AggregateAnswer:
-        body = self._body(query, (focus,), _grouped_size(frame))
-        body["group_by"] = query.group_by
-        if self._can.grouping:
-            body["max_groups"] = self._most_groups(frame)
-        return self._aggregate(body, _grouped_window(frame), now, asking, frame.cycle)
-
-    def _aggregate(
-        self, body: dict[str, Any], window: Window, now: int, asking: Asking, cycle: str | None
-    ) -> AggregateAnswer:
-        body |= {"range": cycle} if cycle is not None else {"custom_range": window.aggregate_range()}
-        return self._calls.aggregate(body, closed=window.end < now - CLOSED_AFTER_MS, asking=asking)
-
-    def _body(self, query: Query, features: tuple[str, ...], size: BinSize) -> dict[str, Any]:
-        body: dict[str, Any] = {"feature_id": list(features), "bin_size": size}
+        # An aggregate must name a feature: one that nobody has stands for none.
+        body: dict[str, object] = {"feature_id": list(features or (PROBE_FEATURE,)), "bin_size": size, **(more or {})}
         if query.customer_id is not None:
             body["customer_id"] = query.customer_id
         if query.entity_id is not None:
             body["entity_id"] = query.entity_id
-        if self._can.grouping and (filters := wire_filters(query)):
+        if self.can.grouping and (filters := wire_filters(query)):
             body["filter_by"] = filters
-        return body
+        if name is not None or window is None:
+            return self.calls.aggregate(body | {"range": name}, closed=name == "last_cycle", asking=self.asking)
+        body["custom_range"] = window.aggregate_range()
+        closed = window.end < self.now - CLOSED_AFTER_MS
+        return self.calls.aggregate(body, closed=closed, asking=self.asking)
 
     def _most_groups(self, frame: Frame) -> int:
-        if not self._can.grouping:
+        if not self.can.grouping:
             return OLD_MAX_GROUPS
-        steps = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS, "month": 28 * DAY_MS}
-        count = _grouped_window(frame).length // steps[_grouped_size(frame)] + 2
-        return max(1, min(MAX_GROUPS, MAX_CELLS // count))
+        return max(1, min(MAX_GROUPS, MAX_CELLS // frame.grouped_bins))
 
-    def _notes(self, query: Query, frame: Frame) -> tuple[str, ...]:
-        notes = []
-        if frame.bins.approximate:
-            notes.append(f"Days in {query.tz} do not begin on a full UTC hour: bins begin at the nearest one.")
-        if query.has_row_filters and (not self._can.grouping or len(wire_filters(query)) < _conditions(query)):
-            notes.append(
-                "Autumn cannot apply all of these filters to charts: these figures include events that they hide."
-            )
-        if query.compare and frame.before is None:
-            notes.append(
-                "There is nothing to compare yet: this window has no full hour, or Autumn has no name for the cycle before."
-            )
-        return tuple(notes)
+    def _notes(self, query: Query) -> tuple[str, ...]:
+        if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < _conditions(query)):
+            return ("Autumn cannot apply all of these filters to charts: these figures include events that they hide.",)
+        return ()
 
 
 def wire_filters(query: Query) -> dict[str, str]:
-    """`filter_by`: the property filters that Autumn can apply to aggregates, at most five properties with one value each."""
+    """`filter_by`: the property filters that Autumn can apply to aggregates, at most five, with one value each."""
     paths = [item.path for item in query.filter]
     single = [item for item in query.filter if paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)]
     return {item.path: item.value for item in single[:MAX_FILTERS]}
@@ -237,103 +181,27 @@ def _conditions(query: Query) -> int:
     return len(query.filter) + len(query.exclude) + (query.value_min is not None) + (query.value_max is not None)
 
 
-def _grouped_window(frame: Frame) -> Window:
-    first = frame.before.edges[0] if frame.before is not None else frame.bins.edges[0]
-    return Window(first, frame.bins.edges[-1])
+def _focus(query: Query, features: tuple[str, ...]) -> str | None:
+    """The feature whose groups are asked for, where it is known before the figures are."""
+    if query.group_by is None:
+        return None
+    return query.focus or (features[0] if len(features) == 1 else None)
 
 
-def _grouped_size(frame: Frame) -> BinSize:
-    if frame.before is None:
-        return frame.wire_size
-    contiguous = frame.before.edges[-1] == frame.bins.edges[0]
-    on_days = frame.size != "hour" and frame.bins.on_utc_days() and frame.before.on_utc_days()
-    return "day" if contiguous and on_days and frame.bins.edges[0] % DAY_MS == 0 else "hour"
-
-
-def _largest_first(figures: Aggregate, features: tuple[str, ...], bins: Bins) -> tuple[str, ...]:
-    sums = by_feature(figures.bins, features, bins)
+def _largest_first(answer: AggregateAnswer, features: tuple[str, ...], frame: Frame) -> tuple[str, ...]:
+    sums = by_feature(answer.figures.bins, features, frame.bins)
     return tuple(sorted(sums, key=lambda name: (-abs(sum(sums[name])), name)))
 
 
-def _clipped(answer: AggregateAnswer, frame: Frame) -> list[Bin]:
-    """This period's bins. A cut week begins before the window does, and a named cycle knows no other."""
-    if frame.before is None:
-        return answer.figures.bins
-    return within(answer.figures.bins, frame.bins.window)
+def _shown(query: Query, ranked: tuple[str, ...], focus: str | None) -> tuple[str, ...]:
+    if query.feature_id:
+        return ranked
+    largest = ranked[:MAX_FEATURES]
+    return largest if focus is None or focus in largest else (*largest, focus)
 
 
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """All that was fetched for one chart."""
-
-    query: Query
-    features: tuple[str, ...]
-    frame: Frame
-    now: int
-    plain: Plain
-    focus: str | None
-    grouped: AggregateAnswer | None
-    most_groups: int
-
-
-def _assemble(got: _Figures, notes: tuple[str, ...]) -> Series:
-    frame, figures = got.frame, got.plain.now.figures
-    current = by_feature(figures.bins, got.features, frame.bins)
-    before = None
-    if got.plain.before is not None and frame.before is not None:
-        before = by_feature(got.plain.before.figures.bins, got.features, frame.before)
-    focus = got.focus if got.grouped is not None else None
-    lines = (
-        feature_lines(current, before, len(frame.bins)) if focus is None else _group_lines(got, focus, current, before)
-    )
-    shown = [focus] if focus is not None else list(current)
-    answers = (got.plain.now, got.plain.before, got.grouped)
-    return Series(
-        query=got.query,
-        bins=frame.bins,
-        now=got.now,
-        lines=lines,
-        features=feature_totals(figures, current, before),
-        focus=focus,
-        reconciliation=_reconciled(got, shown, exact(sum(line.total for line in lines))),
-        fresh=freshness_of(answer.dated for answer in answers if answer is not None),
-        running=frame.running,
-        previous=None if before is None else _whole(before, shown, len(frame.bins)),
-        notes=notes,
-    )
-
-
-def _group_lines(
-    got: _Figures, focus: str, current: Mapping[str, list[float]], before: Mapping[str, list[float]] | None
-) -> tuple[Line, ...]:
-    frame = got.frame
-    if got.grouped is None:
-        raise ValueError("groups need a grouped answer")
-    groups = by_group(_clipped(got.grouped, frame), focus, frame.bins, got.most_groups)
-    previous: tuple[Groups, list[float]] | None = None
-    if before is not None and frame.before is not None:
-        earlier = within(got.grouped.figures.bins, frame.before.window)
-        previous = (by_group(earlier, focus, frame.before, got.most_groups), before[focus])
-    return group_lines(groups, current[focus], previous, got.query.group)
-
-
-def _whole(sums: Mapping[str, list[float]], features: list[str], size: int) -> tuple[float, ...]:
-    columns = [sums.get(name, [0.0] * size) for name in features]
-    return tuple(exact(sum(column)) for column in zip(*columns, strict=True))
-
-
-def _reconciled(got: _Figures, shown: list[str], bars: float) -> Reconciliation:
-    answer = got.plain.now.figures.total
-    totals = [answer[name] for name in shown if name in answer]
-    checked = Reconciliation(bars, exact(sum(item.sum for item in totals)), sum(item.count for item in totals))
-    return replace(checked, reason=_why_different(got)) if checked.difference else checked
-
-
-def _why_different(got: _Figures) -> str:
-    if got.query.group:
-        return "Only the chosen groups are drawn."
-    if got.frame.cycle is not None:
-        return "Autumn totals a billing cycle from the start of its first day, the bars begin with its first hour."
-    if got.frame.running is not None:
-        return "Events arrived between two calls: the running bin still moves."
-    return "Autumn's bins do not sum to its own total."
+def _both(grouped: Sequence[AggregateAnswer], frame: Frame) -> Answers | None:
+    """For both periods: a cycle has an answer for each, anything else one for both."""
+    if not grouped:
+        return None
+    return Answers(grouped[0], grouped[-1] if frame.before is not None else None)

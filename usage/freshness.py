@@ -22,7 +22,7 @@ class Dated(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """`fetched_at`: epoch seconds of the oldest part. `reason`: why it is stale, as a sentence. Counts of rows left out.
+    """`fetched_at`: epoch seconds of the oldest part. `reason`: why it is stale, as a sentence.
 
     `bad_rows`: rows that broke the contract. `foreign_rows`: rows of somebody else than was asked for.
     """

@@ -7,21 +7,26 @@ all that Autumn's bounds can tell apart (trap 5), does it count rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Final
 
 from usage.calls import CLOSED_AFTER_MS, Asking, Calls, RowsAnswer
+from usage.errors import Malformed
 from usage.freshness import Freshness, freshness_of
 from usage.query import Position, Query
 from usage.results import Event
 from usage.rows import matches
 from usage.window import Window
 
-MAX_LIMIT = 1000
+MAX_LIMIT: Final = 1000
+MAX_OFFSET = 1_000_000
+"""Rows counted within one second before its list is taken for an endless one."""
+MAX_STEPS = 50
+"""How many calls a page may make at all, rows that were seen before included."""
 SCAN_CALLS = 4
 """How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a second."""
 SPARE = 25
-"""Rows asked for beyond a page: one says that more follow, the others make up for the newest ones behind the pinned end."""
+"""Rows asked for beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class EventPage:
     """One page of a list, newest first.
 
     `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row. `scanned`:
-    rows looked at for this page. `unfinished`: the scan stopped before the page was full; going on from `next` may find more.
+    rows looked at for this page. `unfinished`: the scan stopped before the page was full; going on from `next` may
+    find more.
     """
 
     events: tuple[Event, ...]
@@ -42,13 +48,17 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One answer's rows that lie in the window and are older than all before, and the place after the last one read."""
+    """One answer's rows that lie in the window and are older than all before, and the place after the last one read.
+
+    `advanced`: whether that place is another than the one before.
+    """
 
     events: list[Event]
     answer: RowsAnswer
     place: Position | None
     until: int
     more: bool
+    advanced: bool
 
 
 def place_of(event: Event) -> Position:
@@ -63,61 +73,80 @@ class Listing:
         self._calls = calls
 
     def page(self, query: Query, window: Window, now: int, asking: Asking) -> EventPage:
-        """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls."""
-        found: list[Event] = []
-        steps: list[_Step] = []
-        for step in self._steps(query, window, now, asking, self._limit(query)):
+        """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls.
+
+        More only where thousands of rows share a second with `before`: they are read again to get behind it.
+        """
+        found, steps = list[Event](), list[_Step]()
+        limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
+        for step in self._steps(query, window, now, lambda: asking, limit):
             steps.append(step)
             found += [event for event in step.events if matches(query, event)]
-            if len(found) > query.per_page or len(steps) == SCAN_CALLS:
+            scanned = sum(step.advanced for step in steps)
+            if len(found) >= query.per_page or scanned == SCAN_CALLS or len(steps) == MAX_STEPS:
                 break
         return _as_page(query, found, steps)
 
     def iterate(self, query: Query, window: Window, now: int, asking: Callable[[], Asking]) -> Iterator[Event]:
-        """Every event of the window that matches, exactly once. `asking` is called for each step: each has its own deadline."""
+        """Every event of the window that matches, exactly once. `asking` is called for each step's own deadline."""
         for step in self._steps(query, window, now, asking, MAX_LIMIT):
             yield from (event for event in step.events if matches(query, event))
 
+    def newest(self, query: Query, window: Window, now: int, asking: Asking) -> EventPage:
+        """The newest thousand rows of the window, property filters left aside: one call."""
+        plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None, per_page=MAX_LIMIT)
+        step = next(self._steps(plain, window, now, lambda: asking, MAX_LIMIT))
+        return _as_page(plain, step.events, [step])
+
     def find(self, query: Query, at: Position, now: int, asking: Asking) -> Event | None:
-        """The event at a place: there is no call to get one (trap 16), so its millisecond is read until it turns up."""
+        """The event at a place: there is no call to get one (trap 16), so its second is read until it turns up."""
         window = Window(at.timestamp, at.timestamp + 1)
-        for step in self._steps(query.having(until=at.timestamp + 1), window, now, asking, MAX_LIMIT):
+        for step in self._steps(query.having(until=at.timestamp + 1), window, now, lambda: asking, MAX_LIMIT):
             for event in step.events:
                 if event.id == at.id:
                     return event
         return None
 
-    def _limit(self, query: Query) -> int:
-        return MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
-
     def _steps(
-        self, query: Query, window: Window, now: int, asking: Asking | Callable[[], Asking], limit: int
+        self, query: Query, window: Window, now: int, asking: Callable[[], Asking], limit: int
     ) -> Iterator[_Step]:
         place, last_range, offset, until = query.before, None, 0, query.until
         while True:
             bounds = _bounds(query, window, place, now)
             offset = offset if bounds == last_range else 0
-            body = _body(query, bounds, offset, limit)
             closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
-            answer = self._calls.rows(body, closed=closed, asking=asking if isinstance(asking, Asking) else asking())
-            if until is None:
-                until = _pinned(window, now, answer)
-            shown = Window(window.start, max(window.start + 1, min(window.end, until)))
-            older = [event for event in answer.events if _follows(event, place, shown)]
-            after = min([place_of(event) for event in answer.events] + ([place] if place else []), default=None)
-            yield _Step(older, answer, after, until, answer.has_more and answer.read > 0)
-            if not answer.has_more or not answer.read:
+            answer = self._calls.rows(_body(query, bounds, offset, limit), closed=closed, asking=asking())
+            until = _pinned(query, window, now, answer) if until is None else until
+            step = _step(answer, window, place, until)
+            yield step
+            if not step.more:
                 return
-            place, last_range, offset = after, bounds, offset + answer.read
+            if not step.advanced:
+                limit = MAX_LIMIT
+            place, last_range, offset = step.place, bounds, offset + answer.rows.read
+            if offset > MAX_OFFSET:
+                raise Malformed("Autumn's list of events does not come to an end.")
+
+
+def _step(answer: RowsAnswer, window: Window, place: Position | None, until: int) -> _Step:
+    shown = Window(window.start, max(window.start + 1, min(window.end, until)))
+    older = [event for event in answer.events if _follows(event, place, shown)]
+    after = min([place_of(event) for event in answer.events] + ([place] if place else []), default=None)
+    return _Step(older, answer, after, until, answer.rows.has_more and answer.rows.read > 0, after != place)
 
 
 def _follows(event: Event, place: Position | None, window: Window) -> bool:
     return event.timestamp in window and (place is None or place_of(event) < place)
 
 
-def _pinned(window: Window, now: int, answer: RowsAnswer) -> int:
+def _is_open(query: Query, window: Window, now: int) -> bool:
+    """Whether the window reaches up to now, or beyond it."""
+    return window.end > now or (window.end == now and query.end is None)
+
+
+def _pinned(query: Query, window: Window, now: int, answer: RowsAnswer) -> int:
     """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers agree."""
-    if window.end <= now:
+    if not _is_open(query, window, now):
         return window.end
     fetched = int(answer.dated.fetched_at * 1000)
     return min(window.end, fetched - fetched % 10_000)
@@ -129,13 +158,13 @@ def _bounds(query: Query, window: Window, place: Position | None, now: int) -> d
         return Window(window.start, max(window.start + 1, min(place.timestamp + 1, window.end))).list_range()
     end = min(window.end, query.until) if query.until is not None else window.end
     bounds = Window(window.start, max(window.start + 1, end)).list_range()
-    if query.until is None and window.end > now and query.range is not None:
+    if query.until is None and query.end is None and _is_open(query, window, now):
         del bounds["end"]
     return bounds
 
 
-def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict[str, Any]:
-    body: dict[str, Any] = {"offset": offset, "limit": limit, "custom_range": bounds}
+def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict[str, object]:
+    body: dict[str, object] = {"offset": offset, "limit": limit, "custom_range": bounds}
     if query.customer_id is not None:
         body["customer_id"] = query.customer_id
     if query.feature_id:
@@ -146,14 +175,14 @@ def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict
 
 
 def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
-    shown = found[: query.per_page]
-    full = len(found) > query.per_page
-    more = steps[-1].more
-    following = place_of(shown[-1]) if full else steps[-1].place if more else None
+    shown, last = found[: query.per_page], steps[-1]
+    following = place_of(shown[-1]) if len(found) > query.per_page else last.place if last.more else None
+    rows = [step.answer.rows for step in steps]
     fresh = freshness_of(
         [step.answer.dated for step in steps],
-        bad_rows=sum(step.answer.bad_rows for step in steps),
-        foreign_rows=sum(step.answer.foreign_rows for step in steps),
+        bad_rows=sum(item.bad_rows for item in rows),
+        foreign_rows=sum(item.foreign_rows for item in rows),
     )
-    scanned = sum(step.answer.read for step in steps)
-    return EventPage(tuple(shown), steps[-1].until, following, scanned, more and not full, fresh)
+    scanned = sum(item.read for item in rows)
+    unfinished = following is not None and len(found) < query.per_page
+    return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh)

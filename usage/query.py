@@ -1,11 +1,12 @@
 """What is being looked at: one frozen value, the same on every page, in every export, link and cache key.
 
 A `Query` has three faces: `to_params()` (its canonical query string, which the form reads back to an equal value),
-`window(now)` (its moments, presets resolved once) and the bodies of Autumn's two calls, which the service builds from it.
+`window(now)` (its moments, presets resolved once) and the bodies of Autumn's two calls, which the service builds.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, replace
@@ -96,7 +97,7 @@ def parse_position(text: str) -> Position:
 
 
 def parse_moment(text: str, zone: ZoneInfo) -> int:
-    """All digits: epoch milliseconds; else ISO 8601, read in `zone` where it has no offset. ValueError with a sentence."""
+    """All digits: epoch milliseconds; else ISO 8601, in `zone` where it has no offset. ValueError with a sentence."""
     if re.fullmatch(r"[0-9]+", text):
         return parse_moment_ms(text)
     try:
@@ -152,10 +153,10 @@ class Query:
         for name in ("feature_id", "group", "filter", "exclude"):
             object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
         object.__setattr__(self, "columns", tuple(dict.fromkeys(self.columns)))
+        _check_names(self)
         _check_window(self)
         _check_group(self)
-        if self.value_min is not None and self.value_max is not None and self.value_min > self.value_max:
-            raise BadQuery("value_min", "The lowest value must not be above the highest.")
+        _check_values(self)
         if self.tz not in zone_names():
             raise BadQuery("tz", "Choose a time zone by its IANA name, for example Europe/Berlin.")
 
@@ -191,7 +192,9 @@ class Query:
             raise BadQuery("start", f"A chart shows at most {MAX_DAYS:,} days. Choose a shorter window.")
         if size == "hour" and window.length > MAX_BINS * 3_600_000:
             count = window.length // 3_600_000
-            raise BadQuery("bin_size", f"This window has {count:,} hours; a chart shows {MAX_BINS:,} bins. Choose days.")
+            raise BadQuery(
+                "bin_size", f"This window has {count:,} hours; a chart shows {MAX_BINS:,} bins. Choose days."
+            )
         return size
 
     def having(self, **changes: Any) -> Query:
@@ -223,6 +226,25 @@ def _text(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
+
+
+def _check_names(query: Query) -> None:
+    for name in ("customer_id", "entity_id", "focus"):
+        value = getattr(query, name)
+        if value is not None and not value.strip():
+            # To Autumn a blank customer means all of them (trap 3).
+            raise BadQuery(name, "Leave this out or fill it in: a blank one would mean everything.")
+    if not all(name.strip() for name in query.feature_id):
+        raise BadQuery("feature_id", "Leave this out or fill it in: a blank one would mean everything.")
+
+
+def _check_values(query: Query) -> None:
+    for name in ("value_min", "value_max"):
+        value = getattr(query, name)
+        if value is not None and not math.isfinite(value):
+            raise BadQuery(name, "Write a number.")
+    if query.value_min is not None and query.value_max is not None and query.value_min > query.value_max:
+        raise BadQuery("value_min", "The lowest value must not be above the highest.")
 
 
 def _check_window(query: Query) -> None:

@@ -5,16 +5,22 @@ Anything that is not in the contract is Malformed, except single rows of a list:
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from usage.errors import Malformed
 from usage.query import MAX_MOMENT
 
-RESERVED = frozenset({"AUTUMN_RESERVED", "Other"})
-"""The names under which Autumn sums what lies outside a bin's top groups (trap 12)."""
+RESERVED = ("AUTUMN_RESERVED", "Other")
+"""The names under which Autumn sums what lies outside a bin's top groups (trap 12): the usual one first."""
+
+LARGEST = 1e300
+"""No value is beyond this: some millions of them can be summed before a float is at its end."""
+
+Amount = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+T = TypeVar("T")
 
 
 class Reset(msgspec.Struct, frozen=True):
@@ -48,26 +54,32 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """A list answer as decoded: rows newest first, whether more follow, and how many rows could not be read."""
+    """A list answer as decoded: rows newest first, and whether more follow.
+
+    `read`: how many rows it had, which is what offsets count. Of these, `bad_rows` could not be read or were there
+    twice, and `foreign_rows` belonged to somebody else than was asked for.
+    """
 
     events: list[Event]
     has_more: bool
+    read: int
     bad_rows: int = 0
+    foreign_rows: int = 0
 
 
 class Bin(msgspec.Struct, frozen=True):
     """One of Autumn's bins. `period`: its start in epoch ms, UTC. Values by feature, then by group where asked."""
 
     period: int
-    values: dict[str, float]
-    grouped_values: dict[str, dict[str, float]] | None = None
+    values: dict[str, Amount]
+    grouped_values: dict[str, dict[str, Amount]] | None = None
 
 
 class Total(msgspec.Struct, frozen=True):
     """Autumn's own count of events and sum of values for a feature over the whole range."""
 
     count: int
-    sum: float
+    sum: Amount
 
 
 class Aggregate(msgspec.Struct, frozen=True):
@@ -95,6 +107,7 @@ _strict = msgspec.json.Decoder(_WireList)
 _loose = msgspec.json.Decoder(_LooseList)
 _row = msgspec.json.Decoder(_WireRow)
 _aggregate = msgspec.json.Decoder(Aggregate)
+_rows = msgspec.json.Decoder(Rows)
 
 
 def decode_rows(body: bytes) -> Rows:
@@ -105,8 +118,20 @@ def decode_rows(body: bytes) -> Rows:
         return _decode_each(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed("Autumn's list of events could not be read: it is not the JSON that was promised.") from None
-    events = [event for event in whole.rows if _possible(event)]
-    return Rows(events, whole.has_more, len(whole.rows) - len(events))
+    return _checked(whole.rows, len(whole.rows), whole.has_more)
+
+
+def encode_rows(rows: Rows) -> bytes:
+    """Rows as they are kept for a scope, which may see less of them than Autumn sent."""
+    return msgspec.json.encode(rows)
+
+
+def decode_kept_rows(body: bytes) -> Rows:
+    """What `encode_rows` wrote. Malformed where something else did."""
+    try:
+        return _rows.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise Malformed("A list of events that was kept could not be read.") from None
 
 
 def decode_aggregate(body: bytes) -> Aggregate:
@@ -121,13 +146,27 @@ def decode_aggregate(body: bytes) -> Aggregate:
     return msgspec.structs.replace(answer, bins=sorted(answer.bins, key=lambda item: item.period))
 
 
+class Once(Generic[T]):
+    """A decoder that remembers its last result: an answer is checked when it comes, and read right after."""
+
+    def __init__(self, decode: Callable[[bytes], T]) -> None:
+        self._decode = decode
+        self._last: tuple[bytes, T] | None = None
+
+    def __call__(self, body: bytes) -> T:
+        last = self._last
+        if last is None or last[0] is not body:
+            self._last = last = (body, self._decode(body))
+        return last[1]
+
+
 def _decode_each(body: bytes) -> Rows:
     try:
         whole = _loose.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed("Autumn's list of events could not be read: its rows are missing.") from None
     events = [event for event in map(_decode_row, whole.rows) if event is not None]
-    return Rows(events, whole.has_more, len(whole.rows) - len(events))
+    return _checked(events, len(whole.rows), whole.has_more)
 
 
 def _decode_row(raw: msgspec.Raw) -> Event | None:
@@ -135,11 +174,17 @@ def _decode_row(raw: msgspec.Raw) -> Event | None:
         row = _row.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    event = Event(
+    return Event(
         row.id, row.timestamp, row.feature_id, row.customer_id, row.value, row.properties or {}, row.deductions
     )
-    return event if _possible(event) else None
+
+
+def _checked(events: list[Event], read: int, has_more: bool) -> Rows:
+    """Without rows that cannot be, and with each id once."""
+    possible = {event.id: event for event in reversed(events) if _possible(event)}
+    kept = events if len(possible) == len(events) else list(reversed(possible.values()))
+    return Rows(kept, has_more, read, read - len(kept))
 
 
 def _possible(event: Event) -> bool:
-    return 0 <= event.timestamp < MAX_MOMENT and math.isfinite(event.value) and bool(event.id)
+    return 0 <= event.timestamp < MAX_MOMENT and -LARGEST <= event.value <= LARGEST and bool(event.id)

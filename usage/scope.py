@@ -13,7 +13,7 @@ import msgspec
 
 from usage.query import BadQuery, Query
 from usage.results import Event
-from usage.window import Window
+from usage.window import Window, ceil_hour, floor_hour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,8 @@ class Scope:
     """One customer, exactly as meant.
 
     `features`: None for all. `properties`: the paths that are visible; everything else is absent. `start`, `end`:
-    bounds in epoch milliseconds, [start, end), where set. `deductions`, `plans`, `exports`: off unless allowed.
+    bounds in epoch milliseconds, [start, end), where set; charts show the whole hours inside them. `deductions`,
+    `plans`, `exports`: off unless allowed.
     """
 
     customer_id: str
@@ -36,6 +37,8 @@ class Scope:
     def __post_init__(self) -> None:
         if not self.customer_id.strip():
             raise ValueError("a scope needs a customer: a blank one would mean everybody (trap 3)")
+        if self.features is not None and not all(name.strip() for name in self.features or [""]):
+            raise ValueError("a scope needs a feature, or None for all: an empty list would be no filter on the wire")
 
     @property
     def key(self) -> str:
@@ -63,14 +66,24 @@ class Scope:
         end = min(window.end, self.end if self.end is not None else window.end)
         return Window(start, end) if start < end else None
 
+    def hours(self, window: Window) -> Window | None:
+        """The part of a chart's `window` whose hours lie wholly within this scope's bounds, or None."""
+        start = max(window.start, window.start if self.start is None else ceil_hour(self.start))
+        end = min(window.end, window.end if self.end is None else floor_hour(self.end))
+        return Window(start, end) if start < end else None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it shows a part of time only."""
+        return self.start is not None or self.end is not None
+
+    def covers(self, ms: int) -> bool:
+        """Whether a moment lies within this scope's bounds."""
+        return (self.start is None or ms >= self.start) and (self.end is None or ms < self.end)
+
     def admits(self, event: Event) -> bool:
-        """Whether a row that came back belongs to this scope; one that doesn't is never shown."""
-        return (
-            event.customer_id == self.customer_id
-            and (self.features is None or event.feature_id in self.features)
-            and (self.start is None or event.timestamp >= self.start)
-            and (self.end is None or event.timestamp < self.end)
-        )
+        """Whether a row is of this scope's customer and features; one that isn't should not have come back."""
+        return event.customer_id == self.customer_id and (self.features is None or event.feature_id in self.features)
 
     def strip(self, event: Event) -> Event:
         """The row with nothing but what may be seen: allowed properties, deductions and plans only where allowed."""

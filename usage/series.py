@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class FeatureTotal:
-    """A feature over the window. `sum` and `count` as Autumn totals them; `values` for each bin; `previous` its sum before."""
+    """A feature over the window: the sum of its bins, Autumn's own count, `values` for each bin, the sum before."""
 
     feature_id: str
     sum: float
@@ -99,7 +99,8 @@ class Series:
     @property
     def totals(self) -> tuple[float, ...]:
         """All lines together, bin by bin."""
-        return tuple(exact(sum(values)) for values in zip(*(line.values for line in self.lines), strict=True))
+        empty = (0.0,) * len(self.bins)
+        return tuple(exact(sum(values)) for values in zip(empty, *(line.values for line in self.lines), strict=True))
 
 
 def exact(value: float) -> float:
@@ -136,21 +137,27 @@ class Groups:
 
 
 def by_group(periods: Iterable[Bin], feature: str, bins: Bins, max_groups: int) -> Groups:
-    """The groups of `feature`. With fewer than `max_groups` of them nothing was folded: a reserved name is then a value."""
+    """The groups of `feature`. With at most `max_groups` names nothing was folded: a reserved one is a value then."""
     cells = [(bins.index(item.period), (item.grouped_values or {}).get(feature, {})) for item in periods]
     names = {name for _, values in cells for name in values}
-    reserved = RESERVED & names if len(names - RESERVED) >= max_groups else frozenset()
-    sums = {name: [0.0] * len(bins) for name in names - reserved}
+    reserved = next((name for name in RESERVED if name in names), None)
+    if reserved is not None and len(names) <= max_groups:
+        reserved = None
+    sums = {name: [0.0] * len(bins) for name in names if name != reserved}
     rest, folded = [0.0] * len(bins), {name: set[int]() for name in sums}
     for index, values in cells:
-        hidden = any(values.get(name) for name in reserved)
         for name, value in values.items():
-            (rest if name in reserved else sums[name])[index] += value
-        if hidden:
+            (rest if name == reserved else sums[name])[index] += value
+        if reserved in values and _hides(values, reserved, max_groups):
             for name in sums:
                 if not values.get(name):
                     folded[name].add(index)
     return Groups(sums, rest, {name: frozenset(at) for name, at in folded.items()})
+
+
+def _hides(values: Mapping[str, float], reserved: str, max_groups: int) -> bool:
+    """Whether groups are folded in a bin, also where what they hold sums to nothing."""
+    return values[reserved] != 0 or sum(1 for value in values.values() if value) >= max_groups
 
 
 def feature_lines(

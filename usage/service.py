@@ -13,14 +13,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
+
+from cachetools import TTLCache
 
 from usage.calls import Asking, Calls
 from usage.capabilities import PROBE_FEATURE, Capabilities, probe
-from usage.charting import Charting, frame_of
+from usage.charting import Charting
 from usage.deadline import EXPORT_S, PAGE_S, Deadline
-from usage.errors import Unsupported
+from usage.errors import Unsupported, UsageError
+from usage.frame import Cycle, frame_of
 from usage.freshness import Freshness, freshness_of
-from usage.known import Directory, Seen, sightings
+from usage.known import Directory, Seen
 from usage.listing import EventPage, Listing
 from usage.query import BadQuery, Position, Query
 from usage.results import Event
@@ -28,13 +32,15 @@ from usage.rows import Facets, facets_of
 from usage.scope import Scope
 from usage.series import Series
 from usage.upstream import Upstream
-from usage.window import Window
+from usage.window import HOUR_MS, Window
 
 CANDIDATES = 50
 """Features asked for to find the largest dozen."""
 RECENT = 1000
-"""Rows read to see which features and properties a customer has."""
-CAPABILITIES_S = 3600.0
+"""Rows read to see which features a customer has."""
+REMEMBERED_S = 3600.0
+"""How long it is remembered what the server can do, and whose newest rows were read."""
+_EVERYBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,15 @@ class Busiest:
     feature_id: str
     customers: tuple[tuple[str, float], ...]
     fresh: Freshness
+
+
+class _Learned:
+    """What one process has found out, shared by staff and all scopes: capabilities, and whose rows were read."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.capabilities: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
+        self.met: TTLCache[str, bool] = TTLCache(10_000, REMEMBERED_S, timer=clock)
+        self.lock = Lock()
 
 
 class Usage:
@@ -66,7 +81,7 @@ class Usage:
         self._clock = clock
         self._pool = pool or ThreadPoolExecutor(max_workers=64, thread_name_prefix="usage")
         self._calls = Calls(upstream, known, self._pool)
-        self._found: tuple[float, Capabilities] | None = None
+        self._learned = _Learned(clock)
 
     @property
     def scope(self) -> Scope | None:
@@ -77,7 +92,7 @@ class Usage:
         """The same service, bound to `scope`: its answers hold nothing that the scope does not show."""
         bound = Usage(self._upstream, self._known, clock=self._clock, pool=self._pool)
         bound._calls = self._calls.within(scope)
-        bound._found = self._found
+        bound._learned = self._learned
         return bound
 
     def now(self) -> int:
@@ -89,26 +104,30 @@ class Usage:
         return self._upstream.in_use(customer_id)
 
     def capabilities(self, asking: Asking) -> Capabilities:
-        """What this server can do: asked once an hour."""
-        if self._found is None or self._found[0] < self._clock() - CAPABILITIES_S:
-            self._found = (self._clock(), probe(self._calls, asking))
-        return self._found[1]
+        """What this server can do: asked once an hour. Within a scope, only what can be asked about its customer."""
+        learned, is_staff = self._learned, self.scope is None
+        with learned.lock:
+            can = learned.capabilities.get(True) or learned.capabilities.get(is_staff)
+        if can is None:
+            can = probe(self._calls, asking)
+            with learned.lock:
+                learned.capabilities[is_staff] = can
+        return can if is_staff else replace(can, organisation=False)
 
     def series(self, query: Query, now: int | None = None, *, refresh: bool = False) -> Series:
         """The figures of `query`'s chart."""
         query, now = self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
-        can = self._needs(query, asking)
-        features = self._features(query, asking)
-        charting = Charting(self._calls, can)
+        charting = Charting(self._calls, self._needs(query, asking), asking, now)
+        features = self._features(query, now, asking)
         window, cycle = query.window(now), None
         if window is None:
-            window, cycle = charting.cycle_window(query, features, now, asking), query.range
-        window = self._inside(window)
-        return charting.series(query, features, frame_of(query, window, now, cycle), now, asking)
+            cycle = self._cycle(charting, query, features)
+            window = cycle.window
+        return charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
 
     def page(self, query: Query, now: int | None = None, *, refresh: bool = False) -> EventPage:
-        """The page of events that `query` names. An empty first page of a customer nobody has seen is UnknownCustomer."""
+        """The page of events that `query` names. UnknownCustomer for the empty first page of one whom Autumn lacks."""
         query, now = self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
         if query.entity_id is not None:
@@ -116,11 +135,28 @@ class Usage:
         window = self._list_window(query, now, asking)
         page = Listing(self._calls).page(query, window, now, asking)
         if not page.events and query.before is None and not page.unfinished:
-            self.check_customer(query, asking)
+            self._check_customer(query, asking)
         return page
 
+    def count(self, query: Query, now: int | None = None) -> int | None:
+        """How many events match, where Autumn can count them; None where it can't, or doesn't answer.
+
+        It counts whole hours, known features and no property filters. Without a comparison, its call is the chart's.
+        """
+        query, now = self._bound(replace(query, compare=None, group_by=None, group=(), focus=None)), now or self.now()
+        window = query.window(now)
+        if window is None or query.has_row_filters or not _counts_whole(query, self._inside(window), now):
+            return None
+        asking = Asking(Deadline.after(PAGE_S))
+        try:
+            charting = Charting(self._calls, self._needs(query, asking), asking, now)
+            features = self._features(query, now, asking)
+            return charting.count(query, features, frame_of(query, window, now, self.scope))
+        except (UsageError, BadQuery):
+            return None
+
     def iterate(self, query: Query, now: int | None = None) -> Iterator[Event]:
-        """Every event of the window that matches, newest first, exactly once, while others arrive. Never from the cache."""
+        """Every event of the window that matches, newest first, exactly once, while others arrive. Never cached."""
         query, now = self._bound(query), now or self.now()
         window = self._list_window(query, now, Asking(Deadline.after(PAGE_S)))
         pinned = query if query.until is not None else replace(query, until=min(window.end, now))
@@ -133,42 +169,44 @@ class Usage:
     def event(self, query: Query, at: Position, now: int | None = None) -> Event | None:
         """The event at `at`, by its own link; None where there is none (in this scope)."""
         query, now = self._bound(query), now or self.now()
-        if self.scope is not None and self.scope.bound(Window(at.timestamp, at.timestamp + 1)) is None:
+        if self.scope is not None and not self.scope.covers(at.timestamp):
             return None
         return Listing(self._calls).find(query, at, now, Asking(Deadline.after(PAGE_S)))
 
     def facets(self, query: Query, now: int | None = None) -> Facets:
-        """What the newest thousand rows of the window have in common, before property filters."""
+        """What the newest thousand rows of the window have in common, before property filters: one call."""
         query, now = self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S))
-        wide = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None, per_page=1000)
-        page = Listing(self._calls).page(wide, self._list_window(query, now, asking), now, asking)
-        return facets_of(page.events)
+        return facets_of(Listing(self._calls).newest(query, self._list_window(query, now, asking), now, asking).events)
 
     def busiest(self, query: Query, feature_id: str, now: int | None = None) -> Busiest:
         """The customers that used most of a feature; staff only, and only where Autumn answers for the organisation."""
-        now = now or self.now()
-        asking = Asking(Deadline.after(PAGE_S))
+        self._staff_only()
+        now, asking = now or self.now(), Asking(Deadline.after(PAGE_S))
         ranked = Query(range=query.range, start=query.start, end=query.end, tz=query.tz, group_by="$customer_id")
-        can = self._needs(ranked, asking)
+        charting = Charting(self._calls, self._needs(ranked, asking), asking, now)
         window = self._list_window(ranked, now, asking)
-        customers, dated = Charting(self._calls, can).ranking(
-            ranked, feature_id, frame_of(ranked, window, now), now, asking
-        )
+        customers, dated = charting.ranking(ranked, feature_id, frame_of(ranked, window, now))
         self._known.note(Seen(customer, feature_id, 0) for customer, _ in customers)
         return Busiest(feature_id, tuple(customers), freshness_of([dated]))
 
     def customers(self, search: str = "", limit: int = 20) -> list[tuple[str, int]]:
         """Known customers whose id contains `search`: (id, last seen epoch ms or 0), newest first. Staff only."""
-        if self.scope is not None:
-            raise BadQuery("customer_id", "This link shows one customer only.")
+        self._staff_only()
         return self._known.customers(search, limit)
 
     def features(self, customer_id: str | None) -> list[str]:
-        """Features seen so far for a customer, or for anybody with None; none of other customers' within a scope."""
-        return self._known.features(customer_id if self.scope is None else self.scope.customer_id)
+        """Features seen so far for a customer, or for anybody with None; within a scope, those that it shows."""
+        if self.scope is None:
+            return self._known.features(customer_id)
+        shown = self.scope.features
+        return [name for name in self._known.features(self.scope.customer_id) if shown is None or name in shown]
 
-    def check_customer(self, query: Query, asking: Asking) -> None:
+    def _staff_only(self) -> None:
+        if self.scope is not None:
+            raise BadQuery("customer_id", "This link shows one customer only.")
+
+    def _check_customer(self, query: Query, asking: Asking) -> None:
         """Raises UnknownCustomer where Autumn knows no such customer: a list alone does not say so (trap 15)."""
         if query.customer_id is None or self._known.features(query.customer_id):
             return
@@ -179,9 +217,7 @@ class Usage:
         return query if self.scope is None else query.within(self.scope)
 
     def _inside(self, window: Window) -> Window:
-        if self.scope is None:
-            return window
-        inside = self.scope.bound(window)
+        inside = window if self.scope is None else self.scope.bound(window)
         if inside is None:
             raise BadQuery("range", "This link does not show that time.")
         return inside
@@ -198,20 +234,43 @@ class Usage:
             )
         return can
 
+    def _cycle(self, charting: Charting, query: Query, features: tuple[str, ...]) -> Cycle:
+        """The window of a billing cycle. A scope with bounds learns it without any figures from outside of them."""
+        return charting.cycle(query, () if self.scope is not None and self.scope.is_bounded else features)
+
     def _list_window(self, query: Query, now: int, asking: Asking) -> Window:
         window = query.window(now)
         if window is None:
-            can = self._needs(query, asking)
-            window = Charting(self._calls, can).cycle_window(query, self._features(query, asking), now, asking)
+            charting = Charting(self._calls, self._needs(query, asking), asking, now)
+            cycle = self._cycle(charting, replace(query, compare=None), self._features(query, now, asking))
+            window = cycle.window
         return self._inside(window)
 
-    def _features(self, query: Query, asking: Asking) -> tuple[str, ...]:
-        """The features asked for, or else those seen: on a first visit the newest rows are read for them."""
+    def _features(self, query: Query, now: int, asking: Asking) -> tuple[str, ...]:
+        """The features asked for, or else those seen; now and then the newest rows are read for them."""
         if query.feature_id:
             return query.feature_id
-        known = self._known.features(query.customer_id)
-        if not known:
-            whose = {} if query.customer_id is None else {"customer_id": query.customer_id}
-            rows = self._calls.rows({"offset": 0, "limit": RECENT, **whose}, closed=True, asking=asking)
-            known = [seen.feature_id for seen in sightings(rows.events)]
-        return tuple(sorted(known[:CANDIDATES])) or (PROBE_FEATURE,)
+        self._meet(query.customer_id, now, asking)
+        return tuple(sorted(self.features(query.customer_id)[:CANDIDATES]))
+
+    def _meet(self, customer_id: str | None, now: int, asking: Asking) -> None:
+        """Read a customer's newest rows once an hour: those seen on pages may be of chosen features only."""
+        whose = customer_id or _EVERYBODY
+        key = f"{self.scope.key}:{whose}" if self.scope is not None else whose
+        with self._learned.lock:
+            if key in self._learned.met:
+                return
+        body: dict[str, object] = {"offset": 0, "limit": RECENT}
+        if customer_id is not None:
+            body["customer_id"] = customer_id
+        if self.scope is not None and self.scope.is_bounded:
+            body["custom_range"] = Window(self.scope.start or 0, self.scope.end or now + HOUR_MS).list_range()
+        self._calls.rows(body, closed=True, asking=asking)
+        with self._learned.lock:
+            self._learned.met[key] = True
+
+
+def _counts_whole(query: Query, window: Window, now: int) -> bool:
+    """Whether Autumn's hours are those of the window: what has not begun yet holds no event."""
+    is_open = window.end > now or (window.end == now and query.end is None)
+    return window.start % HOUR_MS == 0 and (is_open or window.end % HOUR_MS == 0)

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import accumulate
 from typing import Literal
 
 BinSize = Literal["hour", "day", "week", "month"]
@@ -30,7 +31,8 @@ def ceil_hour(ms: int) -> int:
 
 def local(ms: int, zone: tzinfo) -> datetime:
     """`ms` as an aware datetime in `zone`, to the millisecond."""
-    return datetime.fromtimestamp(ms // 1000, zone) + timedelta(milliseconds=ms % 1000)
+    # Not `+ timedelta`, which forgets which of two equal local times it is.
+    return datetime.fromtimestamp(ms // 1000, zone).replace(microsecond=ms % 1000 * 1000)
 
 
 def to_ms(moment: datetime) -> int:
@@ -46,6 +48,11 @@ def midnight(day: date, zone: tzinfo) -> int:
 def nearest_hour(ms: int) -> int:
     """The nearest whole UTC hour; the earlier of two equally near ones, so that half-hour zones keep 24-hour days."""
     return floor_hour(ms + HOUR_MS // 2 - 1)
+
+
+def is_off_hour(ms: int, zone: tzinfo) -> bool:
+    """Whether `zone` is not a whole number of hours from UTC at `ms`."""
+    return (local(ms, zone).utcoffset() or timedelta()) % timedelta(hours=1) != timedelta()
 
 
 def is_midnight(ms: int, zone: tzinfo) -> bool:
@@ -100,7 +107,7 @@ def last_days(days: int, now: int, zone: tzinfo) -> Window:
 
 
 def default_bin_size(window: Window) -> BinSize:
-    """`hour` up to 3 days, `day` up to 92, `week` up to 400, else `month`. An hour of slack lets DST days count as days."""
+    """`hour` up to 3 days, `day` up to 92, `week` up to 400, else `month`; one hour of slack, for long days."""
     for days, size in ((3, "hour"), (92, "day"), (400, "week")):
         if window.length <= days * DAY_MS + HOUR_MS:
             return size  # type: ignore[return-value]  # a tuple of literals widens to str
@@ -124,9 +131,9 @@ def _calendar_edges(window: Window, size: BinSize, zone: tzinfo) -> Iterator[int
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """Consecutive bins: bin i is [edges[i], edges[i + 1]), all edges whole UTC hours.
+    """Consecutive bins: bin i is [edges[i], edges[i + 1]), all edges whole UTC hours, never falling.
 
-    `approximate`: the zone's days do not begin on a UTC hour, so edges are the nearest ones.
+    `approximate`: the zone is not a whole number of hours from UTC, so edges are the nearest full ones.
     """
 
     edges: tuple[int, ...]
@@ -155,23 +162,25 @@ class Bins:
 
     def shifted(self, shift: Shift) -> Bins:
         """The bins of the period before, one for each of these; a DST change may leave one of them empty."""
-        return Bins(tuple(shift.back(edge) for edge in self.edges), self.approximate)
+        # Local times of a day that the zone skipped would run backwards.
+        return Bins(tuple(accumulate(map(shift.back, self.edges), max)), self.approximate)
 
 
 def bins_of(window: Window, size: BinSize, zone: tzinfo) -> Bins:
     """The bins of a chart: local calendar steps within the window, widened to whole UTC hours, cut at its ends."""
     whole = window.for_charts(zone)
     if size == "hour":
-        return Bins(tuple(range(whole.start, whole.end + 1, HOUR_MS)), window.start % HOUR_MS > 0)
+        return Bins(tuple(range(whole.start, whole.end + 1, HOUR_MS)), is_off_hour(whole.start, zone))
     exact = list(_calendar_edges(whole, size, zone))
-    inner = [nearest_hour(edge) for edge in exact]
-    edges = [whole.start, *(edge for edge in inner if whole.start < edge < whole.end), whole.end]
-    return Bins(tuple(edges), any(edge % HOUR_MS for edge in (*exact, window.start, window.end)))
+    # A set, because a day that the zone skipped begins when the next one does.
+    inner = {edge for edge in map(nearest_hour, exact) if whole.start < edge < whole.end}
+    approximate = any(is_off_hour(ms, zone) for ms in (window.start, *exact, window.end))
+    return Bins((whole.start, *sorted(inner), whole.end), approximate)
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far the period before lies back: by local dates where both ends of a window are local midnights, else by ms."""
+    """How far the period before lies back: by local dates where a window begins with one, else by ms."""
 
     zone: tzinfo
     days: int = 0
@@ -186,10 +195,10 @@ class Shift:
 
 
 def shift_of(window: Window, zone: tzinfo) -> Shift:
-    """The shift that leads from `window` to the period of the same length just before it."""
-    if is_midnight(window.start, zone) and is_midnight(window.end, zone):
-        days = (local(window.end, zone).date() - local(window.start, zone).date()).days
-        return Shift(zone, days=days)
+    """The shift that leads from `window` to the period just before it: as many local dates, or as many hours."""
+    if is_midnight(window.start, zone):
+        first, last = local(window.start, zone).date(), local(window.end - 1, zone).date()
+        return Shift(zone, days=(last - first).days + 1)
     return Shift(zone, ms=ceil_hour(window.length))
 
 
