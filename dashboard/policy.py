@@ -11,9 +11,9 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def stylesheet(path: Path) -> str:
-    """The sheet without comments and slack. Pages carry it: first paint cannot wait for a second request."""
-    text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+def stylesheet(*paths: Path) -> str:
+    """The sheets without comments and slack. Pages carry it: first paint cannot wait for a second request."""
+    text = re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in paths), flags=re.DOTALL)
     text = re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
     return re.sub(r"\[data-theme=dark\]({.*?})", _dark_by_choice_or_system, text, count=1)
 
@@ -41,7 +41,8 @@ def digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-APP_CSS = stylesheet(BASE_DIR / "static" / "app.css")
+STATIC = BASE_DIR / "static"
+APP_CSS = stylesheet(STATIC / "app.css", STATIC / "charts.css", STATIC / "lens.css")
 
 DIRECTIVES = {
     "default-src": ["'none'"],

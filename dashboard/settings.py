@@ -169,7 +169,6 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Usage"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # no mails are sent, so none is verified
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 # OpenID Connect, where the operator has it
 OIDC_ISSUER = env.text("OIDC_ISSUER")

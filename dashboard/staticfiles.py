@@ -51,9 +51,6 @@ class PlotlyFinder(BaseFinder):
 class QuickCompressor(Compressor):
     """Brotli's level 11 takes some twenty seconds for plotly.js and saves a twentieth over level 9."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-
     @staticmethod
     def compress_brotli(data: bytes) -> bytes:
         return bytes(brotli.compress(data, quality=9))
@@ -61,4 +58,4 @@ class QuickCompressor(Compressor):
 
 class HashedFiles(CompressedManifestStaticFilesStorage):
     def create_compressor(self, **kwargs: Any) -> QuickCompressor:
-        return QuickCompressor(**kwargs)
+        return QuickCompressor(**kwargs)  # type: ignore[no-untyped-call]
