@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dashboard.formats import full_label, label
+from dashboard.formats import date_text, full_label, label, minute_text
 from dashboard.forms import QueryForm
 from dashboard.place import Page, Place
 from usage.query import BIN_SIZES, PARAMETERS, PER_PAGES, Query
-from usage.window import local
+from usage.window import is_midnight, local, shift_of
 
 RANGE_NAMES = {
     "24h": "Last 24 hours",
@@ -88,7 +88,9 @@ class Bar:
     customers: tuple[str, ...]
     zones: tuple[str, ...]
     chips: tuple[Chip, ...]
-    with_customer: bool
+    window: str
+    earlier: str | None
+    later: str | None
 
     @property
     def features_text(self) -> str:
@@ -99,7 +101,7 @@ class Bar:
         )
 
 
-def filter_bar(form: QueryForm, place: Place, page: Page, paths: Iterable[str] = ()) -> Bar:
+def filter_bar(form: QueryForm, place: Place, page: Page, now: int, paths: Iterable[str] = ()) -> Bar:
     """The bar of `page`. `paths`: properties that have been seen, to group by."""
     shown = SHOWN[page] - ({"customer_id"} if place.shared else set())
     query = getattr(form, "query", None)
@@ -121,7 +123,9 @@ def filter_bar(form: QueryForm, place: Place, page: Page, paths: Iterable[str] =
         customers=() if place.shared else tuple(name for name, _ in place.usage.customers(limit=50)),
         zones=tuple(dict.fromkeys((form.viewer_tz, *ZONES))),
         chips=tuple(_chips(query, place, page)) if query else (),
-        with_customer=not place.shared,
+        window="dates" if query is None else _window_text(query, now),
+        earlier=None if query is None else _earlier(query, place, page, now),
+        later=None if query is None else _later(query, place, page, now),
     )
 
 
@@ -182,3 +186,32 @@ def _chips(query: Query, place: Place, page: Page) -> Iterable[Chip]:
             full_label(query.entity_id),
             place.url(page, query.having(entity_id=None)),
         )
+
+
+def _earlier(query: Query, place: Place, page: Page, now: int) -> str | None:
+    window = query.window(now)
+    if window is None:
+        return None
+    start = shift_of(window, query.zone).back(window.start)
+    return None if start < 0 else place.url(page, query.having(range=None, start=start, end=window.start))
+
+
+def _later(query: Query, place: Place, page: Page, now: int) -> str | None:
+    """The period after, unless it lies in the future. Days are counted, so that it is as many local dates long."""
+    window = query.window(now)
+    if window is None or window.end > now:
+        return None
+    shift = shift_of(window, query.zone)
+    end = replace(shift, days=-shift.days, ms=-shift.ms).back(window.end)
+    return place.url(page, query.having(range=None, start=window.end, end=end))
+
+
+def _window_text(query: Query, now: int) -> str:
+    """From when to when, as short as it is exact: whole days by their dates, the last one included."""
+    window, zone = query.window(now), query.zone
+    if window is None:
+        return "of the cycle"
+    if is_midnight(window.start, zone) and is_midnight(window.end, zone):
+        first, last = date_text(local(window.start, zone)), date_text(local(window.end - 1, zone))
+        return first if first == last else f"{first} – {last}"
+    return f"{minute_text(window.start, zone)} – {minute_text(window.end, zone)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -138,6 +137,12 @@ def date_text(moment: datetime) -> str:
     return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
+def minute_text(ms: int, zone: tzinfo) -> str:
+    """24 Oct 2026 14:00."""
+    at = local(ms, zone)
+    return f"{date_text(at)} {at:%H:%M}"
+
+
 def moment(ms: int, zone: tzinfo, *, millis: bool = False) -> str:
     """A row's time in the viewer's zone: 23 Nov 2026 14:02:11, to the millisecond if asked."""
     at = local(ms, zone)
@@ -152,18 +157,12 @@ def exact_moment(ms: int, zone: tzinfo) -> str:
 def relative(ms: int, now: int) -> str:
     """How long ago: just now, 3 minutes ago, in 2 hours."""
     seconds = round((now - ms) / 1000)
-    for length, unit in AGES:
-        if abs(seconds) >= length:
-            count = abs(seconds) // length
-            text = f"{count} {unit}{'s' if count > 1 else ''}"
-            return f"{text} ago" if seconds > 0 else f"in {text}"
-    return "just now"
-
-
-def listed(names: Iterable[str]) -> str:
-    """a, b and c."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    if abs(seconds) < 10:
+        return "just now"
+    length, unit = next(age for age in AGES if abs(seconds) >= age[0])
+    count = abs(seconds) // length
+    text = f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -173,5 +172,5 @@ AGES = (
     (86_400, "day"),
     (3600, "hour"),
     (60, "minute"),
-    (10, "second"),
+    (1, "second"),
 )

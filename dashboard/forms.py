@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, QueryDict
 
 from usage.query import (
@@ -147,15 +147,16 @@ class QueryForm(forms.Form):
 
     query: Query
 
-    def __init__(self, params: QueryDict, viewer_tz: str) -> None:
+    def __init__(self, params: QueryDict, viewer_tz: str | None = None) -> None:
         super().__init__(params)
-        self.viewer_tz = viewer_tz
+        self.viewer_tz = viewer_tz or settings.TIME_ZONE
+        self.whose_tz = "yours" if viewer_tz else "the server's"
 
     @classmethod
     def of(cls, request: HttpRequest) -> QueryForm:
         """The form of a request: its query string, and the zone of whoever looks."""
         zone = request.COOKIES.get(TZ_COOKIE, "")
-        return cls(request.GET, zone if zone in zone_names() else settings.TIME_ZONE)
+        return cls(request.GET, zone if zone in zone_names() else None)
 
     @property
     def given_tz(self) -> bool:
@@ -182,7 +183,7 @@ class QueryForm(forms.Form):
         cleaned["tz"] = cleaned.get("tz") or self.viewer_tz
         for name in ("start", "end"):
             cleaned[name] = self._moment(name, cleaned)
-        if not self.errors:
+        if not set(self.errors) - {NON_FIELD_ERRORS}:
             self._make(cleaned)
         return cleaned
 

@@ -59,7 +59,7 @@ def show(
     problem: Problem | None = shown["problem"]
     status = 400 if form.errors else problem.status if problem else 200
     part = is_part(request)
-    shown["bar"] = filter_bar(form, place, page, shown.get("paths", ()))
+    shown["bar"] = filter_bar(form, place, page, now, shown.get("paths", ()))
     query = getattr(form, "query", None)
     shown["nav_query"] = place.params(query) if query else ""
     shown["part"] = f"dashboard/_{page}.html"

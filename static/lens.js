@@ -1,0 +1,86 @@
+// The lenses by hand: single keys, a filter form that never contradicts itself, cells that filter.
+(() => {
+  const find = (selector, root = document) => root.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const typing = (element) => element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  const on = () => localStorage.getItem("single-keys") !== "off";
+
+  // A range excludes a start and an end, and groups belong to one way of grouping. Heard before htmx reads the form.
+  document.addEventListener("change", ({ target }) => {
+    const form = target.closest("#filters");
+    if (!form) return;
+    const { range, start, end } = form.elements;
+    if (target === range && range.value) start.value = end.value = "";
+    if ((target === start || target === end) && target.value) range.value = "";
+    if (target.name === "group_by") form.querySelectorAll("[name=group]").forEach((input) => input.remove());
+    if (target === range && !range.value) {
+      find("#pick-dates", form).open = true;
+      start.focus();
+    }
+  }, true);
+
+  // "Custom" alone is no answer yet: the dates come next.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, triggeringEvent, parameters } = event.detail;
+    if (elt.id !== "filters") return;
+    const half = triggeringEvent?.target?.name === "range" && !parameters.range && !parameters.start;
+    if (half) event.preventDefault();
+    for (const [name, value] of Object.entries({ ...parameters })) if (value === "") delete parameters[name];
+  });
+
+  const rows = () => all("table.rows tbody tr:not(.detail) td:first-child a");
+  const step = (by) => {
+    const links = rows();
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+  };
+  const keys = {
+    "/": () => find("#f-customer_id")?.select(),
+    f: () => {
+      const fold = find("#fold");
+      if (fold) fold.checked = true;
+      find("#filters select, #filters input:not([type=hidden])")?.focus();
+    },
+    j: () => step(1),
+    k: () => step(-1),
+    "[": () => find("[data-key='[']")?.click(),
+    "]": () => find("[data-key=']']")?.click(),
+    "?": () => find("#keys")?.showModal(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.key === "Escape") {
+      const open = find("tr.open td:first-child a");
+      if (open && !find("details.menu[open]") && !typing(event.target)) open.click();
+      return;
+    }
+    if (!on() || typing(event.target) || find("dialog[open]")) return;
+    const act = keys[event.key];
+    if (act) {
+      event.preventDefault();
+      act();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-keys]")) find("#keys")?.showModal();
+  });
+  document.addEventListener("change", ({ target }) => {
+    if (target.id === "single-keys") localStorage.setItem("single-keys", target.checked ? "on" : "off");
+  });
+
+  const ready = () => {
+    for (const button of all("[data-keys]")) button.hidden = false;
+    const box = find("#single-keys");
+    if (box) box.checked = on();
+    document.documentElement.classList.add("scripted");
+  };
+  ready();
+  document.addEventListener("htmx:load", ready);
+
+  // An open row keeps its place and its focus when the view is swapped.
+  document.addEventListener("htmx:afterSettle", () => {
+    if (document.activeElement === document.body) find("tr.open td:first-child a")?.focus({ preventScroll: true });
+  });
+})();
