@@ -25,7 +25,8 @@
 
   const dressedTrace = (state, colour, trace, [slot, line]) => {
     const own = colour(slot);
-    const shown = { ...trace, visible: !state.hidden.has(line) };
+    const whole = line < 0 && state.hidden.size > 0; // what is said of all lines is not true of some
+    const shown = { ...trace, visible: !whole && !state.hidden.has(line) };
     if (trace.type !== "bar") return { ...shown, line: { ...trace.line, color: own }, marker: { ...trace.marker, color: own } };
     const shape = state.spec.labels.map((_, bin) => (bin === state.spec.running ? "/" : ""));
     const pattern = { shape, fillmode: "overlay", size: 5, solidity: 0.35, fgcolor: colour("surface") };
@@ -48,7 +49,7 @@
     const hoverlabel = { ...spec.layout.hoverlabel, bgcolor: colour("surface"), bordercolor: colour("line-strong"), font: { color: colour("ink"), size: 12 } };
     const layout = { ...spec.layout, font, hoverlabel, paper_bgcolor: clear, plot_bgcolor: clear, shapes: shade(state, colour) };
     layout.yaxis = { ...layout.yaxis, gridcolor: colour("line"), zerolinecolor: colour("line-strong") };
-    if (hidden.size) layout.yaxis = { ...layout.yaxis, autorange: true, rangemode: "tozero", tickmode: "auto", nticks: 5, tickformat: "~s", showgrid: true };
+    if (hidden.size) layout.yaxis = { ...layout.yaxis, autorange: true, rangemode: "tozero", tickmode: "auto", nticks: 6, tickformat: "~s", showgrid: true, zeroline: true };
     return { data, layout, colour };
   };
 

@@ -169,7 +169,9 @@ def _is_stacked(shape: Shape, lines: Sequence[Drawn]) -> bool:
     return shape == "bars"
 
 
-def _extremes(lines: Sequence[Drawn], previous: Values | None, shape: Shape, stacked: bool) -> tuple[float, float]:
+def _extremes(
+    lines: Sequence[Drawn], previous: Values | None, shape: Shape, stacked: bool
+) -> tuple[float, float]:
     reached = [*(previous or ()), 0.0]
     if stacked:
         for part in stack([line.values for line in lines], apart=shape == "bars"):

@@ -3,7 +3,8 @@
 A name prefers the eight colours in an order of its own, read off a hash of customer, dimension and name; where two
 want the same one, the name that comes first in an order likewise hashed has it. So a colour depends on the *rivals*
 alone: who they are, never how large they are or how many of them are drawn. Given the same rivals (the series of the
-unfiltered chart), a filtered chart keeps its colours. A new rival moves at most the colours of names that come after it.
+unfiltered chart), a filtered chart keeps its colours. A new rival moves at most the
+colours of names that come after it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ def dimension(query: Query, focus: str | None) -> str:
     return "feature" if query.group_by is None else f"group\0{query.group_by}\0{focus or ''}"
 
 
-def slots(customer: str | None, dimension: str, drawn: Collection[str], rivals: Collection[str] = ()) -> dict[str, str]:
+def slots(
+    customer: str | None, dimension: str, drawn: Collection[str], rivals: Collection[str] = ()
+) -> dict[str, str]:
     """A colour for each drawn name. Where more than eight rivals share colours, no two drawn names do, up to eight."""
     scores = {name: _score(customer, dimension, name) for name in {*drawn, *rivals}}
     steady: dict[str, str] = {}

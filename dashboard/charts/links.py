@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from usage.query import PropertyFilter, Query
+from usage.query import BadQuery, PropertyFilter, Query
 from usage.series import Kind
 
 PROPERTY = "properties."
@@ -20,9 +20,10 @@ class Links:
     base: str
     events: str
 
-    def to(self, **changes: object) -> str:
-        """The usage page with other parameters."""
-        return f"{self.base}?{self.query.having(**changes).to_query_string()}"
+    def to(self, **changes: object) -> str | None:
+        """The usage page with other parameters; None where no query can ask for them, such as a blank name."""
+        query = self._asking(**changes)
+        return None if query is None else f"{self.base}?{query.to_query_string()}"
 
     def bin(self, start: int, end: int) -> str:
         """All events of a bin, of every line that the chart shows."""
@@ -31,7 +32,7 @@ class Links:
     def rows_of(self, kind: Kind, name: str) -> str:
         """The query string of one line's events; whoever opens a bin adds its `start` and `end`."""
         query = self._of_chart()
-        if kind == "feature":
+        if kind == "feature" and name.strip():
             query = query.having(feature_id=(name,))
         elif kind == "group" and self._can_filter(name):
             query = query.having(group=(name,), filter=self._only(name))
@@ -51,15 +52,21 @@ class Links:
             return self.to(group=() if self.query.group == (name,) else (name,))
         return None
 
-    def feature(self, name: str) -> str:
+    def feature(self, name: str) -> str | None:
         """A tile's link: this feature in the grouped chart, or just this feature."""
         if self.query.group_by is not None:
             return self.to(focus=name, group=())
-        return self.to(feature_id=() if self.query.feature_id == (name,) else (name,))
+        return self.only("feature", name)
+
+    def _asking(self, **changes: object) -> Query | None:
+        try:
+            return self.query.having(**changes)
+        except BadQuery:
+            return None
 
     def _of_chart(self) -> Query:
         shown = self.query.having(bin_size=None, compare=None, chart="bars", focus=None)
-        return shown if self.focus is None else shown.having(feature_id=(self.focus,))
+        return shown.having(feature_id=(self.focus,)) if self.focus and self.focus.strip() else shown
 
     def _can_filter(self, name: str) -> bool:
         return bool(name) and (self.query.group_by or "").startswith(PROPERTY)

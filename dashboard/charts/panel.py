@@ -124,7 +124,9 @@ def chart_panel(
     links = Links(series.query, series.focus, base_path, events_path)
     features = features or [total.feature_id for total in series.features]
     chart = chart_of(series, rivals or (features if series.query.group_by is None else ()))
-    opens = [links.bin(start, end) for start, end in zip(series.bins.edges, series.bins.edges[1:], strict=False)]
+    opens = [
+        links.bin(start, end) for start, end in zip(series.bins.edges, series.bins.edges[1:], strict=False)
+    ]
     return Panel(
         name=name,
         title=chart.title,
@@ -136,7 +138,9 @@ def chart_panel(
         view=f"-.5 0 {len(chart.labels)} {svg.TALL}",
         hits=_hits(series, chart, opens),
         figure=figure.embedded(_for_script(series, chart, links)),
-        shapes=tuple(Shape(kind.capitalize(), links.to(chart=kind), kind == chart.shape) for kind in CHARTS),
+        shapes=tuple(
+            Shape(kind.capitalize(), links.to(chart=kind) or "", kind == chart.shape) for kind in CHARTS
+        ),
         legend=_legend(series, chart, links),
         tiles=tiles_of(series, links, features),
         reconcile=_reconcile(series),
@@ -221,7 +225,9 @@ def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: L
 def _table(series: Series, chart: Chart, opens: Sequence[str]) -> tuple[TableRow, ...]:
     if len(opens) > MOST_ROWS:
         return ()
-    labels = [f"{label} (partial)" if at == series.running else label for at, label in enumerate(chart.labels)]
+    labels = [
+        f"{label} (partial)" if at == series.running else label for at, label in enumerate(chart.labels)
+    ]
     totals = series.totals or (0.0,) * len(opens)
     return tuple(
         TableRow(labels[at], href, (*(_cell(line, at) for line in series.lines), number(totals[at])))
@@ -251,5 +257,7 @@ def _reconcile(series: Series) -> Reconcile:
 def _partial(series: Series) -> str | None:
     if series.running is None:
         return None
-    which = {"hour": "The running hour", "day": "Today", "week": "This week", "month": "This month"}[_size(series)]
+    which = {"hour": "The running hour", "day": "Today", "week": "This week", "month": "This month"}[
+        _size(series)
+    ]
     return f"{which} is partial, until {local(series.now, series.query.zone):%H:%M}."

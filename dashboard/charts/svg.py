@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from markupsafe import Markup, escape
 
 from dashboard.charts.chart import Chart
+from dashboard.charts.ticks import Tick
 
 TALL = 1000
 BAR = 0.72
@@ -25,17 +26,23 @@ def _placer(chart: Chart) -> Place:
 
 def axes(chart: Chart) -> Markup:
     """Grid lines and labels. They stay when Plotly takes over, so no label moves."""
-    size, span = len(chart.labels), chart.high - chart.low
-    parts = []
-    for tick in chart.y_ticks:
-        at = f"{100 * (chart.high - tick.at) / span:.2f}%"
-        zero = " zero" if tick.at == 0 else ""
-        parts.append(f'<line class="grid{zero}" x2="100%" y1="{at}" y2="{at}"/>')
-        parts.append(f'<text class="y" x="-8" y="{at}" dy=".32em">{tick.text}</text>')
-    for tick in chart.x_ticks:
-        at = f"{100 * (tick.at + 0.5) / size:.2f}%"
-        parts.append(f'<text class="x{"" if tick.narrow else " roomy"}" x="{at}" y="100%" dy="20">{tick.text}</text>')
-    return Markup("".join(parts))  # noqa: S704  numbers and dates of our own making
+    values = (_value_label(chart, tick) for tick in chart.y_ticks)
+    times = (_time_label(len(chart.labels), tick) for tick in chart.x_ticks)
+    return Markup("".join([*values, *times]))  # noqa: S704  numbers and dates of our own making
+
+
+def _value_label(chart: Chart, tick: Tick) -> str:
+    at = f"{100 * (chart.high - tick.at) / (chart.high - chart.low):.2f}%"
+    grid = f'<line class="grid{"" if tick.at else " zero"}" x2="100%" y1="{at}" y2="{at}"/>'
+    return f'{grid}<text class="y" x="-8" y="{at}" dy=".32em">{tick.text}</text>'
+
+
+def _time_label(size: int, tick: Tick) -> str:
+    """A label near the right edge ends there, so as not to hang over it."""
+    place = 100 * (tick.at + 0.5) / size
+    kind = "x" + (" last" if place > 96 else "") + ("" if tick.narrow else " roomy")
+    where = 'x="100%" dx="10"' if place > 96 else f'x="{place:.2f}%"'
+    return f'<text class="{kind}" {where} y="100%" dy="20">{tick.text}</text>'
 
 
 def marks(chart: Chart) -> Markup:
@@ -84,7 +91,9 @@ def _polyline(values: Sequence[float], y: Place) -> str:
 
 def _steps(values: Sequence[float], y: Place) -> str:
     first, *rest = map(y, values)
-    return f"M0 {first}" + "".join(f"H{at + 0.5:g}V{value}" for at, value in enumerate(rest)) + f"H{len(rest)}"
+    return (
+        f"M0 {first}" + "".join(f"H{at + 0.5:g}V{value}" for at, value in enumerate(rest)) + f"H{len(rest)}"
+    )
 
 
 def hatch(chart: Chart, name: str) -> Markup:

@@ -31,12 +31,13 @@ def value_range(low: float, high: float) -> tuple[float, float]:
     return low * 1.05, high * 1.05
 
 
-def value_ticks(low: float, high: float, most: int = 5) -> tuple[Tick, ...]:
+def value_ticks(low: float, high: float, most: int = 6) -> tuple[Tick, ...]:
     """Round values from `low` to `high`, at most about `most` of them."""
     step = _nice_step((high - low) / most)
     first, last = math.ceil(low / step), math.floor(high / step)
     return tuple(
-        Tick(at, formats.tick(at)) for at in (_rounded(index * step, step) for index in range(first, last + 1))
+        Tick(at, formats.tick(at))
+        for at in (_rounded(index * step, step) for index in range(first, last + 1))
     )
 
 
@@ -89,7 +90,9 @@ def bin_labels(bins: Bins, size: BinSize, zone: tzinfo) -> tuple[str, ...]:
     """A bin's whole name: year and all, and the offset where the clocks change within the window."""
     times = bin_times(bins, size, zone)
     moving = len({at.utcoffset() for at in times}) > 1
-    return tuple(_bin_label(at, size, start, zone, moving) for at, start in zip(times, bins.starts, strict=True))
+    return tuple(
+        _bin_label(at, size, start, zone, moving) for at, start in zip(times, bins.starts, strict=True)
+    )
 
 
 def _bin_label(at: datetime, size: BinSize, start: int, zone: tzinfo, moving: bool) -> str:

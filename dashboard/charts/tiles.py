@@ -28,7 +28,7 @@ class Tile:
     change: Change | None
     before: str
     spark: str
-    href: str
+    href: str | None
     current: bool
 
 

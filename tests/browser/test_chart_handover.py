@@ -1,0 +1,287 @@
+"""The chart in Chromium, under the site's own policy: the SVG first, then Plotly in its place; bars and keys."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import django_htmx
+import pytest
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from playwright.sync_api import Browser, Page, Route
+
+from dashboard import policy
+from dashboard.charts import chart_panel
+from tests.dashboard.drawing import HOSTILE, a_query, a_series, groups
+from usage.series import Line, Series
+
+STATIC = policy.BASE_DIR / "static"
+HTMX = policy.BASE_DIR.joinpath(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
+SCRIPTS = {"/charts.js": STATIC / "charts.js", "/plotly.js": policy.plotly_bundle(), "/htmx.js": HTMX}
+CSS = policy.stylesheet(STATIC / "app.css") + policy.stylesheet(STATIC / "charts.css")
+STYLES = ["'self'", policy.digest(CSS), *map(policy.digest, policy.plotly_styles(policy.plotly_bundle()))]
+POLICY = "; ".join(
+    f"{name} {' '.join(STYLES if name == 'style-src' else of)}" for name, of in policy.DIRECTIVES.items()
+)
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Chart</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="htmx-config" content='{"includeIndicatorStyles": false, "historyCacheSize": 0}'>
+<link rel="icon" href="data:,"><style>{{ css|safe }}</style>
+<main id="usage">{% include "dashboard/_tiles.html" %}{% include "dashboard/_chart.html" %}
+<section id="events-in-view">No bar chosen.</section></main>
+<script src="/htmx.js" defer></script><script src="/charts.js" data-plotly="/plotly.js" defer></script>"""
+
+# How far the edges of Plotly's bars lie from where the SVG has them, in pixels.
+BARS_APART = """() => {
+  const spec = JSON.parse(document.querySelector("script.figure").textContent);
+  const plot = document.querySelector(".plot").getBoundingClientRect();
+  const [low, high] = spec.layout.yaxis.range, count = spec.labels.length;
+  const y = (value) => plot.y + (plot.height * (high - value)) / (high - low);
+  const x = (bin) => plot.x + (plot.width * bin) / count;
+  const up = Array(count).fill(0), down = Array(count).fill(0), apart = [];
+  document.querySelectorAll(".live .trace.bars").forEach((trace, line) =>
+    trace.querySelectorAll(".point path").forEach((path, bin) => {
+      const value = spec.data[line].y[bin], ends = value > 0 ? up : down, from = ends[bin];
+      if (!value) return;
+      const to = (ends[bin] += value), box = path.getBoundingClientRect();
+      apart.push(box.top - y(Math.max(from, to)), box.bottom - y(Math.min(from, to)));
+      apart.push(box.left - x(bin + 0.14), box.right - x(bin + 0.86));
+    }));
+  return apart.map(Math.abs);
+}"""
+SHIFTS = """() => { window.shifts = 0; new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true }); }"""
+
+
+def series_for(query: dict[str, list[str]]) -> Series:
+    """The series that a test's address asks for."""
+    if "hostile" in query:
+        return a_series([Line("feature", name, (3.0, 2.0, 1.0)) for name in HOSTILE[:8]], a_query(3))
+    if "negative" in query:
+        lines = [Line("feature", "used", (5.0, 3.0, 8.0)), Line("feature", "returned", (-2.0, -1.0, 2.0))]
+        return a_series(lines, a_query(3))
+    return groups("gpt-large", "gpt-small", "embed", size=int(query.get("days", ["31"])[0]))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One page with one chart, and its scripts."""
+
+    pages: ClassVar[Environment] = Environment(
+        loader=FileSystemLoader(policy.BASE_DIR / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def do_GET(self) -> None:
+        script = SCRIPTS.get(self.path)
+        body = script.read_bytes() if script else self.page().encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/javascript" if script else "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", POLICY)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def page(self) -> str:
+        if self.path.startswith("/events/") and self.headers.get("HX-Request"):
+            return '<section id="events-in-view">Events of the bar.</section>'
+        panel = chart_panel(series_for(parse_qs(urlsplit(self.path).query)))
+        return self.pages.from_string(PAGE).render(panel=panel, css=CSS)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+        """Quietly."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    """The page on a port of its own."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture(params=[1360, 390])
+def width(request: pytest.FixtureRequest) -> int:
+    chosen: int = request.param
+    return chosen
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page that fails the test if anything is written to its console: errors and CSP violations are."""
+    opened = chromium.new_page(viewport={"width": 1360, "height": 900})
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    yield opened
+    opened.close()
+    assert said == []
+
+
+def drawn(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector(".chart.drawn", timeout=30_000)
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait for it from outside: the page's policy lets nobody evaluate text inside."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"never came true: {expression}")
+
+
+@pytest.mark.parametrize("query", ["", "?negative=1", "?days=90"])
+def test_plotly_draws_over_the_svg(page: Page, site: str, width: int, query: str) -> None:
+    """Plotly's plot area is the SVG's, no bar is off by more than a pixel, and nothing on the page shifts."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.add_init_script(f"({SHIFTS})()")
+    drawn(page, f"{site}/usage/{query}")
+    plot, area = page.locator(".plot").bounding_box(), page.locator(".live .nsewdrag").bounding_box()
+    assert plot == pytest.approx(area, abs=0.5)
+    apart = page.evaluate(BARS_APART)
+    assert apart
+    assert max(apart) <= 1
+    assert page.evaluate("window.shifts") <= 0.02
+
+
+def test_svg_is_there_without_plotly(page: Page, site: str) -> None:
+    """While the script is still on its way the chart is drawn, and a bar opens its own events in the page."""
+    waiting: list[Route] = []
+    page.route("**/plotly.js", lambda route: waiting.append(route))
+    page.goto(f"{site}/usage/")
+    assert page.locator(".marks .bar").count() == 5
+    box = page.locator(".plot").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 30.5 / 31, box["y"] + box["height"] - 20)
+    page.wait_for_selector("text=Events of the bar.")
+    assert "filter=model%3Agpt-large" in page.url
+    assert page.locator(".chart").count() == 1
+    for route in waiting:
+        route.fulfill(body="")
+
+
+def test_works_without_any_script(chromium: Browser, site: str) -> None:
+    """Without JavaScript each bar is a link to its events, and the table beside the chart has every figure."""
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/usage/?days=3")
+    links = page.locator(".hits a")
+    assert links.count() == 3
+    assert "/events/?" in str(links.first.get_attribute("href"))
+    page.get_by_text("Show as table").click()
+    assert page.locator(".figures tbody tr").first.inner_text().split() == [
+        "21",
+        "Nov",
+        "2026",
+        "200",
+        "300",
+        "400",
+        "40",
+        "7",
+        "947",
+    ]
+    context.close()
+
+
+def test_click_drag_and_back(page: Page, site: str) -> None:
+    """In Plotly's drawing a click opens the bar's events, a drag chooses a range, and Back returns."""
+    drawn(page, f"{site}/usage/")
+    box = page.locator(".plot").bounding_box()
+    assert box is not None
+    at = [box["x"] + box["width"] * (day + 0.5) / 31 for day in range(31)]
+    low = box["y"] + box["height"] - 4
+    page.mouse.move(at[20], low)
+    page.mouse.click(at[20], low)
+    page.wait_for_selector("text=Events of the bar.")
+    assert "group=gpt-large" in page.url
+    page.go_back()
+    page.wait_for_selector("text=No bar chosen.")
+    page.wait_for_selector(".chart.drawn")
+    page.mouse.move(at[10], low - 50)
+    page.mouse.down()
+    page.mouse.move(at[12], low - 40, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**start=**")
+    chosen = parse_qs(urlsplit(page.url).query)
+    assert int(chosen["end"][0]) - int(chosen["start"][0]) == 3 * 86_400_000
+
+
+def test_keyboard_alone(page: Page, site: str) -> None:
+    """Arrows walk the bins and say their figures, Shift selects, Enter opens, Escape goes back."""
+    drawn(page, f"{site}/usage/")
+    page.focus(".chart")
+    page.keyboard.press("ArrowLeft")
+    said = page.locator("[role=status]")
+    assert (
+        said.inner_text()
+        == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300; embed 12,400; Other (9) 40; (none) 7"
+    )
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Events of the bar.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("text=No bar chosen.")
+    page.wait_for_selector(".chart.drawn")
+    page.focus(".chart")
+    for key in ("Home", "Shift+ArrowRight", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    assert said.inner_text() == "24 Oct 2026 to 26 Oct 2026: Enter shows this range"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**start=**")
+
+
+def test_hidden_lines_and_themes(page: Page, site: str) -> None:
+    """Shift-click on a row of the legend hides its line; a change of theme changes the colours in place."""
+    drawn(page, f"{site}/usage/")
+    page.locator("[data-line='0'] a").click(modifiers=["Shift"])
+    page.wait_for_selector(".chart.rescaled")
+    assert page.locator(".live .trace.bars").count() == 4
+    colour = "getComputedStyle(document.querySelector('.live .trace.bars path')).fill"
+    before = page.evaluate(colour)
+    page.evaluate(
+        "document.documentElement.dataset.theme = 'dark'; document.dispatchEvent(new CustomEvent('theme'))"
+    )
+    until(page, f"{colour} !== '{before}'")
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_pictures_to_take_away(page: Page, site: str, kind: str) -> None:
+    """The chart is handed over as a picture, with its title and its lines named."""
+    drawn(page, f"{site}/usage/")
+    page.locator("summary[title='Take away']").click()
+    with page.expect_download() as download:
+        page.locator(f"[data-download={kind}]").click()
+    content = download.value.path().read_bytes()
+    assert content.startswith(b"\x89PNG") if kind == "png" else b"gpt-large" in content
+
+
+def test_a_swap_redraws_in_the_same_node(page: Page, site: str) -> None:
+    """When htmx brings another chart, its SVG shows at once and Plotly's node moves over instead of being made anew."""
+    drawn(page, f"{site}/usage/")
+    page.evaluate("document.querySelector('.live').mark = 'kept'")
+    page.evaluate(
+        "htmx.ajax('GET', '/usage/?days=5', { target: '#usage', select: '#usage', swap: 'outerHTML' })"
+    )
+    until(page, "document.querySelector('.chart.drawn .live')?.data?.[0].y.length === 5")
+    assert page.evaluate("document.querySelector('.live').mark") == "kept"
+    assert page.locator(".live").count() == 1
+
+
+def test_hostile_names_make_no_element(page: Page, site: str) -> None:
+    """Hostile names show as text in legend, table and Plotly's hover box; none becomes an element or a script."""
+    drawn(page, f"{site}/usage/?hostile=1")
+    page.focus(".chart")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".hoverlayer .legendtext")
+    assert "<img src=x onerror=alert(1)>" in (page.locator(".hoverlayer").text_content() or "")
+    assert page.locator(".card :is(img, iframe, [onerror], [onload]), .card a[href^=javascript]").count() == 0
+    assert page.locator(".card script:not(.figure)").count() == 0

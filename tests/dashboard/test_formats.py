@@ -1,0 +1,115 @@
+"""Figures, times and strangers' text, as people read them."""
+
+from __future__ import annotations
+
+import unicodedata
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import formats
+from dashboard.formats import GAP, HIDDEN
+
+BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
+MOMENT = 1_795_438_931_402  # 23 Nov 2026 13:02:11.402 UTC
+
+
+@pytest.mark.parametrize(
+    ("value", "whole", "short", "tick"),
+    [
+        (9_140_000, "9,140,000", f"9.14{GAP}M", "9.14M"),
+        (48_210, "48,210", "48,210", "48.21k"),
+        (300_000, "300,000", "300,000", "300k"),
+        (999_999.7, "999,999.7", f"1{GAP}M", "1M"),
+        (212.4, "212.4", "212.4", "212.4"),
+        (0.1 + 0.2, "0.3", "0.3", "0.3"),
+        (1e-10, "0.0000000001", "1e−10", "1e−10"),
+        (-1_234.5, "−1,234.5", "−1,234", "−1.234k"),
+        (-0.0, "0", "0", "0"),
+        (0, "0", "0", "0"),
+        (2e15, "2e+15", "2e+15", "2e+15"),
+    ],
+)
+def test_numbers(value: float, whole: str, short: str, tick: str) -> None:
+    """A figure in full, at a glance, and on an axis."""
+    assert (formats.number(value), formats.compact(value), formats.tick(value)) == (whole, short, tick)
+
+
+@given(st.floats(allow_nan=False))
+def test_every_number_has_a_text(value: float) -> None:
+    """No float is too large or too small to be written, briefly."""
+    assert 0 < len(formats.number(value)) < 40
+    assert 0 < len(formats.compact(value)) < 16
+    assert 0 < len(formats.tick(value)) < 14
+
+
+@given(st.floats(-1e14, 1e14).map(lambda value: round(value, 10)))
+def test_the_whole_figure_is_whole(value: float) -> None:
+    """Reading the text back gives the figure that Autumn keeps."""
+    back = float(formats.number(value).replace(",", "").replace(formats.MINUS, "-"))
+    assert back == pytest.approx(value, abs=5e-11, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [
+        (112.4, 100, ("up", f"+12{GAP}%", f"12.4{GAP}%")),
+        (96.9, 100, ("down", f"−3{GAP}%", f"3.1{GAP}%")),
+        (100, 100, ("same", f"0{GAP}%", f"0.0{GAP}%")),
+        (5, 0, ("new", "new", "no usage before")),
+        (0, 0, ("unknown", "–", "–")),
+        (5, -3, ("unknown", "–", "–")),
+        (-5, 3, ("down", f"−267{GAP}%", f"266.7{GAP}%")),
+    ],
+)
+def test_change(now: float, before: float, expected: tuple[str, str, str]) -> None:
+    """Percentages where they mean something, words where they don't."""
+    found = formats.change(now, before)
+    assert found is not None
+    assert (found.way, found.short, found.exact) == expected
+
+
+def test_no_comparison_is_no_change() -> None:
+    """Without a period before there is nothing to say."""
+    assert formats.change(5, None) is None
+
+
+@given(st.text())
+def test_everything_is_seen(text: str) -> None:
+    """No character that hides or turns text around is left in what is shown."""
+    for shown in (formats.visible(text), formats.label(text), formats.full_label(text)):
+        assert not {unicodedata.category(character) for character in shown} & HIDDEN
+    assert formats.label(text)
+
+
+def test_hidden_characters_are_named() -> None:
+    """Bidi and control characters appear as code points; long names end in an ellipsis, empty ones say so."""
+    assert formats.visible("a\u202eb\x00") == "a[U+202E]b[U+0000]"
+    assert formats.label("x" * 5000) == "x" * 47 + "…"
+    assert formats.label("") == "(empty)"
+
+
+def test_moments() -> None:
+    """Times have year, seconds and zone."""
+    assert formats.moment(MOMENT, BERLIN, millis=True) == "23 Nov 2026 14:02:11.402"
+    assert formats.exact_moment(MOMENT, KOLKATA) == "23 Nov 2026 18:32:11 UTC+5:30"
+    assert formats.zone_name(MOMENT, ZoneInfo("America/Los_Angeles")) == "UTC−8"
+    assert formats.zone_name(MOMENT, ZoneInfo("UTC")) == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "just now"),
+        (9, "just now"),
+        (59, "59 seconds ago"),
+        (60, "1 minute ago"),
+        (-7200, "in 2 hours"),
+        (86_400 * 400, "1 year ago"),
+    ],
+)
+def test_relative(seconds: int, text: str) -> None:
+    """How long ago, in the largest unit that fits."""
+    assert formats.relative(MOMENT - seconds * 1000, MOMENT) == text
