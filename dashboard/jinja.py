@@ -32,8 +32,8 @@ HTMX = {
 PILLS = {
     "sample": ("sample", "sample data"),
     "test": ("test", "test key"),
-    "live": ("live", "LIVE key"),
-    "other": ("live", "unknown key"),
+    "live": ("alarm", "LIVE key"),
+    "other": ("alarm", "unknown key"),
 }
 NAV = [("overview", "Overview"), ("events", "Events"), ("usage", "Usage"), ("shares", "Shares")]
 THEMES = {"light", "dark"}

@@ -3,7 +3,7 @@
   const root = document.documentElement;
   const keep = (name, value) => {
     const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+    document.cookie = `${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
   };
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

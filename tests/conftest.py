@@ -39,12 +39,18 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
 @pytest.fixture
-def live_mode(settings: Settings) -> Settings:
-    """The site with a live key: everybody has to sign in."""
+def live_mode(settings: Settings) -> Iterator[Settings]:
+    """The site with a live key, and nobody at the other end: everybody has to sign in."""
+    from dashboard import backend
+
     settings.AUTUMN_SECRET_KEY = "am_sk_live_of_the_tests"
     settings.AUTUMN_MODE = "live"
     settings.AUTUMN_API_URL = "http://127.0.0.1:9"
-    return settings
+    for made in (backend.usage, backend.upstream):
+        made.cache_clear()
+    yield settings
+    for made in (backend.usage, backend.upstream):
+        made.cache_clear()
 
 
 @pytest.fixture

@@ -1,0 +1,68 @@
+"""What a person sees, in the browser, of the pages around the lenses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import Served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+KEY = {"AUTUMN_SECRET_KEY": "am_sk_live_0123456789", "AUTUMN_API_URL": "http://127.0.0.1:9"}
+
+
+@pytest.fixture(scope="module")
+def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    site = Served(tmp_path_factory.mktemp("live"), **KEY)
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page in a profile of its own. Whatever the console calls an error fails the test."""
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 800}, color_scheme="light", timezone_id="Asia/Kathmandu"
+    )
+    page, errors = context.new_page(), list[str]()
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def test_a_live_key_is_in_sight(live_site: Served, page: Page) -> None:
+    """On a phone too, the sign-in page shows that the key is live, and nothing scrolls sideways."""
+    page.goto(f"{live_site.url}/usage/?range=7d")
+    assert page.url == f"{live_site.url}/accounts/login/?next=/usage/%3Frange%3D7d"
+    assert page.get_by_text("LIVE key").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_the_theme_is_kept(live_site: Served, page: Page) -> None:
+    """Two clicks choose dark, and the next page comes dark from the server."""
+    page.goto(f"{live_site.url}/accounts/login/")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click("#theme")
+    page.click("#theme")
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+def test_the_viewers_zone_is_told(live_site: Served, page: Page) -> None:
+    """The script says where the viewer lives, in a cookie that the next request brings."""
+    page.goto(f"{live_site.url}/accounts/login/")
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    assert cookies["tz"] in {"Asia/Kathmandu", "Asia/Katmandu"}  # by its new name or its old
+
+
+def test_nothing_secret_reaches_the_logs(live_site: Served, page: Page) -> None:
+    """After a visit the server has not logged the key."""
+    page.goto(f"{live_site.url}/accounts/login/")
+    assert KEY["AUTUMN_SECRET_KEY"] not in live_site.stderr
