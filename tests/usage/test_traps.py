@@ -1,0 +1,281 @@
+"""One test for each trap of Autumn's API: it fails where the handling of that trap is taken away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.usage.autumn import DAY, HOUR, NOW, autumn, later, ms
+from usage.errors import UnknownCustomer
+from usage.query import BadQuery, Position, Query
+from usage.results import decode_rows
+from usage.scope import Scope
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MONTH = Query(customer_id="cus_1", feature_id=("messages",))
+
+
+def test_1_total_of_a_list() -> None:
+    """A count of events is the aggregate's: it is not the number of rows on a page."""
+    with autumn() as service:
+        service.add(*({"timestamp": NOW - number * 60_000} for number in range(250)))
+        assert service.usage.count(MONTH) == 250
+        assert len(service.usage.page(MONTH).events) == 100
+
+
+def test_2_events_that_arrive() -> None:
+    """Events that arrive between two pages neither repeat a row nor hide one, and are on neither page."""
+    with autumn() as service:
+        service.add(*({"timestamp": NOW - 60_000 - number, "id": f"evt_{number:04}"} for number in range(150)))
+        first = service.usage.page(MONTH)
+        service.add(*({"timestamp": NOW - 2, "id": f"evt_new_{number}"} for number in range(20)))
+        with later(30_000):
+            second = service.usage.page(MONTH.having(until=first.until, before=first.next))
+        ids = [event.id for event in (*first.events, *second.events)]
+        assert ids == [f"evt_{number:04}" for number in range(150)]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t"])
+def test_3_blank_customer(blank: str) -> None:
+    """A blank customer never leaves the process: Autumn would answer with everybody's events."""
+    with autumn() as service:
+        service.track(NOW - 1, customer_id="somebody")
+        with pytest.raises(BadQuery):
+            service.usage.page(Query(customer_id=blank))
+        with pytest.raises(ValueError, match="customer"):
+            Scope(customer_id=blank)
+        assert not service.sent
+
+
+class Dropping:
+    """A server that drops a key of each request without a word."""
+
+    def __init__(self, app: WSGIApplication, key: str) -> None:
+        self.app, self.key = app, key
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = json.loads(environ["wsgi.input"].read())
+        body.pop(self.key, None)
+        raw = json.dumps(body).encode()
+        environ["wsgi.input"] = type("Input", (), {"read": lambda *_: raw})()
+        environ["CONTENT_LENGTH"] = str(len(raw))
+        return self.app(environ, start_response)
+
+
+def test_4_dropped_filter() -> None:
+    """Where a server drops the customer of a list, rows of others are left out, and counted."""
+    with autumn(wrap=lambda app: Dropping(app, "customer_id")) as service:
+        service.track(NOW - 60_000, customer_id="cus_1")
+        service.track(NOW - 60_001, customer_id="cus_2")
+        page = service.usage.page(MONTH)
+        assert [event.customer_id for event in page.events] == ["cus_1"]
+        assert page.fresh.foreign_rows == 1
+
+
+def test_5_seconds_of_a_list() -> None:
+    """A window that begins and ends inside seconds has exactly the events between its milliseconds."""
+    start, end = NOW - DAY - 250 + 300, NOW - DAY - 250 + 5_700
+    ats = [start - 1, start, start + 1, end - 1, end, end + 1]
+    with autumn() as service:
+        service.add(*({"timestamp": at} for at in ats))
+        page = service.usage.page(Query(customer_id="cus_1", start=start, end=end))
+        assert [event.timestamp for event in page.events] == [end - 1, start + 1, start]
+
+
+def test_6_hours_of_an_aggregate() -> None:
+    """[a, b) on whole hours counts the hour of a, and nothing of the hour of b."""
+    start, end = ms("2025-11-10T08:00"), ms("2025-11-10T10:00")
+    with autumn() as service:
+        for at, value in ((start - 1, 1), (start, 2), (end - 1, 4), (end, 8)):
+            service.track(at, value)
+        series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), start=start, end=end))
+        assert series.lines[0].values == (2, 4)
+        half = Query(customer_id="cus_1", feature_id=("messages",), start=start + 1, end=end - HOUR + 1)
+        widened = service.usage.series(half)
+        assert widened.lines[0].values == (2, 4)
+        assert widened.notes == ("Charts know whole hours: this one runs from 2025-11-10 08:00 to 2025-11-10 10:00.",)
+
+
+def test_7_presets() -> None:
+    """Seven days are seven local dates, whole ones, for chart and list alike, and the bars sum to the total."""
+    with autumn() as service:
+        for day in range(4, 13):
+            service.track(ms(f"2025-11-{day:02}T00:00"))
+        week = Query(customer_id="cus_1", feature_id=("messages",), range="7d")
+        series, page = service.usage.series(week), service.usage.page(week)
+        assert series.lines[0].values == (1,) * 7
+        assert (series.bins.edges[0], series.reconciliation.total) == (ms("2025-11-06"), 7)
+        assert len(page.events) == 7
+        assert not any("range" in body for _, body in service.sent if "max_groups" not in body)
+
+
+def test_8_billing_cycles() -> None:
+    """A cycle goes out by name, its window comes back from the bins; nobody's cycle is not the last 24 hours."""
+    with autumn() as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
+        service.store.add_customer("cus_2")
+        for at in ("2025-10-20T08:59", "2025-10-20T10:00", "2025-11-12T14:00"):
+            service.track(at)
+        series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), range="1bc"))
+        assert (series.bins.edges[0], series.lines[0].total) == (ms("2025-10-20T09:00"), 2)
+        assert {body.get("range") for _, body in service.sent if "max_groups" not in body} == {"1bc"}
+        with pytest.raises(BadQuery, match="no billing cycle"):
+            service.usage.series(Query(customer_id="cus_2", feature_id=("messages",), range="1bc"))
+        with pytest.raises(BadQuery, match="no billing cycle"):
+            service.usage.page(Query(customer_id="cus_2", feature_id=("messages",), range="last_cycle"))
+
+
+def test_9_bin_size() -> None:
+    """Each aggregate says its bin size: left out, it would be a day, for 24 hours too."""
+    with autumn() as service:
+        service.track(NOW - HOUR)
+        day = Query(customer_id="cus_1", range="24h")
+        series = service.usage.series(day)
+        assert (len(series.bins), series.lines[0].values[-2:]) == (24, (1, 0))
+        assert all("bin_size" in body for endpoint, body in service.sent if endpoint == "aggregate")
+
+
+def test_10_days_of_the_viewer() -> None:
+    """Days, weeks and months are the viewer's own: 23 and 25 hours long where the clocks change."""
+    with autumn(ms("2025-10-27T12:00")) as service:
+        for hour in range(72):
+            service.track(ms("2025-10-25") + hour * HOUR)
+        query = Query(customer_id="cus_1", feature_id=("messages",), range="7d", tz="Europe/Berlin")
+        assert service.usage.series(query).lines[0].values == (0, 0, 0, 0, 22, 25, 14)
+        weeks = service.usage.series(query.having(bin_size="week"))
+        assert weeks.lines[0].values == (22 + 25, 14)
+
+
+def test_11_zeros() -> None:
+    """Quiet bins, quiet features and quiet groups are zeros, whatever the answer leaves out."""
+    with autumn() as service:
+        service.store.add_customer("cus_1")
+        query = Query(customer_id="cus_1", feature_id=("messages", "no_such"), range="7d")
+        series = service.usage.series(query)
+        assert [line.values for line in series.lines] == [(0,) * 7] * 2
+        grouped = service.usage.series(query.having(group_by="properties.model", compare="previous"))
+        assert (grouped.totals, grouped.previous) == ((0,) * 7, (0,) * 7)
+        assert (series.reconciliation.count, series.reconciliation.difference) == (0, 0)
+
+
+def test_12_folded_groups() -> None:
+    """A group that Autumn folded into Other in a bin is marked there: its zero is not one."""
+    with autumn(older=True) as service:
+        for number in range(10):
+            service.track("2025-11-10T08:00", 10 + number, properties={"model": f"m{number}"})
+        service.track("2025-11-11T08:00", 500, properties={"model": "m0"})
+        query = Query(
+            customer_id="cus_1", feature_id=("messages",), group_by="properties.model", range="7d", bin_size="day"
+        )
+        lines = {line.name: line for line in service.usage.series(query).lines}
+        assert (lines["m0"].values[-3:], lines["m0"].folded) == ((0, 500, 0), {4})
+        assert not lines["m9"].folded
+        assert sum(line.total for line in lines.values()) == sum(range(10, 20)) + 500
+
+
+def test_12_every_group() -> None:
+    """A newer server is asked for 250 groups; the top ones are those of the whole window, not of each bin."""
+    with autumn() as service:
+        for day in range(6, 13):
+            for number in range(12):
+                value = 5 if number == day - 1 else 1
+                service.track(f"2025-11-{day:02}T08:00", value, properties={"model": f"m{number:02}"})
+        query = Query(customer_id="cus_1", feature_id=("messages",), group_by="properties.model", range="7d")
+        series = service.usage.series(query)
+        assert [line.total for line in series.lines] == [11, 11, 11, 11, 11, 11, 11, 7, 28]
+        assert (series.lines[-1].kind, series.lines[-1].members) == ("other", 4)
+        assert next(body["max_groups"] for _, body in service.sent if "group_by" in body) == 250
+
+
+def test_12_reserved_name() -> None:
+    """AUTUMN_RESERVED is a group like any other where nothing was folded."""
+    with autumn() as service:
+        service.track(NOW - HOUR, 3, properties={"model": "AUTUMN_RESERVED"})
+        service.track(NOW - HOUR, 2, properties={"model": "Other"})
+        query = Query(customer_id="cus_1", feature_id=("messages",), group_by="properties.model")
+        lines = service.usage.series(query).lines
+        assert [(line.kind, line.name, line.total) for line in lines] == [
+            ("group", "AUTUMN_RESERVED", 3),
+            ("group", "Other", 2),
+        ]
+
+
+def test_13_events_without_the_property() -> None:
+    """What grouping drops is shown as (none), so that the bars reach the truth."""
+    with autumn() as service:
+        service.track(NOW - HOUR, 3, properties={"model": "a"})
+        service.track(NOW - HOUR, 4)
+        query = Query(customer_id="cus_1", feature_id=("messages",), group_by="properties.model")
+        series = service.usage.series(query)
+        assert [(line.kind, line.total) for line in series.lines] == [("group", 3), ("none", 4)]
+        assert (series.reconciliation.bars, series.reconciliation.difference) == (7, 0)
+
+
+def test_14_negative_and_fractional() -> None:
+    """Sums of fractions show no dust, and a refund is subtracted."""
+    with autumn() as service:
+        for value in (0.1, 0.2, -0.3, 0.1, 0.1, 0.1):
+            service.track(NOW - HOUR, value)
+        series = service.usage.series(MONTH)
+        assert (series.lines[0].values[-1], series.reconciliation.total) == (0.3, 0.3)
+
+
+def test_15_unknown_customer() -> None:
+    """A customer that does not exist is an error in a list too, and one without events is not."""
+    with autumn() as service:
+        service.store.add_customer("quiet")
+        for ask in (service.usage.page, service.usage.series):
+            with pytest.raises(UnknownCustomer):
+                ask(Query(customer_id="nobody"))
+        assert service.usage.page(Query(customer_id="quiet")).events == ()
+
+
+def test_16_one_event() -> None:
+    """An event is found again by its time and id, among others of its second."""
+    with autumn() as service:
+        at = NOW - HOUR
+        service.add(*({"timestamp": at + number % 3, "id": f"evt_{number:04}"} for number in range(1500)))
+        event = service.usage.event(MONTH, Position(at, "evt_0003"))
+        assert event is not None
+        assert (event.timestamp, event.id) == (at, "evt_0003")
+        assert service.usage.event(MONTH, Position(at, "evt_0004")) is None
+
+
+def test_17_late_events() -> None:
+    """A closed window can still change: it is asked for again after ten minutes, and at once on demand."""
+    with autumn() as service:
+        service.track("2025-10-02T08:00")
+        october = Query(customer_id="cus_1", feature_id=("messages",), start=ms("2025-10-01"), end=ms("2025-10-04"))
+        assert service.usage.series(october).lines[0].total == 1
+        service.track("2025-10-02T09:00")
+        assert service.usage.series(october).lines[0].total == 1
+        assert service.usage.series(october, refresh=True).lines[0].total == 2
+        service.track("2025-10-02T10:00")
+        with later(16 * 60_000):
+            assert service.usage.series(october).lines[0].total == 3
+
+
+def test_18_names_of_events() -> None:
+    """A name that no feature has is kept as it is, in rows and among the features known."""
+    with autumn() as service:
+        service.track(NOW - 60_000, feature_id="legacy ping")
+        page = service.usage.page(Query(customer_id="cus_1"))
+        assert [event.feature_id for event in page.events] == ["legacy ping"]
+        assert service.usage.features("cus_1") == ["legacy ping"]
+        assert [line.name for line in service.usage.series(Query(customer_id="cus_1")).lines] == ["legacy ping"]
+
+
+def test_properties_intact() -> None:
+    """Unlike the official SDK's, rows keep every property."""
+    properties: dict[str, Any] = {"a": {"b": [1, None, {"c": "é"}]}, "x.y": 1.5, "": False}
+    with autumn() as service:
+        service.track(NOW - 60_000, properties=properties)
+        assert service.usage.page(MONTH).events[0].properties == properties
+    row = {"id": "e", "timestamp": 1, "feature_id": "f", "customer_id": "c", "value": 1, "properties": properties}
+    decoded = decode_rows(json.dumps({"list": [row], "has_more": False}).encode())
+    assert decoded.events[0].properties == properties
