@@ -22,10 +22,10 @@ MAX_LABEL = 48
 
 def number(value: float) -> str:
     """Every digit that Autumn keeps, with thousands separators: 9,140,000 or 0.0000000001."""
+    if abs(value) < 1e15 and value == (whole := int(value)):
+        return f"{whole:,}" if whole >= 0 else f"{MINUS}{-whole:,}"
     if not math.isfinite(value) or abs(value) >= 1e15:
         return _minus(f"{value:.10g}")
-    if isinstance(value, int) or value.is_integer():
-        return _minus(f"{value:,.0f}")
     return _minus(_trimmed(f"{value:,.10f}"))
 
 
@@ -125,7 +125,12 @@ def full_label(text: str) -> str:
 
 def zone_name(ms: int, zone: tzinfo) -> str:
     """The offset in force at `ms`: UTC, UTC+2, UTC+5:30."""
-    offset = local(ms, zone).utcoffset()
+    return offset_name(local(ms, zone))
+
+
+def offset_name(at: datetime) -> str:
+    """The offset of an aware moment."""
+    offset = at.utcoffset()
     minutes = 0 if offset is None else round(offset.total_seconds() / 60)
     hours, rest = divmod(abs(minutes), 60)
     sign = "+" if minutes > 0 else MINUS

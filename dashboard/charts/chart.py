@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from dashboard import formats
 from dashboard.charts import colours
-from dashboard.charts.ticks import Tick, bin_labels, time_ticks, value_range, value_ticks
+from dashboard.charts.ticks import Tick, bin_labels, bin_times, time_ticks, value_range, value_ticks
 from usage.query import Chart as Shape
 from usage.series import Kind, Line, Series, exact
 from usage.window import default_bin_size
@@ -96,14 +96,14 @@ def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
         previous = None  # a sum has no place among lines that don't stand on each other
     low, high = _extremes(lines, previous, shape, stacked)
     size = series.query.bin_size or default_bin_size(series.bins.window)
-    zone = series.query.zone
+    times = bin_times(series.bins, size, series.query.zone)
     return Chart(
         shape=shape,
         stacked=stacked,
         title=title_of(series),
         lines=lines,
-        labels=bin_labels(series.bins, size, zone),
-        x_ticks=time_ticks(series.bins, size, zone),
+        labels=bin_labels(times, size),
+        x_ticks=time_ticks(times, size),
         y_ticks=value_ticks(low, high),
         low=low,
         high=high,
@@ -158,8 +158,10 @@ def _lines(series: Series, shape: Shape, rivals: Collection[str], drawn: int) ->
 
 
 def _shown(values: Values, shape: Shape, drawn: int) -> Values:
-    safe = [min(max(value, -MOST), MOST) for value in values[:drawn]]
-    return tuple(map(exact, accumulate(safe))) if shape == "cumulative" else tuple(safe)
+    shown = values[:drawn]
+    if max(map(abs, shown), default=0) > MOST:
+        shown = tuple(min(max(value, -MOST), MOST) for value in shown)
+    return tuple(map(exact, accumulate(shown))) if shape == "cumulative" else shown
 
 
 def _is_stacked(shape: Shape, lines: Sequence[Drawn]) -> bool:

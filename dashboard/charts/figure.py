@@ -16,13 +16,8 @@ GAP = 0.28
 # Plotly's own rule cuts names after fifteen characters.
 WHOLE_NAMES = -1
 
-_unsafe = {
-    ord("<"): "\\u003c",
-    ord(">"): "\\u003e",
-    ord("&"): "\\u0026",
-    0x2028: "\\u2028",
-    0x2029: "\\u2029",
-}
+UNSAFE = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
+HARMLESS = {str, int, bool, type(None), msgspec.Raw}
 _encoder = msgspec.json.Encoder()
 
 
@@ -34,18 +29,21 @@ def plotly_text(text: str) -> str:
 def embedded(value: Any) -> Markup:
     """JSON for a script element: nothing in it can end the element. ValueError for what JSON has no number for."""
     _refuse_non_finite(value)
-    return Markup(_encoder.encode(value).decode().translate(_unsafe))  # noqa: S704  every < > & is gone
+    text = _encoder.encode(value).decode()
+    for character, escape in UNSAFE:
+        text = text.replace(character, escape)
+    return Markup(text)  # noqa: S704  every < > & is gone
 
 
 def _refuse_non_finite(value: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("JSON has no NaN and no Infinity")
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return
-    for item in value:
-        _refuse_non_finite(item)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("JSON has no NaN and no Infinity")
+    elif isinstance(value, dict):
+        _refuse_non_finite(list(value.values()))
+    elif isinstance(value, list | tuple) and not HARMLESS.issuperset(map(type, value)):
+        for item in value:
+            _refuse_non_finite(item)
 
 
 def figure(chart: Chart) -> dict[str, Any]:
@@ -112,9 +110,12 @@ def _folded(chart: Chart) -> list[dict[str, Any]]:
     return [{"type": "scatter", "x": list(chart.folded), "y": tops, **spots}]
 
 
-def _short(values: Values) -> list[float]:
-    """Whole numbers without their `.0`."""
-    return [int(value) if value.is_integer() and abs(value) < 1e15 else value for value in map(float, values)]
+def _short(values: Values) -> msgspec.Raw:
+    """A line's values as JSON, whole numbers without their `.0`: a third of the bytes."""
+    text = _encoder.encode(values)
+    if b"n" in text:  # null, which msgspec writes for NaN and Infinity
+        raise ValueError("JSON has no NaN and no Infinity")
+    return msgspec.Raw(text.replace(b".0,", b",").replace(b".0]", b"]"))
 
 
 def _layout(chart: Chart) -> dict[str, Any]:

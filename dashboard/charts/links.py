@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import urlencode
 
 from usage.query import BadQuery, PropertyFilter, Query
@@ -25,9 +27,16 @@ class Links:
         query = self._asking(**changes)
         return None if query is None else f"{self.base}?{query.to_query_string()}"
 
-    def bin(self, start: int, end: int) -> str:
-        """All events of a bin, of every line that the chart shows."""
-        return f"{self.events}?{self._of_chart().having(range=None, start=start, end=end).to_query_string()}"
+    def bins(self, edges: Sequence[int]) -> list[str]:
+        """For each bin, all events of every line that the chart shows. Of hundreds of links only two numbers differ."""
+        pairs = self._of_chart().having(range=None, start=0, end=1).to_params()
+        names, parts = [name for name, _ in pairs], [urlencode([pair]) for pair in pairs]
+        first, last = names.index("start"), names.index("end")
+        hrefs = []
+        for start, end in pairwise(edges):
+            parts[first], parts[last] = f"start={start}", f"end={end}"
+            hrefs.append(f"{self.events}?{'&'.join(parts)}")
+        return hrefs
 
     def rows_of(self, kind: Kind, name: str) -> str:
         """The query string of one line's events; whoever opens a bin adds its `start` and `end`."""

@@ -124,9 +124,7 @@ def chart_panel(
     links = Links(series.query, series.focus, base_path, events_path)
     features = features or [total.feature_id for total in series.features]
     chart = chart_of(series, rivals or (features if series.query.group_by is None else ()))
-    opens = [
-        links.bin(start, end) for start, end in zip(series.bins.edges, series.bins.edges[1:], strict=False)
-    ]
+    opens = links.bins(series.bins.edges) if len(series.bins) <= MOST_ROWS else []
     return Panel(
         name=name,
         title=chart.title,
@@ -135,7 +133,7 @@ def chart_panel(
         axes=svg.axes(chart),
         marks=svg.marks(chart),
         hatch=svg.hatch(chart, f"{name}-hatch"),
-        view=f"-.5 0 {len(chart.labels)} {svg.TALL}",
+        view=svg.view_box(chart),
         hits=_hits(series, chart, opens),
         figure=figure.embedded(_for_script(series, chart, links)),
         shapes=tuple(
@@ -160,7 +158,7 @@ def _described(series: Series, chart: Chart) -> str:
 
 
 def _hits(series: Series, chart: Chart, opens: Sequence[str]) -> Markup:
-    if len(opens) > MOST_LINKS:
+    if not 0 < len(opens) <= MOST_LINKS:
         return Markup("")
     return svg.hits(
         opens,
@@ -223,8 +221,6 @@ def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: L
 
 
 def _table(series: Series, chart: Chart, opens: Sequence[str]) -> tuple[TableRow, ...]:
-    if len(opens) > MOST_ROWS:
-        return ()
     labels = [
         f"{label} (partial)" if at == series.running else label for at, label in enumerate(chart.labels)
     ]

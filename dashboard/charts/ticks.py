@@ -26,7 +26,7 @@ class Tick:
 def value_range(low: float, high: float) -> tuple[float, float]:
     """A little more than the values take, always with zero in it."""
     low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:
+    if high - low < 1e-300:  # nothing, or so little that dividing it fails
         return 0.0, 1.0
     return low * 1.05, high * 1.05
 
@@ -86,28 +86,24 @@ def _named_by(start: int, zone: tzinfo) -> datetime:
     return at.replace(hour=0, minute=0) if at.hour == 0 else local(start, zone)
 
 
-def bin_labels(bins: Bins, size: BinSize, zone: tzinfo) -> tuple[str, ...]:
+def bin_labels(times: Sequence[datetime], size: BinSize) -> tuple[str, ...]:
     """A bin's whole name: year and all, and the offset where the clocks change within the window."""
-    times = bin_times(bins, size, zone)
     moving = len({at.utcoffset() for at in times}) > 1
-    return tuple(
-        _bin_label(at, size, start, zone, moving) for at, start in zip(times, bins.starts, strict=True)
-    )
+    return tuple(_bin_label(at, size, moving) for at in times)
 
 
-def _bin_label(at: datetime, size: BinSize, start: int, zone: tzinfo, moving: bool) -> str:
+def _bin_label(at: datetime, size: BinSize, moving: bool) -> str:
     day = formats.date_text(at)
     if size == "hour":
-        return f"{day} {at:%H:%M}" + (f" {formats.zone_name(start, zone)}" if moving else "")
+        return f"{day} {at:%H:%M}" + (f" {formats.offset_name(at)}" if moving else "")
     cut = f" from {at:%H:%M}" if at.hour else ""
     if size == "month":
-        return (day if at.day > 1 else day.split(" ", 1)[1]) + ("" if at.day == 1 else " on") + cut
+        return (f"from {day}" if at.day > 1 else day.split(" ", 1)[1]) + cut.replace(" from", ",")
     return ("week of " if size == "week" else "") + day + cut
 
 
-def time_ticks(bins: Bins, size: BinSize, zone: tzinfo) -> tuple[Tick, ...]:
+def time_ticks(times: Sequence[datetime], size: BinSize) -> tuple[Tick, ...]:
     """At most nine labels under the bins, at round times where there are such; five of them on a narrow screen."""
-    times = bin_times(bins, size, zone)
     wide = _chosen(times, PICKS[size])
     every = -(-len(wide) // MOST_NARROW)
     return tuple(Tick(at, _tick_text(times[at], size), index % every == 0) for index, at in enumerate(wide))

@@ -18,11 +18,19 @@ from plotly.io import to_json  # type: ignore[import-untyped]  # likewise
 from dashboard.charts import chart_of, chart_panel, figure, svg
 from dashboard.charts.chart import stack
 from dashboard.charts.colours import SLOTS, slots
-from dashboard.charts.ticks import MOST_NARROW, MOST_WIDE, bin_labels, time_ticks, value_range, value_ticks
+from dashboard.charts.ticks import (
+    MOST_NARROW,
+    MOST_WIDE,
+    bin_labels,
+    bin_times,
+    time_ticks,
+    value_range,
+    value_ticks,
+)
 from tests.dashboard.drawing import HOSTILE, a_query, a_series, any_series, groups, names, values
 from usage.query import BIN_SIZES, PropertyFilter
 from usage.series import Line, Series
-from usage.window import HOUR_MS, Window, bins_of
+from usage.window import HOUR_MS, BinSize, Window, bins_of
 
 moderate = st.floats(-1e15, 1e15, allow_nan=False)
 
@@ -30,7 +38,7 @@ moderate = st.floats(-1e15, 1e15, allow_nan=False)
 @given(st.tuples(values, values))
 def test_value_axis_covers_the_data(ends: tuple[float, float]) -> None:
     """The axis holds zero and every value, and has a few round labels in it."""
-    clamped = [min(max(end, -1e300), 1e300) for end in ends]
+    clamped = [0 if abs(end) < 1e-300 else min(max(end, -1e300), 1e300) for end in ends]
     low, high = value_range(min(clamped), max(clamped))
     ticks = value_ticks(low, high)
     assert low <= min(0.0, *clamped) <= max(0.0, *clamped) <= high
@@ -50,27 +58,39 @@ def test_time_axis_has_few_labels(days: int, size: Any, zone: str) -> None:
     window = query.window(0)
     assert window is not None
     bins = bins_of(window, size, query.zone)
-    ticks = time_ticks(bins, size, query.zone)
+    times = bin_times(bins, size, query.zone)
+    ticks = time_ticks(times, size)
     assert 1 <= len(ticks) <= MOST_WIDE
     assert 1 <= sum(tick.narrow for tick in ticks) <= MOST_NARROW
     assert all(0 <= tick.at < len(bins) for tick in ticks)
-    assert len(set(bin_labels(bins, size, query.zone))) == len(bins)
+    assert len(set(bin_labels(times, size))) == len(bins)
+
+
+def named(start: datetime, hours: int, size: BinSize, zone: str) -> tuple[str, ...]:
+    query = a_query(tz=zone)
+    ms = int(start.timestamp() * 1000)
+    bins = bins_of(Window(ms, ms + hours * HOUR_MS), size, query.zone)
+    return bin_labels(bin_times(bins, size, query.zone), size)
 
 
 def test_the_repeated_hour_is_two_bins() -> None:
     """Where clocks go back, both hours are there, told apart by their offset."""
-    query = a_query(tz="Europe/Berlin")
-    start = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp() * 1000)
-    labels = bin_labels(bins_of(Window(start, start + 3 * HOUR_MS), "hour", query.zone), "hour", query.zone)
-    assert labels == ("25 Oct 2026 02:00 UTC+2", "25 Oct 2026 02:00 UTC+1", "25 Oct 2026 03:00 UTC+1")
+    found = named(datetime(2026, 10, 25, tzinfo=UTC), 3, "hour", "Europe/Berlin")
+    assert found == ("25 Oct 2026 02:00 UTC+2", "25 Oct 2026 02:00 UTC+1", "25 Oct 2026 03:00 UTC+1")
 
 
 def test_days_off_the_hour_keep_their_date() -> None:
     """In Kolkata a day's bin begins half an hour before its midnight, and is still that day."""
-    query = a_query(tz="Asia/Kolkata")
-    start = int(datetime(2026, 11, 1, 18, 30, tzinfo=UTC).timestamp() * 1000)
-    bins = bins_of(Window(start, start + 48 * HOUR_MS), "day", query.zone)
-    assert bin_labels(bins, "day", query.zone) == ("2 Nov 2026", "3 Nov 2026")
+    found = named(datetime(2026, 11, 1, 18, 30, tzinfo=UTC), 48, "day", "Asia/Kolkata")
+    assert found == ("2 Nov 2026", "3 Nov 2026")
+
+
+def test_cut_bins_say_where_they_begin() -> None:
+    """A first day or month that the window cuts is named by its beginning."""
+    found = named(datetime(2026, 11, 10, 14, tzinfo=UTC), 24, "day", "UTC")
+    assert found == ("10 Nov 2026 from 14:00", "11 Nov 2026")
+    found = named(datetime(2026, 11, 10, 14, tzinfo=UTC), 24 * 30, "month", "UTC")
+    assert found == ("from 10 Nov 2026, 14:00", "Dec 2026")
 
 
 @given(st.lists(st.tuples(*[moderate] * 3), min_size=1, max_size=9), st.booleans())
