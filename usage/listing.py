@@ -19,7 +19,7 @@ from usage.rows import matches
 from usage.window import Window
 
 MAX_LIMIT: Final = 1000
-MAX_OFFSET = 1_000_000
+MAX_OFFSET = 200_000
 """Rows counted within one second before its list is taken for an endless one."""
 MAX_STEPS = 50
 """How many calls a page may make at all, rows that were seen before included."""

@@ -95,7 +95,7 @@ class Autumn:
 
     def add(self, *events: dict[str, Any]) -> None:
         """Ingest events, of `cus_1` and `messages` where they don't say."""
-        self.store.add({"customer_id": "cus_1", "feature_id": "messages", **event} for event in events)  # type: ignore[misc]
+        self.store.add({"customer_id": "cus_1", "feature_id": "messages", **event} for event in events)
 
     def know(self, *features: str, customer_id: str = "cus_1") -> None:
         """As if rows with these features had been seen, and the server been asked what it can do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def expected(events: list[dict[str, Any]], edges: tuple[int, ...], feature: str,
     begun = now - now % HOUR + HOUR
     sums = [0.0] * (len(edges) - 1)
     for event in events:
-        for index, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+        for index, (start, end) in enumerate(pairwise(edges)):
             of_cell = event["customer_id"] == "cus_1" and event["feature_id"] == feature
             if of_cell and start <= event["timestamp"] < min(end, begun):
                 sums[index] += event["value"]
@@ -88,8 +89,9 @@ def charted(service: Autumn, query: Query, now: int) -> Series | None:
     try:
         return service.usage.series(query, now)
     except BadQuery as bad:
-        assert bad.field == "start", bad
-        return None
+        if bad.field == "start":
+            return None
+        raise
 
 
 @given(worlds(), st.data())
@@ -120,7 +122,7 @@ def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) 
 
 @given(worlds(), st.data())
 def test_groups(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """Each group's bin holds the sum of its events, (none) those without the property, and all together the feature's."""
+    """Each group's bin holds the sum of its events, (none) those without the property, and all together everything."""
     now, events = world
     query = Query(
         customer_id="cus_1",

@@ -1,0 +1,234 @@
+"""The query: what it refuses, what it keeps, and what it goes out as."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.usage.autumn import DAY, HOUR, NOW, ms
+from usage.query import (
+    MAX_MOMENT,
+    PARAMETERS,
+    BadQuery,
+    Position,
+    PropertyFilter,
+    Query,
+    parse_filter,
+    parse_moment,
+    parse_position,
+)
+from usage.scope import Scope
+from usage.window import Window
+
+names = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
+moments = st.integers(0, MAX_MOMENT - 1)
+positions = st.builds(Position, moments, names)
+filters = st.builds(PropertyFilter, st.text(min_size=1).filter(lambda path: ":" not in path), st.text())
+windows: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.sampled_from(["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]).map(lambda name: {"range": name}),
+    st.integers(0, MAX_MOMENT - 2).flatmap(
+        lambda start: st.fixed_dictionaries(
+            {"start": st.just(start), "end": st.none() | st.integers(start + 1, MAX_MOMENT - 1)}
+        )
+    ),
+)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Query:
+    group_by = draw(st.sampled_from([None, "properties.model", "properties.a.b", "$customer_id", "$plan_id"]))
+    low, high = sorted(draw(st.lists(st.floats(-1e12, 1e12), min_size=2, max_size=2)))
+    return Query(
+        customer_id=draw(st.none() | names),
+        feature_id=tuple(draw(st.lists(names, max_size=3))),
+        entity_id=draw(st.none() | names),
+        bin_size=draw(st.sampled_from([None, "hour", "day", "week", "month"])),
+        group_by=group_by,
+        group=tuple(draw(st.lists(st.text(), max_size=3))) if group_by else (),
+        focus=draw(st.none() | names),
+        chart=draw(st.sampled_from(["bars", "lines", "cumulative"])),
+        filter=tuple(draw(st.lists(filters, max_size=3))),
+        exclude=tuple(draw(st.lists(filters, max_size=3))),
+        value_min=draw(st.sampled_from([None, low])),
+        value_max=draw(st.sampled_from([None, high])),
+        compare=draw(st.sampled_from([None, "previous"])),
+        tz=draw(st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"])),
+        columns=tuple(draw(st.lists(names, max_size=3))),
+        per_page=draw(st.sampled_from([50, 100, 500, 1000])),
+        until=draw(st.none() | moments),
+        before=draw(st.none() | positions),
+        page=draw(st.integers(1, 99)),
+        event=draw(st.none() | positions),
+        **draw(windows),
+    )
+
+
+def read(pairs: list[tuple[str, str]]) -> Query:
+    """The plainest reader that the canonical form allows."""
+    many: dict[str, list[str]] = {}
+    for name, value in pairs:
+        many.setdefault(name, []).append(value)
+    values: dict[str, Any] = {name: found[-1] for name, found in many.items()}
+    for name in ("feature_id", "group", "columns"):
+        values[name] = tuple(many.get(name, ()))
+    for name in ("filter", "exclude"):
+        values[name] = tuple(parse_filter(text) for text in many.get(name, ()))
+    for name in {"start", "end", "until", "page", "per_page"} & values.keys():
+        values[name] = int(values[name])
+    for name in {"value_min", "value_max"} & values.keys():
+        values[name] = float(values[name])
+    for name in {"before", "event"} & values.keys():
+        values[name] = parse_position(values[name])
+    return Query(**values)
+
+
+@given(queries())
+def test_round_trip(query: Query) -> None:
+    """The canonical parameters say all that a query says, each in its place, and nothing twice."""
+    pairs = query.to_params()
+    assert read(pairs) == query
+    assert read(pairs).to_params() == pairs
+    assert {name for name, _ in pairs} <= set(PARAMETERS)
+    assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
+    assert "tz" in dict(pairs)
+
+
+@given(queries(), st.data())
+def test_order_does_not_matter(query: Query, data: st.DataObject) -> None:
+    """The same choices in another order, or twice, are the same query with the same address."""
+    shuffled = query.having(
+        feature_id=tuple(data.draw(st.permutations(query.feature_id))) * 2,
+        filter=tuple(data.draw(st.permutations(query.filter))),
+        until=query.until,
+        before=query.before,
+        page=query.page,
+        event=query.event,
+    )
+    assert shuffled == query
+    assert shuffled.to_query_string() == query.to_query_string()
+    assert hash(shuffled) == hash(query)
+
+
+@given(queries())
+def test_having(query: Query) -> None:
+    """Another view of the same query starts on its first page, and keeps all else."""
+    other = query.having(chart="lines")
+    assert (other.until, other.before, other.page, other.event) == (None, None, 1, None)
+    assert (other.customer_id, other.filter, other.range, other.start) == (
+        query.customer_id,
+        query.filter,
+        query.range,
+        query.start,
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("customer_id", {"customer_id": " "}),
+        ("feature_id", {"feature_id": ("a", "")}),
+        ("entity_id", {"entity_id": ""}),
+        ("range", {"range": "7d", "start": 5}),
+        ("start", {"end": 5}),
+        ("start", {"start": 5, "end": 5}),
+        ("group_by", {"group_by": "model"}),
+        ("group_by", {"group_by": "properties."}),
+        ("group_by", {"group_by": "properties.a\n"}),
+        ("group_by", {"group_by": "$secret"}),
+        ("group", {"group": ("a",)}),
+        ("value_min", {"value_min": 2, "value_max": 1}),
+        ("value_min", {"value_min": math.nan}),
+        ("value_max", {"value_max": math.inf}),
+        ("tz", {"tz": "Mars/Base"}),
+        ("tz", {"tz": "../../etc/passwd"}),
+    ],
+)
+def test_refused(field: str, values: dict[str, Any]) -> None:
+    """What cannot be meant is refused beside its field, in a sentence."""
+    with pytest.raises(BadQuery) as caught:
+        Query(**values)
+    assert caught.value.field == field
+    assert caught.value.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "moment"),
+    [
+        ("0", "UTC", 0),
+        ("1765958215459", "UTC", 1765958215459),
+        ("2025-11-12", "UTC", ms("2025-11-12")),
+        ("2025-11-12", "Europe/Berlin", ms("2025-11-12") - HOUR),
+        ("2025-11-12T10:30", "Asia/Kolkata", ms("2025-11-12T05:00")),
+        ("2025-11-12T10:30+02:00", "Asia/Kolkata", ms("2025-11-12T08:30")),
+        ("2025-11-12T10:30:00.250Z", "Asia/Kolkata", ms("2025-11-12T10:30:00.250")),
+        ("2025-10-26T02:30", "Europe/Berlin", ms("2025-10-26T00:30")),
+    ],
+)
+def test_moments(text: str, zone: str, moment: int) -> None:
+    """Digits are epoch milliseconds; a date or time without an offset is the viewer's, the first of two."""
+    assert parse_moment(text, ZoneInfo(zone)) == moment
+
+
+@given(st.text())
+def test_moments_of_strangers(text: str) -> None:
+    """Any text is a moment in the calendar, or a ValueError with a sentence."""
+    try:
+        assert 0 <= parse_moment(text, ZoneInfo("Asia/Kathmandu")) < MAX_MOMENT
+    except ValueError as error:
+        assert str(error).endswith(".")  # noqa: PT017 any text may do
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "-5", "9" * 16, "１２３", "0001-01-01", "9999-12-31T23:59:59-12:00", "2025-13-01", "1e5", "1969"]
+)
+def test_not_moments(text: str) -> None:
+    """What is no moment between 1970 and the year 9999 is refused; four digits are milliseconds, not a year."""
+    if text == "1969":
+        assert parse_moment(text, ZoneInfo("UTC")) == 1969
+        return
+    with pytest.raises(ValueError, match=r"^(Write|Choose)"):
+        parse_moment(text, ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize("text", ["", "a", ":b", "model"])
+def test_not_filters(text: str) -> None:
+    """A filter needs a path and a colon; its value may be empty, or have colons itself."""
+    with pytest.raises(ValueError, match="path:value"):
+        parse_filter(text)
+    assert parse_filter("a:b:c") == ("a", "b:c")
+    assert parse_filter("a:") == ("a", "")
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,", ",a", "x,a", "-1,a", "9999999999999999,a"])
+def test_not_positions(text: str) -> None:
+    """A place needs a moment and an id; the id may have commas."""
+    with pytest.raises(ValueError, match=r"^Write"):
+        parse_position(text)
+    assert parse_position("5,a,b") == (5, "a,b")
+
+
+def test_windows() -> None:
+    """Presets are resolved once; what has no end ends now; a cycle is Autumn's to know."""
+    assert Query(range="24h").window(NOW) == Window(ms("2025-11-11T15:00"), ms("2025-11-12T15:00"))
+    assert Query().window(NOW) == Window(ms("2025-10-14"), ms("2025-11-13"))
+    assert Query(start=5).window(NOW) == Window(5, NOW)
+    assert Query(start=NOW + 5).window(NOW) == Window(NOW + 5, NOW + 6)
+    assert Query(range="1bc").window(NOW) is None
+
+
+@pytest.mark.parametrize(("size", "days"), [("hour", 105), ("day", 1251), (None, 1251)])
+def test_too_many_bins(size: Any, days: int) -> None:
+    """A chart of more bins than it can draw is refused, not thinned out."""
+    with pytest.raises(BadQuery):
+        Query(bin_size=size).bin_size_for(Window(0, days * DAY))
+
+
+def test_within() -> None:
+    """A query within a scope has the scope's customer."""
+    assert Query().within(Scope(customer_id="cus_1")).customer_id == "cus_1"

@@ -1,0 +1,207 @@
+"""Autumn's answers, as promised and as not: every hostile body is Malformed, or has bad rows that are counted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from usage.errors import Malformed
+from usage.results import Rows, decode_aggregate, decode_kept_rows, decode_rows, encode_rows
+
+ROW: dict[str, Any] = {
+    "id": "evt_1",
+    "timestamp": 1765958215459,
+    "feature_id": "credits",
+    "customer_id": "cus_1",
+    "value": 30,
+    "properties": {"model": "a"},
+    "deductions": None,
+}
+TEXT = json.dumps(ROW)
+
+
+def listed(*rows: str, more: str = "false") -> bytes:
+    return f'{{"list": [{",".join(rows)}], "has_more": {more}}}'.encode()
+
+
+def with_(**changes: Any) -> str:
+    return json.dumps(ROW | {"id": "evt_bad"} | changes)
+
+
+def raw(name: str, value: str) -> str:
+    """The row with `value` put in as it is."""
+    return json.dumps(ROW | {"id": "evt_bad", name: "@"}).replace('"@"', value)
+
+
+DIGITS = "1" * 5000
+BAD_ROWS = {
+    "value text": with_(value="30"),
+    "value bool": with_(value=True),
+    "value null": with_(value=None),
+    "value 1e999": raw("value", "1e999"),
+    "value 5,000 digits": raw("value", DIGITS),
+    "value 400 digits": raw("value", "1" * 400),
+    "value minus 400 digits": raw("value", "-" + "1" * 400),
+    "property 1e999": raw("properties", '{"a": 1e999}'),
+    "property 5,000 digits": raw("properties", f'{{"a": {DIGITS}}}'),
+    "properties list": with_(properties=[]),
+    "timestamp text": with_(timestamp="1765958215459"),
+    "timestamp negative": with_(timestamp=-1),
+    "timestamp year 10000": with_(timestamp=253402300800000),
+    "timestamp 5,000 digits": raw("timestamp", DIGITS),
+    "timestamp fraction": with_(timestamp=1.5),
+    "id number": with_(id=5),
+    "id empty": with_(id=""),
+    "no customer": json.dumps({name: value for name, value in ROW.items() if name != "customer_id"}),
+    "customer null": with_(customer_id=None),
+    "feature list": with_(feature_id=["a"]),
+    "deductions object": with_(deductions={}),
+    "deduction without value": with_(deductions=[{"balance_id": "b", "feature_id": "f"}]),
+    "not an object": "5",
+    "null": "null",
+    "array": "[]",
+    "id twice": TEXT,
+}
+
+
+@pytest.mark.parametrize("row", BAD_ROWS.values(), ids=BAD_ROWS)
+def test_bad_rows(row: str) -> None:
+    """A row that breaks the contract is left out and counted; the rows beside it stay."""
+    rows = decode_rows(listed(TEXT, row, with_(id="evt_2"), more="true"))
+    assert [event.id for event in rows.events] == ["evt_1", "evt_2"]
+    assert (rows.bad_rows, rows.read, rows.has_more) == (1, 3, True)
+
+
+NESTED = "[" * 50_000 + "]" * 50_000
+BODIES = {
+    "empty": b"",
+    "html": b"<!doctype html><title>502 Bad Gateway</title>",
+    "text": b"Too many requests",
+    "array": b"[]",
+    "null": b"null",
+    "number": b"5",
+    "truncated": listed(TEXT)[:-5],
+    "twice": listed(TEXT) * 2,
+    "byte order mark": b"\xef\xbb\xbf" + listed(TEXT),
+    "bad UTF-8": listed(TEXT).replace(b"evt_1", b"\xff\xfe"),
+    "UTF-16": listed(TEXT).decode().encode("utf-16"),
+    "NaN": listed(raw("value", "NaN")),
+    "Infinity": listed(raw("value", "-Infinity")),
+    "lone surrogate": listed(raw("properties", '{"a": "\\ud800"}')),
+    "lone surrogate key": listed(raw("properties", '{"\\udfff": 1}')),
+    "depth 50,000": listed(raw("properties", f'{{"a": {NESTED}}}')),
+    "depth 50,000 row": listed(NESTED),
+    "depth 50,000 beside": b'{"list": [], "has_more": false, "x": ' + NESTED.encode() + b"}",
+    "list missing": b'{"has_more": false}',
+    "list null": b'{"list": null, "has_more": false}',
+    "list object": b'{"list": {}, "has_more": false}',
+    "has_more text": listed(TEXT, more='"yes"'),
+    "has_more missing": b'{"list": []}',
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_malformed_lists(body: bytes) -> None:
+    """An answer that is not the promised JSON is Malformed, with a sentence that shows none of it."""
+    with pytest.raises(Malformed) as caught:
+        decode_rows(body)
+    assert caught.value.sentence.startswith("Autumn's list of events could not be read")
+
+
+@pytest.mark.parametrize("name", sorted(BODIES.keys() - {"has_more missing"}))
+def test_malformed_lists_as_figures(name: str) -> None:
+    """None of these bodies is an answer of figures either."""
+    with pytest.raises(Malformed):
+        decode_aggregate(BODIES[name])
+
+
+BIN = '{"list": [{"period": 0, "values": {"a": %s}}], "total": {"a": {"count": 1, "sum": 1}}}'
+AGGREGATES = {
+    "NaN": BIN % "NaN",
+    "1e999": BIN % "1e999",
+    "1e305": BIN % "1e305",
+    "5,000 digits": BIN % DIGITS,
+    "text": BIN % '"5"',
+    "null": BIN % "null",
+    "object": BIN % "{}",
+    "depth": BIN % NESTED,
+    "period text": '{"list": [{"period": "0", "values": {}}]}',
+    "period negative": '{"list": [{"period": -3600000, "values": {}}]}',
+    "period twice": '{"list": [{"period": 0, "values": {}}, {"period": 0, "values": {}}]}',
+    "period far": '{"list": [{"period": 999999999999999999, "values": {}}]}',
+    "count text": '{"list": [], "total": {"a": {"count": "1", "sum": 1}}}',
+    "total null": '{"list": [], "total": null}',
+    "groups list": '{"list": [{"period": 0, "values": {}, "grouped_values": {"a": [1]}}]}',
+}
+
+
+@pytest.mark.parametrize("body", AGGREGATES.values(), ids=AGGREGATES)
+def test_malformed_aggregates(body: str) -> None:
+    """Figures that cannot be are Malformed: none of them is better than some of them."""
+    with pytest.raises(Malformed):
+        decode_aggregate(body.encode())
+
+
+def test_aggregates_in_order() -> None:
+    """Bins come in time order, whatever order they were sent in; fields that nobody knows are no error."""
+    answer = decode_aggregate(
+        b'{"list": [{"period": 7200000, "values": {}, "new": 1}, {"period": 0, "values": {"a": -0.5}}], "new": {}}'
+    )
+    assert [item.period for item in answer.bins] == [0, 7200000]
+    assert (answer.bins[0].values, answer.total) == ({"a": -0.5}, {})
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), json_values, max_size=4))
+def test_properties(properties: dict[str, Any]) -> None:
+    """Properties arrive as they were sent, and so they are kept for a scope; null is none."""
+    rows = decode_rows(listed(with_(properties=properties), json.dumps(ROW | {"properties": None})))
+    assert rows.events[0].properties == properties
+    assert rows.events[1].properties == {}
+    assert decode_kept_rows(encode_rows(rows)) == rows
+
+
+@given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
+def test_bodies_of_strangers(body: bytes) -> None:
+    """Any bytes are rows, or Malformed, and never anything else."""
+    for decode in (decode_rows, decode_aggregate, decode_kept_rows):
+        try:
+            decode(body)
+        except Malformed:
+            continue
+
+
+def test_deductions() -> None:
+    """What an event took from its balances is kept, with its plan and its next reset."""
+    deduction = {
+        "balance_id": "b",
+        "feature_id": "credits",
+        "plan_id": None,
+        "reset": {"interval": "month", "interval_count": 1, "resets_at": 1767225600000},
+        "value": 2.5,
+    }
+    event = decode_rows(listed(with_(deductions=[deduction]))).events[0]
+    assert event.deductions is not None
+    assert event.deductions[0].reset is not None
+    assert (event.deductions[0].value, event.deductions[0].reset.interval) == (2.5, "month")
+
+
+def test_kept_rows_of_somebody_else() -> None:
+    """What a cache holds under our name but in another form is Malformed."""
+    with pytest.raises(Malformed):
+        decode_kept_rows(listed(TEXT))
+    assert decode_kept_rows(encode_rows(Rows([], False, 4, 1, 3))) == Rows([], False, 4, 1, 3)

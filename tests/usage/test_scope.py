@@ -1,0 +1,269 @@
+"""Scopes: they narrow, they strip, and nothing hidden is anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from tests.usage.autumn import DAY, HOUR, NOW, autumn, ms
+from tests.usage.test_query import queries
+from usage.calls import Asking
+from usage.deadline import Deadline
+from usage.errors import UsageError
+from usage.query import BadQuery, Position, PropertyFilter, Query
+from usage.results import Deduction, Event
+from usage.scope import Scope
+from usage.window import Window
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LINK = Scope(customer_id="cus_1", properties=frozenset({"model", "meta.tier"}))
+SECRET = "s3cret-canary"
+
+paths = st.lists(st.sampled_from(["a", "b", "c", "a.b"]), min_size=1, max_size=3).map(".".join)
+scopes = st.builds(
+    Scope,
+    customer_id=st.sampled_from(["cus_1", "cus_2"]),
+    features=st.none() | st.frozensets(st.sampled_from(["f", "g", "h"]), min_size=1),
+    properties=st.frozensets(paths, max_size=4),
+    start=st.none() | st.integers(0, 10 * DAY),
+    end=st.none() | st.integers(11 * DAY, 20 * DAY),
+    deductions=st.booleans(),
+    plans=st.booleans(),
+)
+
+
+@given(scopes, queries())
+def test_narrow_never_widens(scope: Scope, query: Query) -> None:
+    """What comes out of a scope asks for its customer, its features and its properties, or for nothing."""
+    try:
+        narrowed = query.within(scope)
+    except BadQuery:
+        return
+    assert narrowed.customer_id == scope.customer_id
+    assert narrowed.entity_id is None
+    assert scope.features is None or (narrowed.feature_id and set(narrowed.feature_id) <= scope.features)
+    assert not query.feature_id or narrowed.feature_id == query.feature_id
+    assert all(scope.shows(item.path) for item in (*narrowed.filter, *narrowed.exclude))
+    assert all(map(scope.shows, narrowed.columns))
+    assert narrowed.group_by not in ("$customer_id", "$entity_id")
+    assert narrowed.within(scope) == narrowed
+
+
+@given(scopes, st.integers(0, 20 * DAY), st.integers(1, 20 * DAY))
+def test_bounds(scope: Scope, start: int, length: int) -> None:
+    """A window within a scope lies in both; its hours too, and they are whole ones."""
+    window = Window(start, start + length)
+    for inside in (scope.bound(window), scope.hours(Window(start - start % HOUR, start - start % HOUR + DAY))):
+        if inside is not None:
+            assert scope.covers(inside.start)
+            assert scope.covers(inside.end - 1)
+
+
+values = st.recursive(
+    st.just(SECRET),
+    lambda inner: st.dictionaries(st.sampled_from(["a", "b", "c", "a.b", "b.c"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c", "a.b"]), values, max_size=4), scopes)
+def test_strip(properties: dict[str, Any], scope: Scope) -> None:
+    """Of a stripped row's encoded bytes, every value lies on a visible path."""
+    event = Event("e", 1, "f", "cus_1", 1, properties)
+    kept = json.loads(msgspec.json.encode(scope.strip(event)))["properties"]
+    for path in _paths(kept):
+        assert scope.shows(path)
+    if not scope.properties:
+        assert SECRET.encode() not in msgspec.json.encode(scope.strip(event))
+
+
+def _paths(properties: dict[str, Any], prefix: str = "") -> Iterable[str]:
+    for name, value in properties.items():
+        if isinstance(value, dict) and value:
+            yield from _paths(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_deductions_and_plans() -> None:
+    """Deductions are absent unless allowed, and their plans unless these are."""
+    event = Event("e", 1, "f", "cus_1", 1, {}, [Deduction("b", "credits", 2, "gold")])
+    assert Scope(customer_id="cus_1").strip(event).deductions is None
+    without = Scope(customer_id="cus_1", deductions=True).strip(event).deductions
+    assert without == [Deduction("b", "credits", 2, None)]
+    assert Scope(customer_id="cus_1", deductions=True, plans=True).strip(event) == event
+
+
+@pytest.mark.parametrize("values", [{"customer_id": " "}, {"customer_id": "c", "features": frozenset()}])
+def test_scopes_that_would_mean_all(values: dict[str, Any]) -> None:
+    """A blank customer, or an empty list of features, would be no filter to Autumn: there is no such scope."""
+    with pytest.raises(ValueError, match="scope needs"):
+        Scope(**values)
+
+
+def test_keys() -> None:
+    """Scopes that show the same share their answers; others don't."""
+    one = Scope(customer_id="c", properties=frozenset({"a", "b"}))
+    assert one.key == Scope(customer_id="c", properties=frozenset({"b", "a"}), exports=True).key
+    others = [
+        Scope(customer_id="c"),
+        Scope(customer_id="c", properties=frozenset({"a"})),
+        Scope(customer_id="c", properties=frozenset({"a", "b"}), end=5),
+        Scope(customer_id="c", properties=frozenset({"a", "b"}), features=frozenset({"f"})),
+        Scope(customer_id="c", properties=frozenset({"a", "b"}), plans=True),
+    ]
+    assert len({one.key, *(other.key for other in others)}) == 6
+
+
+PROPERTIES = {"model": "m", "meta": {"tier": "gold", "salary": SECRET}, "secret": SECRET, SECRET: 1}
+
+
+def test_nothing_hidden_anywhere() -> None:
+    """Hidden properties are in no row, facet or export of a link, and in no byte of the cache."""
+    with autumn() as service:
+        service.add(*({"timestamp": NOW - HOUR - number, "properties": PROPERTIES} for number in range(30)))
+        link = service.usage.within(LINK)
+        page = link.page(Query())
+        assert page.events[0].properties == {"model": "m", "meta": {"tier": "gold"}}
+        seen = [page, link.facets(Query()), link.series(Query(group_by="properties.model")), link.count(Query())]
+        seen += [link.event(Query(), Position(NOW - HOUR, page.events[0].id)), list(link.iterate(Query()))]
+        assert link.count(Query()) == 30
+        assert SECRET not in repr(seen)
+        assert len(service.cached()) > 3000
+        assert SECRET.encode() not in service.cached()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"customer_id": "cus_2"},
+        {"entity_id": "e"},
+        {"group_by": "$customer_id"},
+        {"group_by": "$entity_id"},
+        {"group_by": "$plan_id"},
+        {"group_by": "properties.secret"},
+        {"group_by": "properties.meta"},
+        {"filter": (PropertyFilter("secret", SECRET),)},
+        {"exclude": (PropertyFilter("meta.salary", SECRET),)},
+        {"columns": ("secret",)},
+    ],
+)
+def test_no_guess_is_checked(asked: dict[str, Any]) -> None:
+    """A link answers no question about what it hides: nothing goes out, nothing is counted."""
+    with autumn() as service:
+        service.track(NOW - HOUR, properties=PROPERTIES)
+        link = service.usage.within(LINK)
+        for ask in (link.page, link.series, link.facets, link.iterate):
+            with pytest.raises(BadQuery):
+                ask(Query(**asked))
+        assert not service.sent
+
+
+class Everybody:
+    """A server that answers every list with rows of several customers, and drops every filter."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raw = b'{"limit": 1000}'
+        environ["wsgi.input"].read()
+        environ["wsgi.input"] = type("Input", (), {"read": lambda *_: raw})()
+        environ["CONTENT_LENGTH"] = str(len(raw))
+        return self.app(environ, start_response)
+
+
+def test_lying_server() -> None:
+    """Rows of somebody else are dropped, counted and logged, and are in no byte of a link's cache."""
+    with autumn(wrap=Everybody) as service:
+        service.track(NOW - HOUR, feature_id="messages")
+        service.track(NOW - HOUR, feature_id="hidden_feature")
+        service.track(NOW - HOUR, customer_id="somebody_else")
+        link = service.usage.within(Scope(customer_id="cus_1", features=frozenset({"messages"})))
+        with capture_logs() as logs:
+            page = link.page(Query())
+        assert [(event.customer_id, event.feature_id) for event in page.events] == [("cus_1", "messages")]
+        assert (page.fresh.foreign_rows, page.fresh.bad_rows, page.scanned) == (2, 0, 3)
+        told = [entry for entry in logs if entry.get("security")]
+        assert [(entry["event"], entry["rows"], entry["log_level"]) for entry in told] == [("foreign_rows", 2, "error")]
+        assert b"somebody_else" not in service.cached()
+        assert b"hidden_feature" not in service.cached()
+        assert "cus_1" not in repr(told)
+        assert service.usage.customers() == [("cus_1", NOW - HOUR)]
+
+
+BOUNDED = Scope(customer_id="cus_1", start=ms("2025-11-10T08:20"), end=ms("2025-11-12T10:40"))
+
+
+def test_bounds_of_lists() -> None:
+    """A link with bounds lists what lies in them, to the millisecond; rows of its edge seconds are nobody else's."""
+    with autumn() as service:
+        start, end = BOUNDED.start or 0, BOUNDED.end or 0
+        for at in (start - 1, start, end - 1, end, end + 999):
+            service.track(at)
+        link = service.usage.within(BOUNDED)
+        with capture_logs() as logs:
+            page = link.page(Query(range="30d"))
+        assert [event.timestamp for event in page.events] == [end - 1, start]
+        assert (page.fresh.foreign_rows, page.fresh.bad_rows) == (0, 0)
+        assert not [entry for entry in logs if entry.get("security")]
+        assert [event.timestamp for event in link.iterate(Query(range="90d"))] == [end - 1, start]
+        assert link.event(Query(), Position(end, "any")) is None
+        with pytest.raises(BadQuery, match="does not show that time"):
+            link.page(Query(start=end, end=end + DAY))
+
+
+@pytest.mark.parametrize("chosen", [{"range": "7d"}, {"range": "1bc"}, {"start": ms("2025-11-01"), "end": NOW}])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
+    """A link's chart has no figure from outside its bounds: no hour of its edges, no cycle, no period before."""
+    with autumn() as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-10-01"))
+        for at in range(ms("2025-11-01"), NOW, HOUR):
+            service.track(at + 60_000, 1 if at in Window(ms("2025-11-10T09:00"), ms("2025-11-12T10:00")) else 7_654_321)
+        link = service.usage.within(BOUNDED)
+        series = link.series(Query(tz=zone, compare="previous", **chosen))
+        assert (series.reconciliation.bars, series.reconciliation.total, series.previous) == (49, 49, None)
+        assert "This link does not show the period before." in series.notes
+        assert b"7654321" not in service.cached()
+
+
+def test_staff_only() -> None:
+    """A link knows no customers, and ranks none."""
+    with autumn() as service:
+        service.know("messages")
+        service.know("other", customer_id="cus_2")
+        link = service.usage.within(Scope(customer_id="cus_1", features=frozenset({"messages"})))
+        for ask in (link.customers, lambda: link.busiest(Query(), "messages")):
+            with pytest.raises(BadQuery):
+                ask()
+        assert link.features("cus_2") == link.features(None) == ["messages"]
+        assert not service.sent
+
+
+def test_calls_without_their_customer() -> None:
+    """Should a call of a scope ever lack its customer, it does not go out, and that is a security event."""
+    with autumn() as service:
+        link = service.usage.within(LINK)
+        for body in ({}, {"customer_id": "cus_2"}):
+            with capture_logs() as logs, pytest.raises(ValueError, match="name its customer"):
+                link._calls.rows(body, closed=False, asking=Asking(Deadline.after(5)))
+            assert [entry["event"] for entry in logs] == ["scope_escape"]
+        assert not service.sent
+
+
+def test_unknown_customer_of_a_link() -> None:
+    """A link to a customer that has gone says so, as for staff."""
+    with autumn() as service:
+        link = service.usage.within(Scope(customer_id="gone"))
+        with pytest.raises(UsageError, match="knows no customer"):
+            link.page(Query())

@@ -1,0 +1,196 @@
+"""Windows and bins, in every zone there is."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.usage.autumn import DAY, HOUR, ms
+from usage.query import Query, zone_names
+from usage.window import (
+    Bins,
+    BinSize,
+    Window,
+    bins_of,
+    ceil_hour,
+    default_bin_size,
+    floor_hour,
+    is_midnight,
+    is_utc,
+    last_days,
+    last_hours,
+    local,
+    midnight,
+    shift_of,
+    to_ms,
+)
+
+zones = st.sampled_from(sorted(zone_names())).map(ZoneInfo)
+moments = st.integers(ms("1971-01-01"), ms("2037-12-31"))
+lengths = st.integers(1, 200 * DAY)
+windows = st.builds(lambda start, length: Window(start, start + length), moments, lengths)
+sizes: st.SearchStrategy[BinSize] = st.sampled_from(["hour", "day", "week", "month"])
+
+
+@given(windows, sizes, zones)
+def test_bins_partition(window: Window, size: BinSize, zone: ZoneInfo) -> None:
+    """Bins follow each other without gap or overlap, on whole UTC hours, and cover the window but for rounding."""
+    bins = bins_of(window, size, zone)
+    assert all(edge % HOUR == 0 for edge in bins.edges)
+    assert all(start < end for start, end in zip(bins.edges, bins.edges[1:], strict=False))
+    slack = HOUR // 2 if bins.approximate else 0
+    assert bins.edges[0] - slack <= window.start < bins.edges[0] + HOUR
+    assert bins.edges[-1] - HOUR < window.end <= max(bins.edges[-1] + slack, bins.edges[0] + HOUR)
+
+
+@given(windows, st.sampled_from(["day", "week", "month"]), zones)
+def test_inner_edges_are_midnights(window: Window, size: BinSize, zone: ZoneInfo) -> None:
+    """Inside, bins begin with local dates: each, each Monday or each first; off the hour they say so."""
+    bins = bins_of(window, size, zone)
+    for edge in bins.edges[1:-1]:
+        day = local(edge + HOUR // 2, zone).date()
+        begins = midnight(day, zone)
+        assert abs(begins - edge) <= HOUR // 2
+        assert begins == edge or bins.approximate
+        skipped = local(begins - 1, zone).date()
+        assert size != "week" or any(_days(skipped, day, lambda each: each.weekday() == 0))
+        assert size != "month" or any(_days(skipped, day, lambda each: each.day == 1))
+
+
+def _days(after: date, upto: date, condition: object) -> list[bool]:
+    """For each date after one and up to another: a zone may skip the very date that a week begins with."""
+    assert callable(condition)
+    return [bool(condition(after + timedelta(number + 1))) for number in range((upto - after).days)]
+
+
+@given(windows, sizes, zones)
+def test_period_before(window: Window, size: BinSize, zone: ZoneInfo) -> None:
+    """The period before has a bin for each, never runs backwards, and ends no later than the window begins."""
+    bins = bins_of(window, size, zone)
+    before = bins.shifted(shift_of(window, zone))
+    assert len(before) == len(bins)
+    assert list(before.edges) == sorted(before.edges)
+    assert all(edge % HOUR == 0 for edge in before.edges)
+    assert before.edges[-1] <= bins.edges[0] + 2 * HOUR
+
+
+@given(moments, zones)
+def test_local_times(moment: int, zone: ZoneInfo) -> None:
+    """A local time leads back to its moment, in the repeated hour of a clock change too."""
+    assert to_ms(local(moment, zone)) == moment
+
+
+@given(moments, zones, st.sampled_from([7, 30, 90]))
+def test_presets(now: int, zone: ZoneInfo, days: int) -> None:
+    """So many local dates, today included and to its end."""
+    window = last_days(days, now, zone)
+    assert now in window
+    today = local(now, zone).date()
+    assert window.start == midnight(today - timedelta(days - 1), zone)
+    assert window.end == midnight(today + timedelta(1), zone)
+
+
+@given(moments)
+def test_last_hours(now: int) -> None:
+    """Twenty-four whole hours, the running one included."""
+    window = last_hours(24, now)
+    assert (window.length, window.end) == (DAY, floor_hour(now) + HOUR)
+
+
+@given(windows)
+def test_wire_ranges(window: Window) -> None:
+    """A list range is a superset in whole seconds; an aggregate range takes the hours that begin in the window."""
+    listed = window.list_range()
+    assert listed["start"] % 1000 == listed["end"] % 1000 == 0
+    assert listed["start"] <= window.start
+    assert window.end <= listed["end"] < window.end + 1000
+    asked = window.aggregate_range()
+    first = ceil_hour(window.start)
+    for hour in (first - HOUR, first, floor_hour(window.end), floor_hour(window.end) - HOUR):
+        assert (asked["start"] <= hour <= asked["end"]) == (window.start <= hour < window.end)
+
+
+@given(windows, sizes, zones, st.data())
+def test_index(window: Window, size: BinSize, zone: ZoneInfo, data: st.DataObject) -> None:
+    """Each hour of a window belongs to the one bin that it lies in."""
+    bins = bins_of(window, size, zone)
+    hour = data.draw(st.integers(bins.edges[0] // HOUR, bins.edges[-1] // HOUR - 1)) * HOUR
+    index = bins.index(hour)
+    assert bins.edges[index] <= hour < bins.edges[index + 1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", "2025-03-30", 23),
+        ("Europe/Berlin", "2025-10-26", 25),
+        ("America/New_York", "2025-03-09", 23),
+        ("America/Havana", "2025-11-02", 25),
+        ("Africa/Cairo", "2025-04-25", 23),
+        ("Asia/Tokyo", "2025-03-30", 24),
+    ],
+)
+def test_days_of_a_clock_change(zone: str, day: str, hours: int) -> None:
+    """The day the clocks change is one bin of 23 or 25 hours."""
+    start = midnight(date.fromisoformat(day), ZoneInfo(zone))
+    end = midnight(date.fromisoformat(day) + timedelta(1), ZoneInfo(zone))
+    bins = bins_of(Window(start - DAY, end + DAY), "day", ZoneInfo(zone))
+    index = bins.edges.index(start)
+    assert bins.edges[index + 1] - bins.edges[index] == hours * HOUR
+    assert not bins.approximate
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("Asia/Kolkata", "18:00"),
+        ("Asia/Kathmandu", "18:00"),
+        ("Pacific/Chatham", "10:00"),
+        ("Australia/Lord_Howe", "13:00"),
+    ],
+)
+def test_zones_off_the_hour(zone: str, expected: str) -> None:
+    """Their days begin at the nearest full hour of UTC and are marked; all but days of a change have 24 hours."""
+    window = Query(tz=zone, range="7d").window(ms("2025-12-10T05:00"))
+    assert window is not None
+    bins = bins_of(window, "day", ZoneInfo(zone))
+    on_hour = zone == "Australia/Lord_Howe"
+    assert bins.approximate is not on_hour
+    assert {f"{datetime.fromtimestamp(edge / 1000, UTC):%H:%M}" for edge in bins.edges} == {expected}
+
+
+def test_skipped_date() -> None:
+    """Samoa had no 30 December 2011: there is no bin for it."""
+    zone = ZoneInfo("Pacific/Apia")
+    bins = bins_of(Window(midnight(date(2011, 12, 28), zone), midnight(date(2012, 1, 2), zone)), "day", zone)
+    assert [local(start, zone).day for start in bins.starts] == [28, 29, 31, 1]
+
+
+@pytest.mark.parametrize(
+    ("days", "size"), [(1, "hour"), (3, "hour"), (4, "day"), (92, "day"), (93, "week"), (400, "week"), (401, "month")]
+)
+def test_default_sizes(days: int, size: str) -> None:
+    """Hours up to 3 days, days up to 92, weeks up to 400, else months."""
+    assert default_bin_size(Window(0, days * DAY)) == size
+
+
+def test_utc_bins() -> None:
+    """Autumn's own bins serve where a zone keeps UTC's time all through a window, and where edges are UTC midnights."""
+    winter, spring = Window(ms("2025-01-10"), ms("2025-02-01")), Window(ms("2025-03-20"), ms("2025-04-10"))
+    london = ZoneInfo("Europe/London")
+    assert is_utc(winter, london)
+    assert not is_utc(spring, london)
+    assert bins_of(winter, "week", london).on_utc_days()
+    assert not bins_of(spring, "day", london).on_utc_days()
+
+
+def test_windows_have_a_length() -> None:
+    """A window that ends where it begins is none."""
+    with pytest.raises(ValueError, match="before its end"):
+        Window(5, 5)
+    assert Bins((0, HOUR)).window == Window(0, HOUR)
+    assert is_midnight(ms("2025-03-30", "Europe/Berlin"), ZoneInfo("Europe/Berlin"))
