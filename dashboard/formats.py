@@ -26,7 +26,15 @@ def number(value: float) -> str:
         return f"{whole:,}" if whole >= 0 else f"{MINUS}{-whole:,}"
     if not math.isfinite(value) or abs(value) >= 1e15:
         return _minus(f"{value:.10g}")
-    return _minus(_trimmed(f"{value:,.10f}"))
+    places = min(10, 15 - len(str(abs(whole))))  # beyond fifteen digits a float has only dust
+    return _minus(_trimmed(f"{value:,.{places}f}"))
+
+
+def rounded(value: float) -> str:
+    """A figure for a narrow column: to the hundredth, or what matters of less than one."""
+    if abs(value) >= 1e12:
+        return compact(value)
+    return number(round(value, 2)) if abs(value) >= 1 else compact(value)
 
 
 def compact(value: float) -> str:

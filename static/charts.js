@@ -163,7 +163,7 @@
   };
 
   const figures = (spec, bin) => {
-    const text = new Intl.NumberFormat("en", { maximumFractionDigits: 10 });
+    const text = new Intl.NumberFormat("en", { maximumSignificantDigits: 15 });
     const parts = spec.lines
       .map(({ label, folded, values }) => [label, values[bin] ?? 0, folded.includes(bin) ? "at least " : ""])
       .filter(([, value]) => value)

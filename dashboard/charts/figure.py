@@ -76,7 +76,7 @@ def _lines(chart: Chart) -> list[dict[str, Any]]:
 
 
 def _line(chart: Chart, line: Drawn) -> dict[str, Any]:
-    common = {"name": plotly_text(line.label), "y": _short(line.values), "hovertemplate": "%{y:,.10~f}"}
+    common = {"name": plotly_text(line.label), "y": _short(line.values), "hovertemplate": "%{y:,.15~r}"}
     if chart.shape == "bars":
         return {"type": "bar", **common}
     stacked = {"stackgroup": "all"} if chart.stacked else {}
@@ -97,7 +97,7 @@ def _dashed(values: Values, shape: str, name: str) -> dict[str, Any]:
         "name": plotly_text(name),
         "y": _short(values),
         "line": {"width": 1.5, "dash": "3px,3px", "shape": shape},
-        "hovertemplate": "%{y:,.10~f}",
+        "hovertemplate": "%{y:,.15~r}",
     }
 
 

@@ -13,7 +13,7 @@ from dashboard.charts import figure, svg
 from dashboard.charts.chart import Chart, Drawn, chart_of
 from dashboard.charts.links import Links
 from dashboard.charts.tiles import Tile, tiles_of
-from dashboard.formats import Change, change, number
+from dashboard.formats import Change, change, number, rounded
 from usage.query import CHARTS
 from usage.series import Line, Series
 from usage.window import default_bin_size, local
@@ -34,6 +34,7 @@ class LegendRow:
     title: str
     slot: str
     sum: str
+    exact: str
     share: str
     change: Change | None
     href: str | None
@@ -49,6 +50,7 @@ class Legend:
     dimension: str
     rows: tuple[LegendRow, ...]
     total: str
+    exact: str
     total_change: Change | None
     compared: bool
 
@@ -197,7 +199,8 @@ def _legend(series: Series, chart: Chart, links: Links) -> Legend:
     return Legend(
         dimension="Feature" if by is None else "Group",
         rows=rows,
-        total=number(sum(series.totals)),
+        total=rounded(whole),
+        exact=number(whole),
         total_change=change(whole, before),
         compared=series.query.compare is not None,
     )
@@ -210,7 +213,8 @@ def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: L
         label=drawn.label,
         title=drawn.title,
         slot=drawn.slot,
-        sum=("≥ " if line.folded else "") + number(line.total),
+        sum=("≥ " if line.folded else "") + rounded(line.total),
+        exact=number(line.total),
         share=formats.DASH if whole is None else formats.whole_percent(line.total / whole),
         change=change(line.total, line.previous_total),
         href=links.only(line.kind, line.name),

@@ -25,6 +25,7 @@ class Tile:
     slot: str
     figure: str
     exact: str
+    count: str
     change: Change | None
     before: str
     spark: str
@@ -47,6 +48,7 @@ def _tile(total: FeatureTotal, series: Series, links: Links, slot: str) -> Tile:
         slot=slot,
         figure=formats.compact(total.sum),
         exact=f"{formats.number(total.sum)} from {total.count:,} events",
+        count=f"{total.count:,} event{'' if total.count == 1 else 's'}",
         change=change(total.sum, total.previous),
         before="" if total.previous is None else formats.compact(total.previous),
         spark=spark(total.values[:begun]),

@@ -30,7 +30,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Chart</tit
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="htmx-config" content='{"includeIndicatorStyles": false, "historyCacheSize": 0}'>
 <link rel="icon" href="data:,"><style>{{ css|safe }}</style>
-<main id="usage">{% include "dashboard/_tiles.html" %}{% include "dashboard/_chart.html" %}
+<main id="view">{% include "dashboard/_tiles.html" %}{% include "dashboard/_chart.html" %}
 <section id="events-in-view">No bar chosen.</section></main>
 <script src="/htmx.js" defer></script><script src="/charts.js" data-plotly="/plotly.js" defer></script>"""
 
@@ -269,7 +269,7 @@ def test_a_swap_redraws_in_the_same_node(page: Page, site: str) -> None:
     drawn(page, f"{site}/usage/")
     page.evaluate("document.querySelector('.live').mark = 'kept'")
     page.evaluate(
-        "htmx.ajax('GET', '/usage/?days=5', { target: '#usage', select: '#usage', swap: 'outerHTML' })"
+        "htmx.ajax('GET', '/usage/?days=5', { target: '#view', select: '#view', swap: 'outerHTML' })"
     )
     until(page, "document.querySelector('.chart.drawn .live')?.data?.[0].y.length === 5")
     assert page.evaluate("document.querySelector('.live').mark") == "kept"
