@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import httpx
 from django.conf import settings
@@ -18,11 +19,11 @@ SAMPLE_URL = "https://sample.invalid"
 @cache
 def upstream() -> Upstream:
     """The connections to Autumn, with their cache and limiter."""
-    redis_url = settings.REDIS_URL or ""
+    shared: dict[str, Any] = {"redis_url": settings.REDIS_URL or "", "per_second": settings.AUTUMN_PACE}
     if settings.AUTUMN_SECRET_KEY is not None:
-        return open_upstream(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, redis_url=redis_url)
-    transport = httpx.WSGITransport(app=SampleApp(sample_store()))
-    return open_upstream(url=SAMPLE_URL, key=SAMPLE_KEY, redis_url=redis_url, transport=transport)
+        return open_upstream(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)
+    transport = httpx.WSGITransport(app=SampleApp(sample_store(), limit_per_second=settings.AUTUMN_PACE + 1))
+    return open_upstream(url=SAMPLE_URL, key=SAMPLE_KEY, transport=transport, **shared)
 
 
 @cache

@@ -21,7 +21,7 @@ from usage.cache import Cache, Cached, Fetched
 from usage.client import Client, Endpoint, Reply
 from usage.deadline import Deadline
 from usage.errors import RateLimited, Refused, Unreachable, UsageError
-from usage.limiter import Limiter, RedisWindow
+from usage.limiter import PER_SECOND, Limiter, RedisWindow
 from usage.stores import MemoryStore, RedisLink, RedisStore
 
 ATTEMPTS = 3
@@ -181,9 +181,11 @@ class Upstream:
             self._limiter.observe(self._bucket(call.customer), reply.remaining, reply.reset_s)
             call.check(reply.body)
         except UsageError as error:
+            # A question that is refused is no trouble: capabilities are found by asking one.
+            tell = told.info if isinstance(error, Refused) and error.status in (400, 404) else told.warning
             ms = round((time.monotonic() - start) * 1000)
             status = error.status if isinstance(error, Refused) else None
-            told.warning("autumn.call", error=type(error).__name__, status=status, ms=ms)
+            tell("autumn.call", error=type(error).__name__, status=status, ms=ms)
             raise
         told.info("autumn.call", status=200, ms=round(reply.ms), bytes=len(reply.body))
         return reply
@@ -204,14 +206,19 @@ class Upstream:
 
 
 def open_upstream(
-    *, url: str, key: str, redis_url: str = "", transport: httpx.BaseTransport | None = None
+    *,
+    url: str,
+    key: str,
+    redis_url: str = "",
+    transport: httpx.BaseTransport | None = None,
+    per_second: int = PER_SECOND,
 ) -> Upstream:
     """An upstream for this process; with a `redis_url`, cache and limiter are shared with others."""
     client = Client(url=url, key=key, transport=transport)
     if not redis_url:
-        return Upstream(client, Limiter(), Cache(MemoryStore()))
+        return Upstream(client, Limiter(per_second=per_second), Cache(MemoryStore()))
     link = RedisLink(redis_url)
-    return Upstream(client, Limiter(RedisWindow(link)), Cache(RedisStore(link)))
+    return Upstream(client, Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link)))
 
 
 def _back_off(error: Unreachable, attempt: int) -> float:

@@ -1,0 +1,54 @@
+"""Pages over the sample's whole story, made once for all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from dashboard import backend
+from usage.sample import Store
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the sample's story, up to now."""
+    path = tmp_path_factory.mktemp("story") / "sample.sqlite3"
+    store = Store(path)
+    store.ensure_story()
+    store.close()
+    return path
+
+
+def forget() -> None:
+    """Ends the process's service, so that the next request makes one with the settings of its test."""
+    if backend.upstream.cache_info().currsize:
+        backend.upstream().close()
+    for made in (backend.usage, backend.upstream, backend.sample_store):
+        made.cache_clear()
+
+
+@pytest.fixture
+def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
+    """The site on sample data, without a pace; its store, for asking in SQL. Time stands still for the data."""
+    settings.SAMPLE_DB = story
+    settings.AUTUMN_PACE = 100_000
+    forget()
+    yield backend.sample_store()
+    forget()
+
+
+@pytest.fixture
+def page(sample: Store) -> Client:
+    """Somebody who looks at sample data."""
+    return Client()
+
+
+@pytest.fixture
+def now_ms() -> int:
+    """The present, in epoch milliseconds."""
+    return int(time.time() * 1000)

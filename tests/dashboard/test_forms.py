@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dashboard.forms import QueryForm
+from usage.query import (
+    BIN_SIZES,
+    CHARTS,
+    MAX_MOMENT,
+    PARAMETERS,
+    PER_PAGES,
+    RANGES,
+    BadQuery,
+    Position,
+    PropertyFilter,
+    Query,
+)
+
+words = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30
+).filter(str.strip)
+moments = st.integers(0, MAX_MOMENT - 1)
+positions = st.builds(Position, moments, words)
+filters = st.builds(PropertyFilter, words.filter(lambda path: ":" not in path), words)
+numbers = st.floats(-1e12, 1e12, allow_nan=False).map(lambda value: value + 0.0)
+zones = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "America/Los_Angeles", "Pacific/Auckland"])
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Query:
+    """Any query that can be meant."""
+    window: dict[str, Any] = draw(
+        st.one_of(
+            st.sampled_from(RANGES).map(lambda name: {"range": name}),
+            st.tuples(moments, moments)
+            .filter(lambda pair: pair[0] != pair[1])
+            .map(lambda pair: {"start": min(pair), "end": max(pair)}),
+            moments.map(lambda start: {"start": start}),
+            st.just({}),
+        )
+    )
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "customer_id": words,
+        "entity_id": words,
+        "bin_size": st.sampled_from(BIN_SIZES),
+        "group_by": st.sampled_from(
+            ["properties.model", "properties.meta.tier", "$entity_id", "$customer_id", "$plan_id"]
+        ),
+        "focus": words,
+        "chart": st.sampled_from(CHARTS),
+        "value_min": numbers,
+        "value_max": numbers,
+        "compare": st.just("previous"),
+        "per_page": st.sampled_from(PER_PAGES),
+        "until": moments,
+        "before": positions,
+        "page": st.integers(1, 10_000),
+        "event": positions,
+        "feature_id": st.lists(words, max_size=4).map(tuple),
+        "group": st.lists(words, max_size=4).map(tuple),
+        "filter": st.lists(filters, max_size=4).map(tuple),
+        "exclude": st.lists(filters, max_size=4).map(tuple),
+        "columns": st.lists(words, max_size=4).map(tuple),
+    }
+    chosen = {name: draw(strategy) for name, strategy in optional.items() if draw(st.booleans())}
+    try:
+        return Query(**window, **chosen, tz=draw(zones))
+    except BadQuery:
+        assume(False)
+        raise
+
+
+@given(queries())
+def test_round_trip(query: Query) -> None:
+    """Every query survives its own query string, which is canonical: written again, it is the same to the letter."""
+    form = QueryForm(QueryDict(query.to_query_string()))
+    assert form.is_valid(), form.errors
+    assert form.query == query
+    assert form.query.to_query_string() == query.to_query_string()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(PARAMETERS) | words,
+            st.text(max_size=20) | st.sampled_from(["1e999", "NaN", "-1", "0", "7d", "\0", "5,x", "a:b"]),
+        )
+    )
+)
+def test_nothing_breaks_the_form(pairs: list[tuple[str, str]]) -> None:
+    """Whatever a query string holds, the form answers with a query or with a sentence, never with an exception."""
+    params = QueryDict(mutable=True)
+    for name, value in pairs:
+        params.appendlist(name, value)
+    form = QueryForm(params)
+    if not form.is_valid():
+        assert all(str(sentence).strip() for sentences in form.errors.values() for sentence in sentences)
+    else:
+        assert form.query.to_params()
+
+
+def test_blank_is_absent() -> None:
+    """Fields left empty in a form without script are the same as fields that were not sent."""
+    blank = "&".join(f"{name}=" for name in PARAMETERS)
+    form = QueryForm(QueryDict(blank))
+    assert form.is_valid(), form.errors
+    assert form.query == Query(tz=form.query.tz)
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ("customer_id=a&customer_id=b", "customer_id"),
+        ("range=5d", "range"),
+        ("range=7d&start=2026-11-01", "range"),
+        ("start=2026-11-02&end=2026-11-01", "start"),
+        ("end=2026-11-02", "start"),
+        ("start=yesterday", "start"),
+        ("start=1e999", "start"),
+        ("start=999999999999999999", "start"),
+        ("tz=Mars/Olympus", "tz"),
+        ("tz=../../etc/passwd", "tz"),
+        ("bin_size=minute", "bin_size"),
+        ("group_by=model", "group_by"),
+        ("group_by=properties.", "group_by"),
+        ("group_by=properties.a%0A", "group_by"),
+        ("group=x", "group"),
+        ("chart=pie", "chart"),
+        ("filter=model", "filter"),
+        ("filter=:x", "filter"),
+        ("value_min=1e999", "value_min"),
+        ("value_min=nan", "value_min"),
+        ("value_min=2&value_max=1", "value_min"),
+        ("compare=next", "compare"),
+        ("per_page=7", "per_page"),
+        ("page=0", "page"),
+        ("page=1.5", "page"),
+        ("until=-1", "until"),
+        ("before=5", "before"),
+        ("event=x,y", "event"),
+        ("customer_id=%00", "customer_id"),
+        ("nonsense=1", "__all__"),
+        ("Customer_id=a", "__all__"),
+    ],
+)
+def test_sentence_beside_the_field(params: str, field: str) -> None:
+    """What can't be meant has a sentence beside the very field that says it."""
+    form = QueryForm(QueryDict(params))
+    assert not form.is_valid()
+    assert list(form.errors) == [field]
+
+
+def test_moments_in_the_viewers_zone() -> None:
+    """A date without an offset is a moment of `tz`; one with an offset, and epoch milliseconds, are what they are."""
+    form = QueryForm(QueryDict("tz=Europe/Berlin&start=2026-07-01&end=2026-07-02T00:00:00-05:00"))
+    assert form.is_valid()
+    assert form.query.start == 1782856800000
+    assert form.query.end == 1782968400000
+
+
+def test_zone_of_the_viewer() -> None:
+    """Without `tz` the viewer's zone is meant, and every link that comes of it names that zone."""
+    form = QueryForm(QueryDict(""), "Asia/Tokyo")
+    assert form.is_valid()
+    assert form.query.tz == "Asia/Tokyo"
+    assert not form.given_tz
+    assert "tz=Asia%2FTokyo" in form.query.to_query_string()
+
+
+def test_parameter_names_are_letters() -> None:
+    """No parameter has a name that an address would have to encode."""
+    assert all(set(name) <= set(string.ascii_lowercase + "_") for name in PARAMETERS)

@@ -1,0 +1,315 @@
+"""The three lenses through their addresses, over the sample's story; figures against the sample's own SQL."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from usage.query import PARAMETERS
+from usage.sample import Store
+
+LENSES = ("/", "/events/", "/usage/")
+ACME = "acme-robotics"
+HTMX = {"HX-Request": "true"}
+
+
+class Texts(HTMLParser):
+    """The texts of elements by their class or tag, in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str, str]] = []
+        self._open: list[tuple[str, str]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append((tag, dict(attrs).get("class") or ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._open and data.strip():
+            self.found.append((*self._open[-1], data.strip()))
+
+    def of(self, tag: str, klass: str | None = None) -> list[str]:
+        return [text for t, k, text in self.found if t == tag and (klass is None or klass in k.split())]
+
+
+def figures(page: str) -> dict[str, Any]:
+    """The chart's data as the page carries it."""
+    found = re.search(r'<script type="application/json" class="figure">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def whole(text: str) -> float:
+    return float(text.replace(",", "").replace("\u2212", "-"))
+
+
+def get(page: Client, address: str, **params: str | int) -> str:
+    """The page's text."""
+    return page.get(f"{address}?{urlencode(params)}").content.decode()
+
+
+def window_sums(store: Store, customer: str, start: int, end: int) -> dict[str, float]:
+    rows = store.connection().execute(
+        "SELECT feature_id, sum(value) FROM events WHERE customer_id = ? AND timestamp >= ? AND timestamp < ? GROUP BY 1",
+        (customer, start, end),
+    )
+    return {feature: value for feature, value in rows}
+
+
+def local_days(zone: str, days: int, ending: str) -> tuple[int, int]:
+    """[start, end) of that many local days, the last of which is `ending`."""
+    last = datetime.fromisoformat(ending).replace(tzinfo=ZoneInfo(zone))
+    first = last.replace(tzinfo=None) - timedelta(days - 1)
+    start = first.replace(tzinfo=ZoneInfo(zone)).timestamp()
+    end = (last.replace(tzinfo=None) + timedelta(1)).replace(tzinfo=ZoneInfo(zone)).timestamp()
+    return round(start * 1000), round(end * 1000)
+
+
+def test_newest_events_are_those_of_the_sample(page: Client, sample: Store) -> None:
+    """The event browser's first page holds the customer's newest hundred rows of the window, in order, and no others."""
+    end = sample.now() // 3_600_000 * 3_600_000
+    start = end - 7 * 86_400_000
+    text = get(page, "/events/", customer_id=ACME, start=start, end=end, tz="UTC")
+    listed = re.findall(r"event=(\d+)%2C(evt_\w+)", text)
+    rows = sample.connection().execute(
+        "SELECT timestamp, id FROM events WHERE customer_id = ? AND timestamp >= ? AND timestamp < ?"
+        " ORDER BY timestamp DESC, id DESC LIMIT 100",
+        (ACME, start, end),
+    )
+    assert [(int(ms), name) for ms, name in listed] == [tuple(row) for row in rows]
+
+
+def test_pages_neither_repeat_nor_skip(page: Client, sample: Store) -> None:
+    """Following ›, while late events arrive, every event of the window is seen once."""
+    end = sample.now() // 3_600_000 * 3_600_000
+    start = end - 86_400_000
+    expected = {
+        row[0]
+        for row in sample.connection().execute(
+            "SELECT id FROM events WHERE customer_id = ? AND timestamp >= ? AND timestamp < ?",
+            (ACME, start, end),
+        )
+    }
+    address, seen = (
+        f"/events/?{urlencode({'customer_id': ACME, 'start': start, 'end': end, 'tz': 'UTC'})}",
+        list[str](),
+    )
+    late = 0
+    while address:
+        text = page.get(address).content.decode()
+        seen += re.findall(r"event=\d+%2C(evt_\w+)", text)
+        sample.add(
+            [
+                {
+                    "customer_id": ACME,
+                    "feature_id": "emails",
+                    "timestamp": end - 1 - late,
+                    "value": 1,
+                    "id": f"late{late}",
+                }
+            ]
+        )
+        late += 1
+        following = re.search(r'href="([^"]+)"[^>]*rel="next"', text)
+        address = following[1].replace("&amp;", "&") if following else ""
+    assert late > 2
+    assert sorted(seen) == sorted(expected)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"])
+def test_chart_equals_sql_over_a_dst_change(page: Client, sample: Store, zone: str) -> None:
+    """Thirty local days across the change of the clocks: tiles, legend and total are the sample's own sums."""
+    start, end = local_days(zone, 30, "2026-11-10")
+    expected = window_sums(sample, ACME, start, end)
+    text = get(page, "/usage/", customer_id=ACME, start=start, end=end, tz=zone)
+    shown = {
+        html: whole(value)
+        for html, value in re.findall(
+            r'title="([\w]+)"><i class="dot[^>]*></i>.*?<td class="num"[^>]*>([^<]+)</td>', text, re.DOTALL
+        )
+    }
+    assert shown.keys() == expected.keys()
+    for feature, value in expected.items():
+        assert shown[feature] == pytest.approx(value, abs=1e-6)
+    assert len(figures(text)["edges"]) == 31
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"])
+def test_every_bar_equals_sql(page: Client, sample: Store, zone: str) -> None:
+    """Each local day's row in the table beside the chart is the sum of that day's events in the sample's own SQL."""
+    start, end = local_days(zone, 14, "2026-11-05")
+    text = get(page, "/usage/", customer_id=ACME, feature_id="ai_tokens", start=start, end=end, tz=zone)
+    table = text[text.index('class="figures"') :]
+    totals = [whole(cell) for cell in re.findall(r'<td class="num">([^<]+)</td></tr>', table)]
+    edges = [local_days(zone, 1, f"{datetime(2026, 10, 23) + timedelta(at):%Y-%m-%d}") for at in range(14)]
+    expected = [window_sums(sample, ACME, *edge).get("ai_tokens", 0.0) for edge in edges]
+    assert totals == pytest.approx(expected)
+
+
+def test_groups_add_up_to_the_feature(page: Client, sample: Store) -> None:
+    """The legend of a grouped chart is the SQL sum of each group, and its total that of the feature."""
+    start, end = local_days("UTC", 7, "2026-11-20")
+    params = {
+        "customer_id": ACME,
+        "focus": "ai_tokens",
+        "group_by": "properties.region",
+        "start": start,
+        "end": end,
+        "tz": "UTC",
+    }
+    text = page.get(f"/usage/?{urlencode(params)}").content.decode()
+    rows = sample.connection().execute(
+        "SELECT properties ->> '$.region', sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
+        " AND timestamp >= ? AND timestamp < ? GROUP BY 1",
+        (ACME, start, end),
+    )
+    expected = {name or "(none)": value for name, value in rows}
+    legend = text[text.index('class="legend"') : text.index("</tfoot>")]
+    shown = dict(re.findall(r'<td title="([^"]+)".*?<td class="num"[^>]*>([^<]+)</td>', legend, re.DOTALL))
+    named = {name: whole(value) for name, value in shown.items() if name in expected}
+    assert named
+    for name, value in named.items():
+        assert value == pytest.approx(expected[name])
+    assert whole(
+        re.findall(r'class="total"><td>Total</td><td class="num">([^<]+)<', legend)[0]
+    ) == pytest.approx(sum(expected.values()))
+
+
+def test_overview_totals(page: Client, sample: Store) -> None:
+    """The overview's tiles are the organisation's sums, and its busiest customer the one with the largest."""
+    start, end = local_days("UTC", 7, "2026-11-20")
+    text = get(page, "/", start=start, end=end, tz="UTC", focus="api_calls")
+    sums = (
+        sample.connection()
+        .execute(
+            "SELECT customer_id, sum(value) FROM events WHERE feature_id = 'api_calls' AND timestamp >= ? AND timestamp < ?"
+            " GROUP BY 1 ORDER BY 2 DESC",
+            (start, end),
+        )
+        .fetchall()
+    )
+    ranked = text[text.index("Busiest customers") :]
+    assert re.findall(r'title="([^"]+)">', ranked)[0] == sums[0][0]
+    total = sum(value for _, value in sums)
+    assert f"{total:,.0f}" in text
+
+
+@pytest.mark.parametrize("address", ["/usage/", "/events/"])
+def test_unknown_customer(page: Client, address: str) -> None:
+    """A customer that Autumn does not know is a 404 that says so, not an empty page."""
+    answer = page.get(address, {"customer_id": "nobody-of-that-name"})
+    assert answer.status_code == 404
+    assert "No such customer" in Texts(answer.content.decode()).of("h2")
+
+
+@pytest.mark.parametrize("address", LENSES)
+def test_bad_query_is_said_beside_its_field(page: Client, address: str) -> None:
+    """A start after the end is a 400 with its sentence beside the field, and the form keeps what was written."""
+    answer = page.get(address, {"start": "2026-11-05T00:00", "end": "2026-11-01T00:00", "tz": "UTC"})
+    text = answer.content.decode()
+    assert answer.status_code == 400
+    assert re.search(r'id="f-start"[^>]*value="2026-11-05T00:00"[^>]*aria-describedby="start-error"', text)
+    assert "The start must lie before the end." in Texts(text).of("span", "error")
+
+
+@pytest.mark.parametrize("address", LENSES)
+def test_part_is_the_pages_own(page: Client, address: str) -> None:
+    """What htmx swaps is the very part of the whole page; restoring history gets the whole one."""
+    params = {"customer_id": ACME, "range": "7d", "tz": "UTC"}
+    whole_page = page.get(address, params)
+    part = page.get(address, params, headers=HTMX)
+    restored = page.get(address, params, headers={**HTMX, "HX-History-Restore-Request": "true"})
+    assert b"<html" not in part.content
+    assert b"<html" in restored.content
+    assert part.headers["HX-Push-Url"].startswith(f"{address}?")
+    assert {"HX-Request", "HX-History-Restore-Request"} <= set(re.split(r",\s*", whole_page.headers["Vary"]))
+    section = b'<form class="filters"'
+    assert (
+        part.content[part.content.index(section) :][:2000]
+        == whole_page.content[whole_page.content.index(section) :][:2000]
+    )
+
+
+def test_links_carry_the_query(page: Client) -> None:
+    """From the chart to the events and back, the customer, the window and the zone come along."""
+    text = page.get("/usage/", {"customer_id": ACME, "range": "7d", "tz": "Asia/Kolkata"}).content.decode()
+    nav = re.findall(r'<a href="(/[^"]*)"', text[text.index('id="nav"') : text.index("</nav>")])
+    for address in nav[:3]:
+        assert f"customer_id={ACME}&amp;range=7d&amp;tz=Asia%2FKolkata" in address
+
+
+def test_customer_address(page: Client) -> None:
+    """/customers/ID leads to the customer's charts, whatever the id is made of."""
+    answer = page.get("/customers/a%2Fb%20%3F%26")
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/usage/?customer_id=a%2Fb+%3F%26&")
+
+
+def test_open_row_has_its_own_address(page: Client, sample: Store) -> None:
+    """The address of an open event finds it again, on a page that does not list it."""
+    row = (
+        sample.connection()
+        .execute(
+            "SELECT timestamp, id FROM events WHERE customer_id = ? ORDER BY timestamp LIMIT 1 OFFSET 5000",
+            (ACME,),
+        )
+        .fetchone()
+    )
+    answer = page.get(
+        "/events/", {"customer_id": ACME, "event": f"{row[0]},{row[1]}", "range": "24h", "tz": "UTC"}
+    )
+    assert f"Event {row[1]}" in " ".join(Texts(answer.content.decode()).of("h4"))
+    gone = page.get(
+        "/events/", {"customer_id": ACME, "event": f"{row[0]},evt_not_there", "range": "24h", "tz": "UTC"}
+    )
+    assert "is not there" in gone.content.decode()
+
+
+junk = st.sampled_from(["", " ", "\0", "1e999", "-1", "NaN", "1795000000000", "2026-11-01", "<script>alert(1)</script>", "a:b", "5,x", "\u202e", "$plan_id", "properties.model", "acme-robotics", "ai_tokens", "UTC", "x" * 3000])  # fmt: skip
+values = junk | st.text(max_size=12)
+pairs = st.lists(
+    st.tuples(st.sampled_from(PARAMETERS) | st.sampled_from(["x", "Tz", "feature_id[]"]), values), max_size=6
+)
+
+
+def check_any(client: Client, address: str, drawn: Iterable[tuple[str, str]]) -> None:
+    answer = client.get(f"{address}?{urlencode(list(drawn))}")
+    assert answer.status_code in (200, 400, 404), answer.status_code
+    if answer.status_code == 400:
+        assert Texts(answer.content.decode()).of("span", "error")
+    assert b"<script>alert" not in answer.content
+
+
+@given(drawn=pairs)
+def test_no_input_breaks_the_overview(page: Client, drawn: list[tuple[str, str]]) -> None:
+    """Whatever its query string, the overview answers, and says beside a field what is wrong with it."""
+    check_any(page, "/", drawn)
+
+
+@given(drawn=pairs)
+def test_no_input_breaks_the_event_browser(page: Client, drawn: list[tuple[str, str]]) -> None:
+    """Whatever its query string, the event browser answers, and says beside a field what is wrong with it."""
+    check_any(page, "/events/", drawn)
+
+
+@given(drawn=pairs)
+def test_no_input_breaks_the_charts(page: Client, drawn: list[tuple[str, str]]) -> None:
+    """Whatever its query string, the usage page answers, and says beside a field what is wrong with it."""
+    check_any(page, "/usage/", drawn)

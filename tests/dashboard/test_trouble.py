@@ -1,0 +1,141 @@
+"""What people see when Autumn does not answer, or answers nonsense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from tests.dashboard.conftest import forget
+from usage.sample import SAMPLE_KEY
+
+KEY = "am_sk_test_canary_7f3a9c"
+ROW = {
+    "id": "evt_1",
+    "timestamp": 1_795_000_000_000,
+    "feature_id": "calls",
+    "customer_id": "cus_1",
+    "value": 3,
+}
+
+
+@pytest.fixture
+def autumn(settings: Settings, httpserver: HTTPServer) -> Iterator[HTTPServer]:
+    """The site with a key, pointed at a server that answers as a test says."""
+    settings.AUTUMN_SECRET_KEY = KEY
+    settings.AUTUMN_MODE = "test"
+    settings.AUTUMN_API_URL = httpserver.url_for("").rstrip("/")
+    settings.AUTUMN_PACE = 1000
+    forget()
+    yield httpserver
+    forget()
+
+
+def every_call(server: HTTPServer, answer: Callable[[Request], Response]) -> None:
+    for endpoint in ("events.list", "events.aggregate"):
+        server.expect_request(f"/v1/{endpoint}", method="POST").respond_with_handler(answer)
+
+
+def error(status: int, code: str, message: str = "No.") -> Callable[[Request], Response]:
+    body = json.dumps({"message": message, "code": code, "env": "sandbox"})
+    return lambda request: Response(body, status, content_type="application/json")
+
+
+@pytest.mark.parametrize("address", ["/", "/events/", "/usage/?customer_id=cus_1"])
+@pytest.mark.parametrize(
+    ("answer", "status", "title"),
+    [
+        (error(401, "invalid_secret_key"), 502, "Autumn refused the key"),
+        (error(403, "insufficient_scopes"), 502, "Autumn refused the key"),
+        (error(500, "internal_error"), 503, "Autumn is out of reach"),
+        (lambda request: Response("<html>busy</html>", 200), 502, "Autumn answered nonsense"),
+        (lambda request: Response("slow down", 429, headers={"Retry-After": "60"}), 503, "Autumn is busy"),
+        (
+            lambda request: Response("", 302, headers={"Location": "/elsewhere"}),
+            502,
+            "Autumn answered nonsense",
+        ),
+    ],
+    ids=["401", "403", "500", "html", "429", "redirect"],
+)
+def test_trouble_has_its_sentence_and_status(
+    autumn: HTTPServer,
+    signed_in: Callable[..., Client],
+    address: str,
+    answer: Callable[[Request], Response],
+    status: int,
+    title: str,
+) -> None:
+    """Each failure of Autumn's has a title, a status that tells the truth, and a way to try again; the key is in none."""
+    every_call(autumn, answer)
+    page = signed_in().get(address)
+    text = page.content.decode()
+    assert page.status_code == status
+    assert f"<h2>{title}</h2>" in text
+    assert "Try again" in text
+    assert ("Retry-After" in page.headers) == (status == 503)
+    assert KEY not in text
+
+
+def test_pages_seen_before_stay(autumn: HTTPServer, signed_in: Callable[..., Client]) -> None:
+    """When Autumn goes down, a page that was seen is served again with its figures, its age and the reason."""
+    rows = {"list": [ROW], "has_more": False, "offset": 0, "limit": 100, "total": 1}
+    autumn.expect_ordered_request("/v1/events.list").respond_with_json(rows)
+    person = signed_in()
+    address = "/events/?customer_id=cus_1&start=1794999999000&end=1795000001000&tz=UTC"
+    assert "evt_1" in person.get(address).content.decode()
+    autumn.clear()
+    every_call(autumn, error(500, "internal_error"))
+    again = person.get(address, headers={"Cache-Control": "no-cache"})
+    text = again.content.decode()
+    assert again.status_code == 200
+    assert "evt_1" in text
+    assert "kept from before" in text
+    assert "Autumn has a failure of its own (status 500)." in text
+
+
+def test_rows_of_somebody_else_are_refused_and_told(
+    autumn: HTTPServer, signed_in: Callable[..., Client]
+) -> None:
+    """A row of another customer than was asked for is not shown; the page says that there was one."""
+    other = {**ROW, "id": "evt_foreign", "customer_id": "cus_2"}
+    rows = {"list": [ROW, other, {"id": 5}], "has_more": False, "offset": 0, "limit": 100, "total": 3}
+    autumn.expect_request("/v1/events.list").respond_with_json(rows)
+    text = (
+        signed_in()
+        .get("/events/?customer_id=cus_1&start=1794999999000&end=1795000001000&tz=UTC")
+        .content.decode()
+    )
+    assert "evt_1" in text
+    assert "evt_foreign" not in text
+    assert "1 rows could not be read and 1 rows of somebody else were refused." in text
+
+
+def test_the_key_is_told_apart(
+    autumn: HTTPServer, settings: Settings, signed_in: Callable[..., Client]
+) -> None:
+    """A test key and a live key are told apart on every page."""
+    every_call(autumn, error(500, "internal_error"))
+    person = signed_in()
+    assert "test key" in person.get("/").content.decode()
+    settings.AUTUMN_MODE = "live"
+    assert "LIVE key" in person.get("/").content.decode()
+
+
+def test_nobody_gets_in_without_signing_in(autumn: HTTPServer) -> None:
+    """With a key, whoever has not signed in is led to the sign-in page, and Autumn is not asked."""
+    answer = Client().get("/usage/?customer_id=cus_1")
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/accounts/login/")
+    assert not autumn.log
+
+
+def test_sample_key_is_not_a_secret(settings: Settings) -> None:
+    """The embedded sample has a key of its own, so that no page ever needs a real one to be seen."""
+    assert settings.AUTUMN_SECRET_KEY is None
+    assert SAMPLE_KEY == "am_sk_sample"
