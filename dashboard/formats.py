@@ -69,8 +69,10 @@ def _minus(text: str) -> str:
 
 
 def whole_percent(ratio: float) -> str:
-    """A share: 44 %, or <1 % for a little that is not nothing."""
+    """A share: 44 %, or <1 % for a little that is not nothing, >99 % for nearly all."""
     percent = 100 * ratio
+    if 99.5 <= percent < 100:
+        return f">99{GAP}%"
     if 0 < abs(percent) < 0.5:
         return f"{MINUS if percent < 0 else ''}<1{GAP}%"
     return _minus(f"{percent:,.0f}{GAP}%")

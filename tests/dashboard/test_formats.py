@@ -72,6 +72,14 @@ def test_change(now: float, before: float, expected: tuple[str, str, str]) -> No
     assert (found.way, found.short, found.exact) == expected
 
 
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.44, "44"), (0, "0"), (0.001, "<1"), (0.998, ">99"), (1, "100"), (-0.001, "−<1")]
+)
+def test_shares(ratio: float, text: str) -> None:
+    """A little is never shown as nothing, nor nearly all as all."""
+    assert formats.whole_percent(ratio) == f"{text}{GAP}%"
+
+
 def test_no_comparison_is_no_change() -> None:
     """Without a period before there is nothing to say."""
     assert formats.change(5, None) is None
