@@ -229,7 +229,7 @@ def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
     with autumn() as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-10-01"))
         for at in range(ms("2025-11-01"), NOW, HOUR):
-            service.track(at + 60_000, 1 if at in Window(ms("2025-11-10T09:00"), ms("2025-11-12T10:00")) else 7_654_321)
+            service.track(at + 60_000, 1 if at in Window(ms("2025-11-10T09:00"), ms("2025-11-12T11:00")) else 7_654_321)
         link = service.usage.within(BOUNDED)
         series = link.series(Query(tz=zone, compare="previous", **chosen))
         assert (series.reconciliation.bars, series.reconciliation.total, series.previous) == (49, 49, None)

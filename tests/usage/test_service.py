@@ -1,0 +1,281 @@
+"""The service: few calls, cycles, comparisons, capabilities, ages, and who is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.usage.autumn import DAY, HOUR, NOW, Autumn, autumn, later, ms
+from usage.errors import Unreachable, Unsupported
+from usage.query import BadQuery, PropertyFilter, Query
+from usage.scope import Scope
+
+ALL = Query(customer_id="cus_1", group_by="properties.model", compare="previous")
+
+
+def busy(service: Autumn) -> None:
+    """Two features, two models, two months."""
+    service.add(
+        *(
+            {
+                "timestamp": NOW - HOUR * 5 * number,
+                "feature_id": ("messages", "tokens")[number % 2],
+                "properties": {"model": ("a", "b", None)[number % 3]},
+            }
+            for number in range(300)
+        )
+    )
+
+
+def view(service: Autumn, query: Query) -> None:
+    """What a usage page asks for: its chart, and the newest events."""
+    service.usage.series(query)
+    service.usage.page(query.having())
+
+
+def test_calls_of_a_usage_page() -> None:
+    """Groups, comparison and newest events cost 4 calls from cold, 2 more on a first visit, and none when warm."""
+    with autumn() as service:
+        busy(service)
+        view(service, ALL)
+        assert service.calls() == 6
+        view(service, ALL)
+        assert service.calls() == 0
+        with later(30 * 60_000):
+            view(service, ALL)
+            assert service.calls() == 4
+            view(service, ALL.having(chart="lines"))
+            assert service.calls() == 0
+            view(service, ALL.having(focus="tokens"))
+            assert service.calls() <= 1
+
+
+def test_calls_of_a_cycle() -> None:
+    """A compared billing cycle with groups costs two calls more than days do, and a count nothing beside its chart."""
+    with autumn() as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
+        busy(service)
+        view(service, Query(customer_id="cus_1"))
+        service.calls()
+        view(service, ALL.having(range="1bc"))
+        assert service.calls() <= 6
+        assert service.usage.count(Query(customer_id="cus_1")) == 143
+        assert service.calls() == 0
+
+
+def test_shares_cost_no_probe() -> None:
+    """What staff have found out about the server, a link need not ask again; nor each visit to a link."""
+    with autumn() as service:
+        service.track(NOW - HOUR)
+        service.usage.series(Query(customer_id="cus_1"))
+        service.calls()
+        for _ in range(3):
+            service.usage.within(Scope(customer_id="cus_1")).series(Query())
+        assert service.calls() == 2
+
+
+def test_cycle_and_the_one_before() -> None:
+    """A compared cycle stands beside the last one, hour for hour from its start, both to the last full hour."""
+    with autumn() as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:00"))
+        for at, value in (("2025-09-20T09:00", 1), ("2025-10-13T13:59", 2), ("2025-10-13T14:00", 64)):
+            service.track(at, value, properties={"model": "a"})
+        service.track("2025-10-20T08:59", 64, properties={"model": "a"})
+        for at, value in (("2025-10-20T09:00", 4), ("2025-11-12T13:59", 8), ("2025-11-12T14:00", 16)):
+            service.track(at, value, properties={"model": "a"})
+        query = ALL.having(range="1bc", feature_id=("messages",))
+        series = service.usage.series(query)
+        assert [(line.name, line.total, line.previous_total) for line in series.lines] == [("a", 12, 3)]
+        assert sum(series.previous or ()) == 3
+        assert (series.reconciliation.total, series.reconciliation.difference) == (28, 16)
+        assert series.reconciliation.reason is not None
+        plain = service.usage.series(query.having(compare=None))
+        assert (plain.lines[0].total, plain.reconciliation.difference) == (28, 0)
+
+
+@pytest.mark.parametrize("chosen", ["3bc", "last_cycle"])
+def test_cycles_without_one_before(chosen: Any) -> None:
+    """For other cycles Autumn has no name for the period before: a sentence says so, and the chart stands."""
+    with autumn() as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-01-20T09:00"))
+        service.track("2025-10-01T00:00")
+        series = service.usage.series(ALL.having(range=chosen))
+        assert (series.reconciliation.bars, series.previous) == (1, None)
+        assert series.notes == ("Autumn names no billing cycle before this one: there is nothing to compare with.",)
+
+
+def test_first_day_of_a_cycle() -> None:
+    """A cycle that is a day old is one, though it is as long as what Autumn says where there is none."""
+    with autumn() as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=NOW - 31 * DAY - DAY)
+        service.track(NOW - 5 * HOUR)
+        series = service.usage.series(Query(customer_id="cus_1", range="1bc"))
+        assert (series.bins.window.length, series.lines[0].total) == (25 * HOUR, 1)
+
+
+@pytest.mark.parametrize("ask", ["series", "page"])
+def test_cycle_of_nobody(ask: str) -> None:
+    """A billing cycle needs a customer."""
+    with autumn() as service, pytest.raises(BadQuery, match="belongs to one customer"):
+        getattr(service.usage, ask)(Query(range="1bc"))
+
+
+def test_comparison_by_local_dates() -> None:
+    """Over a change of clocks, this week's noon is compared with last week's noon, and both end at the same hour."""
+    with autumn(ms("2025-11-01T14:25", "Europe/Berlin")) as service:
+        for at, value in (("10-25T13:59", 1), ("10-25T14:00", 64), ("10-19T00:00", 2), ("10-18T23:59", 64)):
+            service.track(ms(f"2025-{at}", "Europe/Berlin"), value)
+        service.track(ms("2025-11-01T13:59", "Europe/Berlin"), 4)
+        service.track(ms("2025-11-01T14:00", "Europe/Berlin"), 64)
+        query = Query(customer_id="cus_1", feature_id=("messages",), range="7d", tz="Europe/Berlin", compare="previous")
+        series = service.usage.series(query)
+        assert series.previous == (2, 0, 0, 0, 0, 0, 1)
+        assert series.lines[0].values == (0, 0, 0, 0, 0, 0, 4)
+
+
+def test_nothing_to_compare_yet() -> None:
+    """A window without a full hour says so."""
+    with autumn() as service:
+        service.track(NOW - 60_000)
+        series = service.usage.series(Query(customer_id="cus_1", start=NOW - 120_000, compare="previous"))
+        assert series.previous is None
+        assert "There is nothing to compare yet: this window has no full hour." in series.notes
+
+
+def test_older_server() -> None:
+    """An older server's limits are found out, kept to, and said: no entity, no organisation, filters not in charts."""
+    with autumn(older=True) as service:
+        busy(service)
+        for query in (Query(), Query(feature_id=("messages",))):
+            with pytest.raises(Unsupported, match="Choose a customer"):
+                service.usage.series(query)
+        assert service.usage.count(Query()) is None
+        with pytest.raises(BadQuery, match="entity"):
+            service.usage.page(Query(customer_id="cus_1", entity_id="e"))
+        filtered = Query(customer_id="cus_1", filter=(PropertyFilter("model", "a"),))
+        assert "cannot apply all of these filters" in service.usage.series(filtered).notes[0]
+        asked = [body for endpoint, body in service.sent if endpoint == "aggregate"][1:]
+        assert not any({"filter_by", "max_groups", "entity_id"} & body.keys() for body in asked)
+        assert len(service.usage.page(Query()).events) == 100
+
+
+def test_newer_server() -> None:
+    """A newer server filters charts by property itself; what it can't do is said."""
+    with autumn() as service:
+        busy(service)
+        one = Query(customer_id="cus_1", feature_id=("messages",), range="90d", filter=(PropertyFilter("model", "a"),))
+        series = service.usage.series(one)
+        assert (series.reconciliation.bars, series.reconciliation.count, series.notes) == (50, 50, ())
+        for more in (
+            {"value_min": 1.0},
+            {"exclude": one.filter},
+            {"filter": (*one.filter, PropertyFilter("model", "b"))},
+        ):
+            assert "cannot apply all" in service.usage.series(one.having(**more)).notes[0]
+            assert service.usage.count(one.having(**more)) is None
+
+
+def test_organisation_and_busiest() -> None:
+    """Where the server allows it, everybody together, and who used most; the customers seen there are known."""
+    with autumn() as service:
+        busy(service)
+        service.track(NOW - HOUR, 1000, customer_id="cus_2")
+        assert service.usage.series(Query(feature_id=("messages",))).lines[0].total > 1000
+        ranked = service.usage.busiest(Query(), "messages")
+        assert [customer for customer, _ in ranked.customers] == ["cus_2", "cus_1"]
+        assert {customer for customer, _ in service.usage.customers()} == {"cus_1", "cus_2"}
+        assert [customer for customer, _ in service.usage.customers("_2")] == ["cus_2"]
+
+
+def test_all_features_of_a_customer() -> None:
+    """A chart of all features has them all, also where only rows of one were looked at before."""
+    with autumn() as service:
+        busy(service)
+        service.usage.page(Query(customer_id="cus_1", feature_id=("tokens",)))
+        series = service.usage.series(Query(customer_id="cus_1"))
+        assert {line.name for line in series.lines} == {"messages", "tokens"}
+
+
+def test_many_features() -> None:
+    """A chart shows the largest dozen, eight by name and the others as Other, and a focus beyond them too."""
+    with autumn() as service:
+        for number in range(15):
+            service.track(NOW - HOUR, 100 - number, feature_id=f"f{number:02}", properties={"model": "a"})
+        series = service.usage.series(Query(customer_id="cus_1"))
+        assert [line.name for line in series.lines] == [*(f"f{number:02}" for number in range(8)), ""]
+        assert (len(series.features), series.lines[-1].members, series.lines[-1].total) == (12, 4, 92 + 91 + 90 + 89)
+        smallest = service.usage.series(Query(customer_id="cus_1", group_by="properties.model", focus="f14"))
+        assert [(line.name, line.total) for line in smallest.lines] == [("a", 86)]
+        assert (smallest.focus, smallest.reconciliation.difference) == ("f14", 0)
+
+
+def test_focus_without_groups() -> None:
+    """Where nothing is grouped, a focus adds no feature to those that were asked for."""
+    with autumn() as service:
+        busy(service)
+        series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), focus="tokens"))
+        assert [line.name for line in series.lines] == ["messages"]
+
+
+def test_customer_without_events() -> None:
+    """Somebody who has used nothing yet has an empty chart, not an error and not a made-up feature."""
+    with autumn() as service:
+        service.store.add_customer("quiet")
+        for query in (
+            Query(customer_id="quiet"),
+            Query(customer_id="quiet", group_by="properties.a", compare="previous"),
+        ):
+            series = service.usage.series(query)
+            assert (series.lines, series.features, series.totals) == ((), (), (0,) * 30)
+        assert service.usage.count(Query(customer_id="quiet")) == 0
+
+
+def test_chosen_groups() -> None:
+    """Only chosen groups are drawn, absent ones as zeros, and the difference to the total has its reason."""
+    with autumn() as service:
+        busy(service)
+        query = Query(customer_id="cus_1", feature_id=("messages",), group_by="properties.model", group=("a", "zz"))
+        series = service.usage.series(query)
+        assert [(line.name, line.total > 0) for line in series.lines] == [("a", True), ("zz", False)]
+        assert series.reconciliation.difference > 0
+        assert series.reconciliation.reason == "Only the chosen groups are drawn."
+
+
+def test_stale_figures() -> None:
+    """While Autumn fails, what was seen is shown with its age and the reason, in charts and lists; else it is an error."""
+    with autumn() as service:
+        busy(service)
+        query = Query(customer_id="cus_1")
+        live = service.usage.series(query), service.usage.page(query)
+        assert {part.fresh.source for part in live} == {"live"}
+        with later(20 * 60_000):
+            service.app.fail_next("internal_error", times=1000)
+            for part in (service.usage.series(query), service.usage.page(query)):
+                assert (part.fresh.source, round(part.fresh.fetched_at * 1000)) == ("stale", NOW)
+                assert "failure of its own" in (part.fresh.reason or "")
+            with pytest.raises(Unreachable):
+                service.usage.series(query.having(range="90d"))
+            assert service.usage.count(query.having(range="90d")) is None
+
+
+def test_future_windows() -> None:
+    """A chart of what has not begun is refused; a list of it is empty."""
+    with autumn() as service:
+        service.track(NOW - HOUR)
+        query = Query(customer_id="cus_1", feature_id=("messages",), start=NOW + 2 * HOUR, end=NOW + 3 * HOUR)
+        with pytest.raises(BadQuery, match="not begun"):
+            service.usage.series(query)
+        service.usage.page(query.having(start=NOW - 2 * HOUR, end=NOW))
+        assert service.usage.page(query).events == ()
+
+
+def test_events_of_the_future() -> None:
+    """Events that claim a later hour are in no bar and no total, in any zone, so that these still agree."""
+    with autumn() as service:
+        service.track(NOW - HOUR, 1)
+        service.track(NOW + 3 * HOUR, 64)
+        for zone in ("UTC", "Europe/Berlin"):
+            series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), tz=zone))
+            assert (series.reconciliation.bars, series.reconciliation.total) == (1, 1)
+            assert series.running == len(series.bins) - 1
