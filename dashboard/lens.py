@@ -63,7 +63,9 @@ def show(
     query = getattr(form, "query", None)
     shown["nav_query"] = place.params(query) if query else ""
     shown["part"] = f"dashboard/_{page}.html"
-    response = render(request, "dashboard/part.html" if part else f"dashboard/{page}.html", shown, status=status)
+    response = render(
+        request, "dashboard/part.html" if part else f"dashboard/{page}.html", shown, status=status
+    )
     patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request", "Cookie"))
     if problem is not None and problem.retry_after_s is not None:
         response["Retry-After"] = str(problem.retry_after_s)

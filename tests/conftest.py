@@ -91,12 +91,17 @@ QUIET = [
 ]
 
 
+def chromium_path() -> str | None:
+    """Where the system's Chromium is, if it is."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, headless. Without one the test is skipped, or fails under REQUIRE_BROWSER=1."""
     from playwright.sync_api import sync_playwright
 
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = chromium_path()
     if path is None:
         (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)("no Chromium is installed")
     with sync_playwright() as playwright:

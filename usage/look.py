@@ -26,7 +26,7 @@ class Look:
 
 
 def look(usage: Usage, query: Query, now: int, *, refresh: bool = False) -> Look:
-    """Both for `query`. Raises what either raises, the chart's error first; rows are the newest, whatever page is open."""
+    """Both for `query`; the rows are the newest ones. Raises what either raises, the chart's error first."""
     newest = _pool.submit(usage.page, query.having(), now, refresh=refresh)
     series, sentence = None, None
     try:

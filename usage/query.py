@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from usage.window import BinSize, Window, default_bin_size, last_days, last_hours, to_ms
-
-if TYPE_CHECKING:
-    from usage.scope import Scope
 
 Range = Literal["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]
 Chart = Literal["bars", "lines", "cumulative"]
@@ -104,7 +101,9 @@ def parse_moment(text: str, zone: ZoneInfo) -> int:
         moment = datetime.fromisoformat(text)
         ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
-        raise ValueError("Write a date such as 2026-11-23, or 2026-11-23T14:00 with or without an offset.") from None
+        raise ValueError(
+            "Write a date such as 2026-11-23, or 2026-11-23T14:00 with or without an offset."
+        ) from None
     if not 0 <= ms < MAX_MOMENT:
         raise ValueError("Choose a moment between 1970 and the year 9999.")
     return ms
@@ -201,10 +200,6 @@ class Query:
         """The same query with other values, back on its first page unless a place in the list is given."""
         listing = {"until": None, "before": None, "page": 1, "event": None}
         return replace(self, **{**listing, **changes})
-
-    def within(self, scope: Scope) -> Query:
-        """This query, narrowed to `scope`; it can only become less. BadQuery for what the scope doesn't allow."""
-        return scope.narrow(self)
 
     def to_params(self) -> list[tuple[str, str]]:
         """The canonical query string as pairs: in a fixed order, defaults dropped, `tz` always there."""

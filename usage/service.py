@@ -214,7 +214,7 @@ class Usage:
         self._calls.aggregate(body, closed=False, asking=asking)
 
     def _bound(self, query: Query) -> Query:
-        return query if self.scope is None else query.within(self.scope)
+        return query if self.scope is None else self.scope.narrow(query)
 
     def _inside(self, window: Window) -> Window:
         inside = window if self.scope is None else self.scope.bound(window)

@@ -71,7 +71,7 @@ def test_trouble_has_its_sentence_and_status(
     status: int,
     title: str,
 ) -> None:
-    """Each failure of Autumn's has a title, a status that tells the truth, and a way to try again; the key is in none."""
+    """Each failure of Autumn's has a title, a truthful status and a way to try again; the key is in none."""
     every_call(autumn, answer)
     page = signed_in().get(address)
     text = page.content.decode()

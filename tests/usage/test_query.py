@@ -231,4 +231,4 @@ def test_too_many_bins(size: Any, days: int) -> None:
 
 def test_within() -> None:
     """A query within a scope has the scope's customer."""
-    assert Query().within(Scope(customer_id="cus_1")).customer_id == "cus_1"
+    assert Scope(customer_id="cus_1").narrow(Query()).customer_id == "cus_1"

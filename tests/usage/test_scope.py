@@ -45,7 +45,7 @@ scopes = st.builds(
 def test_narrow_never_widens(scope: Scope, query: Query) -> None:
     """What comes out of a scope asks for its customer, its features and its properties, or for nothing."""
     try:
-        narrowed = query.within(scope)
+        narrowed = scope.narrow(query)
     except BadQuery:
         return
     assert narrowed.customer_id == scope.customer_id
@@ -55,7 +55,7 @@ def test_narrow_never_widens(scope: Scope, query: Query) -> None:
     assert all(scope.shows(item.path) for item in (*narrowed.filter, *narrowed.exclude))
     assert all(map(scope.shows, narrowed.columns))
     assert narrowed.group_by not in ("$customer_id", "$entity_id")
-    assert narrowed.within(scope) == narrowed
+    assert scope.narrow(narrowed) == narrowed
 
 
 @given(scopes, st.integers(0, 20 * DAY), st.integers(1, 20 * DAY))
