@@ -95,7 +95,11 @@ class Looks:
     def _panel(self, series: Series) -> Panel:
         known = self.place.usage.features(series.query.customer_id)
         return chart_panel(
-            series, base_path=self.place.url("usage"), events_path=self.place.url("events"), features=known
+            series,
+            base_path=self.place.url("usage"),
+            events_path=self.place.url("events"),
+            features=known,
+            rivals=series.named if series.query.group_by else (),
         )
 
     def _busiest(self, query: Query, feature: str, now: int) -> tuple[Ranked, ...]:

@@ -52,8 +52,10 @@ class Figures:
         """The chart's figures, with `notes` after the frame's own."""
         frame, current, before = self.frame, self._current(), self._before()
         shown = list(current) if self.focus is None else [self.focus]
-        lines = self._lines(current, before)
-        answers = [item for pair in (self.plain, self.grouped) if pair for item in (pair.now, pair.before) if item]
+        lines = self._lines(current, before, self.query.group)
+        answers = [
+            item for pair in (self.plain, self.grouped) if pair for item in (pair.now, pair.before) if item
+        ]
         return Series(
             query=self.query,
             bins=frame.bins,
@@ -66,6 +68,7 @@ class Figures:
             running=frame.running,
             previous=None if before is None else _whole(before, shown, len(frame.bins)),
             notes=(*frame.notes, *notes),
+            named=tuple(line.name for line in self._lines(current, before) if line.name),
         )
 
     def _current(self) -> dict[str, list[float]]:
@@ -82,24 +85,29 @@ class Figures:
             bins = within(bins, self.frame.before.window)
         return by_feature(bins, self.features, self.frame.before)
 
-    def _lines(self, current: Sums, before: Sums | None) -> tuple[Line, ...]:
+    def _lines(self, current: Sums, before: Sums | None, only: tuple[str, ...] = ()) -> tuple[Line, ...]:
         if self.focus is None or self.grouped is None:
             return feature_lines(current, before, len(self.frame.bins))
         previous: tuple[Groups, list[float]] | None = None
         if before is not None and self.frame.before is not None and self.grouped.before is not None:
             earlier = _clipped(self.grouped.before, self.frame.before.window)
-            previous = (by_group(earlier, self.focus, self.frame.before, self.most_groups), before[self.focus])
+            previous = (
+                by_group(earlier, self.focus, self.frame.before, self.most_groups),
+                before[self.focus],
+            )
         now = self.grouped.now
         # A cut week begins before the window does; nothing else is in an answer for this period alone.
         alone = self.frame.before is None and self.frame.cycle is None
         bins = now.figures.bins if alone else _clipped(now, self.frame.asked)
         groups = by_group(bins, self.focus, self.frame.bins, self.most_groups)
-        return group_lines(groups, current[self.focus], previous, self.query.group)
+        return group_lines(groups, current[self.focus], previous, only)
 
     def _reconciled(self, shown: list[str], bars: float) -> Reconciliation:
         answer = self.plain.now.figures.total
         totals = [answer[name] for name in shown if name in answer]
-        checked = Reconciliation(bars, exact(sum(item.sum for item in totals)), sum(item.count for item in totals))
+        checked = Reconciliation(
+            bars, exact(sum(item.sum for item in totals)), sum(item.count for item in totals)
+        )
         return replace(checked, reason=self._why_different()) if checked.difference else checked
 
     def _why_different(self) -> str:

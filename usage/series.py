@@ -81,7 +81,7 @@ class Series:
 
     `lines`: largest first, then Other, then (none). `running`: the bin that `now` lies in, whose value still moves.
     `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: sentences on what these
-    figures are not.
+    figures are not. `named`: the lines that are drawn where no groups are chosen; colours go by these.
     """
 
     query: Query
@@ -95,12 +95,15 @@ class Series:
     running: int | None = None
     previous: tuple[float, ...] | None = None
     notes: tuple[str, ...] = field(default=())
+    named: tuple[str, ...] = ()
 
     @property
     def totals(self) -> tuple[float, ...]:
         """All lines together, bin by bin."""
         empty = (0.0,) * len(self.bins)
-        return tuple(exact(sum(values)) for values in zip(empty, *(line.values for line in self.lines), strict=True))
+        return tuple(
+            exact(sum(values)) for values in zip(empty, *(line.values for line in self.lines), strict=True)
+        )
 
 
 def exact(value: float) -> float:
@@ -182,7 +185,9 @@ def group_lines(
     empty = [0.0] * size
     before = None
     if previous is not None:
-        before = {name: previous[0].values.get(name, empty) for name in {*current.values, *previous[0].values}}
+        before = {
+            name: previous[0].values.get(name, empty) for name in {*current.values, *previous[0].values}
+        }
     values = {name: current.values.get(name, empty) for name in {*current.values, *(before or {}), *only}}
     if only:
         kept = {name: values[name] for name in only}
@@ -193,7 +198,9 @@ def group_lines(
     return (*lines, *_none_line(current, whole, previous))
 
 
-def _none_line(current: Groups, whole: list[float], previous: tuple[Groups, list[float]] | None) -> tuple[Line, ...]:
+def _none_line(
+    current: Groups, whole: list[float], previous: tuple[Groups, list[float]] | None
+) -> tuple[Line, ...]:
     missing = _minus(whole, current.sums())
     before = None if previous is None else _minus(previous[1], previous[0].sums())
     if not any(missing) and not any(before or ()):
@@ -203,7 +210,9 @@ def _none_line(current: Groups, whole: list[float], previous: tuple[Groups, list
 
 def _minus(whole: list[float], part: list[float]) -> tuple[float, ...]:
     gaps = [exact(a - b) for a, b in zip(whole, part, strict=True)]
-    return tuple(0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True))
+    return tuple(
+        0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True)
+    )
 
 
 def _cut(
