@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -49,6 +50,11 @@ def page(sample: Store) -> Client:
 
 
 @pytest.fixture
-def now_ms() -> int:
-    """The present, in epoch milliseconds."""
-    return int(time.time() * 1000)
+def sql(sample: Store) -> Callable[..., list[Any]]:
+    """Asks the sample's database itself: `sql("SELECT …", parameter, …)` → its rows."""
+
+    def ask(text: str, *parameters: object) -> list[Any]:
+        with closing(sample.connection()) as connection:
+            return connection.execute(text, parameters).fetchall()
+
+    return ask
