@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from usage.calls import CLOSED_AFTER_MS, AggregateAnswer, Asking, Calls
 from usage.capabilities import PROBE_FEATURE, Capabilities
@@ -154,7 +154,10 @@ class Charting:
         if self.can.grouping and (filters := wire_filters(query)):
             body["filter_by"] = filters
         if name is not None or window is None:
-            return self.calls.aggregate(body | {"range": name}, closed=name == "last_cycle", asking=self.asking)
+            # A cycle's ungrouped figures were asked for a moment ago, to learn its window.
+            just_read = window is not None and more is None
+            asking = replace(self.asking, refresh=self.asking.refresh and not just_read)
+            return self.calls.aggregate(body | {"range": name}, closed=name == "last_cycle", asking=asking)
         body["custom_range"] = window.aggregate_range()
         closed = window.end < self.now - CLOSED_AFTER_MS
         return self.calls.aggregate(body, closed=closed, asking=self.asking)

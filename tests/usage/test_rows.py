@@ -82,7 +82,7 @@ json_values = st.recursive(
 @given(st.dictionaries(st.text(), json_values, min_size=1, max_size=4))
 def test_every_value_can_be_filtered_for(properties: dict[str, Any]) -> None:
     """What a facet names, a filter finds: path and text of each property lead back to rows that have it."""
-    row = event(**{}) if not properties else Event("e", 1, "f", "c", 1, properties)
+    row = Event("e", 1, "f", "c", 1, properties)
     for path, value in flatten(properties):
         if lookup(properties, path) == value:
             found = Query(filter=(PropertyFilter(path, text_of(value)),))

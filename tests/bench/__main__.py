@@ -1,0 +1,30 @@
+"""`make bench` runs all of them; `python -m tests.bench wire calls` runs these, and writes BENCHMARKS.md."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+
+import structlog
+
+from tests.bench import calls, wire
+from tests.bench.report import write_section
+
+BENCHES: dict[str, tuple[str, Callable[[], str]]] = {
+    "wire": ("Decoding, against the official SDK: `python -m tests.bench wire`", wire.report),
+    "calls": ("Calls to Autumn for a page: `python -m tests.bench calls`", calls.report),
+}
+
+
+def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    for name in sys.argv[1:] or BENCHES:
+        title, report = BENCHES[name]
+        text = report()
+        print(f"{title}\n\n{text}\n")
+        write_section(name, title, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Calls to Autumn for each view of a page: counts, which no machine makes faster or slower."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import httpx
+
+from usage.known import MemoryDirectory
+from usage.query import Query
+from usage.sample import SAMPLE_KEY, SampleApp, Store
+from usage.service import Usage
+from usage.upstream import open_upstream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LATENCY_S = 0.15
+VIEWERS = 200
+PAGE = Query(customer_id="acme-robotics", group_by="properties.model", compare="previous")
+VIEWS = {
+    "days": PAGE.having(group_by=None, compare=None),
+    "days, groups, comparison": PAGE,
+    "billing cycle, groups, comparison": PAGE.having(range="1bc"),
+    "organisation, groups": Query(group_by="$customer_id"),
+}
+
+
+class Slow:
+    """The sample, 150 ms away."""
+
+    def __init__(self, app: SampleApp) -> None:
+        self.app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        time.sleep(LATENCY_S)
+        return self.app(environ, start_response)
+
+
+class Desk:
+    """A service with an empty cache, in front of the sample with its real limit of five calls a second."""
+
+    def __init__(self, store: Store, directory: MemoryDirectory) -> None:
+        self.app = SampleApp(store)
+        transport = httpx.WSGITransport(app=Slow(self.app))
+        self.usage = Usage(open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory)
+
+    def view(self, query: Query, *, refresh: bool = False) -> None:
+        """What a usage page asks for: its chart and its newest events, side by side."""
+        together([lambda: self.usage.series(query, refresh=refresh), lambda: self.usage.page(query, refresh=refresh)])
+
+    def calls(self) -> int:
+        """Calls since the last time."""
+        count = len(self.app.calls)
+        self.app.calls.clear()
+        return count
+
+
+def together(asks: list[Callable[[], object]]) -> None:
+    """All at once, each in a thread; raises the first failure."""
+    failures: list[BaseException] = []
+
+    def run(ask: Callable[[], object]) -> None:
+        try:
+            ask()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(ask,)) for ask in asks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def counts(store: Store, query: Query) -> tuple[int, int, int, int]:
+    """Calls of a first visit, of a view with nothing cached, of a warm view, and of 200 viewers on a first visit."""
+    desk = Desk(store, MemoryDirectory())
+    desk.view(query)
+    first = desk.calls()
+    desk.view(query)
+    warm = desk.calls()
+    time.sleep(1)
+    desk.view(query, refresh=True)
+    cold = desk.calls()
+    time.sleep(1)
+    crowd = Desk(store, MemoryDirectory())
+    together([lambda: crowd.view(query)] * VIEWERS)
+    return first, cold, warm, crowd.calls()
+
+
+def report() -> str:
+    """A table of calls for each view."""
+    store = Store()
+    store.ensure_story()
+    head = ["| view | first visit | cold | warm | 200 viewers at once, first visit |", "|---|---|---|---|---|"]
+    rows = [f"| {name} | {' | '.join(map(str, counts(store, query)))} |" for name, query in VIEWS.items()]
+    return "\n".join([*head, *rows]) + "\n\nThe sample is 150 ms away, with its limit of five calls a second."
