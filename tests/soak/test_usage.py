@@ -1,0 +1,167 @@
+"""The whole service in real seconds: a busy desk, a crowd, a long export."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from tests.conftest import free_port
+from usage.errors import UsageError
+from usage.known import MemoryDirectory
+from usage.query import Query, Range
+from usage.sample import SAMPLE_KEY, SampleApp, Store
+from usage.sample.cast import CUSTOMERS
+from usage.service import Usage
+from usage.upstream import Upstream, open_upstream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PEOPLE, PAGES = 12, 120
+VIEWERS = 200
+EXPORTED, ARRIVALS_PER_S = 50_000, 20
+
+
+class Slow:
+    """The sample, 150 ms away."""
+
+    def __init__(self, app: SampleApp) -> None:
+        self.app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        time.sleep(0.15)
+        return self.app(environ, start_response)
+
+
+@contextmanager
+def served(database: Path) -> Iterator[Upstream]:
+    """An upstream to the sample on a port, with its real limit of five calls a second."""
+    port = free_port()
+    command = [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(database)]
+    with subprocess.Popen(command) as server:
+        try:
+            _wait_for(port)
+            upstream = open_upstream(url=f"http://127.0.0.1:{port}", key=SAMPLE_KEY)
+            yield upstream
+            upstream.close()
+        finally:
+            server.terminate()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(600):
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/")
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError
+
+
+def together(asks: list[Callable[[], object]]) -> list[UsageError]:
+    """All of them at once; what went wrong."""
+    failures: list[UsageError] = []
+
+    def guarded(ask: Callable[[], object]) -> None:
+        try:
+            ask()
+        except UsageError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(ask,)) for ask in asks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+def view(usage: Usage, query: Query) -> None:
+    """A usage page: its chart and its newest events, side by side."""
+    failures = together([partial(usage.series, query), partial(usage.page, query)])
+    if failures:
+        raise failures[0]
+
+
+def test_busy_desk(tmp_path: Path) -> None:
+    """12 people look at 120 pages of 30 customers: no 429 reaches anyone, and at most 1 call in 200 draws one."""
+    customers = [customer.id for customer in CUSTOMERS][:30]
+
+    def work(person: int) -> None:
+        chance = random.Random(person)
+        for _ in range(PAGES // PEOPLE):
+            days: Range = chance.choice(["7d", "30d"])
+            query = Query(
+                customer_id=chance.choice(customers), range=days, group_by="properties.model", compare="previous"
+            )
+            view(usage, query)
+
+    with served(tmp_path / "sample.sqlite3") as upstream:
+        usage = Usage(upstream, MemoryDirectory())
+        failures = together([partial(work, person) for person in range(PEOPLE)])
+        counts = upstream.snapshot()
+    print(counts)
+    assert not failures
+    assert counts["limited"] <= counts["calls"] / 200
+
+
+def test_crowd() -> None:
+    """200 people open the same cold page, 150 ms away: four calls, for all of them."""
+    store = Store()
+    store.ensure_story()
+    app = SampleApp(store)
+    transport = httpx.WSGITransport(app=Slow(app))
+    usage = Usage(open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory())
+    query = Query(customer_id="acme-robotics", group_by="properties.model", compare="previous", focus="ai_tokens")
+    usage.series(query.having(range="7d"))
+    time.sleep(1.2)
+    app.calls.clear()
+    assert not together([partial(view, usage, query)] * VIEWERS)
+    assert len(app.calls) <= 4
+
+
+def test_long_export(tmp_path: Path) -> None:
+    """30 days with 50,000 events, exported while 20 a second arrive: each that was there comes exactly once."""
+    database = tmp_path / "sample.sqlite3"
+    store = Store(database)
+    now = int(time.time() * 1000)
+    chance, month = random.Random(1), 29 * 86_400_000
+    ats = sorted(now - 1000 - chance.randrange(month) for _ in range(EXPORTED - 3000)) + [now - 7_200_000] * 3000
+    store.add(_event(f"old_{number:05}", at) for number, at in enumerate(ats))
+    done = threading.Event()
+
+    def arrive() -> None:
+        number = 0
+        while not done.wait(1 / ARRIVALS_PER_S):
+            number += 1
+            # One in four is late, among the rows being exported; it may be missed or found, but repeats nothing.
+            at = int(time.time() * 1000) - (chance.randrange(month) if number % 4 == 0 else 0)
+            store.add([_event(f"new_{number:05}", at)])
+
+    with served(database) as upstream:
+        arrivals = threading.Thread(target=arrive)
+        arrivals.start()
+        try:
+            ids = [event.id for event in Usage(upstream, MemoryDirectory()).iterate(Query(customer_id="exported"))]
+        finally:
+            done.set()
+            arrivals.join()
+        print(upstream.snapshot())
+    store.close()
+    assert len(ids) == len(set(ids))
+    assert sum(1 for each in ids if each.startswith("old_")) == EXPORTED
+
+
+def _event(event_id: str, at: int) -> dict[str, object]:
+    return {"id": event_id, "timestamp": at, "customer_id": "exported", "feature_id": "messages"}
