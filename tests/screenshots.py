@@ -19,7 +19,6 @@ PAGES = {
     "usage": "/usage/?customer_id=acme-robotics&range=30d&group_by=properties.model&compare=previous",
 }
 SIZES = {"wide": (1360, 1010), "phone": (390, 844)}
-DRAWN = "document.querySelector('.chart') === null || document.querySelector('.chart .drawn') !== null"
 
 
 def draw(browser: Browser, url: str, folder: Path) -> None:
@@ -31,7 +30,8 @@ def draw(browser: Browser, url: str, folder: Path) -> None:
             tab = context.new_page()
             for name, address in PAGES.items():
                 tab.goto(f"{url}{address}&tz=Europe/Berlin")
-                tab.wait_for_function(DRAWN)
+                if tab.locator(".chart").count():
+                    tab.wait_for_selector(".chart.drawn")
                 path = folder / f"{name}-{size}-{scheme}.png"
                 tab.screenshot(path=path)
                 print(path)
