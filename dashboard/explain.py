@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
 import msgspec
 
-from dashboard.formats import date_text, full_label, number
+from dashboard.formats import HIDDEN, date_text, full_label, number
 from usage.results import Deduction, Event
 from usage.window import local
 
@@ -21,9 +22,20 @@ class Told:
     strong: bool = False
 
 
-def pretty(event: Event) -> str:
-    """The event as the API sent it, indented."""
-    return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+def pretty(event: Event, *, deductions: bool = True) -> str:
+    """The event as the API sent it, indented; characters that don't show are written as JSON escapes."""
+    row = msgspec.to_builtins(event)
+    if not deductions:
+        del row["deductions"]
+    text = msgspec.json.format(msgspec.json.encode(row), indent=2).decode()
+    return text if text.isascii() and "\x7f" not in text else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character == "\n" or unicodedata.category(character) not in HIDDEN:
+        return character
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def why(event: Event, zone: tzinfo) -> list[list[Told]]:

@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
+from dashboard.browser import key_of
 from dashboard.filters import filter_bar
 from dashboard.forms import QueryForm
-from dashboard.place import Page, Place
+from dashboard.place import Page, Part, Place
 from usage.errors import (
     Malformed,
     RateLimited,
@@ -45,32 +46,46 @@ def show(
     request: HttpRequest, place: Place, page: Page, build: Build, context: Mapping[str, Any] = EMPTY
 ) -> HttpResponse:
     """The answer to a request for `page`. `build(query, now, refresh)` makes what the page shows; it may raise."""
-    form, now = QueryForm.of(request), place.usage.now()
-    shown: dict[str, Any] = {
-        "place": place,
-        "form": form,
-        "now": now,
-        "page_name": page,
-        "problem": None,
-        **context,
-    }
+    form = QueryForm.of(request)
+    shown = _shown(request, place, page, form, build) | dict(context)
+    part = is_part(request)
+    shown["part"] = f"dashboard/_{page}.html"
+    response = _rendered(request, "dashboard/part.html" if part else f"dashboard/{page}.html", form, shown)
+    if part and form.is_valid():
+        response["HX-Push-Url"] = place.url(page, form.query.having(**_place_in_list(form.query)))
+    return response
+
+
+def show_part(
+    request: HttpRequest, place: Place, part: Part, build: Build, context: Mapping[str, Any] = EMPTY
+) -> HttpResponse:
+    """A part that the event browser fetches for itself; whoever has no script gets it as a page of its own."""
+    form = QueryForm.of(request)
+    shown = _shown(request, place, "events", form, build) | dict(context)
+    shown["key"] = key_of(place, form.query) if form.is_valid() else ""
+    shown["inner"], shown["part"] = f"dashboard/_{part}.html", "dashboard/_alone.html"
+    alone = is_part(request)
+    return _rendered(request, shown["inner"] if alone else "dashboard/events.html", form, shown)
+
+
+def _shown(request: HttpRequest, place: Place, page: Page, form: QueryForm, build: Build) -> dict[str, Any]:
+    now = place.usage.now()
+    shown: dict[str, Any] = {"place": place, "form": form, "now": now, "page_name": page, "problem": None}
     if form.is_valid():
         shown |= _built(form, build, now, request)
-    problem: Problem | None = shown["problem"]
-    status = 400 if form.errors else problem.status if problem else 200
-    part = is_part(request)
     shown["bar"] = filter_bar(form, place, page, now, shown.get("paths", ()))
     query = getattr(form, "query", None)
     shown["nav_query"] = place.params(query) if query else ""
-    shown["part"] = f"dashboard/_{page}.html"
-    response = render(
-        request, "dashboard/part.html" if part else f"dashboard/{page}.html", shown, status=status
-    )
+    return shown
+
+
+def _rendered(request: HttpRequest, template: str, form: QueryForm, shown: dict[str, Any]) -> HttpResponse:
+    problem: Problem | None = shown["problem"]
+    status = 400 if form.errors else problem.status if problem else 200
+    response = render(request, template, shown, status=status)
     patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request", "Cookie"))
     if problem is not None and problem.retry_after_s is not None:
         response["Retry-After"] = str(problem.retry_after_s)
-    if part and form.is_valid():
-        response["HX-Push-Url"] = place.url(page, form.query.having(**_place_in_list(form.query)))
     return response
 
 

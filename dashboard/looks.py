@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dashboard.browser import Browser, paths_of, title_of
 from dashboard.charts import Panel, chart_panel
 from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative, zone_name
 from dashboard.freshness import strip
 from dashboard.place import Place
 from dashboard.tables import table
-from usage.listing import EventPage
 from usage.look import Look, look
 from usage.query import Query
-from usage.results import Event
-from usage.rows import flatten
 from usage.series import Series
 from usage.window import local
 
 NEWEST = 10
-GROUPABLE = 40
-"""So many of the newest rows' properties are offered to group by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +60,7 @@ class Looks:
 
     def events(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """One page of rows, and the open one."""
-        listed = self.place.usage.page(query, now, refresh=refresh)
-        found = self._apart(query, listed, now)
-        return {
-            "title": self._title(query),
-            "table": table(self.place, "events", query, listed, now, found),
-            "missing": query.event is not None and found is None and not _on_page(query, listed),
-            "paths": _paths(listed.events),
-            "strip": strip(self.place, query, listed.fresh, now),
-        }
+        return Browser(self.place).page(query, now, refresh) | {"title": title_of(self.place, query)}
 
     def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The chart, its legend and tiles, and the newest events behind it."""
@@ -81,16 +69,11 @@ class Looks:
             "panel": None if seen.series is None else self._panel(seen.series),
             "sentence": seen.sentence,
             "table": table(self.place, "usage", query, seen.page, now),
-            "title": self._title(query),
+            "title": title_of(self.place, query),
             "lead": _lead(seen, query, now),
-            "paths": _paths(seen.page.events),
+            "paths": paths_of(seen.page.events),
             "strip": strip(self.place, query, seen.fresh, now),
         }
-
-    def _title(self, query: Query) -> str:
-        scope = self.place.usage.scope
-        customer = query.customer_id if scope is None else scope.customer_id
-        return "All customers" if customer is None else full_label(customer)
 
     def _panel(self, series: Series) -> Panel:
         known = self.place.usage.features(series.query.customer_id)
@@ -116,11 +99,6 @@ class Looks:
             for name, value in ranked
         )
 
-    def _apart(self, query: Query, listed: EventPage, now: int) -> Event | None:
-        if query.event is None or _on_page(query, listed):
-            return None
-        return self.place.usage.event(query, query.event, now)
-
 
 @dataclass(frozen=True, slots=True)
 class Lead:
@@ -141,16 +119,3 @@ def _lead(seen: Look, query: Query, now: int) -> Lead:
     if newest is None:
         return Lead("No events in this window", "", window)
     return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)
-
-
-def _on_page(query: Query, listed: EventPage) -> bool:
-    return any((event.timestamp, event.id) == query.event for event in listed.events)
-
-
-def _paths(events: Iterable[Event]) -> tuple[str, ...]:
-    counts: dict[str, int] = {}
-    for event in events:
-        for path, value in flatten(event.properties):
-            if not isinstance(value, list | dict):
-                counts[path] = counts.get(path, 0) + 1
-    return tuple(sorted(sorted(counts, key=lambda path: (-counts[path], path))[:GROUPABLE]))

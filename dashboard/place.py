@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from usage.query import Query
 from usage.service import Usage
 
 Page = Literal["overview", "events", "usage"]
+Part = Literal["histogram", "facets", "more", "live"]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the lenses stand: the staff's at `/`, a share's below its own address, each with its own service."""
+    """Where the lenses stand: the staff's at `/`, a share's below its own address, each with its own service.
+
+    `parts`: whether the event browser's parts have addresses here, so that its page can fetch them for itself.
+    """
 
     usage: Usage
     root: str = "/"
+    parts: bool = False
 
     @property
     def shared(self) -> bool:
@@ -28,6 +33,10 @@ class Place:
         path = self.root if page == "overview" else f"{self.root}{page}/"
         return path if query is None else f"{path}?{self.params(query)}"
 
+    def part(self, part: Part, query: Query) -> str:
+        """The address of a part of the event browser."""
+        return f"{self.root}events/{part}/?{self.params(query)}"
+
     def params(self, query: Query) -> str:
         """The query string of `query` here: a share's has no customer in it."""
-        return (query.having(customer_id=None) if self.shared else query).to_query_string()
+        return (replace(query, customer_id=None) if self.shared else query).to_query_string()

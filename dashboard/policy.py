@@ -42,7 +42,7 @@ def digest(text: str) -> str:
 
 
 STATIC = BASE_DIR / "static"
-APP_CSS = stylesheet(STATIC / "app.css", STATIC / "charts.css", STATIC / "lens.css")
+APP_CSS = stylesheet(STATIC / "app.css", STATIC / "charts.css", STATIC / "lens.css", STATIC / "events.css")
 
 DIRECTIVES = {
     "default-src": ["'none'"],

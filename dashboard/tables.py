@@ -4,76 +4,86 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, quote_plus
 
-from dashboard.explain import Told, pretty, why
-from dashboard.formats import exact_moment, full_label, label, moment, number, relative, zone_name
+from dashboard.formats import date_text, full_label, label, number, relative, zone_name
+from dashboard.narrow import Narrow, can_filter, can_name
+from dashboard.opened import Detail, opened
 from dashboard.place import Page, Place
 from usage.listing import EventPage, place_of
 from usage.query import Position, Query
 from usage.results import Event
 from usage.rows import MISSING, flatten, lookup, text_of
+from usage.window import local
 
 DEFAULT_COLUMNS = 3
 FEW_VALUES = 20
 """A property with more values than this on a page says little at a glance, and is no column unless chosen."""
 REST = 4
+NOWHERE = Position(0, "x")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A property's column. `key`: its path, percent-encoded, where a click on its cells can filter by it."""
+
+    name: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A column's value in a row; `title` has what `text` cut off. A row without the property has none."""
+    """A value in a row; `title` has what `text` cut off, `raw` the value itself, percent-encoded, where it is another.
+
+    A row without the property has no cell.
+    """
 
     text: str
     title: str
+    raw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """An open row."""
+class Pair:
+    """One of a row's properties that have no column."""
 
-    id: str
-    when: str
-    value: str
-    feature: str
-    json: str
-    why: list[list[Told]]
-    link: str
+    name: str
+    cell: Cell
+    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One event. `href` opens it, or closes the open one."""
 
-    id: str
     time: str
     title: str
     customer: Cell
-    customer_href: str
     feature: Cell
     value: str
     cells: tuple[Cell | None, ...]
-    rest: tuple[tuple[str, str], ...]
+    rest: tuple[Pair, ...]
     href: str
     detail: Detail | None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A page of rows and the way around it."""
+    """A page of rows and the way around it. `base`: where the script adds a condition when a cell is clicked."""
 
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
+    chosen: tuple[str, ...]
     with_customer: bool
     zone: str
+    base: str
     rows: tuple[Row, ...]
+    span: tuple[int, int] | None
     apart: Detail | None
     numbers: str
     newest: str | None
     next: str | None
-    unfinished: str | None
-    scanned: int
 
 
 def table(
@@ -81,33 +91,44 @@ def table(
 ) -> Table:
     """The table of `listed`. `found`: the open event where it is not among the rows on display."""
     columns = query.columns or _common(listed.events)
-    pinned = query if query.until is not None else query.having(**_here(query), until=listed.until)
+    pinned = pinned_at(query, listed.until)
     maker = _Rows(place, page, pinned, columns, now)
-    following = None if listed.next is None else _on(pinned, listed.next)
-    more = None if following is None else place.url(page, following)
+    rows = tuple(map(maker.row, listed.events))
+    following = None if listed.next is None or listed.unfinished else going_on(pinned, listed.next)
     return Table(
-        columns=tuple(map(full_label, columns)),
-        with_customer=query.customer_id is None,
+        columns=tuple(map(_column, columns)),
+        chosen=columns,
+        with_customer=query.customer_id is None and not place.shared,
         zone=zone_name(now, query.zone),
-        rows=tuple(maker.row(event) for event in listed.events),
-        apart=None if found is None else maker.detail(found),
-        numbers=_numbers(query, len(listed.events)),
+        base=place.url("events" if page == "overview" else page, query.having()),
+        rows=rows,
+        span=(listed.events[-1].timestamp, listed.events[0].timestamp) if rows else None,
+        apart=None if found is None else opened(found, place, maker.narrow, now),
+        numbers=_numbers(query, len(rows)),
         newest=place.url(page, query.having()) if query.before is not None else None,
-        next=None if listed.unfinished else more,
-        unfinished=more if listed.unfinished else None,
-        scanned=listed.scanned,
+        next=None if following is None else place.url(page, following),
     )
 
 
-def _here(query: Query) -> dict[str, Any]:
-    return {"before": query.before, "page": query.page, "event": query.event}
+def pinned_at(query: Query, until: int) -> Query:
+    """The query of a page as its own links repeat it: what arrives later is not on it."""
+    here = {"before": query.before, "page": query.page, "event": query.event}
+    return query if query.until is not None else query.having(**here, until=until)
 
 
-def _on(query: Query, at: Position) -> Query:
-    return query.having(until=query.until, before=at, page=query.page + 1)
+def going_on(pinned: Query, at: Position) -> Query:
+    """The page after `pinned`."""
+    return pinned.having(until=pinned.until, before=at, page=pinned.page + 1)
+
+
+def _column(path: str) -> Column:
+    return Column(full_label(path), quote(path, safe="") if can_filter(path) else "")
 
 
 def _numbers(query: Query, shown: int) -> str:
+    """Which rows these are. How many matches went before is not known where each row had to be looked at."""
+    if query.has_row_filters:
+        return f"{number(shown)} found"
     first = (query.page - 1) * query.per_page
     return f"{number(first + 1)}–{number(first + shown)}" if shown else "0"
 
@@ -121,68 +142,84 @@ def _common(events: Iterable[Event]) -> tuple[str, ...]:
             if isinstance(value, str | int | float | bool):
                 counts[path] += 1
                 values.setdefault(path, set()).add(text_of(value))
-    telling = [path for path in counts if len(values[path]) <= FEW_VALUES and len(path) <= 24]
+    telling = [
+        path for path in counts if len(values[path]) <= FEW_VALUES and len(path) <= 24 and can_name(path)
+    ]
     return tuple(sorted(telling, key=lambda path: (-counts[path], path))[:DEFAULT_COLUMNS])
 
 
-def _cell(value: Any) -> Cell | None:
-    if value is MISSING:
-        return None
-    text = text_of(value)
-    return Cell(label(text), full_label(text))
+def _cell(text: str, most: int = 48) -> Cell:
+    shown = label(text, most)
+    if shown == text:
+        return Cell(text, text)
+    return Cell(shown, full_label(text), quote(text, safe=""))
+
+
+def _pair(path: str, text: str) -> Pair:
+    name = label(path, 24)
+    return Pair(name, _cell(text, 32), None if name == path and can_filter(path) else quote(path, safe=""))
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Makes rows: what is the same for all of them is worked out once."""
+    """Makes rows: what is the same for all of them, or for many, is worked out once."""
 
     place: Place
     page: Page
     query: Query
     columns: Sequence[str]
     now: int
+    narrow: Narrow = field(init=False)
+    _address: tuple[str, str] = field(init=False)
+    _cells: dict[str, Cell] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        at = "events" if self.page == "overview" else self.page
+        object.__setattr__(self, "narrow", Narrow(self.place, at, self.query))
+        object.__setattr__(self, "_address", self._around_event())
 
     def row(self, event: Event) -> Row:
-        at = place_of(event)
-        is_open = self.query.event == at
-        here = {"until": self.query.until, "before": self.query.before, "page": self.query.page}
-        zone: tzinfo = self.query.zone
+        is_open = self.query.event == place_of(event)
+        at = local(event.timestamp, self.query.zone)
         return Row(
-            id=event.id,
-            time=moment(event.timestamp, zone, millis=True),
-            title=f"{exact_moment(event.timestamp, zone)}, {relative(event.timestamp, self.now)}",
-            customer=Cell(label(event.customer_id), full_label(event.customer_id)),
-            customer_href=self.place.url("usage", Query(customer_id=event.customer_id, tz=self.query.tz)),
-            feature=Cell(label(event.feature_id), full_label(event.feature_id)),
+            time=f"{date_text(at)} {at:%H:%M:%S}.{event.timestamp % 1000:03d}",
+            title=relative(event.timestamp, self.now),
+            customer=self._known(event.customer_id),
+            feature=self._known(event.feature_id),
             value=number(event.value),
-            cells=tuple(_cell(lookup(event.properties, path)) for path in self.columns),
+            cells=tuple(map(self._cell, (lookup(event.properties, path) for path in self.columns))),
             rest=self._rest(event),
-            href=self.place.url(self.page, self.query.having(**here, event=None if is_open else at)),
-            detail=self.detail(event) if is_open else None,
+            href=self._closed() if is_open else self._opens(event),
+            detail=opened(event, self.place, self.narrow, self.now) if is_open else None,
         )
 
-    def detail(self, event: Event) -> Detail:
-        zone = self.query.zone
-        alone = Query(
-            customer_id=self.query.customer_id,
-            tz=self.query.tz,
-            start=event.timestamp - 60_000 if event.timestamp >= 60_000 else 0,
-            end=event.timestamp + 60_000,
-            event=place_of(event),
-        )
-        return Detail(
-            id=full_label(event.id),
-            when=exact_moment(event.timestamp, zone),
-            value=number(event.value),
-            feature=full_label(event.feature_id),
-            json=pretty(event),
-            why=why(event, zone),
-            link=self.place.url("events", alone),
-        )
+    def _known(self, text: str) -> Cell:
+        """Most values of a page are on it many times."""
+        cell = self._cells.get(text)
+        if cell is None:
+            self._cells[text] = cell = _cell(text)
+        return cell
 
-    def _rest(self, event: Event) -> tuple[tuple[str, str], ...]:
-        others = ((path, value) for path, value in event.properties.items() if path not in self.columns)
-        return tuple(
-            (label(path, 24), label(text_of(value), 32))
-            for (path, value), _ in zip(others, range(REST), strict=False)
-        )
+    def _cell(self, value: Any) -> Cell | None:
+        return None if value is MISSING else self._known(text_of(value))
+
+    def _rest(self, event: Event) -> tuple[Pair, ...]:
+        others = [path for path in event.properties if path not in self.columns]
+        return tuple(_pair(path, text_of(event.properties[path])) for path in others[:REST])
+
+    def _closed(self) -> str:
+        return self.place.url(self.page, self._with(None))
+
+    def _opens(self, event: Event) -> str:
+        before, after = self._address
+        return f"{before}{event.timestamp}%2C{quote_plus(event.id)}{after}"
+
+    def _around_event(self) -> tuple[str, str]:
+        """The address of an open row, before and behind the event: a query string is too dear to make for each."""
+        whole = self.place.url(self.page, self._with(NOWHERE))
+        before, after = whole.split(f"event={quote_plus(str(NOWHERE))}", 1)
+        return f"{before}event=", after
+
+    def _with(self, event: Position | None) -> Query:
+        query = self.query
+        return query.having(until=query.until, before=query.before, page=query.page, event=event)

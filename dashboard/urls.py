@@ -8,6 +8,10 @@ from dashboard import health, views
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("events/", views.events, name="events"),
+    path("events/histogram/", views.histogram, name="histogram"),
+    path("events/facets/", views.facets, name="facets"),
+    path("events/more/", views.more, name="more"),
+    path("events/live/", views.live, name="live"),
     path("usage/", views.usage, name="usage"),
     path("customers/", views.customers, name="customers"),
     path("customers/<path:customer_id>", views.customer, name="customer"),

@@ -9,17 +9,20 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from dashboard.backend import usage as service
+from dashboard.browser import Browser
 from dashboard.forms import QueryForm
-from dashboard.lens import show
+from dashboard.lens import show, show_part
+from dashboard.live import top_of
 from dashboard.looks import Looks
 from dashboard.place import Place
+from dashboard.scan import SoFar
 from usage.errors import UsageError
 from usage.query import Query
 
 
 def staff() -> Place:
     """The lenses of those who are signed in: the whole organisation."""
-    return Place(service())
+    return Place(service(), parts=True)
 
 
 @require_safe
@@ -30,6 +33,27 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
     return show(request, staff(), "events", Looks(staff()).events)
+
+
+@require_safe
+def histogram(request: HttpRequest) -> HttpResponse:
+    return show_part(request, staff(), "histogram", Browser(staff()).histogram)
+
+
+@require_safe
+def facets(request: HttpRequest) -> HttpResponse:
+    return show_part(request, staff(), "facets", Browser(staff()).facets)
+
+
+@require_safe
+def more(request: HttpRequest) -> HttpResponse:
+    so_far = SoFar.of(request)
+    return show_part(request, staff(), "more", Browser(staff(), so_far).more, {"so_far": so_far})
+
+
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    return show_part(request, staff(), "live", Browser(staff(), top=top_of(request)).live)
 
 
 @require_safe

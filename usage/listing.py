@@ -47,6 +47,16 @@ class EventPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest rows of a window. `whole`: it has no others. `ahead`: rows of a time to come, which no page shows."""
+
+    events: tuple[Event, ...]
+    ahead: tuple[Event, ...]
+    whole: bool
+    fresh: Freshness
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """One answer's rows that lie in the window and are older than all before, and the place after the last one read.
 
@@ -92,11 +102,13 @@ class Listing:
         for step in self._steps(query, window, now, asking, MAX_LIMIT):
             yield from (event for event in step.events if matches(query, event))
 
-    def newest(self, query: Query, window: Window, now: int, asking: Asking) -> EventPage:
+    def newest(self, query: Query, window: Window, now: int, asking: Asking) -> Newest:
         """The newest thousand rows of the window, property filters left aside: one call."""
         plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None, per_page=MAX_LIMIT)
         step = next(self._steps(plain, window, now, lambda: asking, MAX_LIMIT))
-        return _as_page(plain, step.events, [step])
+        page = _as_page(plain, step.events, [step])
+        ahead = tuple(event for event in step.answer.events if event.timestamp >= now)
+        return Newest(page.events, ahead, not step.more, page.fresh)
 
     def find(self, query: Query, at: Position, now: int, asking: Asking) -> Event | None:
         """The event at a place: there is no call to get one (trap 16), so its second is read until it turns up."""

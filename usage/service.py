@@ -25,7 +25,7 @@ from usage.errors import Unsupported, UsageError
 from usage.frame import Cycle, frame_of
 from usage.freshness import Freshness, freshness_of
 from usage.known import Directory, Seen
-from usage.listing import EventPage, Listing
+from usage.listing import EventPage, Listing, Newest
 from usage.query import BadQuery, Position, Query
 from usage.results import Event
 from usage.rows import Facets, facets_of
@@ -126,10 +126,12 @@ class Usage:
             window = cycle.window
         return charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
 
-    def page(self, query: Query, now: int | None = None, *, refresh: bool = False) -> EventPage:
+    def page(
+        self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
+    ) -> EventPage:
         """The page of events that `query` names. UnknownCustomer for the empty first page of one whom Autumn lacks."""
         query, now = self._bound(query), now or self.now()
-        asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
+        asking = Asking(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
         if query.entity_id is not None:
             self._needs(query, asking)
         window = self._list_window(query, now, asking)
@@ -173,11 +175,17 @@ class Usage:
             return None
         return Listing(self._calls).find(query, at, now, Asking(Deadline.after(PAGE_S)))
 
+    def newest(
+        self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
+    ) -> Newest:
+        """The newest thousand rows of the window, before property filters: one call."""
+        query, now = self._bound(query), now or self.now()
+        asking = Asking(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
+        return Listing(self._calls).newest(query, self._list_window(query, now, asking), now, asking)
+
     def facets(self, query: Query, now: int | None = None) -> Facets:
         """What the newest thousand rows of the window have in common, before property filters: one call."""
-        query, now = self._bound(query), now or self.now()
-        asking = Asking(Deadline.after(PAGE_S))
-        return facets_of(Listing(self._calls).newest(query, self._list_window(query, now, asking), now, asking).events)
+        return facets_of(self.newest(query, now).events)
 
     def busiest(self, query: Query, feature_id: str, now: int | None = None) -> Busiest:
         """The customers that used most of a feature; staff only, and only where Autumn answers for the organisation."""

@@ -37,6 +37,10 @@ class Route:
 TABLE = {
     "": Route(PERSON, LOOK),
     "events/": Route(PERSON, LOOK),
+    "events/histogram/": Route(PERSON, LOOK),
+    "events/facets/": Route(PERSON, LOOK),
+    "events/more/": Route(PERSON, LOOK),
+    "events/live/": Route(PERSON, LOOK),
     "usage/": Route(PERSON, LOOK),
     "customers/": Route(PERSON, LOOK),
     "customers/<path:customer_id>": Route(PERSON, LOOK),

@@ -1,0 +1,76 @@
+"""How far a search through single rows has come: events.list filters by no property, so each row is looked at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from dashboard.formats import moment, number
+from dashboard.place import Place
+from dashboard.tables import going_on, pinned_at
+from usage.listing import EventPage
+from usage.query import Query
+
+HEADER = "Scan-So-Far"
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What the steps before have looked at and found. It travels in a header: an address names no such thing."""
+
+    scanned: int = 0
+    found: int = 0
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> SoFar:
+        """What the page says it has; it is shown and nothing else, so nonsense counts as nothing."""
+        told = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get(HEADER, ""))
+        return cls(int(told[1]), int(told[2])) if told else cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The line below the table. `on`: where the search goes on, as a page.
+
+    `more`: where, as further rows of this one. `runs`: it goes on by itself, as the page is not full yet.
+    """
+
+    scanned: int
+    found: int
+    scanned_text: str
+    found_text: str
+    back: str
+    percent: int | None
+    on: str | None
+    more: str | None
+    runs: bool
+
+
+def scan_of(place: Place, query: Query, listed: EventPage, now: int, before: SoFar) -> Scan:
+    """The state of the search for `query` after the step that gave `listed`."""
+    scanned, found = before.scanned + listed.scanned, before.found + len(listed.events)
+    following = None if listed.next is None else going_on(pinned_at(query, listed.until), listed.next)
+    return Scan(
+        scanned=scanned,
+        found=found,
+        scanned_text=number(scanned),
+        found_text=number(found),
+        back="" if listed.next is None else moment(listed.next.timestamp, query.zone),
+        percent=_percent(query, listed, now),
+        on=None if following is None else place.url("events", following),
+        more=None if following is None or not place.parts else place.part("more", following),
+        runs=listed.unfinished and found < query.per_page,
+    )
+
+
+def _percent(query: Query, listed: EventPage, now: int) -> int | None:
+    """By time, which is known, not by rows, which aren't. A billing cycle's bounds are Autumn's."""
+    window = query.window(now)
+    if listed.next is None:
+        return 100
+    if window is None:
+        return None
+    whole = max(1, min(window.end, listed.until) - window.start)
+    return max(0, min(99, 100 * (listed.until - listed.next.timestamp) // whole))
