@@ -79,7 +79,6 @@ class Table:
     zone: str
     base: str
     rows: tuple[Row, ...]
-    span: tuple[int, int] | None
     apart: Detail | None
     numbers: str
     newest: str | None
@@ -102,7 +101,6 @@ def table(
         zone=zone_name(now, query.zone),
         base=place.url("events" if page == "overview" else page, query.having()),
         rows=rows,
-        span=(listed.events[-1].timestamp, listed.events[0].timestamp) if rows else None,
         apart=None if found is None else opened(found, place, maker.narrow, now),
         numbers=_numbers(query, len(rows)),
         newest=place.url(page, query.having()) if query.before is not None else None,

@@ -34,7 +34,7 @@
     if (url) go(url);
   });
 
-  // A search goes on by itself until it is stopped; what was on its way is asked for again when it goes on.
+  // A search goes on by itself until it is stopped; the step that is on its way still brings what it found.
   let stopped = false;
   document.addEventListener("click", (event) => {
     const scan = event.target.closest("#scan");
@@ -42,7 +42,6 @@
     if (!scan || (on && !scan.hasAttribute("hx-get"))) return;
     if (event.target.closest("[data-stop]")) {
       stopped = true;
-      htmx.trigger(scan, "htmx:abort");
       showScan();
       find("[data-go]", scan)?.focus();
     } else if (on) {
@@ -67,10 +66,8 @@
   let live = false, asking = false, heard = 0, behind = 0;
   const button = () => find("#live");
   const idle = () => document.hidden || find("tr.open, .apart") || find("details.menu[open]");
-  const top = () => {
-    const link = find("#found tr:not(.detail) > td:first-child a");
-    return link ? (new URL(link.href).searchParams.get("event") ?? "") : "";
-  };
+  const places = () => all("#found > tr:not(.detail, .open) > td:first-child a").map((link) => new URL(link.href).searchParams.get("event"));
+  const top = () => places()[0] ?? "";
   const say = () => {
     const line = find("#behind");
     if (!line || !button() || line.dataset.behind === undefined) return;
@@ -117,17 +114,17 @@
 
   // Which stretch of the window the rows on display are from.
   const mark = () => {
-    const chart = find(".strip-chart"), span = find("table.rows")?.dataset.span;
+    const chart = find(".strip-chart"), shown = places().map(parseFloat);
     if (!chart) return;
     const edges = chart.dataset.edges.split(" ").map(Number), count = edges.length - 1;
     const at = (ms) => {
       const bin = Math.max(0, Math.min(count - 1, edges.findLastIndex((edge) => edge <= ms)));
       return Math.max(0, Math.min(1, (bin + (ms - edges[bin]) / (edges[bin + 1] - edges[bin] || 1)) / count));
     };
-    const [from, to] = span ? span.split(" ").map((ms) => at(Number(ms))) : [0, 0];
+    const [from, to] = shown.length ? [at(shown.at(-1)), at(shown[0])] : [0, 0];
     const rect = find(".span", chart);
     rect.setAttribute("x", `${100 * from}%`);
-    rect.setAttribute("width", span ? `max(2px, ${100 * (to - from)}%)` : "0");
+    rect.setAttribute("width", shown.length ? `${Math.max(0.3, 100 * (to - from))}%` : "0");
   };
 
   // Texts to take along.
@@ -150,14 +147,25 @@
     setTimeout(() => (asked.textContent = words), 1500);
   });
 
-  // A row that opens must not throw the table back to its head.
-  let scrolled = 0;
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const inside = event.detail.requestConfig?.elt?.closest?.("table.rows, .opened");
+  // A row that opens must not throw the table back to its head, nor a choice close the menu that it was made in.
+  let scrolled = 0, menu = "", choice = "";
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.target.id !== "view") return;
+    const inside = detail.requestConfig.elt.closest("table.rows, .opened");
     scrolled = inside ? find(".events .scroll")?.scrollTop ?? 0 : 0;
+    menu = document.activeElement?.closest("details.menu[open]")?.id ?? "";
+    choice = menu ? document.activeElement.value : "";
   });
+  const reopen = () => {
+    const again = menu && document.getElementById(menu);
+    menu = "";
+    if (!again) return;
+    again.open = true;
+    all("input", again).find((input) => input.value === choice)?.focus();
+  };
   const show = () => {
     if (scrolled && find(".events .scroll")) find(".events .scroll").scrollTop = scrolled;
+    reopen();
     showLive();
     showScan();
     mark();
