@@ -180,8 +180,11 @@ def _without_foreign(rows: Rows, own: list[Event], customer_id: object) -> Rows:
 def _only(figures: Aggregate, asked: Sequence[object]) -> Aggregate:
     """Zero-filled for every feature that was asked for (trap 11), without any that was not (trap 4)."""
     names = [str(name) for name in asked]
+    exactly = set(names)
     bins = [
-        msgspec.structs.replace(item, values={name: item.values.get(name, 0.0) for name in names})
+        item
+        if item.values.keys() == exactly
+        else msgspec.structs.replace(item, values={name: item.values.get(name, 0.0) for name in names})
         for item in figures.bins
     ]
     return Aggregate(bins, {name: total for name, total in figures.total.items() if name in names})

@@ -17,7 +17,7 @@ from usage.figures import Answers, Figures
 from usage.frame import Cycle, Frame
 from usage.freshness import Dated
 from usage.query import BadQuery, Query
-from usage.series import Series, by_feature, by_group, exact
+from usage.series import Series, by_group, exact
 from usage.window import DAY_MS, HOUR_MS, BinSize, Window
 
 MAX_CELLS = 60_000
@@ -71,7 +71,7 @@ class Charting:
         grouped_asks = self._grouped(query, focus, frame) if focus is not None else []
         answers = self.calls.side_by_side(*plain_asks, *grouped_asks)
         plain, grouped = answers[: len(plain_asks)], answers[len(plain_asks) :]
-        ranked = _largest_first(plain[0], features, frame)
+        ranked = _largest_first(plain[0], features)
         if query.group_by is not None and focus is None and ranked:
             focus = ranked[0]
             grouped = self.calls.side_by_side(*self._grouped(query, focus, frame))
@@ -191,9 +191,9 @@ def _focus(query: Query, features: tuple[str, ...]) -> str | None:
     return query.focus or (features[0] if len(features) == 1 else None)
 
 
-def _largest_first(answer: AggregateAnswer, features: tuple[str, ...], frame: Frame) -> tuple[str, ...]:
-    sums = by_feature(answer.figures.bins, features, frame.bins)
-    return tuple(sorted(sums, key=lambda name: (-abs(sum(sums[name])), name)))
+def _largest_first(answer: AggregateAnswer, features: tuple[str, ...]) -> tuple[str, ...]:
+    sums = {name: sum(item.values[name] for item in answer.figures.bins) for name in features}
+    return tuple(sorted(sums, key=lambda name: (-abs(sums[name]), name)))
 
 
 def _shown(query: Query, ranked: tuple[str, ...], focus: str | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ The traps that live here: 7 (bins and totals), 10 (viewer's days), 12 (folded gr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -101,9 +101,7 @@ class Series:
     def totals(self) -> tuple[float, ...]:
         """All lines together, bin by bin."""
         empty = (0.0,) * len(self.bins)
-        return tuple(
-            exact(sum(values)) for values in zip(empty, *(line.values for line in self.lines), strict=True)
-        )
+        return tuple(exact(sum(values)) for values in zip(empty, *(line.values for line in self.lines), strict=True))
 
 
 def exact(value: float) -> float:
@@ -116,13 +114,13 @@ def within(periods: Iterable[Bin], window: Window) -> list[Bin]:
     return [item for item in periods if item.period in window]
 
 
-def by_feature(periods: Iterable[Bin], features: Iterable[str], bins: Bins) -> dict[str, list[float]]:
-    """Each feature's values, summed into `bins`; zeros for one without events."""
+def by_feature(periods: Sequence[Bin], features: Iterable[str], bins: Bins) -> dict[str, list[float]]:
+    """Each feature's values, summed into `bins`; zeros for one without events. `periods` in time order."""
     sums = {feature: [0.0] * len(bins) for feature in features}
-    for item in periods:
-        index = bins.index(item.period)
-        for feature, values in sums.items():
-            values[index] += item.values.get(feature, 0.0)
+    cells = list(zip(bins.indexes(item.period for item in periods), (item.values for item in periods), strict=True))
+    for feature, values in sums.items():
+        for index, cell in cells:
+            values[index] += cell.get(feature, 0.0)
     return sums
 
 
@@ -139,9 +137,10 @@ class Groups:
         return [sum(column) for column in zip(self.rest, *self.values.values(), strict=True)]
 
 
-def by_group(periods: Iterable[Bin], feature: str, bins: Bins, max_groups: int) -> Groups:
+def by_group(periods: Sequence[Bin], feature: str, bins: Bins, max_groups: int) -> Groups:
     """The groups of `feature`. With at most `max_groups` names nothing was folded: a reserved one is a value then."""
-    cells = [(bins.index(item.period), (item.grouped_values or {}).get(feature, {})) for item in periods]
+    groups = ((item.grouped_values or {}).get(feature, {}) for item in periods)
+    cells = list(zip(bins.indexes(item.period for item in periods), groups, strict=True))
     names = {name for _, values in cells for name in values}
     reserved = next((name for name in RESERVED if name in names), None)
     if reserved is not None and len(names) <= max_groups:
@@ -150,7 +149,10 @@ def by_group(periods: Iterable[Bin], feature: str, bins: Bins, max_groups: int) 
     rest, folded = [0.0] * len(bins), {name: set[int]() for name in sums}
     for index, values in cells:
         for name, value in values.items():
-            (rest if name == reserved else sums[name])[index] += value
+            if name == reserved:
+                rest[index] += value
+            elif value:
+                sums[name][index] += value
         if reserved in values and _hides(values, reserved, max_groups):
             for name in sums:
                 if not values.get(name):
@@ -185,9 +187,7 @@ def group_lines(
     empty = [0.0] * size
     before = None
     if previous is not None:
-        before = {
-            name: previous[0].values.get(name, empty) for name in {*current.values, *previous[0].values}
-        }
+        before = {name: previous[0].values.get(name, empty) for name in {*current.values, *previous[0].values}}
     values = {name: current.values.get(name, empty) for name in {*current.values, *(before or {}), *only}}
     if only:
         kept = {name: values[name] for name in only}
@@ -198,9 +198,7 @@ def group_lines(
     return (*lines, *_none_line(current, whole, previous))
 
 
-def _none_line(
-    current: Groups, whole: list[float], previous: tuple[Groups, list[float]] | None
-) -> tuple[Line, ...]:
+def _none_line(current: Groups, whole: list[float], previous: tuple[Groups, list[float]] | None) -> tuple[Line, ...]:
     missing = _minus(whole, current.sums())
     before = None if previous is None else _minus(previous[1], previous[0].sums())
     if not any(missing) and not any(before or ()):
@@ -210,9 +208,7 @@ def _none_line(
 
 def _minus(whole: list[float], part: list[float]) -> tuple[float, ...]:
     gaps = [exact(a - b) for a, b in zip(whole, part, strict=True)]
-    return tuple(
-        0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True)
-    )
+    return tuple(0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True))
 
 
 def _cut(

@@ -126,9 +126,7 @@ class Usage:
             window = cycle.window
         return charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
 
-    def page(
-        self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
-    ) -> EventPage:
+    def page(self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True) -> EventPage:
         """The page of events that `query` names. UnknownCustomer for the empty first page of one whom Autumn lacks."""
         query, now = self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
@@ -175,9 +173,7 @@ class Usage:
             return None
         return Listing(self._calls).find(query, at, now, Asking(Deadline.after(PAGE_S)))
 
-    def newest(
-        self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
-    ) -> Newest:
+    def newest(self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True) -> Newest:
         """The newest thousand rows of the window, before property filters: one call."""
         query, now = self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)

@@ -281,3 +281,13 @@ def test_events_of_the_future() -> None:
             series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), tz=zone))
             assert (series.reconciliation.bars, series.reconciliation.total) == (1, 1)
             assert series.running == len(series.bins) - 1
+
+
+def test_link_on_an_older_server() -> None:
+    """A link finds out about an older server through its own customer, and has its chart all the same."""
+    with autumn(older=True) as service:
+        busy(service)
+        link = service.usage.within(Scope(customer_id="cus_1", properties=frozenset({"model"})))
+        series = link.series(Query(group_by="properties.model", feature_id=("messages",)))
+        assert [line.kind for line in series.lines] == ["group", "group", "none"]
+        assert all(body["customer_id"] == "cus_1" for _, body in service.sent)

@@ -121,6 +121,8 @@ def test_index(window: Window, size: BinSize, zone: ZoneInfo, data: st.DataObjec
     hour = data.draw(st.integers(bins.edges[0] // HOUR, bins.edges[-1] // HOUR - 1)) * HOUR
     index = bins.index(hour)
     assert bins.edges[index] <= hour < bins.edges[index + 1]
+    hours = range(bins.edges[0] - HOUR, bins.edges[-1], HOUR)[:200]
+    assert bins.indexes(hours) == [bins.index(each) for each in hours]
 
 
 @pytest.mark.parametrize(
