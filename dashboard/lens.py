@@ -83,7 +83,7 @@ def _rendered(request: HttpRequest, template: str, form: QueryForm, shown: dict[
     problem: Problem | None = shown["problem"]
     status = 400 if form.errors else problem.status if problem else 200
     response = render(request, template, shown, status=status)
-    patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request", "Cookie"))
+    patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request", "HX-Target", "Cookie"))
     if problem is not None and problem.retry_after_s is not None:
         response["Retry-After"] = str(problem.retry_after_s)
     return response

@@ -9,7 +9,7 @@ from usage.query import Query
 from usage.service import Usage
 
 Page = Literal["overview", "events", "usage"]
-Part = Literal["histogram", "facets", "more", "live"]
+Part = Literal["histogram", "facets", "more", "live", "bar"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from dashboard.backend import usage as service
+from dashboard.bar import Bar
 from dashboard.browser import Browser
 from dashboard.forms import QueryForm
-from dashboard.lens import show, show_part
+from dashboard.lens import EMPTY, is_part, show, show_part
 from dashboard.live import top_of
 from dashboard.looks import Looks
 from dashboard.place import Place
@@ -19,10 +22,20 @@ from dashboard.scan import SoFar
 from usage.errors import UsageError
 from usage.query import Query
 
+BAR = "events-in-view"
+"""Where the usage page shows the events of an open bar."""
+
 
 def staff() -> Place:
     """The lenses of those who are signed in: the whole organisation."""
     return Place(service(), parts=True)
+
+
+def show_events(request: HttpRequest, place: Place, context: Mapping[str, Any] = EMPTY) -> HttpResponse:
+    """The event browser; or, where a chart asks for the events of one bar, just these."""
+    if is_part(request) and request.headers.get("HX-Target") == BAR:
+        return show_part(request, place, "bar", Bar(place).look, context)
+    return show(request, place, "events", Looks(place).events, context)
 
 
 @require_safe
@@ -32,7 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
-    return show(request, staff(), "events", Looks(staff()).events)
+    return show_events(request, staff())
 
 
 @require_safe

@@ -194,7 +194,7 @@
       if (state.from === null) open(state, state.at);
       else range(state.box, state.spec, state.from, state.at);
     } else if (event.key === "Escape") {
-      if (!leave(state) && steps > 0) { steps -= 1; history.back(); }
+      if (state.from === null && steps > 0) { steps -= 1; history.back(); } else leave(state);
     } else return;
     event.preventDefault();
     event.stopPropagation();

@@ -43,6 +43,8 @@ class Links:
         query = self._of_chart()
         if kind == "feature" and name.strip():
             query = query.having(feature_id=(name,))
+        elif kind == "group" and query.group_by == "$customer_id" and name.strip():
+            query = query.having(group=(), group_by=None, customer_id=name)
         elif kind == "group" and self._can_filter(name):
             query = query.having(group=(name,), filter=self._only(name))
         elif kind == "group":

@@ -1,0 +1,87 @@
+"""The events behind one bar, and whether they add up to it: counted by Autumn's aggregate, listed row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboard.formats import minute_text, number, zone_name
+from dashboard.place import Place
+from dashboard.tables import table
+from usage.listing import EventPage
+from usage.query import Query
+from usage.series import Reconciliation, exact
+from usage.window import local
+
+NO_ROWS_FOR = {
+    "$entity_id": "Autumn's rows name no entity: these are all events of this bin.",
+    "$plan_id": "Autumn's rows are not told apart by plan: these are all events of this bin.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet."""
+
+    agrees: bool | None
+    bar: str
+    count: str
+    listed: str
+    rows: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The bars of a place."""
+
+    place: Place
+
+    def look(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """The rows of the bar that `query` names by its window, and what Autumn counts there."""
+        listed = self.place.usage.page(query, now, refresh=refresh)
+        plain = replace(
+            query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
+        )
+        counted = self.place.usage.series(plain, now, refresh=refresh).reconciliation
+        return {
+            "table": table(self.place, "events", query, listed, now),
+            "window": _window(query, now),
+            "told": told(query, counted, listed, now),
+            "group": query.group[0] if len(query.group) == 1 else None,
+        }
+
+
+def told(query: Query, counted: Reconciliation, listed: EventPage, now: int) -> Told:
+    """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
+    rows = exact(sum(event.value for event in listed.events))
+    whole = listed.next is None and query.before is None
+    agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
+        listed.events
+    )
+    reason = NO_ROWS_FOR.get(query.group_by or "") if query.group else None
+    if reason is None and whole and not agrees:
+        running = query.end is None or query.end > now - 60_000
+        reason = (
+            "Events are still arriving."
+            if running
+            else "Autumn counts by the hour, and may know more than it lists yet."
+        )
+    return Told(
+        agrees=agrees if whole and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None,
+        bar=number(counted.total),
+        count=f"{counted.count:,}",
+        listed=number(rows),
+        rows=f"{len(listed.events):,}",
+        reason=reason,
+    )
+
+
+def _window(query: Query, now: int) -> str:
+    window = query.window(now)
+    if window is None:
+        return ""
+    zone = query.zone
+    last = f"{local(window.end, zone):%H:%M}" if window.length < 86_400_000 else minute_text(window.end, zone)
+    return f"{minute_text(window.start, zone)} – {last} {zone_name(window.start, zone)}"
