@@ -7,6 +7,7 @@ from typing import Literal
 
 from usage.query import Query
 from usage.service import Usage
+from usage.window import HOUR_MS, floor_hour
 
 Page = Literal["overview", "events", "usage"]
 Part = Literal["histogram", "facets", "more", "live", "bar"]
@@ -40,3 +41,14 @@ class Place:
     def params(self, query: Query) -> str:
         """The query string of `query` here: a share's has no customer in it."""
         return (replace(query, customer_id=None) if self.shared else query).to_query_string()
+
+    def frozen(self, page: Page, query: Query, now: int) -> str | None:
+        """The address of the same view with its dates instead of a range that moves on; None where none moves.
+
+        It ends with the last full hour, the last that Autumn's figures can tell apart.
+        """
+        window = query.window(now)
+        if query.range is None or window is None:
+            return None
+        end = min(window.end, max(floor_hour(now), window.start + HOUR_MS))
+        return self.url(page, query.having(range=None, start=window.start, end=end))

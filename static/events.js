@@ -136,11 +136,12 @@
     document.execCommand("copy");
     area.remove();
   };
-  document.addEventListener("click", async ({ target }) => {
-    const asked = target.closest("[data-copy]");
+  document.addEventListener("click", async (event) => {
+    const asked = event.target.closest("[data-copy]");
     if (!asked) return;
+    event.preventDefault();
     const opened = asked.closest(".opened");
-    const texts = { link: () => find(".acts a", opened).href, json: () => find(".json pre", opened).textContent };
+    const texts = { link: () => find(".acts a", opened).href, json: () => find(".json pre", opened).textContent, address: () => asked.href };
     await copy((texts[asked.dataset.copy] ?? (() => asked.dataset.copy))());
     const words = asked.textContent;
     asked.textContent = "Copied";

@@ -20,7 +20,8 @@ WATCH = """
 (selector) => {
   const seen = () => {
     if (!document.querySelector(selector)) return requestAnimationFrame(seen);
-    requestAnimationFrame(() => requestAnimationFrame(() => { document.documentElement.dataset.painted = performance.now(); }));
+    const done = () => { document.documentElement.dataset.painted = performance.now(); };
+    requestAnimationFrame(() => requestAnimationFrame(done));
   };
   requestAnimationFrame(seen);
 }
@@ -95,4 +96,5 @@ def report() -> str:
         finally:
             browser.close()
             site.stop()
-    return "\n".join(lines) + f"\n\nMedians of {ROUNDS} rounds in turns, 90 days by model, the whole page, an empty cache."
+    lines += ["", f"Medians of {ROUNDS} rounds in turns, 90 days by model, the whole page, an empty cache."]
+    return "\n".join(lines)

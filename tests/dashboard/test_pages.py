@@ -234,6 +234,22 @@ def test_links_carry_the_query(page: Client) -> None:
         assert f"customer_id={ACME}&amp;range=7d&amp;tz=Asia%2FKolkata" in address
 
 
+def test_links_to_copy(page: Client, sample: Store) -> None:
+    """Two links to a view are offered: one whose range moves with time, one that holds the very dates on display."""
+    text = get(page, "/usage/", customer_id=ACME, range="7d", tz="Europe/Berlin")
+    moving, frozen = re.findall(r'href="([^"]+)" data-copy="address"', text)
+    assert "range=7d" in moving
+    assert "range=" not in frozen
+    chart = figures(text)["edges"]
+    start, end = (
+        int(found) for found in (re.findall(r"start=(\d+)", frozen)[0], re.findall(r"end=(\d+)", frozen)[0])
+    )
+    assert start == chart[0]
+    assert chart[-2] < end <= sample.now()
+    again = figures(page.get(frozen.replace("&amp;", "&")).content.decode())
+    assert again["edges"] == [*chart[:-1], end]
+
+
 def test_customer_address(page: Client) -> None:
     """/customers/ID leads to the customer's charts, whatever the id is made of."""
     answer = page.get("/customers/a%2Fb%20%3F%26")
