@@ -1,4 +1,8 @@
-"""Against the official SDK: the same answers off the same server into typed values, in turns."""
+"""Against the official SDK: the same answers off the same server into typed values, in turns.
+
+Each side is a process of its own, `python -m tests.bench.wire ours|sdk URL`, so that neither's collector walks over
+what the other one has imported. It is told `list` or `aggregate` on a line, and prints what a call of it costs.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,10 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from statistics import median
 
-from autumn_sdk import Autumn
-
-from usage.client import Client
-from usage.deadline import Deadline
-from usage.results import decode_aggregate, decode_rows
+import msgspec
 
 ROUNDS, CALLS = 9, 20
 KEY = "am_sk_of_the_bench"
@@ -31,8 +30,7 @@ AGGREGATE: dict[str, object] = {
 Call = Callable[[], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """Of one call, in ms and MB."""
 
     wall: float
@@ -40,49 +38,53 @@ class Cost:
     peak: float
 
 
+Ask = Callable[[str], Cost]
+
+
 def report() -> str:
     """A table of what one call costs, ours and the SDK's."""
-    with canned() as url, Autumn(x_api_version="2.1", secret_key=KEY, server_url=url) as sdk:
-        client = Client(url=url, key=KEY)
-        page = compare(
-            lambda: decode_rows(client.post("events.list", LIST, Deadline.after(10)).body),
-            lambda: sdk.events.list(customer_id="acme-robotics", offset=0, limit=1000),
-        )
-        figures = compare(
-            lambda: decode_aggregate(client.post("events.aggregate", AGGREGATE, Deadline.after(10)).body),
-            lambda: sdk.events.aggregate(
-                customer_id="acme-robotics",
-                feature_id=[f"feature_{number}" for number in range(5)],
-                group_by="properties.model",
-                bin_size="day",
-                range="90d",
-            ),
-        )
-        client.close()
+    with ExitStack() as stack:
+        server = stack.enter_context(started("tests.bench.canned"))
+        url = f"http://127.0.0.1:{int(_line(server))}"
+        sides = [asker(stack.enter_context(started("tests.bench.wire", side, url))) for side in ("ours", "sdk")]
+        page, figures = (compare(name, *sides) for name in ("list", "aggregate"))
     rows = [
         *table("1,000 events", page, (0.33, 0.25, 0.65)),
         *table("90 × 5 × 10 figures", figures, (0.33, None, None)),
     ]
     head = ["| one call, decoded | ours | SDK 1.0.0 | ratio (each round's) | goal |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *rows]) + f"\n\nMedians of {ROUNDS} rounds of {CALLS} calls each, in turns."
+    told = f"Medians of {ROUNDS} rounds of {CALLS} calls each, in turns, a process for each side."
+    return "\n".join([*head, *rows, "", told])
 
 
 @contextmanager
-def canned() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.bench.canned"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
+def started(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+            yield process
         finally:
-            server.terminate()
+            process.terminate()
 
 
-def compare(ours: Call, theirs: Call) -> list[tuple[Cost, Cost]]:
-    """Both, in turns, so that a busy machine is busy for both."""
-    for call in (ours, theirs):
-        call()
-    return [(measure(ours), measure(theirs)) for _ in range(ROUNDS)]
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def asker(process: subprocess.Popen[str]) -> Ask:
+    def ask(name: str) -> Cost:
+        assert process.stdin is not None
+        process.stdin.write(f"{name}\n")
+        process.stdin.flush()
+        return msgspec.json.decode(_line(process), type=Cost)
+
+    return ask
+
+
+def compare(name: str, ours: Ask, theirs: Ask) -> list[tuple[Cost, Cost]]:
+    """Both, in turns, so that a busy machine is busy for both; the first round warms up."""
+    return [(ours(name), theirs(name)) for _ in range(ROUNDS + 1)][1:]
 
 
 def measure(call: Call) -> Cost:
@@ -102,6 +104,34 @@ def peak_of(call: Call) -> float:
     return peak / 1e6
 
 
+def ours(url: str) -> dict[str, Call]:
+    from usage.client import Client
+    from usage.deadline import Deadline
+    from usage.results import decode_aggregate, decode_rows
+
+    client = Client(url=url, key=KEY)
+    return {
+        "list": lambda: decode_rows(client.post("events.list", LIST, Deadline.after(10)).body),
+        "aggregate": lambda: decode_aggregate(client.post("events.aggregate", AGGREGATE, Deadline.after(10)).body),
+    }
+
+
+def sdk(url: str) -> dict[str, Call]:
+    from autumn_sdk import Autumn
+
+    autumn = Autumn(x_api_version="2.1", secret_key=KEY, server_url=url)
+    return {
+        "list": lambda: autumn.events.list(customer_id="acme-robotics", offset=0, limit=1000),
+        "aggregate": lambda: autumn.events.aggregate(
+            customer_id="acme-robotics",
+            feature_id=[f"feature_{number}" for number in range(5)],
+            group_by="properties.model",
+            bin_size="day",
+            range="90d",
+        ),
+    }
+
+
 def table(name: str, rounds: list[tuple[Cost, Cost]], goals: tuple[float | None, ...]) -> list[str]:
     lines = []
     for (what, unit), goal in zip((("wall", "ms"), ("cpu", "ms"), ("peak", "MB")), goals, strict=True):
@@ -113,3 +143,9 @@ def table(name: str, rounds: list[tuple[Cost, Cost]], goals: tuple[float | None,
             f"| {name}: {what} | {median(ours):.2f} {unit} | {median(theirs):.2f} {unit} | {spread} | {wanted} |"
         )
     return lines
+
+
+if __name__ == "__main__":
+    calls = {"ours": ours, "sdk": sdk}[sys.argv[1]](sys.argv[2])
+    for line in sys.stdin:
+        print(msgspec.json.encode(measure(calls[line.strip()])).decode(), flush=True)
