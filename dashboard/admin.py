@@ -10,12 +10,14 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from dashboard.models import User
+from dashboard.models import ExportRecord, User
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
+    ReadBase = admin.ModelAdmin[ExportRecord]
 else:
     Base = UserAdmin
+    ReadBase = admin.ModelAdmin
 
 admin.site.site_header = admin.site.site_title = "Usage: people"
 admin.site.index_title = ""
@@ -63,6 +65,30 @@ class PersonAdmin(Base):
         if any(not _may_touch(request, user) for user in objs):
             needed.add("superuser")
         return deleted, counts, needed, protected
+
+
+@admin.register(ExportRecord)
+class ExportRecordAdmin(ReadBase):
+    """Who took what: for reading only."""
+
+    list_display = ("began_at", "who", "file", "query", "rows", "ending")
+    list_filter = ("ending", "file")
+    search_fields = ("who", "query")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_admin(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: ExportRecord | None = None) -> bool:
+        return _is_admin(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ExportRecord | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ExportRecord | None = None) -> bool:
+        return False
 
 
 def _is_admin(request: HttpRequest) -> bool:

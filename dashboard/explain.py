@@ -70,7 +70,7 @@ def _interval(item: Deduction) -> str:
         return ""
     count = item.reset.interval_count
     unit = full_label(item.reset.interval)
-    return unit if count in (None, 1) else f"{number(count or 1)} {unit}s"
+    return f"{number(count)} {unit}s" if isinstance(count, int | float) and count != 1 else unit
 
 
 def _date(ms: float, zone: tzinfo) -> str:

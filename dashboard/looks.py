@@ -10,7 +10,7 @@ from dashboard.browser import Browser, paths_of, title_of
 from dashboard.charts import Panel, chart_panel
 from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative, zone_name
 from dashboard.freshness import strip
-from dashboard.place import Place
+from dashboard.place import Page, Place
 from dashboard.tables import table
 from usage.look import Look, look
 from usage.query import Query
@@ -60,7 +60,9 @@ class Looks:
 
     def events(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """One page of rows, and the open one."""
-        return Browser(self.place).page(query, now, refresh) | {"title": title_of(self.place, query)}
+        exports = _exports(self.place, "events", query, {"CSV": "csv", "JSON Lines": "jsonl"})
+        shown = {"title": title_of(self.place, query), "exports": exports}
+        return Browser(self.place).page(query, now, refresh) | shown
 
     def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The chart, its legend and tiles, and the newest events behind it."""
@@ -69,6 +71,7 @@ class Looks:
             "panel": None if seen.series is None else self._panel(seen.series),
             "sentence": seen.sentence,
             "table": table(self.place, "usage", query, seen.page, now),
+            "exports": _exports(self.place, "usage", query, {"CSV": "csv"}) if seen.series is not None else (),
             "title": title_of(self.place, query),
             "lead": _lead(seen, query, now),
             "paths": paths_of(seen.page.events),
@@ -119,3 +122,11 @@ def _lead(seen: Look, query: Query, now: int) -> Lead:
     if newest is None:
         return Lead("No events in this window", "", window)
     return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)
+
+
+def _exports(place: Place, page: Page, query: Query, suffixes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Names and addresses of the files that can be taken from a page: of all its rows, as of when they are taken."""
+    if not place.may_export:
+        return ()
+    whole = query.having(until=query.until)
+    return tuple((name, place.export(page, suffix, whole)) for name, suffix in suffixes.items())

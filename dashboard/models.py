@@ -36,3 +36,43 @@ def demo_user() -> User:
         defaults={"role": User.Role.SHARER, "password": "!"},  # "!" marks a password as unusable
     )
     return user
+
+
+class ExportRecord(models.Model):
+    """An export while it runs, and afterwards who took what. An open row is its taker's turn: there is one at a time.
+
+    `taker`: whose turn it is, such as user:7. `who`: their name as it was then. `query`: its canonical query string.
+    """
+
+    class Ending(models.TextChoices):
+        WHOLE = "whole", "Whole"
+        STOPPED = "stopped", "Stopped"
+        LEFT = "left", "Left: the download was given up"
+        REVOKED = "revoked", "Revoked: no longer allowed"
+        FAILED = "failed", "Failed"
+        LOST = "lost", "Lost: its process ended, or nobody took its rows"
+
+    taker = models.CharField(max_length=100)
+    who = models.CharField(max_length=200)
+    file = models.CharField(max_length=40)
+    query = models.TextField()
+    rows = models.PositiveBigIntegerField(default=0)
+    unreadable = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(null=True)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, db_index=True)
+    ending = models.CharField(max_length=7, choices=Ending, blank=True)
+    sentence = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "export"
+        ordering = ("-began_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["taker"], condition=models.Q(ended_at=None), name="one_export_at_a_time"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.file} by {self.who}"

@@ -29,6 +29,11 @@ class Place:
         """Whether this is a share: one customer, and no way out."""
         return self.usage.scope is not None
 
+    @property
+    def may_export(self) -> bool:
+        """Whether files may be taken from here: a share says so itself."""
+        return self.usage.scope is None or self.usage.scope.exports
+
     def url(self, page: Page, query: Query | None = None) -> str:
         """The address of a page, looking at `query`."""
         path = self.root if page == "overview" else f"{self.root}{page}/"
@@ -37,6 +42,10 @@ class Place:
     def part(self, part: Part, query: Query) -> str:
         """The address of a part of the event browser."""
         return f"{self.root}events/{part}/?{self.params(query)}"
+
+    def export(self, page: Page, suffix: str, query: Query) -> str:
+        """The address of everything that `query` matches, as a file."""
+        return f"{self.url(page)}export.{suffix}?{self.params(query)}"
 
     def params(self, query: Query) -> str:
         """The query string of `query` here: a share's has no customer in it."""

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.backend import usage as service
 from dashboard.bar import Bar
 from dashboard.browser import Browser
+from dashboard.downloads.views import export_events, export_status, export_usage, staff_taker
+from dashboard.exports import CSV, JSON_LINES
 from dashboard.forms import QueryForm
 from dashboard.lens import EMPTY, is_part, show, show_part
 from dashboard.live import top_of
@@ -72,6 +74,26 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def usage(request: HttpRequest) -> HttpResponse:
     return show(request, staff(), "usage", Looks(staff()).usage)
+
+
+@require_safe
+def events_csv(request: HttpRequest) -> HttpResponseBase:
+    return export_events(request, staff(), staff_taker(request), CSV)
+
+
+@require_safe
+def events_jsonl(request: HttpRequest) -> HttpResponseBase:
+    return export_events(request, staff(), staff_taker(request), JSON_LINES)
+
+
+@require_safe
+def usage_csv(request: HttpRequest) -> HttpResponseBase:
+    return export_usage(request, staff(), staff_taker(request))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def events_export(request: HttpRequest) -> HttpResponse:
+    return export_status(request, staff(), staff_taker(request))
 
 
 @require_safe

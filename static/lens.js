@@ -79,6 +79,12 @@
   ready();
   document.addEventListener("htmx:load", ready);
 
+  // A download tells the page nothing: the line about it is asked for, and asks again by itself while rows are sent.
+  document.addEventListener("click", ({ target }) => {
+    if (!target.closest("a[data-export]")) return;
+    for (const ms of [300, 1200, 4000]) setTimeout(() => find("#export") && htmx.trigger("#export", "begun"), ms);
+  });
+
   // An open row keeps its place and its focus when the view is swapped.
   document.addEventListener("htmx:afterSettle", () => {
     if (document.activeElement === document.body) find("tr.open td:first-child a")?.focus({ preventScroll: true });

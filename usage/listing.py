@@ -57,6 +57,16 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What one call brought: the events that match, all that it read of the window, and how many it could not read."""
+
+    events: list[Event]
+    read: list[Event]
+    bad_rows: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """One answer's rows that lie in the window and are older than all before, and the place after the last one read.
 
@@ -97,10 +107,12 @@ class Listing:
                 break
         return _as_page(query, found, steps)
 
-    def iterate(self, query: Query, window: Window, now: int, asking: Callable[[], Asking]) -> Iterator[Event]:
-        """Every event of the window that matches, exactly once. `asking` is called for each step's own deadline."""
+    def batches(self, query: Query, window: Window, now: int, asking: Callable[[], Asking]) -> Iterator[Batch]:
+        """Every event of the window that matches, exactly once, call by call; at least one batch. `asking` is called
+        for each step's own deadline."""
         for step in self._steps(query, window, now, asking, MAX_LIMIT):
-            yield from (event for event in step.events if matches(query, event))
+            matching = [event for event in step.events if matches(query, event)]
+            yield Batch(matching, step.events, step.answer.rows.bad_rows, step.more)
 
     def newest(self, query: Query, window: Window, now: int, asking: Asking) -> Newest:
         """The newest thousand rows of the window, property filters left aside: one call."""

@@ -27,7 +27,7 @@ class Reset(msgspec.Struct, frozen=True):
     """When a balance refills. `resets_at`: epoch milliseconds."""
 
     interval: str
-    interval_count: int | float | None = None
+    interval_count: int | float | msgspec.UnsetType | None = msgspec.UNSET  # left out by most, so exports do too
     resets_at: int | float | None = None
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from threading import Lock
 
 from cachetools import TTLCache
@@ -25,7 +26,7 @@ from usage.errors import Unsupported, UsageError
 from usage.frame import Cycle, frame_of
 from usage.freshness import Freshness, freshness_of
 from usage.known import Directory, Seen
-from usage.listing import EventPage, Listing, Newest
+from usage.listing import Batch, EventPage, Listing, Newest
 from usage.query import BadQuery, Position, Query
 from usage.results import Event
 from usage.rows import Facets, facets_of
@@ -157,6 +158,10 @@ class Usage:
 
     def iterate(self, query: Query, now: int | None = None) -> Iterator[Event]:
         """Every event of the window that matches, newest first, exactly once, while others arrive. Never cached."""
+        return chain.from_iterable(batch.events for batch in self.batches(query, now))
+
+    def batches(self, query: Query, now: int | None = None) -> Iterator[Batch]:
+        """What `iterate` gives, a call at a time: between two of them it can be stopped, and nothing more is asked."""
         query, now = self._bound(query), now or self.now()
         window = self._list_window(query, now, Asking(Deadline.after(PAGE_S)))
         pinned = query if query.until is not None else replace(query, until=min(window.end, now))
@@ -164,7 +169,7 @@ class Usage:
         def asking() -> Asking:
             return Asking(Deadline.after(EXPORT_S), urgent=False, keep=False)
 
-        return Listing(self._calls).iterate(pinned, window, now, asking)
+        return Listing(self._calls).batches(pinned, window, now, asking)
 
     def event(self, query: Query, at: Position, now: int | None = None) -> Event | None:
         """The event at `at`, by its own link; None where there is none (in this scope)."""
