@@ -1,0 +1,117 @@
+"""The site as it really runs, with a key, in front of an Autumn that tests hold in hand; and somebody signed in."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import httpx
+
+from tests.conftest import ROOT, Served
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+KEY = "am_sk_test_of_the_exports"
+NAME, PASSWORD = "taker", "correct horse battery"
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class says so
+        pass
+
+
+class Switch:
+    """Passes requests on, counts lists, and fails from the moment that it is told to."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+        self.lists = 0
+        self.fails: Callable[[int], bool] = lambda _: False
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].endswith("list"):
+            self.lists += 1
+            if self.fails(self.lists):
+                start_response("500 Broken", [("Content-Length", "0")])
+                return [b""]
+        return self.app(environ, start_response)
+
+
+@contextmanager
+def listening(app: WSGIApplication) -> Iterator[str]:
+    """The app on a port of its own, a thread for each request."""
+    server = make_server("127.0.0.1", 0, app, _Server, _Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+class Keyed:
+    """A site that asks the Autumn at `url`; everything is asked as its one person, who may administrate."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        chosen = {"AUTUMN_SECRET_KEY": KEY, "AUTUMN_API_URL": url}
+        self.served = Served(folder, **chosen)
+        assert self.served.first_line.endswith(f"{self.served.url}\n"), self.served.stderr
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+        self.environment = kept | chosen | {"DATA_DIR": str(folder), "ENV_FILE": os.devnull}
+        self.manage("createsuperuser", "--noinput", "--username", NAME, "--email", "taker@example.com")
+        self.http = httpx.Client(base_url=self.served.url, timeout=60)
+        form = self.http.get("/accounts/login/").text
+        answer = self.post("/accounts/login/", form, login=NAME, password=PASSWORD)
+        assert answer.status_code == 302, answer.text
+
+    def manage(self, *command: str) -> str:
+        """Runs a command of the site's manage.py."""
+        environment = self.environment | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def post(self, path: str, form: str, **fields: str) -> httpx.Response:
+        """Sends a form of the page `form`."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
+        assert token is not None
+        headers = {"Origin": self.served.url}
+        return self.http.post(path, data={"csrfmiddlewaretoken": token[1], **fields}, headers=headers)
+
+    @contextmanager
+    def begun(self, path: str) -> Iterator[HTTPResponse]:
+        """A download as a plain client takes it, which notices how it ends; it hangs up at the end of the block."""
+        with closing(HTTPConnection("127.0.0.1", self.served.port, timeout=60)) as connection:
+            connection.request("GET", path, headers={"Cookie": self.cookies})
+            with closing(connection.getresponse()) as response:
+                assert response.status == 200, response.read()
+                yield response
+
+    @property
+    def cookies(self) -> str:
+        """The person's cookies as a header."""
+        return "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
+
+    def stop(self) -> None:
+        """Ends the site."""
+        self.http.close()
+        self.served.stop()

@@ -1,0 +1,323 @@
+"""Exports on their way: one at a time, stopped, revoked, broken off, recorded; refused before the first byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from dashboard import backend
+from dashboard.downloads import stream, views
+from dashboard.downloads.turn import KEPT, LEASE, BrokenOff, Busy, Taker, Turn
+from dashboard.exports import CSV, JSON_LINES
+from dashboard.models import ExportRecord, User
+from dashboard.place import Place
+from usage.sample import Store
+from usage.scope import Scope
+
+EVERYTHING = "/events/export.jsonl?range=90d"
+PAGE = {"Accept": "text/html"}
+HTMX = {"HX-Request": "true"}
+Ending = ExportRecord.Ending
+
+
+@pytest.fixture(autouse=True)
+def _looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stream looks after itself at every piece, not only each half second."""
+    monkeypatch.setattr(stream, "LOOK_S", 0.0)
+    yield
+    views._slots.cache_clear()
+
+
+def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
+    """An export of which the first pieces have been read."""
+    response: Any = client.get(path)
+    assert response.status_code == 200
+    pieces = iter(response)
+    while not next(pieces):
+        pass
+    return response, pieces
+
+
+def record() -> ExportRecord:
+    """The one record that there is."""
+    return ExportRecord.objects.get()
+
+
+def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Taker:
+    return Taker(key, "a share", allowed)
+
+
+def asked(method: str = "get", path: str = EVERYTHING) -> HttpRequest:
+    request: HttpRequest = getattr(RequestFactory(), method)(path)
+    return request
+
+
+def test_one_at_a_time(page: Client, sample: Store) -> None:
+    """A second export of the same person waits for the first one's end, and is told so."""
+    response, pieces = begun(page)
+    refused = page.get("/events/export.csv?range=24h", headers=PAGE)
+    assert refused.status_code == 409
+    assert refused.headers["Retry-After"]
+    assert "Another export of yours is running." in refused.text
+    assert page.get("/usage/export.csv?range=7d&customer_id=acme-robotics").status_code == 200
+    rows = b"".join(pieces).count(b"\n")
+    response.close()
+    assert rows > 0
+    assert page.get("/events/export.csv?range=24h").getvalue()
+
+
+def test_others_export_meanwhile(page: Client, sample: Store) -> None:
+    """The demo user is whoever comes: two addresses are two people."""
+    response, _ = begun(page)
+    other, _ = begun(Client(REMOTE_ADDR="192.0.2.7"))
+    response.close()
+    other.close()
+    assert ExportRecord.objects.filter(ending=Ending.LEFT).count() == 2
+
+
+def test_most_threads_are_kept_for_pages(page: Client, sample: Store, settings: Settings) -> None:
+    """A process that has as many exports as it may refuses another one, and frees its place at the end."""
+    settings.WEB_THREADS = 4
+    response, _ = begun(page)
+    refused = Client(REMOTE_ADDR="192.0.2.7").get(EVERYTHING)
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "30"
+    assert refused.text.startswith("Too many exports at once: ")
+    response.close()
+    assert Client(REMOTE_ADDR="192.0.2.7").get("/events/export.csv?range=24h").getvalue()
+
+
+def test_a_whole_file_leaves_its_record(signed_in: Callable[..., Client], sample: Store) -> None:
+    """Who, which query, how many rows, and that it was whole."""
+    data = signed_in("viewer").get("/events/export.jsonl?range=7d&customer_id=acme-robotics&tz=UTC&page=3").getvalue()
+    found = record()
+    assert (found.who, found.file, found.ending) == ("viewer", "events.jsonl", Ending.WHOLE)
+    assert found.query == "customer_id=acme-robotics&range=7d&tz=UTC"
+    assert found.rows == data.count(b"\n") > 0
+    assert found.ended_at is not None
+
+
+def test_usage_leaves_its_record(page: Client, sample: Store) -> None:
+    """Figures are taken at once, and recorded like rows."""
+    data = page.get("/usage/export.csv?range=7d&customer_id=acme-robotics").content
+    assert (record().file, record().ending, record().rows) == ("usage.csv", Ending.WHOLE, data.count(b"\r\n") - 1)
+
+
+def test_stopping(page: Client, sample: Store) -> None:
+    """Stop frees the turn at once, and the stream is cut before it asks Autumn again."""
+    response, pieces = begun(page)
+    answer = page.post("/events/export/", headers=HTMX)
+    assert "The file is not whole: it ends after" in answer.text
+    with pytest.raises(BrokenOff, match="stopped"):
+        list(pieces)
+    calls = backend.upstream().snapshot()["calls"]
+    response.close()
+    assert backend.upstream().snapshot()["calls"] == calls
+    assert record().ending == Ending.STOPPED
+    assert page.get("/events/export.csv?range=24h").status_code == 200
+
+
+def test_progress(page: Client, sample: Store) -> None:
+    """The line says how many rows are sent, of about how many, asks again each second, and ends with the truth."""
+    assert 'hx-trigger="begun"' in page.get("/events/export/", headers=HTMX).text
+    response, pieces = begun(page, "/events/export.jsonl?range=30d&customer_id=acme-robotics")
+    for _ in range(20):
+        next(pieces)
+    line = page.get("/events/export/", headers=HTMX).text
+    assert "every 1s" in line
+    assert "of about" in line
+    assert "Stop" in line
+    assert "Stop" in page.get("/events/export/").text
+    list(pieces)
+    response.close()
+    line = page.get("/events/export/", headers=HTMX).text
+    assert f"The file is whole: {record().rows:,} rows." in line
+    assert "every 1s" not in line
+    assert record().total == record().rows
+
+
+def test_a_client_that_leaves(page: Client, sample: Store) -> None:
+    """A download that is given up ends the export: nothing more is asked, and the turn is free."""
+    response, _ = begun(page)
+    response.close()
+    assert record().ending == Ending.LEFT
+    assert page.get("/events/export.csv?range=24h").status_code == 200
+
+
+def test_a_turn_is_freed_when_nobody_reads_the_answer(page: Client, sample: Store) -> None:
+    """An answer that is closed before its first piece gives its turn back too."""
+    page.get(EVERYTHING).close()
+    assert record().ending == Ending.LEFT
+
+
+def test_a_process_that_dies(db: None) -> None:
+    """A turn that nobody has renewed for the length of the lease is taken by the next export."""
+    dead = Turn.take(somebody(), "events.csv", "")
+    with pytest.raises(Busy):
+        Turn.take(somebody(), "events.csv", "")
+    ExportRecord.objects.update(seen_at=timezone.now() - LEASE - timedelta(seconds=1))
+    Turn.take(somebody(), "events.csv", "")
+    assert ExportRecord.objects.get(pk=dead.record.pk).ending == Ending.LOST
+    with pytest.raises(BrokenOff):
+        dead.renew()
+
+
+def test_old_records_go(db: None) -> None:
+    """Records have a retention time: a new one takes those beyond it along."""
+    turn = Turn.take(somebody(), "events.csv", "")
+    turn.end(Ending.WHOLE)
+    ExportRecord.objects.update(began_at=timezone.now() - KEPT - timedelta(days=1))
+    Turn.take(somebody(), "events.csv", "")
+    assert ExportRecord.objects.count() == 1
+
+
+def test_revocation_in_the_middle(sample: Store) -> None:
+    """A share that is revoked while its file is sent sends nothing more."""
+    allowed = [True]
+    place = Place(backend.usage().within(Scope(customer_id="acme-robotics", exports=True)), "/shared/1/")
+    request = asked(path="/x?range=90d")
+    response: Any = views.export_events(request, place, somebody(lambda: allowed[0]), JSON_LINES)
+    pieces = iter(response)
+    next(pieces)
+    allowed[0] = False
+    with pytest.raises(BrokenOff, match="no longer"):
+        next(pieces)
+    assert record().ending == Ending.REVOKED
+
+
+def test_somebody_deactivated(signed_in: Callable[..., Client], sample: Store) -> None:
+    """Somebody who is let go of takes no more rows."""
+    _, pieces = begun(signed_in("viewer"))
+    User.objects.filter(username="viewer").update(is_active=False)
+    with pytest.raises(BrokenOff):
+        list(pieces)
+
+
+def test_a_share_takes_what_it_shows(sample: Store) -> None:
+    """Through a scope there is one customer, without hidden properties, and nothing where exports are off."""
+    scope = Scope(customer_id="acme-robotics", properties=frozenset({"model"}), exports=True)
+    place = Place(backend.usage().within(scope), "/shared/1/")
+    answer: Any = views.export_events(asked(path="/x?range=7d"), place, somebody(), CSV)
+    data = answer.getvalue().decode()
+    assert data.splitlines()[0] == "id,timestamp,customer_id,feature_id,value,properties.model,properties"
+    assert {line.split(",")[2] for line in data.splitlines()[1:]} == {"acme-robotics"}
+    shut = replace(place, usage=backend.usage().within(replace(scope, exports=False)))
+    with pytest.raises(PermissionDenied):
+        views.export_events(asked(path="/x?range=7d"), shut, somebody(), CSV)
+
+
+@pytest.mark.parametrize(
+    "query", ["nonsense=1", "range=8d", "range=7d&range=30d", "value_min=x", "range=1bc&customer_id=tiny-tools"]
+)
+@pytest.mark.parametrize("file", ["events/export.csv", "events/export.jsonl", "usage/export.csv"])
+def test_what_cannot_be_meant(page: Client, file: str, query: str) -> None:
+    """A query that makes no page makes no file either: a sentence, as a page or as plain text."""
+    answer = page.get(f"/{file}?{query}", headers=PAGE)
+    assert answer.status_code == 400
+    assert "<h1>This cannot be exported</h1>" in answer.text
+    plain = page.get(f"/{file}?{query}")
+    assert (plain.status_code, plain.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert not ExportRecord.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("invalid_secret_key", 502), ("internal_error", 503), ("service_unavailable", 503)]
+)
+def test_problems_come_before_the_first_byte(
+    page: Client, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+) -> None:
+    """What Autumn refuses or fails is a status and a sentence, not an empty file."""
+    upstream = backend.upstream()
+    monkeypatch.setattr(upstream, "_sleep", lambda _: None)
+    sample_app(upstream).fail_next(code, 3)
+    answer = page.get(EVERYTHING)
+    assert answer.status_code == status
+    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert record().ending == Ending.FAILED
+
+
+def test_a_break_midway(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When Autumn fails after the first rows, the iteration raises; it never just ends."""
+    upstream = backend.upstream()
+    monkeypatch.setattr(upstream, "_sleep", lambda _: None)
+    _, pieces = begun(page)
+    sample_app(upstream).fail_next("internal_error", 6)  # three for the count, which may fail, and three for rows
+    with pytest.raises(BrokenOff):
+        list(pieces)
+    assert record().ending == Ending.FAILED
+    assert record().sentence
+
+
+def test_nobody_known(page: Client) -> None:
+    """A customer whom Autumn lacks is a 404; one without events in the window is a file with a head."""
+    assert page.get("/events/export.csv?customer_id=nobody-at-all").status_code == 404
+    empty = page.get("/events/export.csv?customer_id=acme-robotics&start=2001-01-01&end=2001-01-02").getvalue()
+    assert empty == b"id,timestamp,customer_id,feature_id,value,properties\r\n"
+
+
+def test_asking_for_the_headers_alone(page: Client) -> None:
+    """HEAD asks Autumn for no rows and takes no turn."""
+    answer = page.head(EVERYTHING)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JSON_LINES.content_type)
+    assert not ExportRecord.objects.exists()
+
+
+def test_old_http(page: Client) -> None:
+    """HTTP/1.0 cannot tell a whole file from a part, so it gets none."""
+    assert page.get(EVERYTHING, SERVER_PROTOCOL="HTTP/1.0").status_code == 505
+
+
+def test_without_a_record_there_is_no_export(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the database takes no record, as with a full disk, the answer is 503."""
+
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(ExportRecord, "save", full)
+    answer: HttpResponseBase = page.get(EVERYTHING)
+    assert answer.status_code == 503
+
+
+def test_pages_offer_their_files(page: Client) -> None:
+    """The events page offers CSV and JSON Lines, the usage page CSV, both of the query that they show."""
+    shown = page.get("/events/?customer_id=acme-robotics&range=7d&tz=UTC&filter=model:gpt-large").text
+    query = "customer_id=acme-robotics&amp;filter=model%3Agpt-large&amp;range=7d&amp;tz=UTC"
+    for suffix in ("csv", "jsonl"):
+        assert f'href="/events/export.{suffix}?{query}" data-export' in shown
+    shown = page.get("/usage/?customer_id=acme-robotics&range=7d&tz=UTC").text
+    assert 'href="/usage/export.csv?customer_id=acme-robotics&amp;range=7d&amp;tz=UTC" data-export' in shown
+
+
+def test_who_took_what_is_for_admins(signed_in: Callable[..., Client], sample: Store) -> None:
+    """Admins read the records; nobody writes them."""
+    admin = signed_in("admin")
+    admin.get("/usage/export.csv?range=7d&customer_id=acme-robotics")
+    shown = admin.get("/admin/dashboard/exportrecord/").text
+    assert "usage.csv" in shown
+    assert "customer_id=acme-robotics" in shown
+    assert admin.get("/admin/dashboard/exportrecord/add/").status_code == 403
+
+
+def sample_app(upstream: Any) -> Any:
+    """The sample behind an upstream."""
+    return upstream._client._transport.app
+
+
+def test_the_lease_outlasts_every_wait() -> None:
+    """A turn is not lost while its stream waits for Autumn and then for its client."""
+    from dashboard.downloads.connection import STALLED_S
+    from usage.deadline import EXPORT_S
+
+    waits = [0.0, EXPORT_S, EXPORT_S + STALLED_S, LEASE.total_seconds()]
+    assert all(shorter < longer for shorter, longer in pairwise(waits))
