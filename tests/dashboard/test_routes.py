@@ -32,6 +32,7 @@ POST = frozenset({"POST"})
 class Route:
     who: frozenset[str]
     methods: frozenset[str]
+    read_only: bool = False  # a form whose view knows POST, and refuses it to everybody
 
 
 TABLE = {
@@ -86,7 +87,7 @@ TABLE = {
     "admin/dashboard/exportrecord/add/": Route(frozenset(), FORM),
     "admin/dashboard/exportrecord/<path:object_id>/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/<path:object_id>/history/": Route(ADMINS, FORM),
-    "admin/dashboard/exportrecord/<path:object_id>/change/": Route(ADMINS, FORM),
+    "admin/dashboard/exportrecord/<path:object_id>/change/": Route(ADMINS, FORM, read_only=True),
     "admin/dashboard/exportrecord/<path:object_id>/delete/": Route(frozenset(), FORM),
     # A lost second factor: only superusers take one away.
     "admin/mfa/authenticator/": Route(SUPERUSERS, FORM),
@@ -125,7 +126,7 @@ def address(route: str) -> str:
 def expected(route: Route, who: str, method: str) -> str:
     if method not in FORM:
         return "no such method"
-    if who not in route.who and route.who:
+    if (who not in route.who and route.who) or (route.read_only and method == "POST"):
         return "refused"
     if not route.who:
         return "no such method" if who in ADMINS and method not in route.methods else "refused"

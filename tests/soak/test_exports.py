@@ -1,0 +1,105 @@
+"""A hundred thousand events out of a strict Autumn, at its pace, while others arrive; and what that costs in memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.conftest import ROOT, free_port
+from tests.dashboard.keyed import Keyed
+from usage.sample import SAMPLE_KEY, Store
+
+EVENTS = 100_000
+MIB = 1024 * 1024
+
+
+@contextmanager
+def sample(path: Path) -> Iterator[str]:
+    """The sample on a port, in a process of its own: its caches are not the dashboard's."""
+    port = free_port()
+    command = [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(path)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    url = f"http://127.0.0.1:{port}"
+    while not answers(url):
+        assert process.poll() is None
+        time.sleep(0.2)
+    yield url
+    process.terminate()
+    process.wait(20)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.post(f"{url}/v1/events.list", json={}).status_code == 401
+    except httpx.TransportError:
+        return False
+
+
+def resident(master: int) -> int:
+    """Bytes that the server's worker holds."""
+    (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    lines = Path(f"/proc/{worker}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def arrive(store: Store, done: threading.Event) -> None:
+    """Events of now, and late ones of any time in the window, until the export is done."""
+    while not done.wait(0.02):
+        now = int(time.time() * 1000)
+        store.add({"customer_id": "late", "feature_id": "calls", "timestamp": now - at * 7_000_000} for at in range(5))
+
+
+def test_a_hundred_thousand_events(tmp_path: Path) -> None:
+    """Each event that was there is in the file once, in its order; memory stays flat, and the pace is the limiter's."""
+    path = tmp_path / "sample.sqlite3"
+    with sample(path) as url, closing(Store(path)) as store:
+        there, oldest = newest(store)
+        site = Keyed(tmp_path, url, key=SAMPLE_KEY)
+        try:
+            found, growth, seconds = exported(site, store, f"/events/export.jsonl?start={oldest}&tz=UTC")
+        finally:
+            site.stop()
+    print(f"{len(found):,} rows, {len(found) / seconds:,.0f} a second, resident memory +{growth / MIB:.1f} MiB")
+    known = set(there)
+    assert [event for event in found if event in known] == there
+    assert len(found) == len(set(found))
+    assert growth <= 30 * MIB
+    assert len(found) / seconds > 2500  # the limiter lets 3,636 through
+
+
+def newest(store: Store) -> tuple[list[str], int]:
+    """The ids of the newest events, and the moment of the oldest of them."""
+    with closing(store.connection()) as connection:
+        order = "FROM events ORDER BY timestamp DESC, id DESC LIMIT ?"
+        rows = connection.execute(f"SELECT id, timestamp {order}", [EVENTS]).fetchall()
+        same = "SELECT id FROM events WHERE timestamp >= ? ORDER BY timestamp DESC, id DESC"
+        return [row[0] for row in connection.execute(same, [rows[-1][1]])], rows[-1][1]
+
+
+def exported(site: Keyed, store: Store, path: str) -> tuple[list[str], int, float]:
+    """The ids of a file, by how much the server grew meanwhile at most, and how long it took."""
+    site.http.get("/events/?range=7d")
+    with site.begun("/events/export.jsonl?range=24h") as warm:
+        warm.read()
+    before, done = resident(site.served.process.pid), threading.Event()
+    arriving = threading.Thread(target=arrive, args=(store, done))
+    arriving.start()
+    began, found, most = time.monotonic(), [], before
+    try:
+        with site.begun(path) as response:
+            for line in response:
+                found.append(json.loads(line)["id"])
+                if len(found) % 5000 == 0:
+                    most = max(most, resident(site.served.process.pid))
+    finally:
+        done.set()
+        arriving.join()
+    return found, most - before, time.monotonic() - began
