@@ -126,7 +126,7 @@ def _lead(seen: Look, query: Query, now: int) -> Lead:
 
 def _exports(place: Place, page: Page, query: Query, suffixes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Names and addresses of the files that can be taken from a page: of all its rows, as of when they are taken."""
-    if not place.may_export:
+    if not place.exports:
         return ()
     whole = query.having(until=query.until)
     return tuple((name, place.export(page, suffix, whole)) for name, suffix in suffixes.items())

@@ -30,9 +30,10 @@ class Place:
         return self.usage.scope is not None
 
     @property
-    def may_export(self) -> bool:
-        """Whether files may be taken from here: a share says so itself."""
-        return self.usage.scope is None or self.usage.scope.exports
+    def exports(self) -> bool:
+        """Whether figures may be taken away from here."""
+        scope = self.usage.scope
+        return scope is None or scope.exports
 
     def url(self, page: Page, query: Query | None = None) -> str:
         """The address of a page, looking at `query`."""

@@ -113,7 +113,7 @@ def export_status(request: HttpRequest, place: Place, taker: Taker) -> HttpRespo
 
 
 def _answer(request: HttpRequest, place: Place, lens: Page, make: Make) -> HttpResponseBase:
-    if not place.may_export:
+    if not place.exports:
         raise PermissionDenied
     form = QueryForm.of(request)
     if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
