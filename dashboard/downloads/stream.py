@@ -28,7 +28,9 @@ log = structlog.get_logger(__name__)
 class Stream:
     """The pieces of a file. However it ends, the turn is given back, and how it ended is written down."""
 
-    def __init__(self, turn: Turn, connection: Connection, pieces: Iterator[bytes], freed: Callable[[], None]) -> None:
+    def __init__(
+        self, turn: Turn, connection: Connection, pieces: Iterator[bytes], freed: Callable[[], None]
+    ) -> None:
         self._turn = turn
         self._connection = connection
         self._pieces = pieces

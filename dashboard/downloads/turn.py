@@ -64,7 +64,9 @@ class Turn:
         now = timezone.now()
         _forget_old(now)
         _open(taker).filter(seen_at__lt=now - LEASE).update(ended_at=now, ending=Ending.LOST)
-        record = ExportRecord(taker=taker.key, who=taker.who, file=file, query=query, began_at=now, seen_at=now)
+        record = ExportRecord(
+            taker=taker.key, who=taker.who, file=file, query=query, began_at=now, seen_at=now
+        )
         try:
             with transaction.atomic():
                 record.save()
@@ -121,7 +123,9 @@ def latest(taker: Taker) -> ExportRecord | None:
     """The streamed export that runs, or the one that ended a moment ago."""
     now = timezone.now()
     running = _open(taker).filter(seen_at__gt=now - LEASE).first()
-    recent = ExportRecord.objects.filter(taker=taker.key, ended_at__gt=now - RECENT, file__startswith="events.")
+    recent = ExportRecord.objects.filter(
+        taker=taker.key, ended_at__gt=now - RECENT, file__startswith="events."
+    )
     return running or recent.order_by("-ended_at").first()
 
 

@@ -74,7 +74,9 @@ def staff_taker(request: HttpRequest) -> Taker:
     key = f"user:{user.pk}"
     if settings.AUTUMN_MODE == "sample" and user.get_username() == "demo":
         key = f"demo:{request.META.get('REMOTE_ADDR')}"
-    return Taker(key, user.get_username(), User.objects.filter(username=user.get_username(), is_active=True).exists)
+    return Taker(
+        key, user.get_username(), User.objects.filter(username=user.get_username(), is_active=True).exists
+    )
 
 
 def export_events(request: HttpRequest, place: Place, taker: Taker, file_format: Format) -> HttpResponseBase:
@@ -139,7 +141,9 @@ def _problem(error: UsageError | Busy | Crowded | DatabaseError) -> Problem:
     return problem_of(error)
 
 
-def _stream(request: HttpRequest, place: Place, taker: Taker, file_format: Format, query: Query, now: int) -> Stream:
+def _stream(
+    request: HttpRequest, place: Place, taker: Taker, file_format: Format, query: Query, now: int
+) -> Stream:
     """The first batch is fetched here: what is wrong with it can still be said."""
     with ExitStack() as undo:
         if not _slots().acquire(blocking=False):
@@ -153,7 +157,9 @@ def _stream(request: HttpRequest, place: Place, taker: Taker, file_format: Forma
             place.usage.page(query, now)  # which tells a customer without events from one that nobody knows
         undo.pop_all()
     count = partial(place.usage.count, query.having(), now)
-    return Stream(turn, Connection(request), pieces(first, batches, file_format, turn, count), _slots().release)
+    return Stream(
+        turn, Connection(request), pieces(first, batches, file_format, turn, count), _slots().release
+    )
 
 
 @cache

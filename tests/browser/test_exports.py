@@ -1,4 +1,4 @@
-"""Exports in a real browser: the line that follows a download, Stop by keyboard, and what the browser says of the file."""
+"""Exports in a real browser: the line that follows a download, Stop by keyboard, and what becomes of the file."""
 
 from __future__ import annotations
 

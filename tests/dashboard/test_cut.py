@@ -26,7 +26,13 @@ def autumn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Switch, s
     store = Store(tmp_path_factory.mktemp("autumn") / "autumn.sqlite3")
     newest = int(time.time() * 1000) - 60_000
     store.add(
-        {"id": f"evt_{n:05}", "customer_id": "cus_1", "feature_id": "calls", "timestamp": newest - n * 977, "value": n}
+        {
+            "id": f"evt_{n:05}",
+            "customer_id": "cus_1",
+            "feature_id": "calls",
+            "timestamp": newest - n * 977,
+            "value": n,
+        }
         for n in range(EVENTS)
     )
     switch = Switch(SampleApp(store, key=KEY))
@@ -119,7 +125,9 @@ def test_stop_cuts_the_connection(site: Keyed, switch: Switch) -> None:
     assert "The file is not whole" in text_of(site)
 
 
-@pytest.mark.parametrize("path", [FILE, f"{FILE}&filter=nothing:like-this"], ids=["rows", "scan without a match"])
+@pytest.mark.parametrize(
+    "path", [FILE, f"{FILE}&filter=nothing:like-this"], ids=["rows", "scan without a match"]
+)
 def test_autumn_is_left_alone_when_the_client_goes(site: Keyed, switch: Switch, path: str) -> None:
     """A client that hangs up ends the calls to Autumn, also where there is nothing to send to it."""
     switch.lists = 0

@@ -1,8 +1,10 @@
-"""Exports on their way: one at a time, stopped, revoked, broken off, recorded; refused before the first byte."""
+"""Exports on their way: one at a time, stopped, revoked, broken off, given up, recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import socket
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -10,57 +12,37 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import Settings
 
 from dashboard import backend
-from dashboard.downloads import stream, views
-from dashboard.downloads.turn import KEPT, LEASE, BrokenOff, Busy, Taker, Turn
+from dashboard.downloads import views
+from dashboard.downloads.connection import STALLED_S, Connection
+from dashboard.downloads.stream import Stream, pieces
+from dashboard.downloads.turn import KEPT, LEASE, BrokenOff, Busy, Turn, stop
 from dashboard.exports import CSV, JSON_LINES
 from dashboard.models import ExportRecord, User
 from dashboard.place import Place
+from tests.dashboard.taking import (
+    EVERYTHING,
+    HTMX,
+    PAGE,
+    asked,
+    begun,
+    looks_each_time,
+    record,
+    sample_app,
+    somebody,
+)
+from usage.deadline import EXPORT_S
+from usage.listing import Batch
+from usage.results import Event
 from usage.sample import Store
 from usage.scope import Scope
 
-EVERYTHING = "/events/export.jsonl?range=90d"
-PAGE = {"Accept": "text/html"}
-HTMX = {"HX-Request": "true"}
+__all__ = ["looks_each_time"]
+
 Ending = ExportRecord.Ending
-
-
-@pytest.fixture(autouse=True)
-def _looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stream looks after itself at every piece, not only each half second."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.0)
-    yield
-    views._slots.cache_clear()
-
-
-def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
-    """An export of which the first pieces have been read."""
-    response: Any = client.get(path)
-    assert response.status_code == 200
-    pieces = iter(response)
-    while not next(pieces):
-        pass
-    return response, pieces
-
-
-def record() -> ExportRecord:
-    """The one record that there is."""
-    return ExportRecord.objects.get()
-
-
-def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Taker:
-    return Taker(key, "a share", allowed)
-
-
-def asked(method: str = "get", path: str = EVERYTHING) -> HttpRequest:
-    request: HttpRequest = getattr(RequestFactory(), method)(path)
-    return request
 
 
 def test_one_at_a_time(page: Client, sample: Store) -> None:
@@ -86,21 +68,13 @@ def test_others_export_meanwhile(page: Client, sample: Store) -> None:
     assert ExportRecord.objects.filter(ending=Ending.LEFT).count() == 2
 
 
-def test_most_threads_are_kept_for_pages(page: Client, sample: Store, settings: Settings) -> None:
-    """A process that has as many exports as it may refuses another one, and frees its place at the end."""
-    settings.WEB_THREADS = 4
-    response, _ = begun(page)
-    refused = Client(REMOTE_ADDR="192.0.2.7").get(EVERYTHING)
-    assert refused.status_code == 503
-    assert refused.headers["Retry-After"] == "30"
-    assert refused.text.startswith("Too many exports at once: ")
-    response.close()
-    assert Client(REMOTE_ADDR="192.0.2.7").get("/events/export.csv?range=24h").getvalue()
-
-
 def test_a_whole_file_leaves_its_record(signed_in: Callable[..., Client], sample: Store) -> None:
     """Who, which query, how many rows, and that it was whole."""
-    data = signed_in("viewer").get("/events/export.jsonl?range=7d&customer_id=acme-robotics&tz=UTC&page=3").getvalue()
+    data = (
+        signed_in("viewer")
+        .get("/events/export.jsonl?range=7d&customer_id=acme-robotics&tz=UTC&page=3")
+        .getvalue()
+    )
     found = record()
     assert (found.who, found.file, found.ending) == ("viewer", "events.jsonl", Ending.WHOLE)
     assert found.query == "customer_id=acme-robotics&range=7d&tz=UTC"
@@ -111,7 +85,11 @@ def test_a_whole_file_leaves_its_record(signed_in: Callable[..., Client], sample
 def test_usage_leaves_its_record(page: Client, sample: Store) -> None:
     """Figures are taken at once, and recorded like rows."""
     data = page.get("/usage/export.csv?range=7d&customer_id=acme-robotics").content
-    assert (record().file, record().ending, record().rows) == ("usage.csv", Ending.WHOLE, data.count(b"\r\n") - 1)
+    assert (record().file, record().ending, record().rows) == (
+        "usage.csv",
+        Ending.WHOLE,
+        data.count(b"\r\n") - 1,
+    )
 
 
 def test_stopping(page: Client, sample: Store) -> None:
@@ -217,76 +195,18 @@ def test_a_share_takes_what_it_shows(sample: Store) -> None:
         views.export_events(asked(path="/x?range=7d"), shut, somebody(), CSV)
 
 
-@pytest.mark.parametrize(
-    "query", ["nonsense=1", "range=8d", "range=7d&range=30d", "value_min=x", "range=1bc&customer_id=tiny-tools"]
-)
-@pytest.mark.parametrize("file", ["events/export.csv", "events/export.jsonl", "usage/export.csv"])
-def test_what_cannot_be_meant(page: Client, file: str, query: str) -> None:
-    """A query that makes no page makes no file either: a sentence, as a page or as plain text."""
-    answer = page.get(f"/{file}?{query}", headers=PAGE)
-    assert answer.status_code == 400
-    assert "<h1>This cannot be exported</h1>" in answer.text
-    plain = page.get(f"/{file}?{query}")
-    assert (plain.status_code, plain.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
-    assert not ExportRecord.objects.filter(ended_at=None).exists()
-
-
-@pytest.mark.parametrize(
-    ("code", "status"), [("invalid_secret_key", 502), ("internal_error", 503), ("service_unavailable", 503)]
-)
-def test_problems_come_before_the_first_byte(
-    page: Client, monkeypatch: pytest.MonkeyPatch, code: str, status: int
-) -> None:
-    """What Autumn refuses or fails is a status and a sentence, not an empty file."""
-    upstream = backend.upstream()
-    monkeypatch.setattr(upstream, "_sleep", lambda _: None)
-    sample_app(upstream).fail_next(code, 3)
-    answer = page.get(EVERYTHING)
-    assert answer.status_code == status
-    assert ("Retry-After" in answer.headers) == (status == 503)
-    assert record().ending == Ending.FAILED
-
-
 def test_a_break_midway(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """When Autumn fails after the first rows, the iteration raises; it never just ends."""
     upstream = backend.upstream()
     monkeypatch.setattr(upstream, "_sleep", lambda _: None)
     _, pieces = begun(page)
-    sample_app(upstream).fail_next("internal_error", 6)  # three for the count, which may fail, and three for rows
+    sample_app(upstream).fail_next(
+        "internal_error", 6
+    )  # three for the count, which may fail, and three for rows
     with pytest.raises(BrokenOff):
         list(pieces)
     assert record().ending == Ending.FAILED
     assert record().sentence
-
-
-def test_nobody_known(page: Client) -> None:
-    """A customer whom Autumn lacks is a 404; one without events in the window is a file with a head."""
-    assert page.get("/events/export.csv?customer_id=nobody-at-all").status_code == 404
-    empty = page.get("/events/export.csv?customer_id=acme-robotics&start=2001-01-01&end=2001-01-02").getvalue()
-    assert empty == b"id,timestamp,customer_id,feature_id,value,properties\r\n"
-
-
-def test_asking_for_the_headers_alone(page: Client) -> None:
-    """HEAD asks Autumn for no rows and takes no turn."""
-    answer = page.head(EVERYTHING)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JSON_LINES.content_type)
-    assert not ExportRecord.objects.exists()
-
-
-def test_old_http(page: Client) -> None:
-    """HTTP/1.0 cannot tell a whole file from a part, so it gets none."""
-    assert page.get(EVERYTHING, SERVER_PROTOCOL="HTTP/1.0").status_code == 505
-
-
-def test_without_a_record_there_is_no_export(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the database takes no record, as with a full disk, the answer is 503."""
-
-    def full(*_: object, **__: object) -> None:
-        raise DatabaseError("disk full")
-
-    monkeypatch.setattr(ExportRecord, "save", full)
-    answer: HttpResponseBase = page.get(EVERYTHING)
-    assert answer.status_code == 503
 
 
 def test_pages_offer_their_files(page: Client) -> None:
@@ -309,15 +229,63 @@ def test_who_took_what_is_for_admins(signed_in: Callable[..., Client], sample: S
     assert admin.get("/admin/dashboard/exportrecord/add/").status_code == 403
 
 
-def sample_app(upstream: Any) -> Any:
-    """The sample behind an upstream."""
-    return upstream._client._transport.app
-
-
 def test_the_lease_outlasts_every_wait() -> None:
     """A turn is not lost while its stream waits for Autumn and then for its client."""
-    from dashboard.downloads.connection import STALLED_S
-    from usage.deadline import EXPORT_S
-
     waits = [0.0, EXPORT_S, EXPORT_S + STALLED_S, LEASE.total_seconds()]
     assert all(shorter < longer for shorter, longer in pairwise(waits))
+
+
+def test_rows_that_could_not_be_read_are_counted(db: None) -> None:
+    """What Autumn sent and nobody could read is not in the file, and its line says how many that were."""
+    turn = Turn.take(somebody(), "events.jsonl", "")
+    row = Event("e", 1, "f", "c", 1)
+    freed, first, second = threading.Event(), Batch([row], [row], 2, True), Batch([], [], 1, False)
+    file = Stream(
+        turn, Connection(asked()), pieces(first, iter([second]), JSON_LINES, turn, lambda: 7), freed.set
+    )
+    assert b"".join(file).count(b"\n") == 1
+    assert freed.is_set()
+    assert (record().rows, record().unreadable, record().total, record().ending) == (1, 3, 7, Ending.WHOLE)
+
+
+def test_a_stopped_stream_never_seems_whole(db: None) -> None:
+    """Stopped before its last look, or asked for more after its end, a stream raises; it does not just end."""
+    turn = Turn.take(somebody(), "events.jsonl", "")
+    file = Stream(turn, Connection(asked()), iter([b"a", b"b"]), threading.Event().set)
+    assert next(file) == b"a"
+    stop(somebody())
+    for _ in range(2):
+        with pytest.raises(BrokenOff):
+            next(file)
+
+
+def test_who_is_there() -> None:
+    """A client that is silent, or already sends more, is there; one that has closed is not. None is waited for long."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        request = asked()
+        request.META["gunicorn.socket"] = ours
+        connection = Connection(request)
+        assert ours.gettimeout() == STALLED_S
+        assert not connection.has_left()
+        theirs.send(b"GET /")
+        assert not connection.has_left()
+        ours.recv(5)
+        theirs.close()
+        assert connection.has_left()
+
+
+def test_formats_say_what_they_are(page: Client) -> None:
+    """Type, name and freshness of a file, and nothing before its first column's name."""
+    response = page.get(
+        "/events/export.csv?customer_id=%3Dcaf%C3%A9%22%0D%0A&range=24h", HTTP_ACCEPT="text/plain"
+    )
+    assert response.status_code == 404
+    response = page.get("/events/export.csv?customer_id=acme-robotics&range=24h")
+    assert response.headers["Content-Type"] == CSV.content_type
+    assert response.headers["Content-Disposition"].startswith('attachment; filename="events-acme-robotics-')
+    assert response.headers["Cache-Control"] == "private, no-store"
+    assert response.getvalue().startswith(b"id,timestamp,customer_id,feature_id,value,")
+    response = page.get("/events/export.jsonl?customer_id=acme-robotics&range=24h")
+    assert response.headers["Content-Type"] == JSON_LINES.content_type
+    response.close()

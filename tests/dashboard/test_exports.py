@@ -17,7 +17,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.exports import CSV, JSON_LINES, CsvRows, JsonRows, file_name, guarded, usage_csv
+from dashboard.exports import CsvRows, JsonRows, file_name, guarded, usage_csv
 from tests.dashboard.drawing import a_query, a_series
 from usage.results import Deduction, Event, Reset, decode_rows
 from usage.sample import Store
@@ -49,7 +49,9 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.samp
     ]
 )
 leaves = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e300, 1e300) | texts
-values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+)
 events = st.builds(
     Event,
     id=texts.filter(bool),
@@ -115,7 +117,9 @@ def test_each_beginning_of_a_formula_is_guarded(text: str) -> None:
 
 def test_numbers_stay_numbers() -> None:
     """A JSON number is written as a number, negative or not; a text that looks like one stays a guarded text."""
-    row = Event("e", 0, "f", "c", -1.5, {"debt": -3, "text": "-3", "yes": True, "no": None, "deep": {"a": [1]}})
+    row = Event(
+        "e", 0, "f", "c", -1.5, {"debt": -3, "text": "-3", "yes": True, "no": None, "deep": {"a": [1]}}
+    )
     table = CsvRows([row])
     (line,) = read(table.head + table.of([row]))
     assert (line["value"], line["properties.debt"], line["properties.text"]) == ("-1.5", "-3", "'-3")
@@ -159,7 +163,9 @@ def test_json_lines_have_the_fields_of_the_api() -> None:
     ]
 
 
-@pytest.mark.parametrize("customer", ['../"a"\r\nX: y', "a\u202eb", "café-müller", "", None, "x" * 500, "a/b\\c"])
+@pytest.mark.parametrize(
+    "customer", ['../"a"\r\nX: y', "a\u202eb", "café-müller", "", None, "x" * 500, "a/b\\c"]
+)
 def test_file_names_are_safe(customer: str | None) -> None:
     """Whatever a customer is called, a file's name has no folder, quote, control or bidi character, and an end."""
     name = file_name("events", customer, local(0, UTC), "csv")
@@ -170,7 +176,9 @@ def test_file_names_are_safe(customer: str | None) -> None:
 def test_an_export_is_the_samples_own_rows(page: Client, sample: Store, file: str) -> None:
     """Every event of a customer's window once, whatever page the address says is open."""
     start, end = int(time.time() * 1000) - 20 * DAY_MS, int(time.time() * 1000) - DAY_MS
-    data = taken(page, f"/{file}", customer_id=ACME, start=start, end=end, page=7, before=f"{end},x", per_page=50)
+    data = taken(
+        page, f"/{file}", customer_id=ACME, start=start, end=end, page=7, before=f"{end},x", per_page=50
+    )
     rows = sql(sample, "customer_id = ? AND timestamp >= ? AND timestamp < ?", ACME, start, end)
     assert len(rows) > 5000
     found = [json.loads(line) for line in data.splitlines()] if file.endswith("jsonl") else read(data)
@@ -242,7 +250,10 @@ def test_usage_csv_is_the_series() -> None:
     rows, data = usage_csv(series)
     found = read(data)
     assert rows == len(found) == 4 * size
-    assert [row["period_start"] for row in found[::4]][:2] == ["2025-10-25T00:00:00+02:00", "2025-10-26T00:00:00+02:00"]
+    assert [row["period_start"] for row in found[::4]][:2] == [
+        "2025-10-25T00:00:00+02:00",
+        "2025-10-26T00:00:00+02:00",
+    ]
     assert [(row["group_kind"], row["group"], row["value"]) for row in found[:4]] == [
         ("value", "'=gpt", "1"),
         ("value", "", "0.5"),
@@ -274,17 +285,3 @@ def test_usage_export_equals_sql(page: Client, sample: Store) -> None:
     for event in sql(sample, "customer_id = ? AND timestamp >= ? AND timestamp < ?", *given):
         true[event["feature_id"]] = true.get(event["feature_id"], 0) + event["value"]
     assert sums == pytest.approx(true)
-
-
-def test_formats_say_what_they_are(page: Client) -> None:
-    """Type, name and freshness of a file, and nothing before its first column's name."""
-    response = page.get("/events/export.csv?customer_id=%3Dcaf%C3%A9%22%0D%0A&range=24h", HTTP_ACCEPT="text/plain")
-    assert response.status_code == 404
-    response = page.get(f"/events/export.csv?customer_id={ACME}&range=24h")
-    assert response.headers["Content-Type"] == CSV.content_type
-    assert response.headers["Content-Disposition"].startswith(f'attachment; filename="events-{ACME}-')
-    assert response.headers["Cache-Control"] == "private, no-store"
-    assert response.getvalue().startswith(b"id,timestamp,customer_id,feature_id,value,")
-    response = page.get(f"/events/export.jsonl?customer_id={ACME}&range=24h")
-    assert response.headers["Content-Type"] == JSON_LINES.content_type
-    response.close()

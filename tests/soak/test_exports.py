@@ -54,7 +54,10 @@ def arrive(store: Store, done: threading.Event) -> None:
     """Events of now, and late ones of any time in the window, until the export is done."""
     while not done.wait(0.02):
         now = int(time.time() * 1000)
-        store.add({"customer_id": "late", "feature_id": "calls", "timestamp": now - at * 7_000_000} for at in range(5))
+        store.add(
+            {"customer_id": "late", "feature_id": "calls", "timestamp": now - at * 7_000_000}
+            for at in range(5)
+        )
 
 
 def test_a_hundred_thousand_events(tmp_path: Path) -> None:
@@ -67,7 +70,9 @@ def test_a_hundred_thousand_events(tmp_path: Path) -> None:
             found, growth, seconds = exported(site, store, f"/events/export.jsonl?start={oldest}&tz=UTC")
         finally:
             site.stop()
-    print(f"{len(found):,} rows, {len(found) / seconds:,.0f} a second, resident memory +{growth / MIB:.1f} MiB")
+    print(
+        f"{len(found):,} rows, {len(found) / seconds:,.0f} a second, resident memory +{growth / MIB:.1f} MiB"
+    )
     known = set(there)
     assert [event for event in found if event in known] == there
     assert len(found) == len(set(found))
