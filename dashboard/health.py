@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from dashboard import backend
+
 
 class JsonSerializer:
     """For Django's Redis cache, which would pickle: whoever can write there could then run code here."""
@@ -34,7 +36,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     state = {"database": database(), "cache": shared_cache()}
     status = 200 if set(state.values()) == {"ok"} else 503
-    return JsonResponse(state, status=status, headers={"Cache-Control": "no-store"})
+    told = {**state, "autumn": counters()}
+    return JsonResponse(told, status=status, headers={"Cache-Control": "no-store"})
+
+
+def counters() -> dict[str, int]:
+    """What this process has asked of Autumn so far; nothing is asked for it."""
+    return backend.upstream().snapshot() if backend.upstream.cache_info().currsize else {}
 
 
 def database() -> str:

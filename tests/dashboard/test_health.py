@@ -32,7 +32,7 @@ def test_readiness_names_its_parts(client: Client, live_mode: Settings) -> None:
     """With database and cache at hand it says so of each."""
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {"database": "ok", "cache": "ok"}
+    assert response.json() == {"database": "ok", "cache": "ok", "autumn": {}}
 
 
 @pytest.mark.django_db
@@ -45,7 +45,16 @@ def test_readiness_says_what_fails(client: Client, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(connection, "cursor", gone)
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"database": "unreachable", "cache": "ok"}
+    assert response.json() == {"database": "unreachable", "cache": "ok", "autumn": {}}
+
+
+def test_readiness_counts_what_autumn_was_asked(page: Client) -> None:
+    """After a page, readiness tells how many calls were made, answered from where, and refused; it makes none itself."""
+    page.get("/events/?customer_id=acme-robotics&tz=UTC")
+    before = page.get("/readyz").json()["autumn"]
+    assert before["calls"] >= 1
+    assert before["live"] >= 1
+    assert page.get("/readyz").json()["autumn"] == before
 
 
 def test_a_cache_that_forgets_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
