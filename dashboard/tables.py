@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from dashboard.formats import date_text, full_label, label, number, relative, zone_name
+from dashboard.formats import MAX_LABEL, date_text, full_label, label, number, relative, zone_name
 from dashboard.narrow import Narrow, can_filter, can_name
 from dashboard.opened import Detail, opened
 from dashboard.place import Page, Place
 from usage.listing import EventPage, place_of
 from usage.query import Position, Query
 from usage.results import Event
-from usage.rows import MISSING, flatten, lookup, text_of
+from usage.rows import MISSING, lookup, text_of
 from usage.window import local
 
 DEFAULT_COLUMNS = 3
 FEW_VALUES = 20
 """A property with more values than this on a page says little at a glance, and is no column unless chosen."""
+JUDGED = 200
+"""So many rows tell which properties are the usual ones."""
 REST = 4
+SHORT_NAME, SHORT_VALUE = 24, 32
 NOWHERE = Position(0, "x")
 
 
@@ -47,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One of a row's properties that have no column."""
+    """One of a row's properties that have no column. `key`: its path, percent-encoded, where `name` is another."""
 
     name: str
     cell: Cell
@@ -131,12 +134,12 @@ def _numbers(query: Query, shown: int) -> str:
     return f"{number(first + 1)}–{number(first + shown)}" if shown else "0"
 
 
-def _common(events: Iterable[Event]) -> tuple[str, ...]:
-    """The commonest properties of these rows that tell rows apart."""
+def _common(events: Sequence[Event]) -> tuple[str, ...]:
+    """The commonest properties of the newest of these rows that tell rows apart."""
     counts: Counter[str] = Counter()
     values: dict[str, set[str]] = {}
-    for event in events:
-        for path, value in flatten(event.properties, depth=1):
+    for event in events[:JUDGED]:
+        for path, value in event.properties.items():
             if isinstance(value, str | int | float | bool):
                 counts[path] += 1
                 values.setdefault(path, set()).add(text_of(value))
@@ -146,16 +149,16 @@ def _common(events: Iterable[Event]) -> tuple[str, ...]:
     return tuple(sorted(telling, key=lambda path: (-counts[path], path))[:DEFAULT_COLUMNS])
 
 
-def _cell(text: str, most: int = 48) -> Cell:
+def _cell(text: str, most: int) -> Cell:
     shown = label(text, most)
     if shown == text:
         return Cell(text, text)
     return Cell(shown, full_label(text), quote(text, safe=""))
 
 
-def _pair(path: str, text: str) -> Pair:
-    name = label(path, 24)
-    return Pair(name, _cell(text, 32), None if name == path and can_filter(path) else quote(path, safe=""))
+def _quoted(event_id: str) -> str:
+    plain = event_id.isascii() and event_id.isidentifier()
+    return event_id if plain else quote_plus(event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class _Rows:
     now: int
     narrow: Narrow = field(init=False)
     _address: tuple[str, str] = field(init=False)
-    _cells: dict[str, Cell] = field(init=False, default_factory=dict)
+    _cells: dict[tuple[str, int], Cell] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         at = "events" if self.page == "overview" else self.page
@@ -185,32 +188,36 @@ class _Rows:
             customer=self._known(event.customer_id),
             feature=self._known(event.feature_id),
             value=number(event.value),
-            cells=tuple(map(self._cell, (lookup(event.properties, path) for path in self.columns))),
+            cells=tuple([self._cell(lookup(event.properties, path)) for path in self.columns]),
             rest=self._rest(event),
             href=self._closed() if is_open else self._opens(event),
             detail=opened(event, self.place, self.narrow, self.now) if is_open else None,
         )
 
-    def _known(self, text: str) -> Cell:
+    def _known(self, text: str, most: int = MAX_LABEL) -> Cell:
         """Most values of a page are on it many times."""
-        cell = self._cells.get(text)
+        cell = self._cells.get((text, most))
         if cell is None:
-            self._cells[text] = cell = _cell(text)
+            self._cells[text, most] = cell = _cell(text, most)
         return cell
 
     def _cell(self, value: Any) -> Cell | None:
         return None if value is MISSING else self._known(text_of(value))
 
     def _rest(self, event: Event) -> tuple[Pair, ...]:
-        others = [path for path in event.properties if path not in self.columns]
-        return tuple(_pair(path, text_of(event.properties[path])) for path in others[:REST])
+        others = [path for path in event.properties if path not in self.columns][:REST]
+        return tuple([self._pair(path, text_of(event.properties[path])) for path in others])
+
+    def _pair(self, path: str, text: str) -> Pair:
+        name = self._known(path, SHORT_NAME)
+        return Pair(name.text, self._known(text, SHORT_VALUE), name.raw)
 
     def _closed(self) -> str:
         return self.place.url(self.page, self._with(None))
 
     def _opens(self, event: Event) -> str:
         before, after = self._address
-        return f"{before}{event.timestamp}%2C{quote_plus(event.id)}{after}"
+        return f"{before}{event.timestamp}%2C{_quoted(event.id)}{after}"
 
     def _around_event(self) -> tuple[str, str]:
         """The address of an open row, before and behind the event: a query string is too dear to make for each."""

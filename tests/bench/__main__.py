@@ -8,12 +8,16 @@ from collections.abc import Callable
 
 import structlog
 
-from tests.bench import calls, paint, wire
+from tests.bench import calls, paint, rows, wire
 from tests.bench.report import write_section
 
 BENCHES: dict[str, tuple[str, Callable[[], str]]] = {
     "wire": ("Decoding, against the official SDK: `python -m tests.bench wire`", wire.report),
     "calls": ("Calls to Autumn for a page: `python -m tests.bench calls`", calls.report),
+    "rows": (
+        "The table of events, against a plain Django-template loop: `python -m tests.bench rows`",
+        rows.report,
+    ),
     "paint": ("The first picture, against Plotly alone: `python -m tests.bench paint`", paint.report),
 }
 
