@@ -27,7 +27,13 @@ class Desk:
         self.client = Client()
 
     def get(
-        self, address: str, *, part: bool = False, status: int = 200, headers: dict[str, str] | None = None, **params: Any
+        self,
+        address: str,
+        *,
+        part: bool = False,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **params: Any,
     ) -> str:
         asked = {**({"HX-Request": "true"} if part else {}), **(headers or {})}
         response = self.client.get(address, params or None, headers=asked)

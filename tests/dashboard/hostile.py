@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-
 BASES = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
     "<svg/onload=alert(1)>",
-    "\"><script>alert(1)</script>",
+    '"><script>alert(1)</script>',
     "' onmouseover='alert(1)",
     '" onfocus="alert(1)" autofocus="',
     "javascript:alert(1)",
