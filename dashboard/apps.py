@@ -1,6 +1,22 @@
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.core.signals import request_finished
 
 
 class DashboardConfig(AppConfig):
     name = "dashboard"
     verbose_name = "People"
+
+    def ready(self) -> None:
+        request_finished.connect(keep_sightings, dispatch_uid="keep_sightings")
+
+
+def keep_sightings(**signal: Any) -> None:
+    """After an answer is out, what was seen on the way is kept. Where nothing was asked yet, nothing was seen."""
+    from dashboard import backend  # the models that it needs come after the apps
+
+    if backend.directory.cache_info().currsize:
+        backend.directory().keep()

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
-from usage.known import MemoryDirectory
+from dashboard.directory import KeptDirectory
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import Usage
 from usage.upstream import Upstream, open_upstream
@@ -35,6 +35,12 @@ def sample_store() -> Store:
 
 
 @cache
+def directory() -> KeptDirectory:
+    """The customers and features that have been seen."""
+    return KeptDirectory(upstream().fingerprint)
+
+
+@cache
 def usage() -> Usage:
     """The service that views, exports, shares and commands call."""
-    return Usage(upstream(), MemoryDirectory())
+    return Usage(upstream(), directory())

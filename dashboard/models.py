@@ -76,3 +76,20 @@ class ExportRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file} by {self.who}"
+
+
+class Sighting(models.Model):
+    """A customer and a feature that have been seen together: Autumn has no call that lists either.
+
+    `key` is their digest with `source`, the fingerprint of the API and key that they were seen through: ids can be
+    longer than what databases index.
+    """
+
+    key = models.CharField(max_length=64, unique=True)
+    source = models.CharField(max_length=16, db_index=True)
+    customer_id = models.TextField()
+    feature_id = models.TextField()
+    last_seen = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} · {self.feature_id}"

@@ -46,10 +46,10 @@ def live_mode(settings: Settings) -> Iterator[Settings]:
     settings.AUTUMN_SECRET_KEY = "am_sk_live_of_the_tests"
     settings.AUTUMN_MODE = "live"
     settings.AUTUMN_API_URL = "http://127.0.0.1:9"
-    for made in (backend.usage, backend.upstream):
+    for made in (backend.usage, backend.directory, backend.upstream):
         made.cache_clear()
     yield settings
-    for made in (backend.usage, backend.upstream):
+    for made in (backend.usage, backend.directory, backend.upstream):
         made.cache_clear()
 
 

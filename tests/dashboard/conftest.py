@@ -29,7 +29,7 @@ def forget() -> None:
     """Ends the process's service, so that the next request makes one with the settings of its test."""
     if backend.upstream.cache_info().currsize:
         backend.upstream().close()
-    for made in (backend.usage, backend.upstream, backend.sample_store):
+    for made in (backend.usage, backend.directory, backend.upstream, backend.sample_store):
         made.cache_clear()
 
 
