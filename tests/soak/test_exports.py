@@ -80,6 +80,22 @@ def test_a_hundred_thousand_events(tmp_path: Path) -> None:
     assert len(found) / seconds > 2500  # the limiter lets 3,636 through
 
 
+def test_a_client_that_takes_nothing(tmp_path: Path) -> None:
+    """A client that stays connected and reads no more is let go after a minute; its thread and its turn are free."""
+    with sample(tmp_path / "sample.sqlite3") as url:
+        site = Keyed(tmp_path, url, key=SAMPLE_KEY)
+        try:
+            began = time.monotonic()
+            with site.begun("/events/export.jsonl?range=90d&tz=UTC"):
+                while "export-stop" in (line := site.http.get("/events/export/").text):
+                    assert time.monotonic() - began < 120
+                    time.sleep(1)
+            assert "given up" in line
+            assert time.monotonic() - began > 60
+        finally:
+            site.stop()
+
+
 def newest(store: Store) -> tuple[list[str], int]:
     """The ids of the newest events, and the moment of the oldest of them."""
     with closing(store.connection()) as connection:
