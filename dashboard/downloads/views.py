@@ -83,6 +83,8 @@ def export_events(request: HttpRequest, place: Place, taker: Taker, file_format:
     """Every event that matches, whatever page is open, as a stream."""
 
     def make(query: Query, now: int) -> HttpResponseBase:
+        if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            return _refusal(request, place, "events", OLD_HTTP, query)
         whole = query.having(until=query.until)
         headers = _headers(place, "events", whole, now, file_format)
         if request.method == "HEAD":
@@ -118,8 +120,6 @@ def _answer(request: HttpRequest, place: Place, lens: Page, make: Make) -> HttpR
     if not place.exports:
         raise PermissionDenied
     form = QueryForm.of(request)
-    if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        return _refusal(request, place, lens, OLD_HTTP)
     try:
         return make(form.query, place.usage.now()) if form.is_valid() else _blamed(request, place, lens, form)
     except BadQuery as bad:
@@ -136,7 +136,7 @@ def _problem(error: UsageError | Busy | Crowded | DatabaseError) -> Problem:
         case Crowded():
             return CROWDED
         case DatabaseError():
-            log.error("export.unrecorded", error=str(error))
+            log.error("export.unrecorded", error=type(error).__name__)
             return UNRECORDED
     return problem_of(error)
 
