@@ -119,16 +119,23 @@ class Served:
         self.folder = folder
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         chosen = {"DATA_DIR": str(folder), "ENV_FILE": os.devnull, "PORT": str(self.port)}
+        self._environment = kept | chosen | environment
         with (folder / "stderr").open("w") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],
                 cwd=ROOT,
-                env=kept | chosen | environment,
+                env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
             )
         self.first_line = self.process.stdout.readline() if self.process.stdout else ""
+
+    def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs one of this site's management commands."""
+        command = [sys.executable, "manage.py", *words]
+        env = self._environment | environment
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
     @property
     def stderr(self) -> str:
