@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dashboard.display import Display
 from dashboard.findings import findings_of
 from dashboard.formats import full_label, number
 from dashboard.freshness import strip
@@ -15,12 +16,12 @@ from dashboard.live import arrivals
 from dashboard.narrow import Narrow, can_name
 from dashboard.picks import picks_of
 from dashboard.place import Place
-from dashboard.scan import SoFar, scan_of
+from dashboard.scan import scan_of
 from dashboard.tables import Table, table
 from usage.checks import checks_of
 from usage.errors import Unsupported
 from usage.listing import EventPage
-from usage.query import Position, Query
+from usage.query import Query
 from usage.results import Event
 from usage.rows import facets_of, flatten, matches
 
@@ -30,11 +31,10 @@ GROUPABLE = 40
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """The event browser of a place. `so_far`, `top`: what the asking page shows already."""
+    """The event browser of a place. `display`: what the page that asks for a part shows already."""
 
     place: Place
-    so_far: SoFar = field(default_factory=SoFar)
-    top: Position | None = None
+    display: Display = field(default_factory=Display)
 
     def page(self, query: Query, now: int, refresh: bool) -> dict[str, Any]:
         """One page of rows, and the open one."""
@@ -45,7 +45,7 @@ class Browser:
         aside = query.having(until=listed.until)
         return {
             "table": rows,
-            "scan": scan_of(self.place, query, listed, now, SoFar()) if query.has_row_filters else None,
+            "scan": scan_of(self.place, query, listed, now, Display()) if query.has_row_filters else None,
             "aside": aside,
             "key": key_of(self.place, aside),
             "missing": query.event is not None and found is None and not _on_page(query, listed),
@@ -84,17 +84,17 @@ class Browser:
         """The next step of a search: what it found, and where it stands."""
         listed = self.place.usage.page(query, now, refresh=refresh)
         return {
-            "table": table(self.place, "events", query, listed, now),
-            "scan": scan_of(self.place, query, listed, now, self.so_far),
+            "table": table(self.place, "events", query, listed, now, columns=self.display.columns),
+            "scan": scan_of(self.place, query, listed, now, self.display),
         }
 
     def live(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """What arrived above the rows that the page shows, and how old that news is."""
-        news = arrivals(self.place, query, self.top, now)
+        news = arrivals(self.place, query, self.display.top, now)
         listed = EventPage(news.events, news.until, None, len(news.events), False, news.fresh)
         behind = max(0, now - int(news.fresh.fetched_at * 1000))
         return {
-            "table": table(self.place, "events", query.having(), listed, now),
+            "table": table(self.place, "events", query.having(), listed, now, columns=self.display.columns),
             "missed": news.missed,
             "behind": behind,
         }

@@ -71,7 +71,9 @@ class Looks:
             "panel": None if seen.series is None else self._panel(seen.series),
             "sentence": seen.sentence,
             "table": table(self.place, "usage", query, seen.page, now),
-            "exports": _exports(self.place, "usage", query, {"CSV": "csv"}) if seen.series is not None else (),
+            "exports": _exports(self.place, "usage", query, {"CSV": "csv"})
+            if seen.series is not None
+            else (),
             "title": title_of(self.place, query),
             "lead": _lead(seen, query, now),
             "paths": paths_of(seen.page.events),
@@ -124,7 +126,9 @@ def _lead(seen: Look, query: Query, now: int) -> Lead:
     return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)
 
 
-def _exports(place: Place, page: Page, query: Query, suffixes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _exports(
+    place: Place, page: Page, query: Query, suffixes: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
     """Names and addresses of the files that can be taken from a page: of all its rows, as of when they are taken."""
     if not place.exports:
         return ()

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from django.http import HttpRequest
-
+from dashboard.display import Display
 from dashboard.formats import moment, number
 from dashboard.place import Place
 from dashboard.tables import going_on, pinned_at
 from usage.listing import EventPage
 from usage.query import Query
-
-HEADER = "Scan-So-Far"
-
-
-@dataclass(frozen=True, slots=True)
-class SoFar:
-    """What the steps before have looked at and found. It travels in a header: an address names no such thing."""
-
-    scanned: int = 0
-    found: int = 0
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> SoFar:
-        """What the page says it has; it is shown and nothing else, so nonsense counts as nothing."""
-        told = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get(HEADER, ""))
-        return cls(int(told[1]), int(told[2])) if told else cls()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +30,7 @@ class Scan:
     runs: bool
 
 
-def scan_of(place: Place, query: Query, listed: EventPage, now: int, before: SoFar) -> Scan:
+def scan_of(place: Place, query: Query, listed: EventPage, now: int, before: Display) -> Scan:
     """The state of the search for `query` after the step that gave `listed`."""
     scanned, found = before.scanned + listed.scanned, before.found + len(listed.events)
     following = None if listed.next is None else going_on(pinned_at(query, listed.until), listed.next)

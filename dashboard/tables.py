@@ -87,12 +87,27 @@ class Table:
     newest: str | None
     next: str | None
 
+    @property
+    def told(self) -> str:
+        """The columns, as the page repeats them when it asks for further rows."""
+        return ",".join(quote(path, safe="") for path in self.chosen)
+
 
 def table(
-    place: Place, page: Page, query: Query, listed: EventPage, now: int, found: Event | None = None
+    place: Place,
+    page: Page,
+    query: Query,
+    listed: EventPage,
+    now: int,
+    found: Event | None = None,
+    columns: tuple[str, ...] | None = None,
 ) -> Table:
-    """The table of `listed`. `found`: the open event where it is not among the rows on display."""
-    columns = query.columns or _common(listed.events)
+    """The table of `listed`. `found`: the open event where it is not among the rows on display.
+
+    `columns`: those of the table that these rows are for, if there is one already.
+    """
+    if columns is None:
+        columns = query.columns or _common(listed.events)
     pinned = pinned_at(query, listed.until)
     maker = _Rows(place, page, pinned, columns, now)
     rows = tuple(map(maker.row, listed.events))

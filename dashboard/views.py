@@ -13,14 +13,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard.backend import usage as service
 from dashboard.bar import Bar
 from dashboard.browser import Browser
+from dashboard.display import Display
 from dashboard.downloads.views import export_events, export_status, export_usage, staff_taker
 from dashboard.exports import CSV, JSON_LINES
 from dashboard.forms import QueryForm
 from dashboard.lens import EMPTY, is_part, show, show_part
-from dashboard.live import top_of
 from dashboard.looks import Looks
 from dashboard.place import Place
-from dashboard.scan import SoFar
 from usage.errors import UsageError
 from usage.query import Query
 
@@ -62,13 +61,13 @@ def facets(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def more(request: HttpRequest) -> HttpResponse:
-    so_far = SoFar.of(request)
-    return show_part(request, staff(), "more", Browser(staff(), so_far).more, {"so_far": so_far})
+    display = Display.of(request)
+    return show_part(request, staff(), "more", Browser(staff(), display).more, {"display": display})
 
 
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
-    return show_part(request, staff(), "live", Browser(staff(), top=top_of(request)).live)
+    return show_part(request, staff(), "live", Browser(staff(), Display.of(request)).live)
 
 
 @require_safe

@@ -80,7 +80,7 @@
     asking = true;
     try {
       await htmx.ajax("GET", button().dataset.live, {
-        source: "#live", target: "#behind", swap: "outerHTML", headers: { "Live-After": top() },
+        source: "#live", target: "#behind", swap: "outerHTML", headers: { "Live-After": top(), Columns: find("table.rows").dataset.columns },
       });
     } finally {
       asking = false;

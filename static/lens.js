@@ -43,6 +43,8 @@
     },
     j: () => step(1),
     k: () => step(-1),
+    n: () => find("[data-key=n]")?.click(),
+    l: () => find("#live")?.click(),
     "[": () => find("[data-key='[']")?.click(),
     "]": () => find("[data-key=']']")?.click(),
     "?": () => find("#keys")?.showModal(),

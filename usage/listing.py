@@ -114,13 +114,19 @@ class Listing:
             matching = [event for event in step.events if matches(query, event)]
             yield Batch(matching, step.events, step.answer.rows.bad_rows, step.more)
 
-    def newest(self, query: Query, window: Window, now: int, asking: Asking) -> Newest:
-        """The newest thousand rows of the window, property filters left aside: one call."""
-        plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None, per_page=MAX_LIMIT)
-        step = next(self._steps(plain, window, now, lambda: asking, MAX_LIMIT))
-        page = _as_page(plain, step.events, [step])
-        ahead = tuple(event for event in step.answer.events if event.timestamp >= now)
-        return Newest(page.events, ahead, not step.more, page.fresh)
+    def newest(
+        self, query: Query, window: Window, now: int, asking: Asking, limit: int = MAX_LIMIT
+    ) -> Newest:
+        """The newest rows of the window, property filters left aside: one call. Not pinned to a floored moment."""
+        plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None)
+        step = next(self._steps(plain, window, now, lambda: asking, limit))
+        rows, fetched = step.answer.rows, int(step.answer.dated.fetched_at * 1000)
+        return Newest(
+            events=tuple(e for e in rows.events if e.timestamp in window and e.timestamp <= fetched),
+            ahead=tuple(e for e in rows.events if e.timestamp > fetched),
+            whole=not step.more,
+            fresh=freshness_of([step.answer.dated], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows),
+        )
 
     def find(self, query: Query, at: Position, now: int, asking: Asking) -> Event | None:
         """The event at a place: there is no call to get one (trap 16), so its second is read until it turns up."""

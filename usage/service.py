@@ -130,7 +130,7 @@ class Usage:
     def page(self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True) -> EventPage:
         """The page of events that `query` names. UnknownCustomer for the empty first page of one whom Autumn lacks."""
         query, now = self._bound(query), now or self.now()
-        asking = Asking(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
+        asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
         if query.entity_id is not None:
             self._needs(query, asking)
         window = self._list_window(query, now, asking)
@@ -178,11 +178,19 @@ class Usage:
             return None
         return Listing(self._calls).find(query, at, now, Asking(Deadline.after(PAGE_S)))
 
-    def newest(self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True) -> Newest:
-        """The newest thousand rows of the window, before property filters: one call."""
+    def newest(
+        self,
+        query: Query,
+        now: int | None = None,
+        *,
+        limit: int = RECENT,
+        refresh: bool = False,
+        urgent: bool = True,
+    ) -> Newest:
+        """The newest rows of the window, before property filters: one call."""
         query, now = self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
-        return Listing(self._calls).newest(query, self._list_window(query, now, asking), now, asking)
+        return Listing(self._calls).newest(query, self._list_window(query, now, asking), now, asking, limit)
 
     def facets(self, query: Query, now: int | None = None) -> Facets:
         """What the newest thousand rows of the window have in common, before property filters: one call."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -11,26 +10,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.conftest import Served
 
 ACME = "acme-robotics"
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    made = chromium.new_context(viewport={"width": 1360, "height": 1010}, timezone_id="Europe/Berlin")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def tab(context: BrowserContext, served: Served) -> Iterator[Page]:
-    """A tab whose console must stay silent, and whose content security policy must not be broken."""
-    page = context.new_page()
-    said: list[str] = []
-    page.on(
-        "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    assert said == []
 
 
 def test_filter_page_and_open(tab: Page, served: Served) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.dashboard.desk import MINUTE, Desk, attribute, desk, event, link, weight
 from tests.usage.autumn import NOW
 
-SO_FAR = re.compile(r"""hx-headers='\{"Scan-So-Far": "(\d+ \d+)"\}'""")
+SO_FAR = re.compile(r'"Scan-So-Far": "(\d+ \d+)"')
 
 
 @pytest.fixture

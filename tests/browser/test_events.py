@@ -1,0 +1,226 @@
+"""The event browser in Chromium: filter, search, facets, one event, its neighbours, live; by hand and by key."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.conftest import Served
+from usage.sample import Store
+
+ACME = "acme-robotics"
+ROWS = "#found > tr:not(.detail)"
+IDS = """rows => rows.map(row => new URL(row.querySelector("a").href).searchParams.get("event").split(",")[1])"""
+
+
+@pytest.fixture
+def store(served: Served) -> Iterator[Store]:
+    """The store behind the site, for events that arrive while somebody looks."""
+    with closing(Store(served.folder / "sample.sqlite3")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def events(tab: Page, served: Served) -> Page:
+    """The event browser of one customer, with its parts there."""
+    tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
+    expect(tab.locator(".facets li").first).to_be_visible()
+    expect(tab.locator(".histogram .marks path").first).to_be_attached()
+    return tab
+
+
+def column(tab: Page, name: str) -> int:
+    """Which column has this head, from 1."""
+    return tab.locator("table.rows th").all_inner_texts().index(name) + 1
+
+
+def test_click_filters_and_alt_click_excludes(events: Page) -> None:
+    """A click on a value leaves only its rows, alt-click all others, and the × of the chip brings them back."""
+    at = column(events, "status")
+    cell = events.locator(f"{ROWS} td:nth-child({at})", has_text="200").first
+    cell.click()
+    events.wait_for_url("**filter=status%3A200**")
+    expect(events.locator(".chip")).to_contain_text("status:200")
+    assert set(events.locator(f"{ROWS} td:nth-child({column(events, 'status')})").all_inner_texts()) == {
+        "200"
+    }
+    events.get_by_label("Drop status:200").click()
+    expect(events.locator(".chip")).to_have_count(0)
+    cell.click(modifiers=["Alt"])
+    events.wait_for_url("**exclude=status%3A200**")
+    expect(events.locator(ROWS).first).to_be_visible()
+    assert "200" not in events.locator(f"{ROWS} td:nth-child({column(events, 'status')})").all_inner_texts()
+    events.go_back()
+    expect(events.locator(".chip")).to_have_count(0)
+
+
+def test_click_on_feature_value_and_pair(events: Page) -> None:
+    """The same goes for a feature, a value and a property that has no column."""
+    feature = events.locator(f"{ROWS} .tag").first.inner_text()
+    events.locator(f"{ROWS} .tag").first.click()
+    events.wait_for_url(f"**feature_id={feature}**")
+    expect(events.locator(".strip-chart")).to_be_visible()
+    user = events.locator(f"{ROWS} .kv i").first.inner_text()
+    events.locator(f"{ROWS} .kv i").first.click()
+    events.wait_for_url(f"**filter=user%3A{user.replace('@', '%40')}**")
+    events.locator(f"{ROWS} td.num").first.click()
+    events.wait_for_url("**value_max=**")
+    expect(events.locator("#scan")).to_contain_text("found among")
+
+
+def test_facets_and_columns(events: Page) -> None:
+    """A facet filters and lets go again; columns are ticked one after the other without the menu closing."""
+    events.locator(".facets a", has_text="/v1/chat").first.click()
+    events.wait_for_url("**filter=endpoint%3A%2Fv1%2Fchat**")
+    expect(events.locator(".facets [aria-current]")).to_contain_text("/v1/chat")
+    events.locator(".facets [aria-current]").click()
+    expect(events.locator(".chip")).to_have_count(0)
+    events.locator("#pick-columns summary").click()
+    for name in ("region", "user"):
+        events.locator(f"#columns input[value={name}]").check()
+        expect(events.locator("table.rows th", has_text=name)).to_have_count(1)
+        expect(events.locator(f"#columns input[value={name}]")).to_be_focused()
+    assert "columns=region" in events.url
+    assert "columns=user" in events.url
+
+
+def test_open_neighbours_and_copy(events: Page, context: BrowserContext, served: Served) -> None:
+    """A row opens where it stands; its JSON and its link can be taken along; neighbours are a click away."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
+    link = events.locator(f"{ROWS} td:first-child a").nth(40)
+    link.scroll_into_view_if_needed()
+    scrolled = events.evaluate("document.querySelector('.events .scroll').scrollTop")
+    link.click()
+    expect(events.locator("tr.open")).to_have_count(1)
+    assert events.evaluate("document.querySelector('.events .scroll').scrollTop") == pytest.approx(
+        scrolled, abs=2
+    )
+    events.get_by_role("button", name="Copy JSON").click()
+    expect(events.get_by_role("button", name="Copied")).to_be_visible()
+    copied = json.loads(events.evaluate("navigator.clipboard.readText()"))
+    assert copied["id"] in events.url
+    events.get_by_role("button", name="Copy link").click()
+    own = events.evaluate("navigator.clipboard.readText()")
+    events.get_by_role("link", name="Same user").click()
+    events.wait_for_url("**filter=user**")
+    expect(events.locator("tr.open")).to_have_count(1)
+    events.goto(own)
+    expect(events.locator("tr.detail h4").first).to_contain_text(copied["id"])
+
+
+def test_pages_neither_skip_nor_repeat(events: Page, store: Store) -> None:
+    """Four pages, one after the other while events arrive, are the newest rows that there were, each once."""
+    now = int(time.time() * 1000)
+    first = events.locator(ROWS).evaluate_all(IDS)
+    seen = list(first)
+    for number in range(3):
+        arrived = {"customer_id": ACME, "feature_id": "api_calls", "timestamp": now + number}
+        store.add([arrived])
+        events.get_by_label("Older events").click()
+        events.wait_for_url(f"**page={number + 2}**")
+        expect(events.locator("#shown")).to_contain_text(f"{100 * (number + 1) + 1}–")
+        seen += events.locator(ROWS).evaluate_all(IDS)
+    rows = store.connection().execute(
+        "SELECT id FROM events WHERE customer_id = ? AND (timestamp, id) <= "
+        "(SELECT timestamp, id FROM events WHERE id = ?) ORDER BY timestamp DESC, id DESC LIMIT 400",
+        (ACME, first[0]),
+    )
+    assert seen == [event_id for (event_id,) in rows]
+
+
+def test_search_goes_on_stops_and_goes_on(tab: Page, served: Served) -> None:
+    """A search reports how far it is, stops when told to, and goes on from there."""
+    tab.goto(f"{served.url}/events/?range=90d&tz=UTC&filter=request_id:nobody")
+    scanned = tab.locator("#scan b").nth(1)
+    expect(scanned).not_to_have_text("4,000", timeout=15_000)
+    tab.get_by_role("button", name="Stop").click()
+    expect(tab.get_by_role("link", name="Go on")).to_be_focused()
+    tab.wait_for_timeout(2500)  # the step that was on its way
+    stood = scanned.inner_text()
+    tab.wait_for_timeout(2500)
+    assert scanned.inner_text() == stood
+    tab.get_by_role("link", name="Go on").click()
+    expect(scanned).not_to_have_text(stood, timeout=15_000)
+    assert "before=" not in tab.url
+
+
+def test_live(events: Page, store: Store) -> None:
+    """New events come on top by themselves, not while a row is open, and the address stays as it is."""
+    address = events.url
+    mark = f"live-{secrets.token_hex(4)}"
+    events.keyboard.press("l")
+    expect(events.locator("#live")).to_have_attribute("aria-pressed", "true")
+    expect(events.locator("#behind")).to_contain_text("s behind", timeout=15_000)
+    store.add([arrival(mark)])
+    expect(events.locator(f"{ROWS} .kv i", has_text=mark)).to_have_count(1, timeout=15_000)
+    assert events.url == address
+    events.locator(f"{ROWS} td:first-child a").nth(3).click()
+    expect(events.locator("tr.open")).to_have_count(1)
+    store.add([arrival(f"{mark}-2")])
+    expect(events.locator("#live")).to_have_attribute("aria-pressed", "true")
+    events.wait_for_timeout(7000)
+    expect(events.locator(f"{ROWS} .kv i", has_text=f"{mark}-2")).to_have_count(0)
+    events.keyboard.press("Escape")
+    expect(events.locator(f"{ROWS} .kv i", has_text=f"{mark}-2")).to_have_count(1, timeout=15_000)
+    ids = events.locator(ROWS).evaluate_all(IDS)
+    assert len(ids) == len(set(ids))
+
+
+def arrival(mark: str) -> dict[str, object]:
+    moment = int(time.time() * 1000)
+    return {"customer_id": ACME, "feature_id": "api_calls", "timestamp": moment, "properties": {"mark": mark}}
+
+
+def test_all_by_keyboard(events: Page) -> None:
+    """Without a mouse: a row, its tree, a filter from it, away with the filter, and the next page."""
+    events.keyboard.press("j")
+    events.keyboard.press("Enter")
+    expect(events.locator("tr.open > td:first-child a")).to_be_focused()
+    only = events.locator("tr.detail .tree a", has_text="only this").nth(2)
+    for _ in range(12):
+        events.keyboard.press("Tab")
+        if only.evaluate("link => link === document.activeElement"):
+            break
+    events.keyboard.press("Enter")
+    events.wait_for_url(re.compile("filter="))
+    expect(events.locator(".chip")).to_have_count(1)
+    events.get_by_label(re.compile("^Drop")).focus()
+    events.keyboard.press("Enter")
+    expect(events.locator(".chip")).to_have_count(0)
+    events.keyboard.press("n")
+    events.wait_for_url("**page=2**")
+
+
+def test_bar_opens_its_day_and_rows_are_marked(events: Page) -> None:
+    """The strip marks the stretch that the rows are from; a click on a bar makes it the window."""
+    assert float(events.locator(".strip-chart .span").get_attribute("width").rstrip("%")) > 0  # type: ignore[union-attr]
+    plot = events.locator(".strip-chart .plot").bounding_box()
+    assert plot is not None
+    events.mouse.click(plot["x"] + plot["width"] * 2.5 / 7, plot["y"] + plot["height"] / 2)
+    events.wait_for_url(re.compile(r"start=\d+"))
+    expect(events.locator(".histogram .sub").first).to_contain_text("per hour")
+
+
+def test_without_script(chromium: Browser, served: Served) -> None:
+    """Without JavaScript facets, columns, searches and properties are links and forms."""
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
+    tab.get_by_role("link", name="In common").click()
+    tab.locator(".facets a", has_text="/v1/chat").first.click()
+    expect(tab.locator(".chip")).to_contain_text("endpoint:/v1/chat")
+    tab.locator("#pick-columns summary").click()
+    tab.locator("#columns input[value=region]").check()
+    tab.get_by_role("button", name="Show").click()
+    expect(tab.locator("table.rows th", has_text="region")).to_have_count(1)
+    tab.locator(f"{ROWS} td:first-child a").first.click()
+    tab.locator("tr.detail .tree a", has_text="not this").first.click()
+    expect(tab.locator(".chip")).to_have_count(2)
+    context.close()
