@@ -25,6 +25,7 @@ from usage.errors import (
     Malformed,
     RateLimited,
     Refused,
+    TooLarge,
     UnknownCustomer,
     Unreachable,
     Unsupported,
@@ -95,7 +96,9 @@ class _Failure(msgspec.Struct, frozen=True):
 _REFUSALS: dict[str, type[Refused]] = {
     kind.__name__: kind for kind in (Refused, UnknownCustomer, Unsupported)
 }
-_ERRORS: dict[str, type[UsageError]] = {kind.__name__: kind for kind in (RateLimited, Unreachable, Malformed)}
+_ERRORS: dict[str, type[UsageError]] = {
+    kind.__name__: kind for kind in (RateLimited, Unreachable, Malformed, TooLarge)
+}
 
 Outcome = Cached | _Failure
 

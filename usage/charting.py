@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from usage.calls import CLOSED_AFTER_MS, AggregateAnswer, Asking, Calls
 from usage.capabilities import PROBE_FEATURE, Capabilities
+from usage.errors import TooLarge, Unsupported
 from usage.figures import Answers, Figures
 from usage.frame import Cycle, Frame
 from usage.freshness import Dated
@@ -25,6 +26,9 @@ MAX_CELLS = 60_000
 MAX_GROUPS = 250
 OLD_MAX_GROUPS = 9
 """How many groups a server keeps that does not know `max_groups`."""
+TIGHT_CELLS = 300_000
+"""The same, at the worst, in an answer that fits into the bytes that are read."""
+TOO_MANY = "This has too many different values for bins this small: choose UTC, a shorter window or another property."
 MAX_FILTERS = 5
 MAX_FEATURES = 12
 """A chart of all of a customer's features shows the largest dozen."""
@@ -58,12 +62,24 @@ class Charting:
     can: Capabilities
     asking: Asking
     now: int
+    most: int = MAX_GROUPS
 
     def series(self, query: Query, features: tuple[str, ...], frame: Frame) -> Series:
         """The figures of `features` in `frame`: of all that are asked for, else of the largest dozen of those given.
 
-        With `group_by`, the groups of one of them: `focus`, or else the largest.
+        With `group_by`, the groups of one of them: `focus`, or else the largest. Where these are too many for one
+        answer, fewer are asked for, once; Unsupported where no number of them would fit.
         """
+        try:
+            return self._series(query, features, frame)
+        except TooLarge:
+            # At the worst each bin has groups of its own, and each of them is named in all bins.
+            fewer = min(self._most_groups(frame) - 1, TIGHT_CELLS // frame.grouped_bins**2)
+            if query.group_by is None or fewer < 1 or not self.can.grouping:
+                raise Unsupported(TOO_MANY, status=400) from None
+            return replace(self, most=fewer)._series(query, features, frame)
+
+    def _series(self, query: Query, features: tuple[str, ...], frame: Frame) -> Series:
         focus = _focus(query, features)
         if focus is not None and focus not in features:
             features = tuple(sorted((*features, focus)))
@@ -146,7 +162,11 @@ class Charting:
         more: dict[str, object] | None = None,
     ) -> AggregateAnswer:
         # An aggregate must name a feature: one that nobody has stands for none.
-        body: dict[str, object] = {"feature_id": list(features or (PROBE_FEATURE,)), "bin_size": size, **(more or {})}
+        body: dict[str, object] = {
+            "feature_id": list(features or (PROBE_FEATURE,)),
+            "bin_size": size,
+            **(more or {}),
+        }
         if query.customer_id is not None:
             body["customer_id"] = query.customer_id
         if query.entity_id is not None:
@@ -165,23 +185,29 @@ class Charting:
     def _most_groups(self, frame: Frame) -> int:
         if not self.can.grouping:
             return OLD_MAX_GROUPS
-        return max(1, min(MAX_GROUPS, MAX_CELLS // frame.grouped_bins))
+        return max(1, min(self.most, MAX_CELLS // frame.grouped_bins))
 
     def _notes(self, query: Query) -> tuple[str, ...]:
         if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < _conditions(query)):
-            return ("Autumn cannot apply all of these filters to charts: these figures include events that they hide.",)
+            return (
+                "Autumn cannot apply all of these filters to charts: these figures include events that they hide.",
+            )
         return ()
 
 
 def wire_filters(query: Query) -> dict[str, str]:
     """`filter_by`: the property filters that Autumn can apply to aggregates, at most five, with one value each."""
     paths = [item.path for item in query.filter]
-    single = [item for item in query.filter if paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)]
+    single = [
+        item for item in query.filter if paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)
+    ]
     return {item.path: item.value for item in single[:MAX_FILTERS]}
 
 
 def _conditions(query: Query) -> int:
-    return len(query.filter) + len(query.exclude) + (query.value_min is not None) + (query.value_max is not None)
+    return (
+        len(query.filter) + len(query.exclude) + (query.value_min is not None) + (query.value_max is not None)
+    )
 
 
 def _focus(query: Query, features: tuple[str, ...]) -> str | None:

@@ -24,7 +24,15 @@ import httpx
 import msgspec
 
 from usage.deadline import Deadline
-from usage.errors import Malformed, RateLimited, Refused, UnknownCustomer, Unreachable, UsageError
+from usage.errors import (
+    Malformed,
+    RateLimited,
+    Refused,
+    TooLarge,
+    UnknownCustomer,
+    Unreachable,
+    UsageError,
+)
 from usage.transport import DeadlineTransport, within
 
 API_VERSION = "2.1"
@@ -210,7 +218,7 @@ def _read(response: httpx.Response, limit: int, deadline: Deadline) -> bytes:
     for piece in _pieces(response, limit):
         body += piece
         if len(body) > limit:
-            raise Malformed("Autumn's answer is too large.")
+            raise TooLarge("Autumn's answer is too large.")
         if deadline.left() <= 0:
             raise Unreachable("Autumn did not answer in time.")
     return bytes(body)
@@ -230,7 +238,7 @@ def _wire(response: httpx.Response, limit: int) -> Iterator[bytes]:
     for chunk in response.iter_raw():
         received += len(chunk)
         if received > limit:
-            raise Malformed("Autumn's answer is too large.")
+            raise TooLarge("Autumn's answer is too large.")
         yield chunk
 
 

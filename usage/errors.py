@@ -7,6 +7,7 @@
     ├── RateLimited        more than five calls a second, and no room before the deadline
     ├── Unreachable        no answer in time: network, time limit, 5xx
     └── Malformed          an answer that is not what the contract promises
+        └── TooLarge           an answer of more bytes than are read
 
 Every error carries one sentence for a person: what happened, in plain words, without a key, a body or a trace.
 """
@@ -53,3 +54,7 @@ class Unreachable(UsageError):
 
 class Malformed(UsageError):
     """Autumn answered with something that is not in its contract: not JSON, wrong types, too large, a redirect."""
+
+
+class TooLarge(Malformed):
+    """Autumn's answer has more bytes than anybody here reads: there are too many groups in too many bins."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -159,6 +161,66 @@ def test_every_bar_equals_sql(page: Client, sql: Sql, zone: str) -> None:
     edges = [local_days(zone, 1, f"{date(2026, 10, 23) + timedelta(at)}") for at in range(14)]
     expected = [window_sums(sql, ACME, *edge).get("ai_tokens", 0.0) for edge in edges]
     assert totals == pytest.approx(expected)
+
+
+def test_days_off_the_hour_are_the_nearest_hours(page: Client, sql: Sql) -> None:
+    """In Kolkata days begin on the half hour, which Autumn cannot tell: bars are the nearest 24 hours, and say so."""
+    start, end = local_days("Asia/Kolkata", 14, "2026-11-05")
+    half = 1_800_000
+    text = get(
+        page, "/usage/", customer_id=ACME, feature_id="ai_tokens", start=start, end=end, tz="Asia/Kolkata"
+    )
+    totals = [
+        whole(cell)
+        for cell in re.findall(r'<td class="num">([^<]+)</td></tr>', text[text.index('class="figures"') :])
+    ]
+    edges = range(start - half, end - half + 1, 86_400_000)
+    expected = [window_sums(sql, ACME, *edge).get("ai_tokens", 0.0) for edge in pairwise(edges)]
+    assert totals == pytest.approx(expected)
+    assert "bins begin at the nearest full hour of UTC" in text
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
+def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: str) -> None:
+    """90 days by 250 groups: the page shows the top ones and Other, adds up to SQL's sum, and weighs little."""
+    start, end = local_days(zone, 90, "2026-11-20")
+    step = (end - start) // 5_000
+    customer = f"many-{zone}"
+    sample.add(
+        {
+            "customer_id": customer,
+            "feature_id": "ai_tokens",
+            "timestamp": start + at * step,
+            "value": 1 + at % 250,
+            "properties": {"job": f"job-{at * 7 % 250}"},
+        }
+        for at in range(5_000)
+    )
+    grouped = {"customer_id": customer, "group_by": "properties.job", "bin_size": "day", "tz": zone}
+    answer = page.get(f"/usage/?{urlencode({**grouped, 'start': start, 'end': end})}")
+    sums = legend(answer.content.decode())
+    assert len(sums) == 8 + 1 + 1  # the top ones, Other and the total
+    assert any(name.startswith("Other") for name in sums)
+    assert sums["Total"] == pytest.approx(window_sums(sql, customer, start, end)["ai_tokens"])
+    assert len(gzip.compress(answer.content)) < 100_000
+
+
+@pytest.mark.parametrize(("zone", "drawn"), [("UTC", True), ("Pacific/Auckland", False)])
+def test_more_groups_than_anybody_reads(page: Client, sql: Sql, zone: str, drawn: bool) -> None:
+    """Grouping by what differs in each event asks for fewer groups where that helps, and says where nothing does."""
+    start, end = local_days(zone, 90, "2026-11-20")
+    grouped = {
+        "customer_id": ACME,
+        "focus": "ai_tokens",
+        "group_by": "properties.request_id",
+        "bin_size": "day",
+    }
+    answer = page.get(f"/usage/?{urlencode({**grouped, 'start': start, 'end': end, 'tz': zone})}")
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert ("too many different values" in text) is not drawn
+    if drawn:
+        assert legend(text)["Total"] == pytest.approx(window_sums(sql, ACME, start, end)["ai_tokens"])
 
 
 def test_groups_add_up_to_the_feature(page: Client, sql: Sql) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -24,6 +25,8 @@ PERIOD: dict[BinSize, str] = {
 
 Answer = dict[str, object]
 Groups = dict[str, float]
+STREAMED_CELLS = 200_000
+"""Answers with more groups times bins are made while they are sent: whoever asks may hang up before they end."""
 # For each (period, feature): the sum of each group.
 Cells = dict[tuple[int, str], Groups]
 
@@ -36,7 +39,7 @@ class Folded(NamedTuple):
 
 
 def aggregate(connection: sqlite3.Connection, body: AggregateBody, now: int) -> Answer:
-    """The answer to a call at ``now`` (epoch milliseconds). Raises ApiError customer_not_found."""
+    """The answer at ``now`` (epoch milliseconds); a very large one has an iterator of bins. Raises ApiError."""
     window = _window(connection, body, now)
     starts = [*bin_starts(window, body.bin_size, now)]
     events = source(body, window.start, window.end)
@@ -85,7 +88,7 @@ def _plain_bins(
 
 def _grouped_bins(
     connection: sqlite3.Connection, body: AggregateBody, events: Source, starts: list[int]
-) -> list[Answer]:
+) -> list[Answer] | Iterator[Answer]:
     """Every bin, with each feature's groups; none at all where no event has a group.
 
     A group that was among the largest of one bin is named in all of them: with a 0 where it has nothing,
@@ -99,10 +102,11 @@ def _grouped_bins(
     for (_, feature), cell in folded.items():
         names[feature] |= dict.fromkeys(cell.kept, 0.0)
     empty = Folded({}, None)
-    return [
+    made = (
         _grouped_bin(start, {feature: folded.get((start, feature), empty) for feature in names}, names)
         for start in starts
-    ]
+    )
+    return made if len(starts) * sum(map(len, names.values())) > STREAMED_CELLS else [*made]
 
 
 def _grouped_bin(start: int, cells: dict[str, Folded], names: dict[str, Groups]) -> Answer:

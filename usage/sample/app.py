@@ -3,7 +3,7 @@
 import hmac
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -64,15 +64,17 @@ class SampleApp:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         headers: Headers = []
         try:
-            status, kind, body = 200, "application/json", self._answer(environ, headers)
+            status, kind, body = 200, "application/json", _encoded(self._answer(environ, headers))
         except ApiError as error:
-            status, kind, body = error.status, error.content_type, error.body()
+            status, kind, body = error.status, error.content_type, [error.body()]
             headers += error.headers
-        headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
+        headers.append(("Content-Type", kind))
+        if isinstance(body, list):
+            headers.append(("Content-Length", str(len(body[0]))))
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-        return [body]
+        return body
 
-    def _answer(self, environ: "WSGIEnvironment", headers: Headers) -> bytes:
+    def _answer(self, environ: "WSGIEnvironment", headers: Headers) -> object:
         raw = _read(environ)
         endpoint = ENDPOINTS.get(environ["PATH_INFO"])
         if endpoint is None or environ["REQUEST_METHOD"] != "POST":
@@ -84,7 +86,7 @@ class SampleApp:
         self._repeats.check(environ.get("HTTP_IDEMPOTENCY_KEY"))
         self._fail_if_told()
         self.store.refresh()
-        return msgspec.json.encode(self._result(endpoint, given, version))
+        return self._result(endpoint, given, version)
 
     def _authorize(self, environ: "WSGIEnvironment") -> None:
         given = environ.get("HTTP_AUTHORIZATION", "")
@@ -116,6 +118,19 @@ class SampleApp:
         page = offset_page if version else cursor_page
         with self.store.reading() as connection:
             return page(connection, wire.list_body(given, older=self.older))
+
+
+def _encoded(answer: object) -> list[bytes] | Iterator[bytes]:
+    """The answer's JSON, whole; or piece by piece where its list is not made yet."""
+    if isinstance(answer, dict) and isinstance(answer["list"], Iterator):
+        return _streamed(answer["list"], msgspec.json.encode(answer["total"]))
+    return [msgspec.json.encode(answer)]
+
+
+def _streamed(bins: Iterator[object], total: bytes) -> Iterator[bytes]:
+    for number, made in enumerate(bins):
+        yield (b"," if number else b'{"list":[') + msgspec.json.encode(made)
+    yield b'],"total":' + total + b"}"
 
 
 class Repeats:
