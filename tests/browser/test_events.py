@@ -72,7 +72,7 @@ def test_click_on_feature_value_and_pair(events: Page) -> None:
     events.wait_for_url(f"**filter=user%3A{user.replace('@', '%40')}**")
     events.locator(f"{ROWS} td.num").first.click()
     events.wait_for_url("**value_max=**")
-    expect(events.locator("#scan")).to_contain_text("found among")
+    expect(events.locator("#scan")).to_contain_text("found in")
 
 
 def test_facets_and_columns(events: Page) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from dashboard.place import Place
 from tests.dashboard.desk import MINUTE, Desk, attribute, desk, event, link, weight
 from tests.usage.autumn import NOW
+from usage.scope import Scope
 
 SO_FAR = re.compile(r'"Scan-So-Far": "(\d+ \d+)"')
 
@@ -46,7 +48,7 @@ def test_search_finds_each_match_once(at: Desk) -> None:
     rows, last = search(at, scan_in(page))
     expected = [f"evt_{number:05}" for number in sorted(marked)]
     assert at.rows(page) + rows == expected
-    assert "<b>37</b> found among" in last
+    assert "<b>37</b> found in" in last
     assert "that is all of them" in last
     assert at.autumn.calls() <= 12
 
@@ -243,3 +245,29 @@ def test_page_is_light(at: Desk) -> None:
     page = at.get("/events/", range="7d", tz="UTC")
     assert len(at.rows(page)) == 100
     assert weight(page) <= 25_000
+
+
+def test_within_a_link(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The holder of a link sees allowed properties, no deductions, no call of the API, and no customer in an address."""
+    took = {
+        "balance_id": "bal_secret",
+        "feature_id": "credits",
+        "plan_id": "secret",
+        "reset": None,
+        "value": 3,
+    }
+    properties = {"model": "m1", "user": "secret", "request_id": "secret"}
+    at.autumn.add(*(event(number, properties=properties, deductions=[took]) for number in range(3)))
+    scope = Scope(customer_id="cus_1", properties=frozenset({"model"}))
+    monkeypatch.setattr("dashboard.views.staff", lambda: Place(at.autumn.usage.within(scope), parts=True))
+    params = {"range": "7d", "tz": "UTC"}
+    page = at.get("/events/", event=f"{NOW - MINUTE},evt_00000", **params)
+    parts = [
+        at.get(f"/events/{part}/", part=True, **params) for part in ("histogram", "facets", "more", "live")
+    ]
+    assert "only this" in page
+    assert "from no balance" not in page
+    for text in (page, *parts):
+        assert "secret" not in text.replace("AUTUMN_SECRET_KEY", "")
+        assert "curl" not in text
+        assert "customer_id=" not in text
