@@ -248,7 +248,7 @@ def test_page_is_light(at: Desk) -> None:
 
 
 def test_within_a_link(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The holder of a link sees allowed properties, no deductions, no call of the API, and no customer in an address."""
+    """The holder of a link sees allowed properties, no deductions, no API call, and no customer in an address."""
     took = {
         "balance_id": "bal_secret",
         "feature_id": "credits",
