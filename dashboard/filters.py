@@ -9,7 +9,8 @@ from dashboard.formats import date_text, full_label, label, minute_text
 from dashboard.forms import QueryForm
 from dashboard.place import Page, Place
 from usage.query import BIN_SIZES, PARAMETERS, PER_PAGES, Query
-from usage.window import is_midnight, local, shift_of
+from usage.scope import Scope
+from usage.window import Window, is_midnight, local, shift_of
 
 RANGE_NAMES = {
     "24h": "Last 24 hours",
@@ -110,9 +111,11 @@ def filter_bar(form: QueryForm, place: Place, page: Page, now: int, paths: Itera
     return Bar(
         action=place.url(page),
         shown=shown,
-        carried=tuple(_carried(form, shown)),
+        carried=tuple(_carried(form, place, shown)),
         values=_values(form, query),
-        ranges=_options(form, "range", RANGE_NAMES, "30d" if not form.given("start") else ""),
+        ranges=()
+        if place.one_period
+        else _options(form, "range", RANGE_NAMES, "30d" if not form.given("start") else ""),
         bin_sizes=_options(form, "bin_size", {size: size for size in BIN_SIZES}),
         groups=_groups(form, paths, place),
         features=tuple(
@@ -129,9 +132,9 @@ def filter_bar(form: QueryForm, place: Place, page: Page, now: int, paths: Itera
     )
 
 
-def _carried(form: QueryForm, shown: frozenset[str]) -> Iterable[tuple[str, str]]:
+def _carried(form: QueryForm, place: Place, shown: frozenset[str]) -> Iterable[tuple[str, str]]:
     for name in PARAMETERS:
-        if name not in shown and name not in PLACE_IN_LIST:
+        if name not in shown and name not in PLACE_IN_LIST and (name != "customer_id" or not place.shared):
             for value in form.given(name):
                 yield name, value
 
@@ -162,11 +165,18 @@ def _groups(form: QueryForm, paths: Iterable[str], place: Place) -> tuple[Option
         for path in paths
         if all(part.isascii() and part.replace("_", "a").isalnum() for part in path.split("."))
     }
-    fixed = {} if place.shared else FIXED_GROUPS
+    fixed = _fixed_groups(place.usage.scope)
     names = {**seen, **fixed}
     if chosen and chosen not in names:
         names = {chosen: chosen.removeprefix("properties."), **names}
     return tuple(Option(value, label(text), value == chosen) for value, text in names.items())
+
+
+def _fixed_groups(scope: Scope | None) -> dict[str, str]:
+    """What can be grouped by beside properties: for the holder of a link plans at most."""
+    if scope is None:
+        return FIXED_GROUPS
+    return {name: text for name, text in FIXED_GROUPS.items() if name == "$plan_id" and scope.plans}
 
 
 def _with(known: Iterable[str], given: Iterable[str]) -> list[str]:
@@ -193,7 +203,7 @@ def _earlier(query: Query, place: Place, page: Page, now: int) -> str | None:
     if window is None:
         return None
     start = shift_of(window, query.zone).back(window.start)
-    return None if start < 0 else place.url(page, query.having(range=None, start=start, end=window.start))
+    return None if start < 0 else _to_period(query, place, page, start, window.start)
 
 
 def _later(query: Query, place: Place, page: Page, now: int) -> str | None:
@@ -203,7 +213,15 @@ def _later(query: Query, place: Place, page: Page, now: int) -> str | None:
         return None
     shift = shift_of(window, query.zone)
     end = replace(shift, days=-shift.days, ms=-shift.ms).back(window.end)
-    return place.url(page, query.having(range=None, start=window.end, end=end))
+    return _to_period(query, place, page, window.end, end)
+
+
+def _to_period(query: Query, place: Place, page: Page, start: int, end: int) -> str | None:
+    """A link to another period, unless a share does not show it."""
+    scope = place.usage.scope
+    if scope is not None and scope.bound(Window(start, end)) is None:
+        return None
+    return place.url(page, query.having(range=None, start=start, end=end))
 
 
 def _window_text(query: Query, now: int) -> str:

@@ -202,3 +202,9 @@ class QueryForm(forms.Form):
             self.query = Query(**{name: value for name, value in cleaned.items() if value is not None})
         except BadQuery as bad:
             self.blame(bad)
+
+
+def query_of(params: str) -> Query:
+    """The query of a query string that was written here; what has become of anything else is the plain one."""
+    form = QueryForm(QueryDict(params))
+    return form.query if form.is_valid() else Query()

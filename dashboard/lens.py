@@ -9,11 +9,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from dashboard.browser import key_of
 from dashboard.filters import filter_bar
 from dashboard.forms import QueryForm
+from dashboard.models import User
 from dashboard.place import Page, Part, Place
 from usage.errors import (
     Malformed,
@@ -72,10 +74,11 @@ def _shown(request: HttpRequest, place: Place, page: Page, form: QueryForm, buil
     now = place.usage.now()
     shown: dict[str, Any] = {"place": place, "form": form, "now": now, "page_name": page, "problem": None}
     if form.is_valid():
-        shown |= _built(form, build, now, request)
+        shown |= _built(form, place, build, now, request)
     shown["bar"] = filter_bar(form, place, page, now, shown.get("paths", ()))
     query = getattr(form, "query", None)
     shown["nav_query"] = place.params(query) if query else ""
+    shown["share_href"] = _share_href(request, place, query)
     return shown
 
 
@@ -95,14 +98,21 @@ def is_part(request: HttpRequest) -> bool:
     return headers.get("HX-Request") == "true" and headers.get("HX-History-Restore-Request") != "true"
 
 
-def _built(form: QueryForm, build: Build, now: int, request: HttpRequest) -> Mapping[str, Any]:
+def _built(form: QueryForm, place: Place, build: Build, now: int, request: HttpRequest) -> Mapping[str, Any]:
     try:
+        form.query = place.meant(form.query)
         return build(form.query, now, "no-cache" in request.headers.get("Cache-Control", ""))
     except BadQuery as bad:
         form.blame(bad)
         return {}
     except UsageError as error:
         return {"problem": problem_of(error)}
+
+
+def _share_href(request: HttpRequest, place: Place, query: Query | None) -> str | None:
+    """Where a link to this view is made, for those who may make one."""
+    may_share = not place.shared and isinstance(request.user, User) and request.user.may_share
+    return f"{reverse('share_new')}?{place.params(query)}" if may_share and query is not None else None
 
 
 def _place_in_list(query: Query) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Looks:
             busiest = self._busiest(wide, feature, now)
         newest = replace(seen.page, events=seen.page.events[:NEWEST], next=None)
         return {
-            "panel": None if series is None else self._panel(series),
+            "panel": None if series is None else self._panel(series, wide),
             "sentence": seen.sentence,
             "busiest": busiest,
             "feature": None if feature is None else full_label(feature),
@@ -68,7 +68,7 @@ class Looks:
         """The chart, its legend and tiles, and the newest events behind it."""
         seen = look(self.place.usage, query, now, refresh=refresh)
         return {
-            "panel": None if seen.series is None else self._panel(seen.series),
+            "panel": None if seen.series is None else self._panel(seen.series, query),
             "sentence": seen.sentence,
             "table": table(self.place, "usage", query, seen.page, now),
             "exports": _exports(self.place, "usage", query, {"CSV": "csv"})
@@ -80,15 +80,17 @@ class Looks:
             "strip": strip(self.place, query, seen.fresh, now),
         }
 
-    def _panel(self, series: Series) -> Panel:
+    def _panel(self, series: Series, asked: Query) -> Panel:
         known = self.place.usage.features(series.query.customer_id)
-        return chart_panel(
+        panel = chart_panel(
             series,
+            asked=asked,
             base_path=self.place.url("usage"),
             events_path=self.place.url("events"),
             features=known,
             rivals=series.named if series.query.group_by else (),
         )
+        return panel if self.place.exports else replace(panel, export="")
 
     def _busiest(self, query: Query, feature: str, now: int) -> tuple[Ranked, ...]:
         ranked = self.place.usage.busiest(query, feature, now).customers[:NEWEST]

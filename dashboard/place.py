@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from usage.query import Query
+from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.window import HOUR_MS, floor_hour
 
@@ -30,10 +30,29 @@ class Place:
         return self.usage.scope is not None
 
     @property
+    def one_period(self) -> bool:
+        """Whether one stretch of time is shown here and no other."""
+        scope = self.usage.scope
+        return scope is not None and scope.end is not None
+
+    @property
     def exports(self) -> bool:
         """Whether figures may be taken away from here."""
         scope = self.usage.scope
         return scope is None or scope.exports
+
+    def meant(self, query: Query) -> Query:
+        """What `query` means here: a share's own period where it names none. BadQuery for what no share answers."""
+        scope = self.usage.scope
+        if scope is None:
+            return query
+        if query.customer_id is not None:
+            raise BadQuery("customer_id", "This link shows one customer only: leave the customer out.")
+        if scope.end is None or query.start is not None:
+            return query
+        if query.range != "30d":
+            raise BadQuery("range", "This link shows one period only: choose a start and an end within it.")
+        return replace(query, range=None, start=scope.start or 0, end=scope.end)
 
     def url(self, page: Page, query: Query | None = None) -> str:
         """The address of a page, looking at `query`."""

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from dashboard import health, views
+from dashboard.sharing.urls import urlpatterns as sharing
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -19,6 +20,7 @@ urlpatterns = [
     path("usage/export.csv", views.usage_csv, name="usage-csv"),
     path("customers/", views.customers, name="customers"),
     path("customers/<path:customer_id>", views.customer, name="customer"),
+    *sharing,
     path("accounts/", include("dashboard.accounts.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),

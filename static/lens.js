@@ -11,7 +11,7 @@
     if (!form) return;
     const { range, start, end } = form.elements;
     if (target === range && range.value) start.value = end.value = "";
-    if ((target === start || target === end) && target.value) range.value = "";
+    if ((target === start || target === end) && target.value && range) range.value = "";
     if (target.name === "group_by") form.querySelectorAll("[name=group]").forEach((input) => input.remove());
     if (target === range && !range.value) {
       find("#pick-dates", form).open = true;

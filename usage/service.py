@@ -96,6 +96,12 @@ class Usage:
         bound._learned = self._learned
         return bound
 
+    def through(self, upstream: Upstream) -> Usage:
+        """The same service with its questions going to `upstream`, such as one that keeps answers for a snapshot."""
+        other = Usage(upstream, self._known, clock=self._clock, pool=self._pool)
+        other._learned = self._learned
+        return other
+
     def now(self) -> int:
         """The present, in epoch milliseconds. Read it once for each request and hand it on."""
         return int(self._clock() * 1000)
@@ -217,7 +223,7 @@ class Usage:
         if self.scope is None:
             return self._known.features(customer_id)
         shown = self.scope.features
-        return [name for name in self._known.features(self.scope.customer_id) if shown is None or name in shown]
+        return self._known.features(self.scope.customer_id) if shown is None else sorted(shown)
 
     def _staff_only(self) -> None:
         if self.scope is not None:

@@ -14,7 +14,7 @@ from dashboard.charts.chart import Chart, Drawn, chart_of
 from dashboard.charts.links import Links
 from dashboard.charts.tiles import Tile, tiles_of
 from dashboard.formats import Change, change, number, rounded
-from usage.query import CHARTS
+from usage.query import CHARTS, Query
 from usage.series import Line, Series
 from usage.window import default_bin_size, local
 
@@ -113,17 +113,19 @@ class Panel:
 def chart_panel(
     series: Series,
     *,
+    asked: Query | None = None,
     base_path: str = "/usage/",
     events_path: str = "/events/",
     name: str = "chart",
     rivals: Collection[str] = (),
     features: Collection[str] = (),
 ) -> Panel:
-    """Everything about one chart. `rivals`: the lines of the unfiltered chart; `features`: all that the customer has.
+    """Everything about one chart. `asked`: the query that its links go on from, where it is not that of the figures.
 
-    Both keep colours steady while filters change what is drawn; left out, colours are shared out among what is there.
+    `rivals`: the lines of the unfiltered chart; `features`: all that the customer has. Those two keep colours steady
+    while filters change what is drawn; left out, colours are shared out among what is there.
     """
-    links = Links(series.query, series.focus, base_path, events_path)
+    links = Links(asked or series.query, series.focus, base_path, events_path)
     features = features or [total.feature_id for total in series.features]
     chart = chart_of(series, rivals or (features if series.query.group_by is None else ()))
     opens = links.bins(series.bins.edges) if len(series.bins) <= MOST_ROWS else []
@@ -146,7 +148,7 @@ def chart_panel(
         reconcile=_reconcile(series),
         heads=(*(line.label for line in chart.lines), "Total"),
         table=_table(series, chart, opens),
-        export=f"{base_path}export.csv?{series.query.having().to_query_string()}",
+        export=f"{base_path}export.csv?{links.query.having().to_query_string()}",
     )
 
 

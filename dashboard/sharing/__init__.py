@@ -1,0 +1,1 @@
+"""Share links: one customer, exactly as meant, for somebody without an account."""

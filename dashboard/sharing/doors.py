@@ -1,0 +1,63 @@
+"""The one way to the pages below a link: locked, unless the visitor shows that they may look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.errors import whole_page
+from dashboard.sharing import links, visits
+from dashboard.sharing.models import Share
+
+SharedView = Callable[[HttpRequest, Share], HttpResponseBase]
+Guarded = Callable[..., HttpResponseBase]
+
+
+def gone(request: HttpRequest) -> HttpResponse:
+    """Unknown, expired, revoked, somebody else's: the same page, to the byte."""
+    return whole_page(render(request, "sharing/gone.html", status=404))
+
+
+def locked(request: HttpRequest, share: Share, sentence: str = "", status: int = 403) -> HttpResponse:
+    """The password page. It says nothing of the link but that it has a password."""
+    wanted = request.POST.get("next") or request.get_full_path()
+    shown = {"action": f"{share.root}unlock", "next": wanted, "sentence": sentence}
+    return whole_page(render(request, "sharing/locked.html", shown, status=status))
+
+
+def shared(route: str, view: SharedView, name: str) -> URLPattern:
+    """A page below a link. Whoever has not opened the link, and unlocked it, does not get this far."""
+
+    @wraps(view)
+    def door(request: HttpRequest, share_id: str) -> HttpResponseBase:
+        share = links.find(share_id)
+        standing = "nothing" if share is None else links.standing(request, share)
+        if share is None or standing == "nothing":
+            return gone(request)
+        if standing == "locked":
+            return locked(request, share)
+        response = require_safe(view)(request, share)
+        if response.status_code < 400:
+            visits.note(share, request, route)
+        return response
+
+    return path(f"shared/<slug:share_id>/{route}", login_not_required(door), name=name)
+
+
+def unlocking(route: str, view: SharedView, name: str) -> URLPattern:
+    """The address that a password is sent to: open to those who hold the link."""
+
+    @wraps(view)
+    def door(request: HttpRequest, share_id: str) -> HttpResponseBase:
+        share = links.find(share_id)
+        if share is None or links.standing(request, share) == "nothing":
+            return gone(request)
+        return require_POST(view)(request, share)
+
+    return path(f"shared/<slug:share_id>/{route}", login_not_required(door), name=name)

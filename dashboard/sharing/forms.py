@@ -1,0 +1,249 @@
+"""What a link shall show, read once: the form's fields in, a Share out that is not saved yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils import timezone
+
+from dashboard.forms import query_of
+from dashboard.models import User
+from dashboard.sharing import passwords
+from dashboard.sharing.models import Share, public_id
+from dashboard.sharing.offers import Offers, offers
+from usage.query import Query, parse_moment
+from usage.scope import Scope
+from usage.window import ceil_hour, floor_hour, local
+
+LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+DEFAULT_LIFE = 7
+LONG_LIFE = 30
+NO_PASSWORD = "none"  # noqa: S105  a choice, not a secret
+PASSWORDS = {"generated": "A generated one", "own": "One of my own", NO_PASSWORD: "None"}
+PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
+FRESH = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
+
+
+class Life(forms.TypedChoiceField):
+    """How long a link lives, in days."""
+
+    def __init__(self) -> None:
+        super().__init__(choices=list(LIVES.items()), coerce=int, initial=DEFAULT_LIFE)
+
+
+class AnyOf(forms.MultipleChoiceField):
+    """Names that were seen are offered; others are as good, as nobody has a list of all."""
+
+    def valid_value(self, value: str) -> bool:
+        return 0 < len(value) <= 1000 and "\0" not in value
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something to think twice about. `key` says which, so that having read it can be noted."""
+
+    key: str
+    sentence: str
+
+
+class ShareForm(forms.Form):
+    share_id = forms.RegexField(r"^[A-Za-z0-9_-]{12}$", widget=forms.HiddenInput)
+    view = forms.CharField(required=False, max_length=8000, widget=forms.HiddenInput)
+    accepted = forms.CharField(required=False, max_length=8000, widget=forms.HiddenInput)
+    recipient = forms.CharField(max_length=100)
+    customer_id = forms.CharField(max_length=1000, strip=False)
+    every_feature = forms.BooleanField(required=False)
+    features = AnyOf(required=False)
+    properties = AnyOf(required=False)
+    deductions = forms.BooleanField(required=False)
+    plans = forms.BooleanField(required=False)
+    exports = forms.BooleanField(required=False)
+    period = forms.ChoiceField(choices=list(PERIODS.items()))
+    start = forms.CharField(required=False, max_length=40)
+    end = forms.CharField(required=False, max_length=40)
+    since = forms.CharField(required=False, max_length=40)
+    fresh = forms.ChoiceField(choices=list(FRESH.items()))
+    life = Life()
+    password = forms.ChoiceField(choices=list(PASSWORDS.items()))
+    own_password = forms.CharField(
+        required=False, min_length=passwords.SHORTEST, max_length=passwords.LONGEST, strip=False
+    )
+
+    share: Share
+
+    def __init__(
+        self, data: QueryDict | None, query: Query, maker: User, initial: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self.query = query
+        self.maker = maker
+
+    @classmethod
+    def of(cls, data: QueryDict, maker: User) -> ShareForm:
+        """The form as it was sent; the view that it was opened from travels in it."""
+        return cls(data, query_of(data.get("view", "")), maker)
+
+    @classmethod
+    def blank(cls, query: Query, maker: User, now: int) -> ShareForm:
+        """A new form, filled by what was being looked at."""
+        return cls(None, query, maker, _initial(query, now))
+
+    @property
+    def offers(self) -> Offers:
+        return offers(self.given("customer_id") or None, self.query)
+
+    def given(self, name: str) -> Any:
+        """What a field holds now."""
+        return self[name].value()
+
+    def clean_customer_id(self) -> str:
+        name: str = self.cleaned_data["customer_id"]
+        if not name.strip() or "\0" in name:
+            raise ValidationError("Name one customer.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if not given.get("every_feature") and not given.get("features"):
+            self.add_error("features", "Choose a feature, or show all of them.")
+        if (
+            given.get("password") == "own"
+            and not given.get("own_password")
+            and "own_password" not in self.errors
+        ):
+            self.add_error("own_password", f"Write a password of at least {passwords.SHORTEST} characters.")
+        start, end = (
+            self._period() if given.get("period") == "fixed" else (self._hour("since", floor_hour), None)
+        )
+        if given.get("fresh") == "snapshot":
+            end = self._kept_until(start, end)
+        if not self.errors:
+            self.share = self._made(start, end)
+        return given
+
+    def _hour(self, name: str, whole: Callable[[int], int]) -> int | None:
+        """Charts know whole hours: outward, so that what was in view stays in it."""
+        text = self.cleaned_data.get(name)
+        if not text:
+            return None
+        try:
+            return whole(parse_moment(text, self.query.zone))
+        except ValueError as error:
+            self.add_error(name, str(error))
+            return None
+
+    def _period(self) -> tuple[int | None, int | None]:
+        start, end = self._hour("start", floor_hour), self._hour("end", ceil_hour)
+        if not self.errors and (start is None or end is None):
+            self.add_error("start", "A period has a start and an end.")
+        elif start is not None and end is not None and start >= end:
+            self.add_error("start", "The start must lie before the end.")
+        return start, end
+
+    def _kept_until(self, start: int | None, end: int | None) -> int | None:
+        """A snapshot ends with the last full hour: the running one still changes."""
+        full = floor_hour(int(timezone.now().timestamp() * 1000))
+        if self.cleaned_data.get("period") != "fixed":
+            self.add_error("fresh", "Only one period can be kept: choose it above.")
+        elif start is not None and start >= full:
+            self.add_error("start", "There is no full hour yet to keep.")
+        return None if end is None else min(end, full)
+
+    def _made(self, start: int | None, end: int | None) -> Share:
+        given, now = self.cleaned_data, timezone.now()
+        share = Share(
+            id=given["share_id"],
+            maker=self.maker,
+            recipient=given["recipient"],
+            customer_id=given["customer_id"],
+            features=None if given["every_feature"] else sorted(set(given["features"])),
+            properties=sorted(set(given["properties"])),
+            deductions=given["deductions"],
+            plans=given["plans"] and given["deductions"],
+            exports=given["exports"],
+            start=start,
+            end=end,
+            snapshot=given["fresh"] == "snapshot",
+            created_at=now,
+            expires_at=now + timedelta(days=given["life"]),
+        )
+        share.view = view_within(share.scope, self.query).to_query_string()
+        return share
+
+    @property
+    def new_password(self) -> str | None:
+        """The password that was chosen, or one made now."""
+        kind = self.cleaned_data["password"]
+        if kind == NO_PASSWORD:
+            return None
+        return passwords.generated() if kind == "generated" else str(self.cleaned_data["own_password"])
+
+    def warnings(self) -> list[Warned]:
+        """What to think twice about before a link is made."""
+        given = self.cleaned_data
+        found = [
+            Warned(f"property:{offer.path}", f"The property “{offer.path}” {offer.doubt}.")
+            for offer in self.offers.doubtful(given["properties"])
+        ]
+        if given["password"] == NO_PASSWORD:
+            found.append(
+                Warned("password", "Without a password, whoever gets hold of the link sees all of it.")
+            )
+        if given["life"] > LONG_LIFE:
+            found.append(Warned("life", f"It will open for {LIVES[given['life']]}. Few need one that long."))
+        return found
+
+
+def view_within(scope: Scope, query: Query) -> Query:
+    """As much of `query` as `scope` shows, without a customer."""
+    by = query.group_by
+    may_group = by is not None and (
+        scope.plans
+        if by == "$plan_id"
+        else by.startswith("properties.") and scope.shows(by.removeprefix("properties."))
+    )
+    shown = query.having(
+        customer_id=None,
+        entity_id=None,
+        feature_id=tuple(
+            name for name in query.feature_id if scope.features is None or name in scope.features
+        ),
+        focus=query.focus if scope.features is None or query.focus in scope.features else None,
+        group_by=by if may_group else None,
+        group=query.group if may_group else (),
+        filter=tuple(item for item in query.filter if scope.shows(item.path)),
+        exclude=tuple(item for item in query.exclude if scope.shows(item.path)),
+        columns=tuple(path for path in query.columns if scope.shows(path)),
+    )
+    return shown if scope.end is None else replace(shown, range=None, start=scope.start, end=scope.end)
+
+
+def _initial(query: Query, now: int) -> dict[str, Any]:
+    window = query.window(now)
+    paths = [item.path for item in (*query.filter, *query.exclude)] + list(query.columns)
+    if query.group_by is not None and query.group_by.startswith("properties."):
+        paths.append(query.group_by.removeprefix("properties."))
+    return {
+        "share_id": public_id(),
+        "view": query.having().to_query_string(),
+        "customer_id": query.customer_id,
+        "every_feature": not query.feature_id,
+        "features": list(query.feature_id),
+        "properties": paths,
+        "period": "free" if query.start is None else "fixed",
+        "start": "" if window is None else _text(query, floor_hour(window.start)),
+        "end": "" if window is None else _text(query, ceil_hour(min(window.end, now))),
+        "fresh": "live",
+        "life": DEFAULT_LIFE,
+        "password": "generated",
+    }
+
+
+def _text(query: Query, ms: int) -> str:
+    return local(ms, query.zone).replace(tzinfo=None).isoformat(timespec="minutes")

@@ -1,0 +1,100 @@
+"""Making a link, finding it by its token or by its name, and knowing who holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Literal
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+from dashboard.sharing.models import Share
+from dashboard.sharing.passwords import hashed
+from dashboard.sharing.snapshots import keep, recorded
+
+TOKEN_BYTES = 32
+
+Standing = Literal["nothing", "locked", "open"]
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def hash_of(token: str) -> str:
+    """What is kept of a token. It is random enough to need no salt."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def make(share: Share, password: str | None = None) -> str:
+    """Saves a new link, and returns the token that opens it, for the last time. Snapshots may raise UsageError."""
+    token = new_token()
+    share.token_hash = hash_of(token)
+    if password is not None:
+        share.password_hash, share.password_version = hashed(password), 1
+    answers = recorded(share) if share.snapshot else {}
+    with transaction.atomic():
+        share.save(force_insert=True)
+        keep(share, answers)
+    return token
+
+
+def redeemed(token: str) -> Share | None:
+    """The link that a token opens; None for unknown, expired and revoked ones alike."""
+    return _alive(token_hash=hash_of(token))
+
+
+def find(share_id: str) -> Share | None:
+    """The living link of that name, read anew: a revocation counts from the next request on."""
+    return _alive(pk=share_id)
+
+
+def _alive(**which: str) -> Share | None:
+    share = Share.objects.select_related("maker").filter(**which).first()
+    return share if share is not None and share.is_alive else None
+
+
+def standing(request: HttpRequest, share: Share) -> Standing:
+    """What the visitor's cookies show: that they opened this link, and gave its present password."""
+    if not _shows(request, share, "held", "link"):
+        return "nothing"
+    if not share.password_hash:
+        return "open"
+    return "open" if _shows(request, share, "unlocked", str(share.password_version)) else "locked"
+
+
+def hold(response: HttpResponseBase, share: Share) -> None:
+    """Notes with the visitor that they opened this link."""
+    _keep(response, share, "held", "link")
+
+
+def unlock(response: HttpResponseBase, share: Share) -> None:
+    """Notes with the visitor that they gave the password. A cookie of its own: opening the link again leaves it be."""
+    _keep(response, share, "unlocked", str(share.password_version))
+
+
+def _keep(response: HttpResponseBase, share: Share, name: str, value: str) -> None:
+    response.set_cookie(
+        f"share_{name}",
+        _signer(share, name).sign(value),
+        max_age=share.expires_at - timezone.now(),
+        path=share.root,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _shows(request: HttpRequest, share: Share, name: str, value: str) -> bool:
+    try:
+        return _signer(share, name).unsign(request.COOKIES.get(f"share_{name}", "")) == value
+    except BadSignature:
+        return False
+
+
+def _signer(share: Share, name: str) -> Signer:
+    return Signer(salt=f"share.{name}.{share.id}.{share.token_hash}")

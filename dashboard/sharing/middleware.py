@@ -1,0 +1,27 @@
+"""Headers of everything below a link, errors included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+
+Next = Callable[[HttpRequest], HttpResponseBase]
+
+PATHS = ("/s/", "/shared/")
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "same-origin",  # no-referrer makes forms send "Origin: null", which Django refuses
+}
+
+
+def share_headers(get_response: Next) -> Next:
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if request.path.startswith(PATHS):
+            for name, value in HEADERS.items():
+                response[name] = value
+        return response
+
+    return middleware

@@ -1,0 +1,118 @@
+"""Minding links: who has which, who looked, and what ends them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
+from django.db.models import F
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.sharing import passwords
+from dashboard.sharing.forms import DEFAULT_LIFE, LIVES, Life
+from dashboard.sharing.lenses import about
+from dashboard.sharing.models import Share
+from dashboard.sharing.people import sharer, sharers_only
+from dashboard.sharing.visits import KEPT, MOST
+
+LISTED = 500
+
+
+@require_safe
+@never_cache
+@sharers_only
+def shares(request: HttpRequest) -> HttpResponseBase:
+    minded = Share.objects.minded_by(sharer(request)).select_related("maker")
+    listed = [about(each) for each in minded[:LISTED]]
+    shown = {"listed": listed, "total": minded.count(), "now": _now(), "title": "Share links"}
+    return render(request, "sharing/list.html", shown)
+
+
+@require_safe
+@never_cache
+@sharers_only
+def share(request: HttpRequest, share_id: str) -> HttpResponseBase:
+    return _page(request, _minded(request, share_id))
+
+
+def _page(request: HttpRequest, found: Share, password: str | None = None) -> HttpResponseBase:
+    shown = {
+        "about": about(found),
+        "visits": found.visits.all()[:MOST],
+        "kept_days": KEPT.days,
+        "lives": LIVES,
+        "default_life": DEFAULT_LIFE,
+        "now": _now(),
+        "password": password,
+    }
+    return render(request, "sharing/share.html", shown)
+
+
+@require_POST
+@sharers_only
+def revoke(request: HttpRequest, share_id: str) -> HttpResponseBase:
+    found = _minded(request, share_id)
+    Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
+    messages.success(request, f"Revoked: the link for {found.recipient} opens nothing any more.")
+    return redirect("shares")
+
+
+@require_POST
+@sharers_only
+def revoke_all(request: HttpRequest) -> HttpResponseBase:
+    if not sharer(request).is_admin or request.POST.get("sure") != "yes":
+        raise PermissionDenied
+    count = Share.objects.unrevoked().update(revoked_at=timezone.now())
+    messages.success(request, f"Revoked: {count} links open nothing any more.")
+    return redirect("shares")
+
+
+@require_POST
+@sharers_only
+def extend(request: HttpRequest, share_id: str) -> HttpResponseBase:
+    """A new life, counted from now."""
+    found = _minded(request, share_id, revoked_at=None)
+    days = _days(request)
+    Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=timezone.now() + timedelta(days=days))
+    messages.success(request, f"The link opens for {LIVES[days]} from now.")
+    return redirect("share", found.pk)
+
+
+@require_POST
+@never_cache
+@sharers_only
+@sensitive_variables("new")
+def password(request: HttpRequest, share_id: str) -> HttpResponseBase:
+    """A new password, shown once; or none from now on. Whoever gave the old one is asked again."""
+    found = _minded(request, share_id, revoked_at=None)
+    if request.POST.get("password") == "none":
+        Share.objects.filter(pk=found.pk).update(password_hash="", password_version=F("password_version") + 1)
+        messages.success(request, "The link needs no password any more.")
+        return redirect("share", found.pk)
+    new = passwords.generated()
+    passwords.change(found, new)
+    found.refresh_from_db()
+    return _page(request, found, new)
+
+
+def _minded(request: HttpRequest, share_id: str, **more: None) -> Share:
+    minded = Share.objects.minded_by(sharer(request)).select_related("maker")
+    return get_object_or_404(minded, pk=share_id, **more)
+
+
+def _days(request: HttpRequest) -> int:
+    try:
+        days: int = Life().clean(request.POST.get("life"))
+    except ValidationError as error:
+        raise BadRequest from error
+    return days
+
+
+def _now() -> int:
+    return int(timezone.now().timestamp() * 1000)

@@ -1,0 +1,153 @@
+"""A share link, who looked through it, and what was taken away."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from dashboard.models import User
+from usage.scope import Scope
+
+ID_BYTES = 9
+
+
+def public_id() -> str:
+    """Names a link in addresses. It opens nothing."""
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+class ShareQuerySet(models.QuerySet["Share"]):
+    def minded_by(self, user: User) -> ShareQuerySet:
+        """Their own links; everybody's for an admin."""
+        return self if user.is_admin else self.filter(maker=user)
+
+    def unrevoked(self) -> ShareQuerySet:
+        return self.filter(revoked_at=None)
+
+
+class Share(models.Model):
+    """One link. Its token is nowhere: only a hash of it is kept.
+
+    `features`: None for all. `start`, `end`: bounds in epoch milliseconds, whole hours; with an `end` the link shows
+    that period and no other. `view`: the query string that it opens with. `password_version` counts passwords, so
+    that those who gave an earlier one are asked again.
+    """
+
+    id = models.CharField(primary_key=True, max_length=24, default=public_id)
+    token_hash = models.CharField(max_length=64, unique=True)
+    maker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares")
+    recipient = models.CharField(max_length=100)
+    customer_id = models.CharField(max_length=1000)
+    features = models.JSONField(null=True)
+    properties = models.JSONField(default=list)
+    deductions = models.BooleanField(default=False)
+    plans = models.BooleanField(default=False)
+    exports = models.BooleanField(default=False)
+    start = models.BigIntegerField(null=True)
+    end = models.BigIntegerField(null=True)
+    snapshot = models.BooleanField(default=False)
+    view = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    password_hash = models.CharField(max_length=200, blank=True)
+    password_version = models.PositiveIntegerField(default=0)
+    last_seen = models.DateTimeField(null=True)
+    views = models.PositiveIntegerField(default=0)
+
+    objects = ShareQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.id} for {self.recipient}"
+
+    @property
+    def root(self) -> str:
+        """The address below which the link's pages are."""
+        return f"/shared/{self.id}/"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it opens anything: neither expired nor revoked, and its maker still here."""
+        return self.revoked_at is None and self.expires_at > timezone.now() and self.maker.is_active
+
+    @property
+    def state(self) -> str:
+        """In a word, for those who mind it."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at <= timezone.now():
+            return "expired"
+        return "open" if self.maker.is_active else "off: its maker is"
+
+    @property
+    def is_period(self) -> bool:
+        """Whether it shows one period and no other."""
+        return self.end is not None
+
+    @property
+    def scope(self) -> Scope:
+        """What it shows, as the service understands it."""
+        return Scope(
+            customer_id=self.customer_id,
+            features=None if self.features is None else frozenset(self.features),
+            properties=frozenset(self.properties),
+            start=self.start,
+            end=self.end,
+            deductions=self.deductions,
+            plans=self.plans,
+            exports=self.exports,
+        )
+
+
+class Visit(models.Model):
+    """Somebody looked. `address` is shortened, so that it says where from and not who."""
+
+    share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="visits")
+    at = models.DateTimeField(default=timezone.now)
+    address = models.CharField(max_length=50)
+    page = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        indexes = (models.Index(fields=("share", "at")),)
+
+    def __str__(self) -> str:
+        return f"{self.page} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class StaffExport(models.Model):
+    """Somebody of the staff took figures away: `query` says which."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="exports")
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    page = models.CharField(max_length=40)
+    query = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.page} by {self.person_id}"
+
+
+class Figures(models.Model):
+    """One answer of Autumn's that a snapshot keeps: `question` names the call, `answer` is its JSON."""
+
+    share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="figures")
+    question = models.CharField(max_length=64)
+    answer = models.BinaryField()
+    fetched_at = models.FloatField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("share", "question"), name="one_answer_for_a_question"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.question[:12]} of {self.share_id}"

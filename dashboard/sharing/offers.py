@@ -1,0 +1,69 @@
+"""What a link to a customer can show: features and properties that were seen, and which of them are about people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dashboard.backend import usage
+from usage.errors import UsageError
+from usage.query import BadQuery, Query
+
+TELLING = re.compile(
+    r"(^|[._-])(e?mail|name|first|last|user(name|_id)?|person|phone|tel|address|ip|ssn|birth\w*)([._-]|$)",
+    re.IGNORECASE,
+)
+MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+PERSON = re.compile(r"[A-ZÀ-Þ][\w'’-]+( [A-ZÀ-Þ][\w.'’-]*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One property. `doubt`: why it may be about a person."""
+
+    path: str
+    doubt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """`sentence`: why there is nothing to offer."""
+
+    features: tuple[str, ...] = ()
+    properties: tuple[Offer, ...] = ()
+    sentence: str | None = None
+
+    def doubtful(self, paths: Iterable[str]) -> list[Offer]:
+        """Those of `paths` that may be about a person; one that was not seen is judged by its name."""
+        known = {offer.path: offer for offer in self.properties}
+        offers = [known.get(path) or Offer(path, doubt(path)) for path in paths]
+        return [offer for offer in offers if offer.doubt is not None]
+
+
+def offers(customer_id: str | None, query: Query) -> Offers:
+    """What was seen of a customer in the window of `query`."""
+    if customer_id is None:
+        return Offers(sentence="Choose a customer, and their features and properties are offered here.")
+    around = Query(customer_id=customer_id, range=query.range, start=query.start, end=query.end, tz=query.tz)
+    try:
+        seen = usage().facets(around)
+    except (UsageError, BadQuery) as error:
+        return Offers(sentence=error.sentence)
+    return Offers(
+        tuple(sorted(name for name, _ in seen.features)),
+        tuple(
+            Offer(facet.path, doubt(facet.path, [value for value, _ in facet.values]))
+            for facet in seen.properties
+        ),
+    )
+
+
+def doubt(path: str, values: Iterable[str] = ()) -> str | None:
+    """Why a property may be about a person, judged by its commonest values and its name."""
+    given = list(values)
+    if any(MAIL.search(value) for value in given):
+        return "looks like e-mail addresses"
+    if any(PERSON.fullmatch(value) for value in given):
+        return "looks like names"
+    return "may be about a person" if TELLING.search(path) else None

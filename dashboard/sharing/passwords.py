@@ -1,0 +1,67 @@
+"""A link's password: made, checked, and not to be guessed."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from threading import BoundedSemaphore
+from typing import Literal
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from dashboard.sharing.models import Share, Visit
+
+TRIES = 5
+PAUSE = timedelta(minutes=15)
+WRONG, RIGHT = "wrong password", "password"
+
+SHORTEST = 8
+LONGEST = 200
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without what is misread: 0 and o, 1, i and l."""
+
+# One Argon2 hash takes 100 MiB, and whoever likes can ask for one.
+_hashing = BoundedSemaphore(2)
+
+Outcome = Literal["open", "wrong", "wait"]
+
+
+def generated() -> str:
+    """A password to read out on the telephone: 79 bits in four groups of four."""
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
+
+
+def hashed(password: str) -> str:
+    with _hashing:
+        return make_password(password)
+
+
+def change(share: Share, password: str) -> None:
+    """Gives the link this password. Whoever gave an earlier one is asked again."""
+    Share.objects.filter(pk=share.pk).update(
+        password_hash=hashed(password), password_version=F("password_version") + 1
+    )
+
+
+def tried(share: Share, password: str, address: str) -> Outcome:
+    """Whether the password is right; "wait" where it was not even looked at, after too many wrong ones."""
+    visit = _reserved(share, address)
+    if visit is None:
+        return "wait"
+    with _hashing:
+        right = len(password) <= LONGEST and check_password(password, share.password_hash)
+    if not right:
+        return "wrong"
+    Visit.objects.filter(pk=visit.pk).update(page=RIGHT)
+    return "open"
+
+
+def _reserved(share: Share, address: str) -> Visit | None:
+    """One of the tries there are, wrong until it is right: of many at once, in all processes, five get one."""
+    with transaction.atomic():
+        Share.objects.select_for_update().get(pk=share.pk)
+        wrong = share.visits.filter(page=WRONG, at__gt=timezone.now() - PAUSE).count()
+        return share.visits.create(page=WRONG, address=address) if wrong < TRIES else None

@@ -1,0 +1,55 @@
+"""The log of who looked and who took away, kept no longer than it is needed."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import timedelta
+
+from django.db.models import F
+from django.http import HttpRequest
+from django.utils import timezone
+
+from dashboard.models import User
+from dashboard.sharing.models import Share, StaffExport, Visit
+
+KEPT = timedelta(days=90)
+MOST = 1000
+"""So many visits of one link are kept: a script that asks all day must not fill the disk."""
+TIDIED_EVERY = 100
+RECENT = timedelta(hours=1)
+
+
+def note(share: Share, request: HttpRequest, page: str) -> None:
+    """Writes down that somebody looked at `page`."""
+    now = timezone.now()
+    Visit.objects.create(share=share, at=now, address=address_of(request), page=page)
+    Share.objects.filter(pk=share.pk).update(views=F("views") + 1, last_seen=now)
+    if share.views % TIDIED_EVERY == 0:
+        tidy(share)
+
+
+def tidy(share: Share) -> None:
+    """Forgets visits that are old, or more than anybody reads. Recent ones stay: passwords are throttled by them."""
+    now = timezone.now()
+    cut = now - KEPT
+    beyond = share.visits.order_by("-at", "-pk")[MOST : MOST + 1].first()
+    if beyond is not None:
+        cut = max(cut, min(beyond.at, now - RECENT))
+    share.visits.filter(at__lt=cut).delete()
+
+
+def note_export(person: User, page: str, query: str) -> None:
+    """Writes down that somebody of the staff took figures away; `query` says which."""
+    StaffExport.objects.filter(at__lt=timezone.now() - KEPT).delete()
+    StaffExport.objects.create(person=person, page=page, query=query)
+
+
+def address_of(request: HttpRequest) -> str:
+    """The visitor's network: the first 24 bits of an IPv4 address, 48 of an IPv6 one."""
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
