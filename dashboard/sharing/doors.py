@@ -43,8 +43,8 @@ def shared(route: str, view: SharedView, name: str) -> URLPattern:
         if standing == "locked":
             return locked(request, share)
         response = require_safe(view)(request, share)
-        if response.status_code < 400:
-            visits.note(share, request, route)
+        if response.status_code < 300:
+            visits.note(share, request, route.strip("/"))
         return response
 
     return path(f"shared/<slug:share_id>/{route}", login_not_required(door), name=name)

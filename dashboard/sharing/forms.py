@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -46,16 +47,20 @@ class AnyOf(forms.MultipleChoiceField):
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something to think twice about. `key` says which, so that having read it can be noted."""
+    """Something to think twice about."""
 
-    key: str
     sentence: str
+
+    @property
+    def key(self) -> str:
+        """Says which, so that having read it can be noted."""
+        return hashlib.sha256(self.sentence.encode()).hexdigest()[:16]
 
 
 class ShareForm(forms.Form):
-    share_id = forms.RegexField(r"^[A-Za-z0-9_-]{12}$", widget=forms.HiddenInput)
+    share_id = forms.RegexField(r"^[0-9a-f]{16}$", widget=forms.HiddenInput)
     view = forms.CharField(required=False, max_length=8000, widget=forms.HiddenInput)
-    accepted = forms.CharField(required=False, max_length=8000, widget=forms.HiddenInput)
+    accepted = AnyOf(required=False)
     recipient = forms.CharField(max_length=100)
     customer_id = forms.CharField(max_length=1000, strip=False)
     every_feature = forms.BooleanField(required=False)
@@ -187,17 +192,17 @@ class ShareForm(forms.Form):
     def warnings(self) -> list[Warned]:
         """What to think twice about before a link is made."""
         given = self.cleaned_data
-        found = [
-            Warned(f"property:{offer.path}", f"The property “{offer.path}” {offer.doubt}.")
-            for offer in self.offers.doubtful(given["properties"])
-        ]
+        doubtful = self.offers.doubtful(given["properties"])
+        found = [Warned(f"The property “{offer.path}” {offer.doubt}.") for offer in doubtful]
         if given["password"] == NO_PASSWORD:
-            found.append(
-                Warned("password", "Without a password, whoever gets hold of the link sees all of it.")
-            )
+            found.append(Warned("Without a password, whoever gets hold of the link sees all of it."))
         if given["life"] > LONG_LIFE:
-            found.append(Warned("life", f"It will open for {LIVES[given['life']]}. Few need one that long."))
+            found.append(Warned(f"It will open for {LIVES[given['life']]}. Few need one that long."))
         return found
+
+    def unread(self) -> list[Warned]:
+        """Those warnings that have not been seen yet."""
+        return [warned for warned in self.warnings() if warned.key not in self.cleaned_data["accepted"]]
 
 
 def view_within(scope: Scope, query: Query) -> Query:

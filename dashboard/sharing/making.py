@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from dashboard.backend import usage
 from dashboard.forms import QueryForm
@@ -24,9 +24,8 @@ DRAFT = "share_draft"
 CSRF = "csrfmiddlewaretoken"
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 @sharers_only
+@never_cache
 def new(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _make(request)
@@ -42,10 +41,7 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     form = ShareForm.of(request.POST, sharer(request))
     if not form.is_valid():
         return _form(request, form, status=400)
-    unread = [
-        warned for warned in form.warnings() if warned.key not in form.cleaned_data["accepted"].split("\n")
-    ]
-    if unread:
+    if form.unread():
         return _form(request, form, warned=True)
     password = form.new_password
     try:
@@ -79,9 +75,9 @@ def _form(
     return render(request, "sharing/new.html", shown, status=status)
 
 
-@require_safe
-@never_cache
 @sharers_only
+@never_cache
+@require_safe
 def draft(request: HttpRequest) -> HttpResponseBase:
     """Back from the preview: the form as it was."""
     kept = request.session.get(DRAFT)
@@ -90,9 +86,8 @@ def draft(request: HttpRequest) -> HttpResponseBase:
     return _form(request, ShareForm.of(QueryDict(kept), sharer(request)))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 @sharers_only
+@never_cache
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Keeps the form, and leads to what its link would show."""
     if request.method == "POST":
@@ -104,16 +99,16 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     return redirect(previewed.entrance if previewed else "share_new")
 
 
-@require_safe
-@never_cache
 @sharers_only
+@never_cache
+@require_safe
 def preview_usage(request: HttpRequest) -> HttpResponseBase:
     return _preview(request, "usage")
 
 
-@require_safe
-@never_cache
 @sharers_only
+@never_cache
+@require_safe
 def preview_events(request: HttpRequest) -> HttpResponseBase:
     return _preview(request, "events")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import F
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,15 +18,15 @@ from dashboard.sharing import passwords
 from dashboard.sharing.forms import DEFAULT_LIFE, LIVES, Life
 from dashboard.sharing.lenses import about
 from dashboard.sharing.models import Share
-from dashboard.sharing.people import sharer, sharers_only
+from dashboard.sharing.people import admins_only, sharer, sharers_only
 from dashboard.sharing.visits import KEPT, MOST
 
 LISTED = 500
 
 
-@require_safe
-@never_cache
 @sharers_only
+@never_cache
+@require_safe
 def shares(request: HttpRequest) -> HttpResponseBase:
     minded = Share.objects.minded_by(sharer(request)).select_related("maker")
     listed = [about(each) for each in minded[:LISTED]]
@@ -34,9 +34,9 @@ def shares(request: HttpRequest) -> HttpResponseBase:
     return render(request, "sharing/list.html", shown)
 
 
-@require_safe
-@never_cache
 @sharers_only
+@never_cache
+@require_safe
 def share(request: HttpRequest, share_id: str) -> HttpResponseBase:
     return _page(request, _minded(request, share_id))
 
@@ -54,8 +54,8 @@ def _page(request: HttpRequest, found: Share, password: str | None = None) -> Ht
     return render(request, "sharing/share.html", shown)
 
 
-@require_POST
 @sharers_only
+@require_POST
 def revoke(request: HttpRequest, share_id: str) -> HttpResponseBase:
     found = _minded(request, share_id)
     Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
@@ -63,18 +63,18 @@ def revoke(request: HttpRequest, share_id: str) -> HttpResponseBase:
     return redirect("shares")
 
 
+@admins_only
 @require_POST
-@sharers_only
 def revoke_all(request: HttpRequest) -> HttpResponseBase:
-    if not sharer(request).is_admin or request.POST.get("sure") != "yes":
-        raise PermissionDenied
+    if request.POST.get("sure") != "yes":
+        raise BadRequest
     count = Share.objects.unrevoked().update(revoked_at=timezone.now())
     messages.success(request, f"Revoked: {count} links open nothing any more.")
     return redirect("shares")
 
 
-@require_POST
 @sharers_only
+@require_POST
 def extend(request: HttpRequest, share_id: str) -> HttpResponseBase:
     """A new life, counted from now."""
     found = _minded(request, share_id, revoked_at=None)
@@ -84,9 +84,9 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponseBase:
     return redirect("share", found.pk)
 
 
-@require_POST
-@never_cache
 @sharers_only
+@never_cache
+@require_POST
 @sensitive_variables("new")
 def password(request: HttpRequest, share_id: str) -> HttpResponseBase:
     """A new password, shown once; or none from now on. Whoever gave the old one is asked again."""

@@ -11,12 +11,12 @@ from django.utils import timezone
 from dashboard.models import User
 from usage.scope import Scope
 
-ID_BYTES = 9
+ID_BYTES = 8
 
 
 def public_id() -> str:
     """Names a link in addresses. It opens nothing."""
-    return secrets.token_urlsafe(ID_BYTES)
+    return secrets.token_hex(ID_BYTES)
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
@@ -36,7 +36,7 @@ class Share(models.Model):
     that those who gave an earlier one are asked again.
     """
 
-    id = models.CharField(primary_key=True, max_length=24, default=public_id)
+    id = models.CharField(primary_key=True, max_length=16, default=public_id)
     token_hash = models.CharField(max_length=64, unique=True)
     maker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares")
     recipient = models.CharField(max_length=100)

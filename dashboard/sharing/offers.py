@@ -45,8 +45,10 @@ def offers(customer_id: str | None, query: Query) -> Offers:
     """What was seen of a customer in the window of `query`."""
     if customer_id is None:
         return Offers(sentence="Choose a customer, and their features and properties are offered here.")
-    around = Query(customer_id=customer_id, range=query.range, start=query.start, end=query.end, tz=query.tz)
     try:
+        around = Query(
+            customer_id=customer_id, range=query.range, start=query.start, end=query.end, tz=query.tz
+        )
         seen = usage().facets(around)
     except (UsageError, BadQuery) as error:
         return Offers(sentence=error.sentence)

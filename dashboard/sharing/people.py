@@ -20,6 +20,16 @@ def sharer(request: HttpRequest) -> User:
     raise PermissionDenied
 
 
+def admins_only(view: View) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, **named: str) -> HttpResponseBase:
+        if not sharer(request).is_admin:
+            raise PermissionDenied
+        return view(request, **named)
+
+    return guarded
+
+
 def sharers_only(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, **named: str) -> HttpResponseBase:

@@ -20,6 +20,7 @@ NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin"
 PUBLIC = frozenset({NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER})
 PERSON = PUBLIC - {NOBODY}
 ADMINS = frozenset({ADMIN, SUPERUSER})
+SHARERS = frozenset({SHARER, ADMIN, SUPERUSER})
 SUPERUSERS = frozenset({SUPERUSER})
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -49,6 +50,23 @@ TABLE = {
     "usage/export.csv": Route(PERSON, LOOK),
     "customers/": Route(PERSON, LOOK),
     "customers/<path:customer_id>": Route(PERSON, LOOK),
+    # Links and what is below them have a table of their own, in tests/sharing: here they only are no staff pages.
+    "s/<str:token>": Route(PUBLIC, LOOK),
+    "shared/<slug:share_id>/unlock": Route(PUBLIC, FORM),
+    "shared/<slug:share_id>/": Route(PUBLIC, FORM),
+    "shared/<slug:share_id>/usage/": Route(PUBLIC, FORM),
+    "shared/<slug:share_id>/events/": Route(PUBLIC, FORM),
+    "shares/": Route(SHARERS, LOOK),
+    "shares/new": Route(SHARERS, FORM),
+    "shares/draft": Route(SHARERS, LOOK),
+    "shares/preview/": Route(SHARERS, FORM),
+    "shares/preview/usage/": Route(SHARERS, LOOK),
+    "shares/preview/events/": Route(SHARERS, LOOK),
+    "shares/revoke-all": Route(ADMINS, POST),
+    "shares/<slug:share_id>/": Route(SHARERS, LOOK),
+    "shares/<slug:share_id>/revoke": Route(SHARERS, POST),
+    "shares/<slug:share_id>/extend": Route(SHARERS, POST),
+    "shares/<slug:share_id>/password": Route(SHARERS, POST),
     "healthz": Route(PUBLIC, LOOK),
     "readyz": Route(PUBLIC, LOOK),
     "accounts/login/": Route(PUBLIC, FORM),
@@ -103,6 +121,8 @@ FILLED = {
     "<path:content_type_id>": "1",
     "<path:object_id>": "1",
     "<id>": "1",
+    "<str:token>": "token",
+    "<slug:share_id>": "1",
     "^(?P<app_label>dashboard|mfa)/$": "dashboard/",
     "(?P<url>.*)$": "nothing",
 }

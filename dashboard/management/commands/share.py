@@ -1,0 +1,121 @@
+"""Share links from the command line: make one, list them, end them."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from dashboard.management.commands.serve import address
+from dashboard.models import User, demo_user
+from dashboard.sharing import links, passwords
+from dashboard.sharing.models import Share
+from usage.query import Query
+
+UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+LONGEST = timedelta(days=3660)
+
+
+class Command(BaseCommand):
+    help = "Makes, lists and revokes share links."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        create = acts.add_parser("create", help="make a link, and print it this once")
+        create.add_argument("--customer", required=True, help="the customer that it shows")
+        create.add_argument("--recipient", default="somebody", help="who gets it")
+        create.add_argument("--expires", default="7d", help="how long it opens: 12h, 7d, 4w")
+        create.add_argument(
+            "--properties", default="", help="visible properties, by commas; none unless given"
+        )
+        create.add_argument("--features", default="", help="features, by commas; all unless given")
+        create.add_argument("--password", action="store_true", help="make a password too")
+        create.add_argument("--maker", help="whose link it is; the first admin unless given")
+        acts.add_parser("list", help="all links")
+        revoke = acts.add_parser("revoke", help="end a link, or all of them")
+        revoke.add_argument("id", nargs="?", help="the link's name, as `share list` has it")
+        revoke.add_argument("--all", action="store_true", help="every link of everybody")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        {"create": self.create, "list": self.list, "revoke": self.revoke}[options["act"]](options)
+
+    def create(self, options: dict[str, Any]) -> None:
+        if not options["customer"].strip():
+            raise CommandError("--customer names nobody. A link shows one customer.")
+        share = Share(
+            maker=maker(options["maker"]),
+            recipient=options["recipient"][:100],
+            customer_id=options["customer"],
+            features=names(options["features"]) or None,
+            properties=names(options["properties"]),
+            expires_at=timezone.now() + life(options["expires"]),
+            view=Query(tz=settings.TIME_ZONE).to_query_string(),
+        )
+        password = passwords.generated() if options["password"] else None
+        token = links.make(share, password)
+        self.stdout.write(f"{origin()}{reverse('redeem', args=[token])}")
+        if password is not None:
+            self.stdout.write(f"Password: {password}")
+
+    def list(self, options: dict[str, Any]) -> None:
+        for share in Share.objects.select_related("maker"):
+            until = f"{share.expires_at:%Y-%m-%d %H:%M} UTC"
+            seen = f"{share.last_seen:%Y-%m-%d %H:%M} UTC" if share.last_seen else "never"
+            about = (
+                share.pk,
+                share.state,
+                until,
+                share.customer_id,
+                share.recipient,
+                share.maker.get_username(),
+            )
+            self.stdout.write("\t".join((*about, f"{share.views} views", f"last seen {seen}")))
+
+    def revoke(self, options: dict[str, Any]) -> None:
+        if (options["id"] is None) != options["all"]:
+            raise CommandError("Give the name of one link, or --all.")
+        chosen = Share.objects.unrevoked()
+        if options["id"] is not None:
+            chosen = chosen.filter(pk=options["id"])
+        count = chosen.update(revoked_at=timezone.now())
+        if not count and options["id"] is not None:
+            raise CommandError(f"There is no open link {options['id']}. `share list` has them all.")
+        self.stdout.write(f"Revoked: {count}")
+
+
+def names(text: str) -> list[str]:
+    return sorted({name.strip() for name in text.split(",") if name.strip()})
+
+
+def life(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,4})([hdw])", text)
+    length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
+    if not timedelta() < length <= LONGEST:
+        raise CommandError("--expires is a length such as 12h, 7d or 4w, of ten years at most.")
+    return length
+
+
+def maker(username: str | None) -> User:
+    """Whose link it is: a link ends with its maker's account."""
+    if username is not None:
+        found = User.objects.filter(username=username).first()
+    elif settings.AUTUMN_MODE == "sample":
+        found = demo_user()
+    else:
+        admins = User.objects.filter(Q(is_superuser=True) | Q(role=User.Role.ADMIN), is_active=True)
+        found = admins.order_by("pk").first()
+    if found is None or not found.may_share:
+        raise CommandError("A link needs somebody who may share: --maker USERNAME, or make an admin first.")
+    return found
+
+
+def origin() -> str:
+    """Where the site is, as far as its settings tell."""
+    return settings.CSRF_TRUSTED_ORIGINS[0] if settings.CSRF_TRUSTED_ORIGINS else address()

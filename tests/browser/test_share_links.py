@@ -1,0 +1,90 @@
+"""A share link in Chromium, from making it to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import Served
+
+CUSTOMER = "acme-robotics"
+
+
+@pytest.fixture
+def desk(chromium: Browser, served: Served) -> Iterator[Page]:
+    """The maker's browser, which may use the clipboard."""
+    context = chromium.new_context(base_url=served.url, permissions=["clipboard-read", "clipboard-write"])
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def guest(chromium: Browser, served: Served) -> Iterator[Page]:
+    """A clean profile."""
+    context = chromium.new_context(base_url=served.url)
+    yield context.new_page()
+    context.close()
+
+
+def fill_form(desk: Page) -> None:
+    desk.goto(f"/usage/?customer_id={CUSTOMER}&range=7d&tz=UTC")
+    desk.get_by_role("link", name="Share", exact=True).click()
+    desk.get_by_label("Recipient").fill("Ada of support")
+    desk.locator("[name=properties][value=model]").check()
+
+
+def make(desk: Page) -> tuple[str, str]:
+    """From a view to a link, by way of the preview: what the clipboard has, and the password."""
+    fill_form(desk)
+    desk.get_by_role("button", name="Preview as the recipient").click()
+    expect(desk.get_by_text("Nothing has been made yet")).to_be_visible()
+    expect(desk.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+    desk.get_by_role("button", name="Make the link").click()
+    desk.get_by_role("button", name="Copy").first.click()
+    expect(desk.get_by_role("button", name="Copied")).to_be_visible()
+    return desk.evaluate("navigator.clipboard.readText()"), desk.get_by_label("Password").input_value()
+
+
+def test_a_link_from_its_making_to_its_end(desk: Page, guest: Page, served: Served) -> None:
+    """Make, preview, copy; open in a clean profile, unlock, look around; revoked, and Back shows nothing."""
+    link, password = make(desk)
+    assert link.startswith(f"{served.url}/s/")
+    guest.goto(link)
+    assert "/s/" not in guest.url
+    expect(guest.get_by_role("heading", level=1)).to_have_text("This link has a password")
+    guest.get_by_label("Password").fill(password)
+    guest.get_by_role("button", name="Open").click()
+    expect(guest.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+    expect(guest.get_by_text("Ada of support")).to_be_visible()
+    guest.get_by_role("link", name="Events", exact=True).click()
+    expect(guest.locator("section.events")).to_be_visible()
+    assert "customer_id" not in guest.url
+    for address in guest.locator("a").evaluate_all("all => all.map(a => a.getAttribute('href'))"):
+        assert address is None or address.startswith(("/shared/", "#")), address
+    desk.goto("/shares/")
+    desk.get_by_role("button", name="Revoke the link for Ada of support").first.click()
+    expect(desk.get_by_text("opens nothing any more")).to_be_visible()
+    guest.reload()
+    expect(guest.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
+    for step in (guest.go_back, guest.go_back, guest.go_forward):
+        step()
+        guest.wait_for_load_state()
+        expect(guest.get_by_text(CUSTOMER)).to_have_count(0)
+    assert guest.evaluate("JSON.stringify({...localStorage, ...sessionStorage})").count(CUSTOMER) == 0
+
+
+def test_a_part_that_is_asked_for_after_the_end(desk: Page, guest: Page) -> None:
+    """A filter that is changed on a page whose link was revoked meanwhile brings the whole page of dead links."""
+    link, password = make(desk)
+    guest.goto(link)
+    guest.get_by_label("Password").fill(password)
+    guest.get_by_role("button", name="Open").click()
+    expect(guest.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+    desk.goto("/shares/")
+    desk.get_by_role("button", name="Revoke the link for Ada of support").first.click()
+    expect(desk.get_by_text("opens nothing any more")).to_be_visible()
+    guest.get_by_label("By", exact=True).select_option("hour")
+    expect(guest.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
+    expect(guest.get_by_text(CUSTOMER)).to_have_count(0)

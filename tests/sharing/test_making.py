@@ -1,0 +1,283 @@
+"""Making a link: from a view, with warnings, seen as the recipient first, shown once."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from dashboard.models import User
+from dashboard.sharing.forms import Warned
+from dashboard.sharing.models import Share
+from dashboard.sharing.offers import doubt
+from tests.sharing.house import DAY, HOUR, SEEN, House, bounds
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "share_id": "0123456789abcdef",
+    "view": f"customer_id={SEEN}&range=90d&tz=UTC",
+    "recipient": "Ada",
+    "customer_id": SEEN,
+    "every_feature": "on",
+    "period": "free",
+    "fresh": "live",
+    "life": "7",
+    "password": "generated",
+}
+
+
+NO_PASSWORD_READ = Warned("Without a password, whoever gets hold of the link sees all of it.").key
+
+
+@pytest.fixture
+def maker(house: House) -> Client:
+    client = Client()
+    client.force_login(house.maker)
+    return client
+
+
+def made(client: Client, **changes: Any) -> tuple[Any, Share]:
+    response = client.post("/shares/new", {**FORM, **changes})
+    assert "is shown this once" in response.content.decode(), response.content.decode()[-3000:]
+    return response, Share.objects.get()
+
+
+def shown(response: Any, name: str) -> str:
+    found = re.search(rf'id="{name}" value="([^"]+)"', response.content.decode())
+    assert found
+    return html.unescape(found[1])
+
+
+def inputs(response: Any) -> dict[str, list[str]]:
+    """The fields of the form as a browser would send them, without those that are not ticked."""
+    found: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input[^>]+>", response.content.decode()):
+        name, value = re.search(r'name="(\w+)"', tag), re.search(r'value="([^"]*)"', tag)
+        ticked = "checked" in tag or not re.search(r'type="(checkbox|radio)"', tag)
+        if name and ticked:
+            found.setdefault(name[1], []).append(html.unescape(value[1]) if value else "on")
+    return found
+
+
+def test_every_view_offers_it(house: House, maker: Client, signed_in: Callable[..., Client]) -> None:
+    """Usage and events lead to the form with their own query; not for those who may not share."""
+    query = f"customer_id={SEEN}&feature_id=api_calls&range=90d&tz=UTC"
+    for page in ("usage/", "events/"):
+        assert f'href="/shares/new?{html.escape(query)}"' in maker.get(f"/{page}?{query}").content.decode()
+        assert "/shares/" not in signed_in("viewer").get(f"/{page}?{query}").content.decode()
+        User.objects.filter(username="viewer").delete()
+
+
+def test_the_form_is_filled_by_the_view(house: House, maker: Client) -> None:
+    """Customer, feature, period and the properties that the view used stand in it; no other property is ticked."""
+    start, end = bounds()
+    query = (
+        f"customer_id={SEEN}&feature_id=api_calls&start={start}&end={end}&group_by=properties.model&tz=UTC"
+    )
+    filled = inputs(maker.get(f"/shares/new?{query}"))
+    assert filled["customer_id"] == [SEEN]
+    assert filled["features"] == ["api_calls"]
+    assert "every_feature" not in filled
+    assert filled["properties"] == ["model"]
+    assert filled["period"] == ["fixed"]
+    assert filled["start"] == [
+        datetime.fromtimestamp(start / 1000, tz=timezone.get_default_timezone()).strftime("%Y-%m-%dT%H:%M")
+    ]
+    assert filled["password"] == ["generated"]
+
+
+def test_it_offers_what_was_seen(house: House, maker: Client) -> None:
+    """The customer's features and properties of that time, nested ones by their paths; nobody else's."""
+    page = maker.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC").content.decode()
+    offered = set(re.findall(r'name="properties" value="([^"]+)"', page))
+    assert offered == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
+    assert "of_another" not in page
+    assert page.count("looks like e-mail addresses") == 1
+
+
+def test_a_link_is_shown_once(house: House, maker: Client) -> None:
+    """The page that made it shows link and password, which open it; a reload of that page leads to its log instead."""
+    response, share = made(maker)
+    link, password = shown(response, "link"), shown(response, "password")
+    assert re.fullmatch(r"http://testserver/s/[\w-]{43}", link)
+    assert "no-store" in response.headers["Cache-Control"]
+    again = maker.post("/shares/new", FORM)
+    assert again.headers["Location"] == f"/shares/{share.pk}/"
+    assert Share.objects.count() == 1
+    holder = Client()
+    holder.get(urlsplit(link).path)
+    holder.post(f"{share.root}unlock", {"password": password})
+    assert holder.get(f"{share.root}usage/").status_code == 200
+    for page in ("/shares/", f"/shares/{share.pk}/"):
+        assert link.rpartition("/")[2] not in maker.get(page).content.decode()
+
+
+def test_warnings_come_before_the_link(house: House, maker: Client) -> None:
+    """Properties about people, no password and a long life are each named, and nothing is made until they were read."""
+    wanted = {**FORM, "properties": ["user", "model"], "password": "none", "life": "365"}
+    response = maker.post("/shares/new", wanted)
+    page = response.content.decode()
+    for sentence in ("“user” looks like e-mail", "Without a password", "It will open for a year"):
+        assert sentence in page
+    assert "“model”" not in page
+    assert not Share.objects.exists()
+    accepted = inputs(response)["accepted"]
+    worse = {**wanted, "accepted": accepted, "properties": ["user", "meta.inner", "CANARY_key", "first_name"]}
+    assert "“first_name” may be about a person" in maker.post("/shares/new", worse).content.decode()
+    made(maker, **{**wanted, "accepted": accepted})
+
+
+def test_what_is_about_people() -> None:
+    """Judged by values first, then by the name; plain technical properties are let pass."""
+    assert doubt("who", ["ada@example.com"]) == "looks like e-mail addresses"
+    assert doubt("who", ["Ada Lovelace", "x"]) == "looks like names"
+    assert doubt("user.email") == "may be about a person"
+    assert doubt("renamed") is None
+    assert doubt("model", ["gpt-large", "Opus"]) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"recipient": ""}, "required"),
+        ({"customer_id": " "}, "Name one customer"),
+        ({"every_feature": ""}, "Choose a feature"),
+        ({"password": "own", "own_password": "short"}, "at least 8"),
+        ({"password": "own"}, "at least 8"),
+        ({"period": "fixed"}, "a start and an end"),
+        ({"period": "fixed", "start": "2026-01-02", "end": "2026-01-01"}, "before the end"),
+        ({"period": "fixed", "start": "soon", "end": "2026-01-01"}, "Write a date"),
+        ({"fresh": "snapshot"}, "Only one period"),
+        ({"life": "8"}, "not one of the available"),
+        ({"share_id": "../admin"}, ""),
+        ({"properties": ["a\0b"]}, ""),
+    ],
+)
+def test_what_cannot_be_made(house: House, maker: Client, changes: dict[str, Any], sentence: str) -> None:
+    """A field that makes no sense is a 400 with a sentence beside it, and no link."""
+    for address in ("/shares/new", "/shares/preview/"):
+        response = maker.post(address, {**FORM, **changes})
+        assert response.status_code == 400
+        assert sentence in response.content.decode()
+    assert not Share.objects.exists()
+
+
+def test_a_period_is_whole_hours(house: House, maker: Client) -> None:
+    """Bounds widen to the hours that charts know, and the link opens with exactly that period."""
+    _, share = made(maker, period="fixed", start="2026-01-01T10:20", end="2026-01-02T11:40")
+    assert share.start is not None
+    assert share.end is not None
+    assert (share.start % HOUR, share.end - share.start) == (0, DAY + 2 * HOUR)
+    assert parse_qs(share.view) == {"start": [str(share.start)], "end": [str(share.end)], "tz": ["UTC"]}
+
+
+def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> None:
+    """The same page within the same scope, to the byte beside frame and addresses; and nothing is made by looking."""
+    wanted = {
+        **FORM,
+        "properties": ["model"],
+        "every_feature": "",
+        "features": ["api_calls"],
+        "view": "range=90d&tz=UTC",
+    }
+    entrance = maker.post("/shares/preview/", wanted).headers["Location"]
+    preview = maker.get(entrance)
+    assert preview.status_code == 200
+    assert "Ada</b> will see" in preview.content.decode()
+    for hidden in ("CANARY_hidden_feature", "CANARY_inner", "CANARY@", "of_another"):
+        assert hidden not in preview.content.decode()
+    assert not Share.objects.exists()
+    sent = inputs(preview)
+    response = maker.post(
+        "/shares/new",
+        {name: value for name, value in sent.items() if name in {*FORM, "features", "properties"}},
+    )
+    share = Share.objects.get()
+    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
+    view = f"usage/?{urlsplit(entrance).query}"
+    seen, previewed = holder.get(f"{share.root}{view}"), maker.get(entrance)
+    assert body_of(seen, share.root) == body_of(preview, "/shares/preview/")
+    assert previewed.headers["Location"] == "/shares/new"
+
+
+def body_of(response: Any, root: str) -> str:
+    text = response.content.decode().replace(root, "/")
+    body = re.sub(
+        r" in use|\d of 5 requests/s.*?</span></span>|\w+ ago",
+        "",
+        text[text.index('<div id="view"') :],
+        flags=re.DOTALL,
+    )
+    return re.sub(r"As of [\d:]+, \w+|title=\"[^\"]*UTC[^\"]*\"|\d+ (second|minute)s?", "", body)
+
+
+def test_back_from_the_preview_the_form_is_as_it_was(house: House, maker: Client) -> None:
+    """Every field has what was sent to the preview."""
+    maker.post("/shares/preview/", {**FORM, "properties": ["meta.tier"], "exports": "on"})
+    filled = inputs(maker.get("/shares/draft"))
+    assert (filled["recipient"], filled["properties"], filled["exports"]) == (["Ada"], ["meta.tier"], ["on"])
+
+
+def test_a_snapshot_keeps_its_figures(house: House, maker: Client) -> None:
+    """Events that arrive later for its period change the live figures, and not those of the snapshot."""
+    start, end = bounds()
+    view = f"customer_id={SEEN}&start={start}&end={end}&group_by=properties.model&tz=UTC"
+    fixed = {
+        "period": "fixed",
+        "start": str(start),
+        "end": str(end),
+        "fresh": "snapshot",
+        "password": "none",
+        "accepted": NO_PASSWORD_READ,
+    }
+    chosen = {"every_feature": "", "features": ["api_calls"], "properties": ["model"], "view": view}
+    response, share = made(maker, **fixed, **chosen)
+    holder = house.holder(share, shown(response, "link").rpartition("/")[2])
+    before = holder.get(f"{share.root}usage/?{share.view}")
+    assert (before.status_code, b"60</b> events" in before.content) == (200, True)
+    house.store.add(
+        [
+            {
+                "timestamp": start + HOUR,
+                "customer_id": SEEN,
+                "feature_id": "api_calls",
+                "value": 1000,
+                "properties": {"model": "late"},
+            }
+        ]
+    )
+    house.renew()
+    after = holder.get(f"{share.root}usage/?{share.view}").content
+    assert b"60</b> events" in after
+    assert b"61</b> events" in maker.get(f"/usage/?{view}&feature_id=api_calls").content
+    for other in ("bin_size=hour", "chart=lines", "tz=Asia%2FTokyo"):
+        assert b"60</b> events" in holder.get(f"{share.root}usage/?{other}").content
+    another = holder.get(f"{share.root}usage/?start={start + DAY}&end={end}")
+    assert b"keeps the figures of one view" in another.content
+    assert b"late" in holder.get(f"{share.root}events/?tz=UTC").content
+
+
+def test_a_snapshot_of_all_features_names_them(house: House, maker: Client) -> None:
+    """What is tracked under a new name later is no part of it."""
+    start, end = bounds()
+    _, share = made(maker, period="fixed", start=str(start), end=str(end), fresh="snapshot")
+    assert share.features == ["CANARY_hidden_feature", "api_calls"]
+    assert share.figures.count() > 0
+
+
+def test_no_warning_without_reason(house: House, maker: Client) -> None:
+    """A link with a password, a week and technical properties is made at once."""
+    made(maker, properties=["model"])
+    assert (
+        timezone.now() + timedelta(days=6)
+        < Share.objects.get().expires_at
+        < timezone.now() + timedelta(days=8)
+    )

@@ -1,0 +1,93 @@
+"""Tokens in logs: the real site, its log at its most talkative, and what a person can do wrong with a link."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from dashboard.logs import redacted
+from tests.conftest import Served
+
+TOKEN = "S3cr3tT0k3n-of_the-tests-0123456789abcdefghij"
+
+
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The real site, logging all that it can."""
+    site = Served(tmp_path_factory.mktemp("talkative"), LOG_LEVEL="DEBUG")
+    assert site.first_line.endswith(f"{site.url}\n"), site.stderr
+    yield site
+    site.stop()
+
+
+class Visitor:
+    """Somebody with a cookie jar: the status and the text of what they get."""
+
+    def __init__(self, site: Served) -> None:
+        self.url = site.url
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    def ask(self, path: str, method: str | None = None, **sent: str) -> tuple[int, str]:
+        data = urllib.parse.urlencode(sent).encode() if sent else None
+        try:
+            answer = self.opener.open(
+                urllib.request.Request(self.url + path, data, method=method), timeout=30
+            )
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        return answer.status, answer.read().decode()
+
+
+def absent(token: str, site: Served) -> None:
+    """No line of the log has it, and no file: not the database, not its journal, not the sessions in it."""
+    assert token not in site.stderr
+    for path in site.folder.rglob("*"):
+        if path.is_file() and path.name != "sample.sqlite3":
+            assert token.encode() not in path.read_bytes(), path
+
+
+def test_no_token_in_any_log(talkative: Served) -> None:
+    """A token that is opened, sent, mistyped and cut off is in no line of the log, where its path is."""
+    visitor, before = Visitor(talkative), talkative.stderr.count("[token]")
+    ways = ("/s/{}", "/s/{}/", "/s/{}?utm=1", "/s/%00{}", "//s/{}", "/s/{}%2Fx")
+    for way in ways:
+        assert visitor.ask(way.format(TOKEN))[0] in {400, 404}
+    assert visitor.ask(f"/s/{TOKEN}", password="x")[0] == 403
+    assert visitor.ask(f"/s/{TOKEN}", "DELETE")[0] == 405
+    assert talkative.stderr.count("[token]") - before >= len(ways) + 2
+    absent(TOKEN, talkative)
+
+
+def test_a_made_link_is_in_no_file(talkative: Served) -> None:
+    """A link that the form made opens, and neither its token nor its password is in any file or line of the log."""
+    maker, holder = Visitor(talkative), Visitor(talkative)
+    _, form = maker.ask("/shares/new?customer_id=acme-robotics")
+    sent = dict(re.findall(r'name="(csrfmiddlewaretoken|share_id|view)" value="([^"]*)"', form))
+    choices = {"every_feature": "on", "period": "free", "fresh": "live", "life": "7", "password": "generated"}
+    _, made = maker.ask("/shares/new", recipient="Ada", customer_id="acme-robotics", **choices, **sent)
+    token = re.findall(r"/s/([\w-]{43})", made)[0]
+    password = re.findall(r'id="password" value="([^"]+)"', made)[0]
+    status, locked = holder.ask(f"/s/{token}")
+    assert status == 403
+    fields = dict(re.findall(r'name="(csrfmiddlewaretoken|next)" value="([^"]*)"', locked))
+    root = re.findall(r'action="(/shared/\w+/)unlock"', locked)[0]
+    assert holder.ask(f"{root}unlock", password=password, **fields)[0] == 200
+    with closing(sqlite3.connect(talkative.folder / "db.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM sharing_share").fetchone() == (1,)
+    absent(token, talkative)
+    absent(password, talkative)
+
+
+@pytest.mark.parametrize(
+    "around", ["GET /s/{} HTTP/1.1", "Not Found: /s/{}", '"path": "/s/{}"', "'/s/{}'", "http://h/s/{}?x#y"]
+)
+def test_tokens_are_cut_from_sentences(around: str) -> None:
+    """Wherever a path stands in a line, the token in it does not."""
+    assert TOKEN not in redacted(around.format(TOKEN), [])
