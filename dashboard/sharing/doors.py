@@ -31,8 +31,11 @@ def locked(request: HttpRequest, share: Share, sentence: str = "", status: int =
     return whole_page(render(request, "sharing/locked.html", shown, status=status))
 
 
-def shared(route: str, view: SharedView, name: str) -> URLPattern:
-    """A page below a link. Whoever has not opened the link, and unlocked it, does not get this far."""
+def shared(route: str, view: SharedView, name: str, *, counted: bool = True) -> URLPattern:
+    """A page below a link. Whoever has not opened the link, and unlocked it, does not get this far.
+
+    `counted`: whether a look at it is one more in the log; what a page fetches for itself is none.
+    """
 
     @wraps(view)
     def door(request: HttpRequest, share_id: str) -> HttpResponseBase:
@@ -43,7 +46,7 @@ def shared(route: str, view: SharedView, name: str) -> URLPattern:
         if standing == "locked":
             return locked(request, share)
         response = require_safe(view)(request, share)
-        if response.status_code < 300:
+        if counted and response.status_code < 300:
             visits.note(share, request, route.strip("/"))
         return response
 

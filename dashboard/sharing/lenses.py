@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from dashboard.browser import Browser
 from dashboard.formats import exact_moment, full_label, label, minute_text, relative
-from dashboard.lens import show
+from dashboard.lens import Build, show, show_part
+from dashboard.live import top_of
 from dashboard.looks import Looks
-from dashboard.place import Page, Place
+from dashboard.place import Page, Part, Place
+from dashboard.scan import SoFar
 from dashboard.sharing.models import Share
 from dashboard.sharing.snapshots import usage_of
 from usage.window import to_ms
 
+PARTS: tuple[Part, ...] = get_args(Part)
 PAGES: tuple[tuple[Page, str], ...] = (("usage", "Usage"), ("events", "Events"))
 
 
@@ -33,7 +37,7 @@ class Lenses:
 
     @property
     def place(self) -> Place:
-        return Place(usage_of(self.share), root=self.root)
+        return Place(usage_of(self.share), root=self.root, parts=True)
 
     @property
     def entrance(self) -> str:
@@ -41,12 +45,25 @@ class Lenses:
         return f"{self.place.url('usage')}?{self.share.view}"
 
     def show(self, request: HttpRequest, page: Page) -> HttpResponse:
-        place = self.place
-        looks = Looks(place)
+        looks = Looks(self.place)
         build = looks.usage if page == "usage" else looks.events
-        pages = [(f"{self.names}_{name}", place.url(name), text) for name, text in PAGES]
+        return show(request, self.place, page, build, self._context())
+
+    def show_part(self, request: HttpRequest, part: Part) -> HttpResponse:
+        so_far = SoFar.of(request)
+        browser = Browser(self.place, so_far, top_of(request))
+        builds: dict[Part, Build] = {
+            "histogram": browser.histogram,
+            "facets": browser.facets,
+            "more": browser.more,
+            "live": browser.live,
+        }
+        return show_part(request, self.place, part, builds[part], self._context() | {"so_far": so_far})
+
+    def _context(self) -> dict[str, Any]:
+        pages = [(f"{self.names}_{name}", self.place.url(name), text) for name, text in PAGES]
         shown = {"frame": "sharing/shared.html", "pages": pages, "about": about(self.share)}
-        return show(request, place, page, build, {**shown, "preview": False, **self.more})
+        return {**shown, "preview": False, **self.more}
 
 
 def about(share: Share) -> dict[str, Any]:

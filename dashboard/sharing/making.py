@@ -12,11 +12,11 @@ from django.views.decorators.http import require_safe
 
 from dashboard.backend import usage
 from dashboard.forms import QueryForm
-from dashboard.place import Page
+from dashboard.place import Page, Part
 from dashboard.sharing import links
 from dashboard.sharing.forms import DEFAULT_LIFE, ShareForm
 from dashboard.sharing.lenses import Lenses, about
-from dashboard.sharing.people import sharer, sharers_only
+from dashboard.sharing.people import View, sharer, sharers_only
 from usage.errors import UsageError
 from usage.query import Query
 
@@ -111,6 +111,17 @@ def preview_usage(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def preview_events(request: HttpRequest) -> HttpResponseBase:
     return _preview(request, "events")
+
+
+def preview_part(part: Part) -> View:
+    @sharers_only
+    @never_cache
+    @require_safe
+    def view(request: HttpRequest) -> HttpResponseBase:
+        previewed = _previewed(request)
+        return redirect("share_new") if previewed is None else previewed.show_part(request, part)
+
+    return view
 
 
 def _preview(request: HttpRequest, page: Page) -> HttpResponseBase:

@@ -9,8 +9,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
+from dashboard.place import Part
 from dashboard.sharing import links, passwords
-from dashboard.sharing.doors import gone, locked
+from dashboard.sharing.doors import SharedView, gone, locked
 from dashboard.sharing.lenses import Lenses
 from dashboard.sharing.models import Share
 from dashboard.sharing.visits import address_of
@@ -61,3 +62,12 @@ def usage(request: HttpRequest, share: Share) -> HttpResponse:
 
 def events(request: HttpRequest, share: Share) -> HttpResponse:
     return Lenses(share, share.root).show(request, "events")
+
+
+def part(name: Part) -> SharedView:
+    """A part of the event browser."""
+
+    def view(request: HttpRequest, share: Share) -> HttpResponse:
+        return Lenses(share, share.root).show_part(request, name)
+
+    return view

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from tests.sharing.house import DAY, HOUR, OTHER, SEEN, bounds
 from usage.query import PARAMETERS
 
-METHODS = ("GET", "GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND")
+METHODS = (*["GET"] * 20, "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND")
 HEADERS: tuple[dict[str, str], ...] = (
     {},
     {"HX-Request": "true"},
