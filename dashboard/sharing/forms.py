@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from dashboard.forms import query_of
+from dashboard.forms import LONGEST, query_of
 from dashboard.models import User
 from dashboard.sharing import passwords
 from dashboard.sharing.models import Share, public_id
@@ -25,8 +25,8 @@ from usage.window import ceil_hour, floor_hour, local
 LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 DEFAULT_LIFE = 7
 LONG_LIFE = 30
-NO_PASSWORD = "none"  # noqa: S105  a choice, not a secret
-PASSWORDS = {"generated": "A generated one", "own": "One of my own", NO_PASSWORD: "None"}
+NO_PASSWORD, OWN_PASSWORD = "none", "own"
+PASSWORDS = {"generated": "A generated one", OWN_PASSWORD: "One of my own", NO_PASSWORD: "None"}
 PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
 FRESH = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
 
@@ -42,7 +42,7 @@ class AnyOf(forms.MultipleChoiceField):
     """Names that were seen are offered; others are as good, as nobody has a list of all."""
 
     def valid_value(self, value: str) -> bool:
-        return 0 < len(value) <= 1000 and "\0" not in value
+        return bool(value.strip()) and len(value) <= LONGEST and "\0" not in value
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +113,26 @@ class ShareForm(forms.Form):
             raise ValidationError("Name one customer.")
         return name
 
+    def clean_features(self) -> list[str]:
+        names: list[str] = self.cleaned_data["features"]
+        if not names and not self.cleaned_data.get("every_feature"):
+            raise ValidationError("Choose a feature, or show all of them.")
+        return names
+
+    def clean_own_password(self) -> str:
+        own: str = self.cleaned_data["own_password"]
+        if not own and self.cleaned_data.get("password") == OWN_PASSWORD:
+            raise ValidationError(f"Write a password of at least {passwords.SHORTEST} characters.")
+        return own
+
     def clean(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        if not given.get("every_feature") and not given.get("features"):
-            self.add_error("features", "Choose a feature, or show all of them.")
-        if (
-            given.get("password") == "own"
-            and not given.get("own_password")
-            and "own_password" not in self.errors
-        ):
-            self.add_error("own_password", f"Write a password of at least {passwords.SHORTEST} characters.")
-        start, end = (
-            self._period() if given.get("period") == "fixed" else (self._hour("since", floor_hour), None)
-        )
-        if given.get("fresh") == "snapshot":
+        is_period = self.cleaned_data.get("period") == "fixed"
+        start, end = self._period() if is_period else (self._hour("since", floor_hour), None)
+        if self.cleaned_data.get("fresh") == "snapshot":
             end = self._kept_until(start, end)
         if not self.errors:
             self.share = self._made(start, end)
-        return given
+        return self.cleaned_data
 
     def _hour(self, name: str, whole: Callable[[int], int]) -> int | None:
         """Charts know whole hours: outward, so that what was in view stays in it."""

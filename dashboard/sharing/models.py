@@ -83,7 +83,7 @@ class Share(models.Model):
             return "revoked"
         if self.expires_at <= timezone.now():
             return "expired"
-        return "open" if self.maker.is_active else "off: its maker is"
+        return "open" if self.maker.is_active else "maker left"
 
     @property
     def is_period(self) -> bool:

@@ -65,50 +65,49 @@ PATHS = (
 )
 
 
+FILTERS = tuple(f"{path}:{value}" for path in PATHS for value in ("model-1", "gold", "a@example.com", ""))
+VALUES: dict[str, tuple[str, ...]] = {
+    "customer_id": (OTHER, SEEN, "", " ", "\0", f"{SEEN},{OTHER}", "null", "%00"),
+    "feature_id": ("api_calls", "hidden_feature", "feature_of_another", "", "capability-probe"),
+    "focus": ("api_calls", "hidden_feature", ""),
+    "entity_id": ("entity", ""),
+    "range": ("24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle", "all", ""),
+    "bin_size": ("hour", "day", "week", "month", "year", ""),
+    "group_by": (
+        "$customer_id",
+        "$entity_id",
+        "$plan_id",
+        *(f"properties.{path}" for path in PATHS),
+        "model",
+        "",
+    ),
+    "group": ("model-1", "gold", ""),
+    "chart": ("bars", "lines", "cumulative", "pie"),
+    "filter": FILTERS,
+    "exclude": FILTERS,
+    "columns": PATHS,
+    "value_min": ("0", "-1e9", "x"),
+    "value_max": ("1e12", "0"),
+    "compare": ("previous", "x"),
+    "tz": ("UTC", "Asia/Kolkata", "America/New_York", "Nowhere"),
+    "per_page": ("50", "100", "500", "1000", "1"),
+    "page": ("1", "2", "0", "99999999"),
+}
+
+
 def values() -> dict[str, tuple[str, ...]]:
-    """Values for each parameter that mean something, or nearly."""
+    """Values for each parameter that mean something, or nearly; moments within, beyond and on the bounds."""
     start, end = bounds()
-    moments = tuple(
-        str(at)
-        for at in (
-            0,
-            start - DAY,
-            start - 1,
-            start,
-            start + 5 * HOUR,
-            end - 1,
-            end,
-            end + HOUR,
-            end + 9 * DAY,
-        )
-    )
+    times = (0, start - DAY, start - 1, start, start + 5 * HOUR, end - 1, end, end + HOUR, end + 9 * DAY)
+    moments = tuple(map(str, times))
     places = (*(f"{at},evt_1" for at in moments), "1", "x,y", ",")
-    filters = tuple(f"{path}:{value}" for path in PATHS for value in ("model-1", "gold", "a@example.com", ""))
-    return {
-        "customer_id": (OTHER, SEEN, "", " ", "\0", f"{SEEN},{OTHER}", "null", "%00"),
-        "feature_id": ("api_calls", "hidden_feature", "feature_of_another", "", "capability-probe"),
-        "focus": ("api_calls", "hidden_feature", ""),
-        "entity_id": ("entity", ""),
-        "range": ("24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle", "all", ""),
+    return VALUES | {
         "start": (*moments, "2020-01-01", ""),
         "end": (*moments, "2030-01-01", ""),
-        "bin_size": ("hour", "day", "week", "month", "year", ""),
-        "group_by": ("$customer_id", "$entity_id", "$plan_id", *(f"properties.{path}" for path in PATHS), "model", ""),
-        "group": ("model-1", "gold", ""),
-        "chart": ("bars", "lines", "cumulative", "pie"),
-        "filter": filters,
-        "exclude": filters,
-        "columns": PATHS,
-        "value_min": ("0", "-1e9", "x"),
-        "value_max": ("1e12", "0"),
-        "compare": ("previous", "x"),
-        "tz": ("UTC", "Asia/Kolkata", "America/New_York", "Nowhere"),
-        "per_page": ("50", "100", "500", "1000", "1"),
         "until": moments,
         "before": places,
         "event": places,
-        "page": ("1", "2", "0", "99999999"),
-    }  # fmt: skip
+    }
 
 
 def query(random: Random) -> str:

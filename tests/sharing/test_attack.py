@@ -135,12 +135,24 @@ def test_what_a_link_refuses(held_link: tuple[Client, Share], query: str) -> Non
         assert client.get(f"{share.root}{page}?{query}").status_code == 400, page
 
 
-def test_an_open_row_shows_what_is_allowed(held_link: tuple[Client, Share]) -> None:
-    """Its JSON has the allowed properties, nested ones alone among their kind, and no deductions."""
-    client, share = held_link
+def opened_row(client: Client, share: Share) -> str:
     listed = client.get(f"{share.root}events/?tz=UTC").content.decode()
     link = html.unescape(re.findall(r'href="([^"]+event=[^"]+)"', listed)[0])
-    opened = client.get(link).content.decode()
+    return client.get(link).content.decode()
+
+
+def test_an_open_row_shows_what_is_allowed(held_link: tuple[Client, Share]) -> None:
+    """Its JSON has the allowed properties, nested ones alone among their kind, and no deductions."""
+    opened = opened_row(*held_link)
     assert "&#34;tier&#34;: &#34;gold&#34;" in opened
     assert "CANARY" not in opened
-    assert "deductions" not in opened
+    assert "&#34;deductions&#34;" not in opened
+
+
+@pytest.mark.parametrize("plans", [False, True])
+def test_deductions_where_allowed(house: House, plans: bool) -> None:
+    """They show their balance, and their plan only where plans may be seen too."""
+    share, token = house.share(deductions=True, plans=plans)
+    opened = opened_row(house.holder(share, token), share)
+    assert "CANARY_balance" in opened
+    assert ("CANARY_plan" in opened) == plans

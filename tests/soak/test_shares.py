@@ -17,6 +17,7 @@ from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
+import django
 import pytest
 
 from dashboard.sharing import passwords
@@ -51,7 +52,7 @@ def test_ten_thousand_queries(house: House) -> None:
 
 def test_fifty_guesses_at_once() -> None:
     """Fifty Argon2 hashes that are asked for together cost at most 250 MiB."""
-    with get_context("spawn").Pool(1) as fresh:
+    with get_context("spawn").Pool(1, django.setup) as fresh:
         grown = fresh.apply(grown_by_fifty)
     print(f"grown by {grown / MIB:.0f} MiB")
     assert 90 * MIB <= grown <= 250 * MIB
