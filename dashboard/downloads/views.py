@@ -121,7 +121,9 @@ def _answer(request: HttpRequest, place: Place, lens: Page, make: Make) -> HttpR
         raise PermissionDenied
     form = QueryForm.of(request)
     try:
-        return make(form.query, place.usage.now()) if form.is_valid() else _blamed(request, place, lens, form)
+        if not form.is_valid():
+            return _blamed(request, place, lens, form)
+        return make(place.meant(form.query), place.usage.now())
     except BadQuery as bad:
         form.blame(bad)
         return _blamed(request, place, lens, form)

@@ -9,14 +9,14 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.errors import whole_page
 from dashboard.sharing import links, visits
+from dashboard.sharing.lenses import Below, Lenses
 from dashboard.sharing.models import Share
 
 SharedView = Callable[[HttpRequest, Share], HttpResponseBase]
-Guarded = Callable[..., HttpResponseBase]
 
 
 def gone(request: HttpRequest) -> HttpResponse:
@@ -31,13 +31,9 @@ def locked(request: HttpRequest, share: Share, sentence: str = "", status: int =
     return whole_page(render(request, "sharing/locked.html", shown, status=status))
 
 
-def shared(route: str, view: SharedView, name: str, *, counted: bool = True) -> URLPattern:
-    """A page below a link. Whoever has not opened the link, and unlocked it, does not get this far.
+def shared(below: Below) -> URLPattern:
+    """A page below a link. Whoever has not opened the link, and unlocked it, does not get this far."""
 
-    `counted`: whether a look at it is one more in the log; what a page fetches for itself is none.
-    """
-
-    @wraps(view)
     def door(request: HttpRequest, share_id: str) -> HttpResponseBase:
         share = links.find(share_id)
         standing = "nothing" if share is None else links.standing(request, share)
@@ -45,12 +41,19 @@ def shared(route: str, view: SharedView, name: str, *, counted: bool = True) -> 
             return gone(request)
         if standing == "locked":
             return locked(request, share)
-        response = require_safe(view)(request, share)
-        if counted and response.status_code < 300:
-            visits.note(share, request, route.strip("/"))
+        if below.file and not share.exports:
+            return gone(request)
+        response = require_http_methods(list(below.methods))(answer)(request, share)
+        if below.counted and response.status_code < 300:
+            visits.note(share, request, below.route.strip("/"))
         return response
 
-    return path(f"shared/<slug:share_id>/{route}", login_not_required(door), name=name)
+    def answer(request: HttpRequest, share: Share) -> HttpResponseBase:
+        return below.answer(Lenses.of(share), request)
+
+    return path(
+        f"shared/<slug:share_id>/{below.route}", login_not_required(door), name=f"shared_{below.name}"
+    )
 
 
 def unlocking(route: str, view: SharedView, name: str) -> URLPattern:

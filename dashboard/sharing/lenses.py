@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
-from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo
+from functools import partial
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 
 from dashboard.browser import Browser
-from dashboard.formats import exact_moment, full_label, label, minute_text, relative
-from dashboard.lens import Build, show, show_part
+from dashboard.downloads.turn import Taker
+from dashboard.downloads.views import export_events, export_status, export_usage
+from dashboard.exports import CSV, JSON_LINES
+from dashboard.lens import show, show_part
 from dashboard.live import top_of
 from dashboard.looks import Looks
-from dashboard.place import Page, Part, Place
+from dashboard.place import Page, Place
 from dashboard.scan import SoFar
+from dashboard.sharing import links
+from dashboard.sharing.about import about
 from dashboard.sharing.models import Share
 from dashboard.sharing.snapshots import usage_of
-from usage.window import to_ms
+from dashboard.views import show_events
 
-PARTS: tuple[Part, ...] = get_args(Part)
 PAGES: tuple[tuple[Page, str], ...] = (("usage", "Usage"), ("events", "Events"))
 
 
@@ -32,8 +34,15 @@ class Lenses:
 
     share: Share
     root: str
+    taker: Taker
     names: str = "shared"
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, share: Share) -> Lenses:
+        """Those of a link, for whoever holds it."""
+        still_open = partial(_is_open, share.pk)
+        return cls(share, share.root, Taker(f"share:{share.pk}", f"link {share.pk}", still_open))
 
     @property
     def place(self) -> Place:
@@ -44,21 +53,41 @@ class Lenses:
         """The view that the link opens with."""
         return f"{self.place.url('usage')}?{self.share.view}"
 
-    def show(self, request: HttpRequest, page: Page) -> HttpResponse:
-        looks = Looks(self.place)
-        build = looks.usage if page == "usage" else looks.events
-        return show(request, self.place, page, build, self._context())
+    def enter(self, request: HttpRequest) -> HttpResponseBase:
+        return redirect(self.entrance)
 
-    def show_part(self, request: HttpRequest, part: Part) -> HttpResponse:
+    def usage(self, request: HttpRequest) -> HttpResponseBase:
+        return show(request, self.place, "usage", Looks(self.place).usage, self._context())
+
+    def events(self, request: HttpRequest) -> HttpResponseBase:
+        return show_events(request, self.place, self._context())
+
+    def histogram(self, request: HttpRequest) -> HttpResponseBase:
+        return show_part(request, self.place, "histogram", Browser(self.place).histogram, self._context())
+
+    def facets(self, request: HttpRequest) -> HttpResponseBase:
+        return show_part(request, self.place, "facets", Browser(self.place).facets, self._context())
+
+    def more_rows(self, request: HttpRequest) -> HttpResponseBase:
         so_far = SoFar.of(request)
-        browser = Browser(self.place, so_far, top_of(request))
-        builds: dict[Part, Build] = {
-            "histogram": browser.histogram,
-            "facets": browser.facets,
-            "more": browser.more,
-            "live": browser.live,
-        }
-        return show_part(request, self.place, part, builds[part], self._context() | {"so_far": so_far})
+        context = self._context() | {"so_far": so_far}
+        return show_part(request, self.place, "more", Browser(self.place, so_far).more, context)
+
+    def live(self, request: HttpRequest) -> HttpResponseBase:
+        browser = Browser(self.place, top=top_of(request))
+        return show_part(request, self.place, "live", browser.live, self._context())
+
+    def events_csv(self, request: HttpRequest) -> HttpResponseBase:
+        return export_events(request, self.place, self.taker, CSV)
+
+    def events_jsonl(self, request: HttpRequest) -> HttpResponseBase:
+        return export_events(request, self.place, self.taker, JSON_LINES)
+
+    def events_export(self, request: HttpRequest) -> HttpResponseBase:
+        return export_status(request, self.place, self.taker)
+
+    def usage_csv(self, request: HttpRequest) -> HttpResponseBase:
+        return export_usage(request, self.place, self.taker)
 
     def _context(self) -> dict[str, Any]:
         pages = [(f"{self.names}_{name}", self.place.url(name), text) for name, text in PAGES]
@@ -66,37 +95,44 @@ class Lenses:
         return {**shown, "preview": False, **self.more}
 
 
-def about(share: Share) -> dict[str, Any]:
-    """What a link's pages and its maker's list say of it: who made it for whom, what it shows, until when."""
-    zone = ZoneInfo(parse_qs(share.view).get("tz", ["UTC"])[0])
-    return {
-        "share": share,
-        "maker": share.maker.get_full_name() or share.maker.get_username(),
-        "customer": full_label(share.customer_id),
-        "features": "all features" if share.features is None else _listed(share.features),
-        "properties": _listed(share.properties) if share.properties else "no properties",
-        "period": _period(share, zone),
-        "also": _also(share),
-        "made": minute_text(to_ms(share.created_at), zone),
-        "until": minute_text(to_ms(share.expires_at), zone),
-        "seen": None if share.last_seen is None else relative(to_ms(share.last_seen), to_ms(timezone.now())),
-        "seen_exactly": None if share.last_seen is None else exact_moment(to_ms(share.last_seen), zone),
-        "zone": zone.key,
-    }
+@dataclass(frozen=True, slots=True)
+class Below:
+    """A route below a link, and below its preview.
+
+    `counted`: whether a look is one more in the log; what a page fetches for itself is none. `file`: only where the
+    link allows files.
+    """
+
+    route: str
+    name: str
+    answer: Callable[[Lenses, HttpRequest], HttpResponseBase]
+    counted: bool = True
+    file: bool = False
+    methods: tuple[str, ...] = ("GET", "HEAD")
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(label(name) for name in sorted(names))
+BELOW = (
+    Below("", "overview", Lenses.enter),
+    Below("usage/", "usage", Lenses.usage),
+    Below("events/", "events", Lenses.events),
+    Below("events/histogram/", "histogram", Lenses.histogram, counted=False),
+    Below("events/facets/", "facets", Lenses.facets, counted=False),
+    Below("events/more/", "more", Lenses.more_rows, counted=False),
+    Below("events/live/", "live", Lenses.live, counted=False),
+    Below("events/export.csv", "events-csv", Lenses.events_csv, file=True),
+    Below("events/export.jsonl", "events-jsonl", Lenses.events_jsonl, file=True),
+    Below("usage/export.csv", "usage-csv", Lenses.usage_csv, file=True),
+    Below(
+        "events/export/",
+        "events-export",
+        Lenses.events_export,
+        counted=False,
+        file=True,
+        methods=("GET", "HEAD", "POST"),
+    ),
+)
+"""All that there is below a link: who makes a route here cannot forget its lock."""
 
 
-def _also(share: Share) -> str:
-    extras = {"deductions": share.deductions, "plans": share.plans, "files to take away": share.exports}
-    return (
-        ", ".join(name for name, shown in extras.items() if shown) or "nothing: no deductions, plans or files"
-    )
-
-
-def _period(share: Share, zone: ZoneInfo) -> str:
-    if share.start is not None and share.end is not None:
-        return f"{minute_text(share.start, zone)} – {minute_text(share.end, zone)}"
-    return "any period" if share.start is None else f"from {minute_text(share.start, zone)} on"
+def _is_open(share_id: str) -> bool:
+    return links.find(share_id) is not None

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.backend import usage
+from dashboard.downloads.views import staff_taker
 from dashboard.forms import QueryForm
-from dashboard.place import Page, Part
 from dashboard.sharing import links
+from dashboard.sharing.about import about
 from dashboard.sharing.forms import DEFAULT_LIFE, ShareForm
-from dashboard.sharing.lenses import Lenses, about
-from dashboard.sharing.people import View, sharer, sharers_only
+from dashboard.sharing.lenses import Below, Lenses
+from dashboard.sharing.people import sharer, sharers_only
 from usage.errors import UsageError
 from usage.query import Query
 
@@ -95,38 +96,25 @@ def preview(request: HttpRequest) -> HttpResponseBase:
         if not form.is_valid():
             return _form(request, form, status=400)
         request.session[DRAFT] = _without_csrf(request.POST).urlencode()
-    previewed = _previewed(request)
-    return redirect(previewed.entrance if previewed else "share_new")
+    lenses = _previewed(request)
+    return redirect(lenses.entrance if lenses else "share_new")
 
 
-@sharers_only
-@never_cache
-@require_safe
-def preview_usage(request: HttpRequest) -> HttpResponseBase:
-    return _preview(request, "usage")
+def previewed(below: Below) -> URLPattern:
+    """The same page for whoever is about to make the link."""
 
-
-@sharers_only
-@never_cache
-@require_safe
-def preview_events(request: HttpRequest) -> HttpResponseBase:
-    return _preview(request, "events")
-
-
-def preview_part(part: Part) -> View:
     @sharers_only
     @never_cache
-    @require_safe
+    @require_http_methods(list(below.methods))
     def view(request: HttpRequest) -> HttpResponseBase:
-        previewed = _previewed(request)
-        return redirect("share_new") if previewed is None else previewed.show_part(request, part)
+        lenses = _previewed(request)
+        if lenses is None:
+            return redirect("share_new")
+        if below.file and not lenses.share.exports:
+            raise Http404
+        return below.answer(lenses, request)
 
-    return view
-
-
-def _preview(request: HttpRequest, page: Page) -> HttpResponseBase:
-    previewed = _previewed(request)
-    return redirect("share_new") if previewed is None else previewed.show(request, page)
+    return path(f"shares/preview/{below.route}", view, name=f"preview_{below.name}")
 
 
 def _previewed(request: HttpRequest) -> Lenses | None:
@@ -136,7 +124,8 @@ def _previewed(request: HttpRequest) -> Lenses | None:
         return None
     form.share.snapshot = False  # nothing is kept before it is made
     sent = [(name, value) for name, values in draft.lists() for value in values]
-    return Lenses(form.share, reverse("share_preview"), "preview", {"preview": True, "draft": sent})
+    shown = {"preview": True, "draft": sent}
+    return Lenses(form.share, reverse("share_preview"), staff_taker(request), "preview", shown)
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:

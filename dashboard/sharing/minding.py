@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.sharing import passwords
+from dashboard.sharing.about import about
 from dashboard.sharing.forms import DEFAULT_LIFE, LIVES, Life
-from dashboard.sharing.lenses import about
 from dashboard.sharing.models import Share
 from dashboard.sharing.people import admins_only, sharer, sharers_only
 from dashboard.sharing.visits import KEPT, MOST

@@ -1,4 +1,4 @@
-"""A share link, who looked through it, and what was taken away."""
+"""A share link, who looked through it, and the figures that a snapshot keeps."""
 
 from __future__ import annotations
 
@@ -119,21 +119,6 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.page} at {self.at:%Y-%m-%d %H:%M}"
-
-
-class StaffExport(models.Model):
-    """Somebody of the staff took figures away: `query` says which."""
-
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="exports")
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-    page = models.CharField(max_length=40)
-    query = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ("-at", "-pk")
-
-    def __str__(self) -> str:
-        return f"{self.page} by {self.person_id}"
 
 
 class Figures(models.Model):

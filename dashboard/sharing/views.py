@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
-from dashboard.place import Part
 from dashboard.sharing import links, passwords
-from dashboard.sharing.doors import SharedView, gone, locked
-from dashboard.sharing.lenses import Lenses
+from dashboard.sharing.doors import gone, locked
 from dashboard.sharing.models import Share
 from dashboard.sharing.visits import address_of
 
@@ -49,25 +47,3 @@ def _wanted(request: HttpRequest, share: Share) -> str:
     wanted = request.POST.get("next", "")
     inside = wanted.startswith(share.root) and url_has_allowed_host_and_scheme(wanted, None)
     return wanted if inside and not wanted.startswith(f"{share.root}unlock") else share.root
-
-
-def overview(request: HttpRequest, share: Share) -> HttpResponseBase:
-    """The address of the link itself leads to the view that it was made from."""
-    return redirect(Lenses(share, share.root).entrance)
-
-
-def usage(request: HttpRequest, share: Share) -> HttpResponse:
-    return Lenses(share, share.root).show(request, "usage")
-
-
-def events(request: HttpRequest, share: Share) -> HttpResponse:
-    return Lenses(share, share.root).show(request, "events")
-
-
-def part(name: Part) -> SharedView:
-    """A part of the event browser."""
-
-    def view(request: HttpRequest, share: Share) -> HttpResponse:
-        return Lenses(share, share.root).show_part(request, name)
-
-    return view

@@ -1,4 +1,4 @@
-"""The log of who looked and who took away, kept no longer than it is needed."""
+"""The log of who looked, kept no longer than it is needed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dashboard.models import User
-from dashboard.sharing.models import Share, StaffExport, Visit
+from dashboard.sharing.models import Share, Visit
 
 KEPT = timedelta(days=90)
 MOST = 1000
@@ -36,12 +35,6 @@ def tidy(share: Share) -> None:
     if beyond is not None:
         cut = max(cut, min(beyond.at, now - RECENT))
     share.visits.filter(at__lt=cut).delete()
-
-
-def note_export(person: User, page: str, query: str) -> None:
-    """Writes down that somebody of the staff took figures away; `query` says which."""
-    StaffExport.objects.filter(at__lt=timezone.now() - KEPT).delete()
-    StaffExport.objects.create(person=person, page=page, query=query)
 
 
 def address_of(request: HttpRequest) -> str:

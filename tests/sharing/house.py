@@ -31,7 +31,7 @@ def now_ms() -> int:
 
 def bounds() -> tuple[int, int]:
     """A period of whole hours: from ten days ago until two days ago."""
-    today = now_ms() - now_ms() % DAY
+    today = now_ms() // DAY * DAY
     return today - 10 * DAY, today - 2 * DAY
 
 

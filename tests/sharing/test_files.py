@@ -1,52 +1,84 @@
-"""Files below a link, with an export of the tests' own."""
+"""Files below a link: only where it allows them, only what it shows, only for as long as it lives."""
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
-from django.test import RequestFactory
 from django.utils import timezone
 
-from dashboard.sharing.doors import shared
-from dashboard.sharing.files import CutOff, files
+from dashboard.downloads import stream
+from dashboard.downloads.turn import BrokenOff
+from dashboard.models import ExportRecord
 from dashboard.sharing.models import Share
-from tests.sharing.house import House
+from tests.sharing.house import SEEN, House
 
 pytestmark = pytest.mark.django_db
 
 
-def three(request: HttpRequest, share: Share) -> HttpResponseBase:
-    return StreamingHttpResponse(f"row {number}\n" for number in range(3))
+def text_of(response: Any) -> str:
+    assert response.status_code == 200
+    return (b"".join(response) if response.streaming else response.content).decode()
 
 
-def fetched(house: House, share: Share, token: str) -> HttpResponseBase:
-    request = RequestFactory().get(f"{share.root}events/three.csv")
-    request.COOKIES = {name: cookie.value for name, cookie in house.holder(share, token).cookies.items()}
-    door = shared("events/three.csv", files(three), "three").callback
-    response: HttpResponseBase = door(request, share_id=share.pk)
-    return response
-
-
-def chunks(response: HttpResponseBase) -> Iterator[bytes]:
-    assert isinstance(response, StreamingHttpResponse)
-    return iter(response)
-
-
-def test_files_are_off_unless_allowed(house: House) -> None:
-    """A link without them answers as if there were no such address; one with them hands it out, and counts it."""
-    assert fetched(house, *house.share()).status_code == 404
+def test_files_hold_what_the_link_shows(house: House) -> None:
+    """Rows and figures of its customer, its feature and its period, with its properties alone; and a record of each."""
     share, token = house.share(exports=True)
-    assert list(chunks(fetched(house, share, token))) == [b"row 0\n", b"row 1\n", b"row 2\n"]
-    assert [visit.page for visit in share.visits.all()] == ["events/three.csv"]
+    client = house.holder(share, token)
+    files = {
+        name: text_of(client.get(f"{share.root}{name}"))
+        for name in ("events/export.csv", "events/export.jsonl", "usage/export.csv")
+    }
+    assert "CANARY" not in str(files)
+    rows = list(csv.DictReader(files["events/export.csv"].splitlines()))
+    assert len(rows) == len(files["events/export.jsonl"].splitlines()) == 60
+    assert {row["customer_id"] for row in rows} == {SEEN}
+    assert set(json.loads(rows[0]["properties"])) == {"model", "meta"}
+    figures = csv.DictReader(files["usage/export.csv"].splitlines())
+    assert sum(float(row["value"]) for row in figures) == sum(float(row["value"]) for row in rows)
+    assert {record.who for record in ExportRecord.objects.all()} == {f"link {share.pk}"}
+    assert share.visits.count() == 3
 
 
-def test_a_file_ends_with_its_link(house: House) -> None:
-    """Revoked on the way, the next piece is not sent: the connection breaks, and nobody takes the file for whole."""
+def test_files_refuse_what_the_link_refuses(house: House) -> None:
+    """Customers, hidden properties and other times: a 400, in files as on pages."""
     share, token = house.share(exports=True)
-    pieces = chunks(fetched(house, share, token))
-    assert next(pieces) == b"row 0\n"
+    client = house.holder(share, token)
+    for name in ("events/export.csv", "events/export.jsonl", "usage/export.csv"):
+        for query in ("customer_id=cus_seen", "customer_id=cus_other", "filter=user:x", "range=7d"):
+            assert client.get(f"{share.root}{name}?{query}").status_code == 400, (name, query)
+
+
+def test_the_page_offers_files_where_there_are_some(house: House) -> None:
+    """A link without files has no address of one on any page."""
+    for allowed in (False, True):
+        share, token = house.share(exports=allowed)
+        client = house.holder(share, token)
+        for page in ("events/", "usage/"):
+            assert ("export" in client.get(f"{share.root}{page}").content.decode()) == allowed
+
+
+def test_refusals_lead_back_to_the_link(house: House) -> None:
+    """The page that says why there is no file has no way to the staff's pages, and no word on whose key it is."""
+    share, token = house.share(exports=True)
+    client = house.holder(share, token)
+    for page in ("events/export.csv?nothing=1", "events/export/"):
+        said = client.get(f"{share.root}{page}", headers={"Accept": "text/html"}).content.decode()
+        assert 'href="/"' not in said
+        assert "LIVE" not in said
+        assert share.root in said
+
+
+def test_a_file_ends_with_its_link(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Revoked on the way, the file breaks off within the half second in which the stream looks."""
+    monkeypatch.setattr(stream, "LOOK_S", 0.0)
+    share, token = house.share(exports=True)
+    pieces: Iterator[bytes] = iter(house.holder(share, token).get(f"{share.root}events/export.csv"))
+    assert next(pieces)
     Share.objects.filter(pk=share.pk).update(revoked_at=timezone.now())
-    with pytest.raises(CutOff):
-        next(pieces)
+    with pytest.raises(BrokenOff):
+        list(pieces)
+    assert ExportRecord.objects.get().ending == ExportRecord.Ending.REVOKED

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern
 from django.utils import timezone
 
 from dashboard.models import User
+from dashboard.sharing.lenses import BELOW
 from dashboard.sharing.models import Share
 from dashboard.sharing.urls import urlpatterns
 from tests.sharing.house import House
@@ -23,6 +23,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 # What each of WHO gets, in that order. The sharer is somebody else than the link's maker.
 PAGE = (404, 403, 200, 404, 404, 404, 404, 404, 404)
 PAGE_SENT = (404, 403, 405, 404, 404, 404, 404, 404, 404)
+NO_FILE = (404, 403, 404, 404, 404, 404, 404, 404, 404)
 LEADS_ON = (404, 403, 302, 404, 404, 404, 404, 404, 404)
 TOKEN = (302, 302, 302, 302, 404, 404, 302, 302, 302)
 TOKEN_SENT = (405,) * 9
@@ -50,6 +51,10 @@ TABLE = {
     "shared/<slug:share_id>/events/facets/": (PAGE, PAGE_SENT),
     "shared/<slug:share_id>/events/more/": (PAGE, PAGE_SENT),
     "shared/<slug:share_id>/events/live/": (PAGE, PAGE_SENT),
+    "shared/<slug:share_id>/events/export.csv": (NO_FILE, NO_FILE),
+    "shared/<slug:share_id>/events/export.jsonl": (NO_FILE, NO_FILE),
+    "shared/<slug:share_id>/events/export/": (NO_FILE, NO_FILE),
+    "shared/<slug:share_id>/usage/export.csv": (NO_FILE, NO_FILE),
     "shares/": (STAFF, STAFF_SENT),
     "shares/new": (STAFF, FORM_SENT),
     "shares/draft": (NO_DRAFT, STAFF_SENT),
@@ -60,6 +65,10 @@ TABLE = {
     "shares/preview/events/facets/": (NO_DRAFT, STAFF_SENT),
     "shares/preview/events/more/": (NO_DRAFT, STAFF_SENT),
     "shares/preview/events/live/": (NO_DRAFT, STAFF_SENT),
+    "shares/preview/events/export.csv": (NO_DRAFT, STAFF_SENT),
+    "shares/preview/events/export.jsonl": (NO_DRAFT, STAFF_SENT),
+    "shares/preview/events/export/": (NO_DRAFT, NO_DRAFT),
+    "shares/preview/usage/export.csv": (NO_DRAFT, STAFF_SENT),
     "shares/revoke-all": (ALL_ASKED, ALL),
     "shares/<slug:share_id>/": (ITS_PAGE, STAFF_SENT),
     "shares/<slug:share_id>/revoke": (ACTS_ASKED, ACTS),
@@ -119,11 +128,11 @@ def test_each_cell(route: str, who: str, house: House, person: Callable[..., Use
 
 def test_each_door_is_locked() -> None:
     """Everything below a link is made by the two functions that lock it; a plain route there fails here."""
-    for pattern in urlpatterns:
-        if str(pattern.pattern).startswith("shared/"):
-            assert isinstance(pattern, URLPattern)
-            assert pattern.callback.__code__.co_name == "door", pattern
-            assert pattern.callback.__code__.co_filename.endswith("sharing/doors.py"), pattern
+    doors = [each.callback for each in urlpatterns if str(each.pattern).startswith("shared/")]
+    assert len(doors) == len(BELOW) + 1
+    for door in doors:
+        assert door.__code__.co_name == "door"
+        assert door.__code__.co_filename.endswith("sharing/doors.py")
 
 
 @pytest.mark.parametrize("who", WHO)

@@ -10,8 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.models import User
-from dashboard.sharing import visits
-from dashboard.sharing.models import Share, StaffExport
+from dashboard.sharing.models import Share
 from tests.sharing.house import SEEN, House
 
 pytestmark = pytest.mark.django_db
@@ -112,11 +111,3 @@ def test_revoking_all_is_for_admins_who_are_sure(house: House, person: Callable[
     assert Share.objects.unrevoked().count() == 3
     admin.post("/shares/revoke-all", {"sure": "yes"})
     assert Share.objects.unrevoked().count() == 0
-
-
-def test_exports_of_the_staff_leave_a_record(house: House) -> None:
-    """Who took what away, for 90 days."""
-    visits.note_export(house.maker, "events/export.csv", "customer_id=cus_seen")
-    StaffExport.objects.update(at=timezone.now() - timedelta(days=91))
-    visits.note_export(house.maker, "usage/export.csv", "customer_id=cus_seen")
-    assert [record.page for record in StaffExport.objects.all()] == ["usage/export.csv"]

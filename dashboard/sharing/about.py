@@ -1,0 +1,50 @@
+"""A link in words: who made it for whom, what it shows, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from dashboard.formats import exact_moment, full_label, label, minute_text, relative
+from dashboard.sharing.models import Share
+from usage.window import to_ms
+
+
+def about(share: Share) -> dict[str, Any]:
+    """What the pages of a link and the list of its maker say of it."""
+    zone = ZoneInfo(parse_qs(share.view).get("tz", ["UTC"])[0])
+    return {
+        "share": share,
+        "maker": share.maker.get_full_name() or share.maker.get_username(),
+        "customer": full_label(share.customer_id),
+        "features": "all features" if share.features is None else _listed(share.features),
+        "properties": _listed(share.properties) if share.properties else "no properties",
+        "period": _period(share, zone),
+        "also": _also(share),
+        "made": minute_text(to_ms(share.created_at), zone),
+        "until": minute_text(to_ms(share.expires_at), zone),
+        "seen": None if share.last_seen is None else relative(to_ms(share.last_seen), to_ms(timezone.now())),
+        "seen_exactly": None if share.last_seen is None else exact_moment(to_ms(share.last_seen), zone),
+        "zone": zone.key,
+    }
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(label(name) for name in sorted(names))
+
+
+def _also(share: Share) -> str:
+    extras = {"deductions": share.deductions, "plans": share.plans, "files to take away": share.exports}
+    return (
+        ", ".join(name for name, shown in extras.items() if shown) or "nothing: no deductions, plans or files"
+    )
+
+
+def _period(share: Share, zone: ZoneInfo) -> str:
+    if share.start is not None and share.end is not None:
+        return f"{minute_text(share.start, zone)} – {minute_text(share.end, zone)}"
+    return "any period" if share.start is None else f"from {minute_text(share.start, zone)} on"
