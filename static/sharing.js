@@ -1,6 +1,6 @@
 // Copies what is shown once.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  const field = document.getElementById(button.dataset.copy);
+for (const button of document.querySelectorAll("[data-takes]")) {
+  const field = document.getElementById(button.dataset.takes);
   button.hidden = !navigator.clipboard;
   field.addEventListener("focus", () => field.select());
   button.addEventListener("click", async () => {

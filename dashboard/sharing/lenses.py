@@ -11,14 +11,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from dashboard.browser import Browser
+from dashboard.display import Display
 from dashboard.downloads.turn import Taker
 from dashboard.downloads.views import export_events, export_status, export_usage
 from dashboard.exports import CSV, JSON_LINES
 from dashboard.lens import show, show_part
-from dashboard.live import top_of
 from dashboard.looks import Looks
 from dashboard.place import Page, Place
-from dashboard.scan import SoFar
 from dashboard.sharing import links
 from dashboard.sharing.about import about
 from dashboard.sharing.models import Share
@@ -69,12 +68,12 @@ class Lenses:
         return show_part(request, self.place, "facets", Browser(self.place).facets, self._context())
 
     def more_rows(self, request: HttpRequest) -> HttpResponseBase:
-        so_far = SoFar.of(request)
-        context = self._context() | {"so_far": so_far}
-        return show_part(request, self.place, "more", Browser(self.place, so_far).more, context)
+        display = Display.of(request)
+        context = self._context() | {"display": display}
+        return show_part(request, self.place, "more", Browser(self.place, display).more, context)
 
     def live(self, request: HttpRequest) -> HttpResponseBase:
-        browser = Browser(self.place, top=top_of(request))
+        browser = Browser(self.place, Display.of(request))
         return show_part(request, self.place, "live", browser.live, self._context())
 
     def events_csv(self, request: HttpRequest) -> HttpResponseBase:
