@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.middleware.gzip import GZipMiddleware
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -76,6 +77,16 @@ def page_headers(get_response: Next) -> Next:
         return response
 
     return middleware
+
+
+class Compressed(GZipMiddleware):
+    """Pages go out compressed, with Django's guard against guessing by length. Exports go out as they come."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.streaming:
+            return response
+        packed: HttpResponseBase = super().process_response(request, response)
+        return packed
 
 
 def known_methods(get_response: Next) -> Next:

@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "dashboard.sharing.middleware.share_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dashboard.middleware.Compressed",
     "csp.middleware.CSPMiddleware",
     "dashboard.middleware.page_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",

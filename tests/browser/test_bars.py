@@ -7,10 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_lenses import ACME, context, tab
+from tests.browser.test_lenses import ACME
 from tests.conftest import Served
-
-__all__ = ["context", "tab"]
 
 USAGE = f"/usage/?customer_id={ACME}&range=7d&bin_size=day&group_by=properties.region&focus=ai_tokens&tz=UTC"
 LINE = re.compile(r"✓\s*[\d,]+ in this bar = [\d,]+ from \d+ events\.")

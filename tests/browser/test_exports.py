@@ -7,10 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.test_lenses import ACME, context, tab
+from tests.browser.test_lenses import ACME
 from tests.conftest import Served
-
-__all__ = ["context", "tab"]
 
 
 def test_a_download_and_its_line(tab: Page, served: Served, tmp_path: Path) -> None:

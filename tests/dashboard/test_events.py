@@ -144,7 +144,7 @@ def test_event_that_is_gone(at: Desk) -> None:
 def test_live_rows(at: Desk) -> None:
     """Only rows above the one that the page names come, newest first, with how old this news is."""
     at.autumn.add(*(event(number) for number in range(5)))
-    params = {"range": "7d", "tz": "UTC"}
+    params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
     page = at.get("/events/", **params)
     assert attribute(page, "data-live") == "/events/live/?range=7d&tz=UTC"
     top = f"{NOW - 4 * MINUTE},evt_00003"
@@ -158,7 +158,7 @@ def test_live_rows(at: Desk) -> None:
 def test_live_rows_that_match(at: Desk) -> None:
     """Under a property filter only rows that match come, and no search through the window is made for them."""
     at.autumn.add(*(event(number, properties={"mark": number % 2}) for number in range(3000)))
-    params = {"range": "7d", "tz": "UTC", "filter": "mark:1"}
+    params: dict[str, Any] = {"range": "7d", "tz": "UTC", "filter": "mark:1"}
     part = at.get(
         "/events/live/", part=True, headers={"Live-After": f"{NOW - 7 * MINUTE},evt_00006"}, **params
     )
@@ -260,7 +260,7 @@ def test_within_a_link(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     at.autumn.add(*(event(number, properties=properties, deductions=[took]) for number in range(3)))
     scope = Scope(customer_id="cus_1", properties=frozenset({"model"}))
     monkeypatch.setattr("dashboard.views.staff", lambda: Place(at.autumn.usage.within(scope), parts=True))
-    params = {"range": "7d", "tz": "UTC"}
+    params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
     page = at.get("/events/", event=f"{NOW - MINUTE},evt_00000", **params)
     parts = [
         at.get(f"/events/{part}/", part=True, **params) for part in ("histogram", "facets", "more", "live")

@@ -51,11 +51,11 @@ def looked_at(at: Desk, texts: list[str]) -> list[Shape]:
         names = {"id": f"e{number:03}{text}", "customer_id": text, "feature_id": text}
         at.autumn.add(event(number, properties=properties, deductions=[took], **names))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
-    chosen = {
+    chosen: dict[str, Any] = {
         "columns": [f"nested.{texts[0]}.{texts[0]}", *texts[:2]],
         "event": f"{NOW - MINUTE},e000{texts[0]}",
     }
-    only = {"filter": f"user:{texts[0]}", "exclude": f"user:{texts[1]}", "customer_id": texts[0]}
+    only: dict[str, Any] = {"filter": f"user:{texts[0]}", "exclude": f"user:{texts[1]}", "customer_id": texts[0]}
     pages = [
         at.get("/events/", **params, **chosen),
         at.get("/events/", **params, **only),
