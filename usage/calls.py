@@ -149,14 +149,18 @@ class Calls:
         customer = body.get("customer_id")
         if customer is None:
             return rows
-        return _without_foreign(rows, [event for event in rows.events if event.customer_id == customer], customer)
+        return _without_foreign(
+            rows, [event for event in rows.events if event.customer_id == customer], customer
+        )
 
     def _stripper(self, scope: Scope, read: Callable[[bytes], Rows]) -> Callable[[bytes], bytes]:
         """Encodes a list answer anew, with what `scope` may see: the rest is never even cached (hardening.md)."""
 
         def strip(body: bytes) -> bytes:
             rows = read(body)
-            own = _without_foreign(rows, [event for event in rows.events if scope.admits(event)], scope.customer_id)
+            own = _without_foreign(
+                rows, [event for event in rows.events if scope.admits(event)], scope.customer_id
+            )
             # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and nobody else's.
             inside = [scope.strip(event) for event in own.events if scope.covers(event.timestamp)]
             return encode_rows(msgspec.structs.replace(own, events=inside))

@@ -23,7 +23,12 @@ def probe(calls: Calls, asking: Asking) -> Capabilities:
 
     Without a customer the refusal tells both at once; with one (all that a share may ask), `organisation` is False.
     """
-    body: dict[str, object] = {"feature_id": [PROBE_FEATURE], "range": "24h", "bin_size": "hour", "max_groups": 0}
+    body: dict[str, object] = {
+        "feature_id": [PROBE_FEATURE],
+        "range": "24h",
+        "bin_size": "hour",
+        "max_groups": 0,
+    }
     if calls.scope is not None:
         body["customer_id"] = calls.scope.customer_id
     try:

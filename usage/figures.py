@@ -53,7 +53,9 @@ class Figures:
         frame, current, before = self.frame, self._current(), self._before()
         shown = list(current) if self.focus is None else [self.focus]
         lines = self._lines(current, before, self.query.group)
-        answers = [item for pair in (self.plain, self.grouped) if pair for item in (pair.now, pair.before) if item]
+        answers = [
+            item for pair in (self.plain, self.grouped) if pair for item in (pair.now, pair.before) if item
+        ]
         return Series(
             query=self.query,
             bins=frame.bins,
@@ -103,7 +105,9 @@ class Figures:
     def _reconciled(self, shown: list[str], bars: float) -> Reconciliation:
         answer = self.plain.now.figures.total
         totals = [answer[name] for name in shown if name in answer]
-        checked = Reconciliation(bars, exact(sum(item.sum for item in totals)), sum(item.count for item in totals))
+        checked = Reconciliation(
+            bars, exact(sum(item.sum for item in totals)), sum(item.count for item in totals)
+        )
         return replace(checked, reason=self._why_different()) if checked.difference else checked
 
     def _why_different(self) -> str:

@@ -100,7 +100,9 @@ class Frame:
         return self.grouped.length // STEPS[self.grouped_size] + 2
 
 
-def frame_of(query: Query, window: Window, now: int, scope: Scope | None = None, cycle: Cycle | None = None) -> Frame:
+def frame_of(
+    query: Query, window: Window, now: int, scope: Scope | None = None, cycle: Cycle | None = None
+) -> Frame:
     """The bins of `window`, cut behind the running one and at `scope`'s bounds; a comparison ends with a full hour.
 
     BadQuery where nothing of the window is left, or where it has too many bins.
@@ -163,7 +165,9 @@ def _compared(frame: Frame, query: Query, window: Window, scope: Scope | None, c
     bins = _cut(frame.bins, Window(frame.bins.edges[0], cut))
     before = bins.shifted(shift_of(window, query.zone)) if cycle is None else _cycle_before(bins, cycle)
     if before is None:
-        return _noted(frame, "Autumn names no billing cycle before this one: there is nothing to compare with.")
+        return _noted(
+            frame, "Autumn names no billing cycle before this one: there is nothing to compare with."
+        )
     if scope is not None and scope.start is not None and before.edges[0] < scope.start:
         return _noted(frame, "This link does not show the period before.")
     if before.edges[0] >= before.edges[-1] or before.edges[0] < 0:

@@ -107,7 +107,9 @@ class Listing:
                 break
         return _as_page(query, found, steps)
 
-    def batches(self, query: Query, window: Window, now: int, asking: Callable[[], Asking]) -> Iterator[Batch]:
+    def batches(
+        self, query: Query, window: Window, now: int, asking: Callable[[], Asking]
+    ) -> Iterator[Batch]:
         """Every event of the window that matches, exactly once, call by call; at least one batch. `asking` is called
         for each step's own deadline."""
         for step in self._steps(query, window, now, asking, MAX_LIMIT):

@@ -101,7 +101,9 @@ def parse_moment(text: str, zone: ZoneInfo) -> int:
         moment = datetime.fromisoformat(text)
         ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
-        raise ValueError("Write a date such as 2026-11-23, or 2026-11-23T14:00 with or without an offset.") from None
+        raise ValueError(
+            "Write a date such as 2026-11-23, or 2026-11-23T14:00 with or without an offset."
+        ) from None
     if not 0 <= ms < MAX_MOMENT:
         raise ValueError("Choose a moment between 1970 and the year 9999.")
     return ms

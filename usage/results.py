@@ -27,7 +27,9 @@ class Reset(msgspec.Struct, frozen=True):
     """When a balance refills. `resets_at`: epoch milliseconds."""
 
     interval: str
-    interval_count: int | float | msgspec.UnsetType | None = msgspec.UNSET  # left out by most, so exports do too
+    interval_count: int | float | msgspec.UnsetType | None = (
+        msgspec.UNSET
+    )  # left out by most, so exports do too
     resets_at: int | float | None = None
 
 
@@ -120,7 +122,9 @@ def decode_rows(body: bytes) -> Rows:
     except msgspec.ValidationError:
         return _decode_each(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("Autumn's list of events could not be read: it is not the JSON that was promised.") from None
+        raise Malformed(
+            "Autumn's list of events could not be read: it is not the JSON that was promised."
+        ) from None
     return _checked(whole.rows, len(whole.rows), whole.has_more)
 
 
@@ -142,10 +146,14 @@ def decode_aggregate(body: bytes) -> Aggregate:
     try:
         answer = _aggregate.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("Autumn's usage figures could not be read: they are not the JSON that was promised.") from None
+        raise Malformed(
+            "Autumn's usage figures could not be read: they are not the JSON that was promised."
+        ) from None
     periods = [item.period for item in answer.bins]
     if len(set(periods)) < len(periods) or any(not 0 <= period < MAX_MOMENT for period in periods):
-        raise Malformed("Autumn's usage figures have bins that cannot be: repeated, or outside of the calendar.")
+        raise Malformed(
+            "Autumn's usage figures have bins that cannot be: repeated, or outside of the calendar."
+        )
     return msgspec.structs.replace(answer, bins=sorted(answer.bins, key=lambda item: item.period))
 
 
@@ -178,7 +186,13 @@ def _decode_row(raw: msgspec.Raw) -> Event | None:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     return Event(
-        row.id, row.timestamp, row.feature_id, row.customer_id, row.value, row.properties or {}, row.deductions
+        row.id,
+        row.timestamp,
+        row.feature_id,
+        row.customer_id,
+        row.value,
+        row.properties or {},
+        row.deductions,
     )
 
 

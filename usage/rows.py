@@ -94,7 +94,9 @@ def facets_of(events: Iterable[Event], *, paths: int = 50, values: int = 8) -> F
         features[event.feature_id] += 1
         for path, value in flatten(event.properties):
             counts.setdefault(path, Counter())[text_of(value)] += 1
-    found = [Facet(path, seen.total(), tuple(_commonest(seen, values)), len(seen)) for path, seen in counts.items()]
+    found = [
+        Facet(path, seen.total(), tuple(_commonest(seen, values)), len(seen)) for path, seen in counts.items()
+    ]
     found.sort(key=lambda facet: (-facet.rows, facet.path))
     return Facets(features.total(), tuple(_commonest(features, 50)), tuple(found[:paths]))
 

@@ -38,7 +38,9 @@ class Scope:
         if not self.customer_id.strip():
             raise ValueError("a scope needs a customer: a blank one would mean everybody (trap 3)")
         if self.features is not None and not all(name.strip() for name in self.features or [""]):
-            raise ValueError("a scope needs a feature, or None for all: an empty list would be no filter on the wire")
+            raise ValueError(
+                "a scope needs a feature, or None for all: an empty list would be no filter on the wire"
+            )
 
     @property
     def key(self) -> str:
@@ -83,7 +85,9 @@ class Scope:
 
     def admits(self, event: Event) -> bool:
         """Whether a row is of this scope's customer and features; one that isn't should not have come back."""
-        return event.customer_id == self.customer_id and (self.features is None or event.feature_id in self.features)
+        return event.customer_id == self.customer_id and (
+            self.features is None or event.feature_id in self.features
+        )
 
     def strip(self, event: Event) -> Event:
         """The row with nothing but what may be seen: allowed properties, deductions and plans only where allowed."""

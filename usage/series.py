@@ -101,7 +101,9 @@ class Series:
     def totals(self) -> tuple[float, ...]:
         """All lines together, bin by bin."""
         empty = (0.0,) * len(self.bins)
-        return tuple(exact(sum(values)) for values in zip(empty, *(line.values for line in self.lines), strict=True))
+        return tuple(
+            exact(sum(values)) for values in zip(empty, *(line.values for line in self.lines), strict=True)
+        )
 
 
 def exact(value: float) -> float:
@@ -117,7 +119,9 @@ def within(periods: Iterable[Bin], window: Window) -> list[Bin]:
 def by_feature(periods: Sequence[Bin], features: Iterable[str], bins: Bins) -> dict[str, list[float]]:
     """Each feature's values, summed into `bins`; zeros for one without events. `periods` in time order."""
     sums = {feature: [0.0] * len(bins) for feature in features}
-    cells = list(zip(bins.indexes(item.period for item in periods), (item.values for item in periods), strict=True))
+    cells = list(
+        zip(bins.indexes(item.period for item in periods), (item.values for item in periods), strict=True)
+    )
     for feature, values in sums.items():
         for index, cell in cells:
             values[index] += cell.get(feature, 0.0)
@@ -187,7 +191,9 @@ def group_lines(
     empty = [0.0] * size
     before = None
     if previous is not None:
-        before = {name: previous[0].values.get(name, empty) for name in {*current.values, *previous[0].values}}
+        before = {
+            name: previous[0].values.get(name, empty) for name in {*current.values, *previous[0].values}
+        }
     values = {name: current.values.get(name, empty) for name in {*current.values, *(before or {}), *only}}
     if only:
         kept = {name: values[name] for name in only}
@@ -198,7 +204,9 @@ def group_lines(
     return (*lines, *_none_line(current, whole, previous))
 
 
-def _none_line(current: Groups, whole: list[float], previous: tuple[Groups, list[float]] | None) -> tuple[Line, ...]:
+def _none_line(
+    current: Groups, whole: list[float], previous: tuple[Groups, list[float]] | None
+) -> tuple[Line, ...]:
     missing = _minus(whole, current.sums())
     before = None if previous is None else _minus(previous[1], previous[0].sums())
     if not any(missing) and not any(before or ()):
@@ -208,7 +216,9 @@ def _none_line(current: Groups, whole: list[float], previous: tuple[Groups, list
 
 def _minus(whole: list[float], part: list[float]) -> tuple[float, ...]:
     gaps = [exact(a - b) for a, b in zip(whole, part, strict=True)]
-    return tuple(0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True))
+    return tuple(
+        0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True)
+    )
 
 
 def _cut(

@@ -133,7 +133,9 @@ class Usage:
             window = cycle.window
         return charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
 
-    def page(self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True) -> EventPage:
+    def page(
+        self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
+    ) -> EventPage:
         """The page of events that `query` names. UnknownCustomer for the empty first page of one whom Autumn lacks."""
         query, now = self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
@@ -150,7 +152,10 @@ class Usage:
 
         It counts whole hours, known features and no property filters. Without a comparison, its call is the chart's.
         """
-        query, now = self._bound(replace(query, compare=None, group_by=None, group=(), focus=None)), now or self.now()
+        query, now = (
+            self._bound(replace(query, compare=None, group_by=None, group=(), focus=None)),
+            now or self.now(),
+        )
         window = query.window(now)
         if window is None or query.has_row_filters or not _counts_whole(query, self._inside(window), now):
             return None
@@ -206,7 +211,9 @@ class Usage:
         """The customers that used most of a feature; staff only, and only where Autumn answers for the organisation."""
         self._staff_only()
         now, asking = now or self.now(), Asking(Deadline.after(PAGE_S))
-        ranked = Query(range=query.range, start=query.start, end=query.end, tz=query.tz, group_by="$customer_id")
+        ranked = Query(
+            range=query.range, start=query.start, end=query.end, tz=query.tz, group_by="$customer_id"
+        )
         charting = Charting(self._calls, self._needs(ranked, asking), asking, now)
         window = self._list_window(ranked, now, asking)
         customers, dated = charting.ranking(ranked, feature_id, frame_of(ranked, window, now))
@@ -233,7 +240,12 @@ class Usage:
         """Raises UnknownCustomer where Autumn knows no such customer: a list alone does not say so (trap 15)."""
         if query.customer_id is None or self._known.features(query.customer_id):
             return
-        body = {"customer_id": query.customer_id, "feature_id": [PROBE_FEATURE], "range": "24h", "bin_size": "hour"}
+        body = {
+            "customer_id": query.customer_id,
+            "feature_id": [PROBE_FEATURE],
+            "range": "24h",
+            "bin_size": "hour",
+        }
         self._calls.aggregate(body, closed=False, asking=asking)
 
     def _bound(self, query: Query) -> Query:

@@ -46,11 +46,18 @@ class Desk:
     def __init__(self, store: Store, directory: MemoryDirectory) -> None:
         self.app = SampleApp(store)
         transport = httpx.WSGITransport(app=Slow(self.app))
-        self.usage = Usage(open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory)
+        self.usage = Usage(
+            open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory
+        )
 
     def view(self, query: Query, *, refresh: bool = False) -> None:
         """What a usage page asks for: its chart and its newest events, side by side."""
-        together([lambda: self.usage.series(query, refresh=refresh), lambda: self.usage.page(query, refresh=refresh)])
+        together(
+            [
+                lambda: self.usage.series(query, refresh=refresh),
+                lambda: self.usage.page(query, refresh=refresh),
+            ]
+        )
 
     def calls(self) -> int:
         """Calls since the last time."""
@@ -98,6 +105,9 @@ def report() -> str:
     """A table of calls for each view."""
     store = Store()
     store.ensure_story()
-    head = ["| view | first visit | cold | warm | 200 viewers at once, first visit |", "|---|---|---|---|---|"]
+    head = [
+        "| view | first visit | cold | warm | 200 viewers at once, first visit |",
+        "|---|---|---|---|---|",
+    ]
     rows = [f"| {name} | {' | '.join(map(str, counts(store, query)))} |" for name, query in VIEWS.items()]
     return "\n".join([*head, *rows]) + "\n\nThe sample is 150 ms away, with its limit of five calls a second."

@@ -15,5 +15,7 @@ def write_section(name: str, title: str, text: str, path: Path = PATH) -> None:
     section = f"{begin}\n## {title}\n\n{text}\n{end}"
     whole = path.read_text() if path.exists() else HEAD
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    whole = pattern.sub(lambda _: section, whole) if pattern.search(whole) else f"{whole.rstrip()}\n\n{section}\n"
+    whole = (
+        pattern.sub(lambda _: section, whole) if pattern.search(whole) else f"{whole.rstrip()}\n\n{section}\n"
+    )
     path.write_text(whole)

@@ -46,7 +46,9 @@ def report() -> str:
     with ExitStack() as stack:
         server = stack.enter_context(started("tests.bench.canned"))
         url = f"http://127.0.0.1:{int(_line(server))}"
-        sides = [asker(stack.enter_context(started("tests.bench.wire", side, url))) for side in ("ours", "sdk")]
+        sides = [
+            asker(stack.enter_context(started("tests.bench.wire", side, url))) for side in ("ours", "sdk")
+        ]
         page, figures = (compare(name, *sides) for name in ("list", "aggregate"))
     rows = [
         *table("1,000 events", page, (0.33, 0.25, 0.65)),
@@ -112,7 +114,9 @@ def ours(url: str) -> dict[str, Call]:
     client = Client(url=url, key=KEY)
     return {
         "list": lambda: decode_rows(client.post("events.list", LIST, Deadline.after(10)).body),
-        "aggregate": lambda: decode_aggregate(client.post("events.aggregate", AGGREGATE, Deadline.after(10)).body),
+        "aggregate": lambda: decode_aggregate(
+            client.post("events.aggregate", AGGREGATE, Deadline.after(10)).body
+        ),
     }
 
 

@@ -55,7 +55,11 @@ def looked_at(at: Desk, texts: list[str]) -> list[Shape]:
         "columns": [f"nested.{texts[0]}.{texts[0]}", *texts[:2]],
         "event": f"{NOW - MINUTE},e000{texts[0]}",
     }
-    only: dict[str, Any] = {"filter": f"user:{texts[0]}", "exclude": f"user:{texts[1]}", "customer_id": texts[0]}
+    only: dict[str, Any] = {
+        "filter": f"user:{texts[0]}",
+        "exclude": f"user:{texts[1]}",
+        "customer_id": texts[0],
+    }
     pages = [
         at.get("/events/", **params, **chosen),
         at.get("/events/", **params, **only),

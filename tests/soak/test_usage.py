@@ -103,7 +103,10 @@ def test_busy_desk(tmp_path: Path) -> None:
         for _ in range(PAGES // PEOPLE):
             days: Range = chance.choice(["7d", "30d"])
             query = Query(
-                customer_id=chance.choice(customers), range=days, group_by="properties.model", compare="previous"
+                customer_id=chance.choice(customers),
+                range=days,
+                group_by="properties.model",
+                compare="previous",
             )
             view(usage, query)
 
@@ -122,8 +125,12 @@ def test_crowd() -> None:
     store.ensure_story()
     app = SampleApp(store)
     transport = httpx.WSGITransport(app=Slow(app))
-    usage = Usage(open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory())
-    query = Query(customer_id="acme-robotics", group_by="properties.model", compare="previous", focus="ai_tokens")
+    usage = Usage(
+        open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+    )
+    query = Query(
+        customer_id="acme-robotics", group_by="properties.model", compare="previous", focus="ai_tokens"
+    )
     usage.series(query.having(range="7d"))
     time.sleep(1.2)
     app.calls.clear()
@@ -137,7 +144,10 @@ def test_long_export(tmp_path: Path) -> None:
     store = Store(database)
     now = int(time.time() * 1000)
     chance, month = random.Random(1), 29 * 86_400_000
-    ats = sorted(now - 1000 - chance.randrange(month) for _ in range(EXPORTED - 3000)) + [now - 7_200_000] * 3000
+    ats = (
+        sorted(now - 1000 - chance.randrange(month) for _ in range(EXPORTED - 3000))
+        + [now - 7_200_000] * 3000
+    )
     store.add(_event(f"old_{number:05}", at) for number, at in enumerate(ats))
     done = threading.Event()
 
@@ -153,7 +163,10 @@ def test_long_export(tmp_path: Path) -> None:
         arrivals = threading.Thread(target=arrive)
         arrivals.start()
         try:
-            ids = [event.id for event in Usage(upstream, MemoryDirectory()).iterate(Query(customer_id="exported"))]
+            ids = [
+                event.id
+                for event in Usage(upstream, MemoryDirectory()).iterate(Query(customer_id="exported"))
+            ]
         finally:
             done.set()
             arrivals.join()

@@ -74,7 +74,9 @@ class Autumn:
         self.wire = Recorder(wrap(self.app) if wrap else self.app)
         self.kept = MemoryStore()
         self.known = MemoryDirectory()
-        client = Client(url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire))
+        client = Client(
+            url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
+        )
         # No test here waits for its turn: the limiter has tests of its own.
         upstream = Upstream(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
         self.usage = Usage(upstream, self.known, pool=_pool)

@@ -40,7 +40,10 @@ def newest_first(rows: list[dict[str, Any]]) -> list[str]:
 @settings(max_examples=60)
 def test_pages_put_together(ages: list[int], per_page: Any) -> None:
     """Pages put together are the list, with ties on their edges and seconds full of rows."""
-    rows = [{"timestamp": NOW - HOUR - age // 20 * 20, "id": f"evt_{number:04}"} for number, age in enumerate(ages)]
+    rows = [
+        {"timestamp": NOW - HOUR - age // 20 * 20, "id": f"evt_{number:04}"}
+        for number, age in enumerate(ages)
+    ]
     with autumn() as service:
         service.add({"timestamp": NOW - 50 * 24 * HOUR}, *rows)
         found = pages(service, MINE.having(per_page=per_page))
@@ -64,7 +67,9 @@ def test_one_millisecond() -> None:
 def test_offsets_stay_small() -> None:
     """A long export goes on from its last row: offsets count within one second only."""
     with autumn() as service:
-        service.add(*({"timestamp": NOW - HOUR - number * 100, "id": f"evt_{number:05}"} for number in range(5500)))
+        service.add(
+            *({"timestamp": NOW - HOUR - number * 100, "id": f"evt_{number:05}"} for number in range(5500))
+        )
         assert len({event.id for event in service.usage.iterate(MINE)}) == 5500
         assert max(body["offset"] for _, body in service.sent) == 0
 
@@ -142,7 +147,11 @@ def test_scans_that_end() -> None:
     with autumn() as service:
         service.add(*({"timestamp": NOW - HOUR, "value": number} for number in range(20)))
         page = service.usage.page(MINE.having(value_min=5, value_max=7))
-        assert (sorted(event.value for event in page.events), page.unfinished, page.next) == ([5, 6, 7], False, None)
+        assert (sorted(event.value for event in page.events), page.unfinished, page.next) == (
+            [5, 6, 7],
+            False,
+            None,
+        )
         assert page.scanned == 20
 
 
@@ -150,7 +159,13 @@ class Endless:
     """A server whose list never ends: always the same row, always more."""
 
     def __init__(self, _app: WSGIApplication) -> None:
-        row = {"id": "e", "timestamp": NOW - HOUR, "feature_id": "messages", "customer_id": "cus_1", "value": 1}
+        row = {
+            "id": "e",
+            "timestamp": NOW - HOUR,
+            "feature_id": "messages",
+            "customer_id": "cus_1",
+            "value": 1,
+        }
         rows = [row | {"id": f"evt_{number}"} for number in range(1000)]
         self.body = json.dumps({"list": rows, "has_more": True}).encode()
 

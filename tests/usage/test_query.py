@@ -31,7 +31,9 @@ positions = st.builds(Position, moments, names)
 filters = st.builds(PropertyFilter, st.text(min_size=1).filter(lambda path: ":" not in path), st.text())
 windows: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
-    st.sampled_from(["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]).map(lambda name: {"range": name}),
+    st.sampled_from(["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]).map(
+        lambda name: {"range": name}
+    ),
     st.integers(0, MAX_MOMENT - 2).flatmap(
         lambda start: st.fixed_dictionaries(
             {"start": st.just(start), "end": st.none() | st.integers(start + 1, MAX_MOMENT - 1)}
@@ -185,7 +187,19 @@ def test_moments_of_strangers(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "-5", "9" * 16, "１２３", "0001-01-01", "9999-12-31T23:59:59-12:00", "2025-13-01", "1e5", "1969"]
+    "text",
+    [
+        "",
+        "x",
+        "-5",
+        "9" * 16,
+        "１２３",
+        "0001-01-01",
+        "9999-12-31T23:59:59-12:00",
+        "2025-13-01",
+        "1e5",
+        "1969",
+    ],
 )
 def test_not_moments(text: str) -> None:
     """What is no moment between 1970 and the year 9999 is refused; four digits are milliseconds, not a year."""

@@ -62,7 +62,10 @@ def test_narrow_never_widens(scope: Scope, query: Query) -> None:
 def test_bounds(scope: Scope, start: int, length: int) -> None:
     """A window within a scope lies in both; its hours too, and they are whole ones."""
     window = Window(start, start + length)
-    for inside in (scope.bound(window), scope.hours(Window(start - start % HOUR, start - start % HOUR + DAY))):
+    for inside in (
+        scope.bound(window),
+        scope.hours(Window(start - start % HOUR, start - start % HOUR + DAY)),
+    ):
         if inside is not None:
             assert scope.covers(inside.start)
             assert scope.covers(inside.end - 1)
@@ -134,7 +137,12 @@ def test_nothing_hidden_anywhere() -> None:
         link = service.usage.within(LINK)
         page = link.page(Query())
         assert page.events[0].properties == {"model": "m", "meta": {"tier": "gold"}}
-        seen = [page, link.facets(Query()), link.series(Query(group_by="properties.model")), link.count(Query())]
+        seen = [
+            page,
+            link.facets(Query()),
+            link.series(Query(group_by="properties.model")),
+            link.count(Query()),
+        ]
         seen += [link.event(Query(), Position(NOW - HOUR, page.events[0].id)), list(link.iterate(Query()))]
         assert link.count(Query()) == 30
         assert SECRET not in repr(seen)
@@ -194,7 +202,9 @@ def test_lying_server() -> None:
         assert [(event.customer_id, event.feature_id) for event in page.events] == [("cus_1", "messages")]
         assert (page.fresh.foreign_rows, page.fresh.bad_rows, page.scanned) == (2, 0, 3)
         told = [entry for entry in logs if entry.get("security")]
-        assert [(entry["event"], entry["rows"], entry["log_level"]) for entry in told] == [("foreign_rows", 2, "error")]
+        assert [(entry["event"], entry["rows"], entry["log_level"]) for entry in told] == [
+            ("foreign_rows", 2, "error")
+        ]
         assert b"somebody_else" not in service.cached()
         assert b"hidden_feature" not in service.cached()
         assert "cus_1" not in repr(told)
@@ -222,14 +232,18 @@ def test_bounds_of_lists() -> None:
             link.page(Query(start=end, end=end + DAY))
 
 
-@pytest.mark.parametrize("chosen", [{"range": "7d"}, {"range": "1bc"}, {"start": ms("2025-11-01"), "end": NOW}])
+@pytest.mark.parametrize(
+    "chosen", [{"range": "7d"}, {"range": "1bc"}, {"start": ms("2025-11-01"), "end": NOW}]
+)
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
 def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
     """A link's chart has no figure from outside its bounds: no hour of its edges, no cycle, no period before."""
     with autumn() as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-10-01"))
         for at in range(ms("2025-11-01"), NOW, HOUR):
-            service.track(at + 60_000, 1 if at in Window(ms("2025-11-10T09:00"), ms("2025-11-12T11:00")) else 7_654_321)
+            service.track(
+                at + 60_000, 1 if at in Window(ms("2025-11-10T09:00"), ms("2025-11-12T11:00")) else 7_654_321
+            )
         link = service.usage.within(BOUNDED)
         series = link.series(Query(tz=zone, compare="previous", **chosen))
         assert (series.reconciliation.bars, series.reconciliation.total, series.previous) == (49, 49, None)

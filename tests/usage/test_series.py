@@ -30,7 +30,9 @@ cells = st.dictionaries(st.sampled_from([f"g{number:02}" for number in range(14)
 
 def hours(groups: list[dict[str, float]]) -> list[Bin]:
     """One of Autumn's hour bins for each, five hours apart."""
-    return [Bin(number * 5 * HOUR, {"f": sum(cell.values())}, {"f": cell}) for number, cell in enumerate(groups)]
+    return [
+        Bin(number * 5 * HOUR, {"f": sum(cell.values())}, {"f": cell}) for number, cell in enumerate(groups)
+    ]
 
 
 def fold(cell: dict[str, float], most: int, name: str) -> dict[str, float]:
@@ -77,7 +79,9 @@ def test_periods_before(now: list[dict[str, float]], then: list[dict[str, float]
     assert all(line.previous_total is not None for line in lines)
 
 
-@given(st.dictionaries(st.sampled_from("abcdefghijkl"), st.lists(amounts, min_size=4, max_size=4), min_size=1))
+@given(
+    st.dictionaries(st.sampled_from("abcdefghijkl"), st.lists(amounts, min_size=4, max_size=4), min_size=1)
+)
 def test_features(current: dict[str, list[float]]) -> None:
     """Features beyond the largest are Other; totals are those of the bins, counts Autumn's own."""
     lines = feature_lines(current, {"a": [1, 1, 1, 1]}, 4)
@@ -85,7 +89,9 @@ def test_features(current: dict[str, list[float]]) -> None:
     assert exact(sum(line.total for line in lines)) == exact(everything)
     assert sum(line.members or 1 for line in lines) == len(current)
     totals = feature_totals(Aggregate([], {"a": Total(7, 0.5)}), current, None)
-    assert {total.feature_id: total.count for total in totals if total.count} == ({"a": 7} if "a" in current else {})
+    assert {total.feature_id: total.count for total in totals if total.count} == (
+        {"a": 7} if "a" in current else {}
+    )
 
 
 def test_reserved_names() -> None:

@@ -104,7 +104,9 @@ def test_cycles_without_one_before(chosen: Any) -> None:
         service.track("2025-10-01T00:00")
         series = service.usage.series(ALL.having(range=chosen))
         assert (series.reconciliation.bars, series.previous) == (1, None)
-        assert series.notes == ("Autumn names no billing cycle before this one: there is nothing to compare with.",)
+        assert series.notes == (
+            "Autumn names no billing cycle before this one: there is nothing to compare with.",
+        )
 
 
 def test_first_day_of_a_cycle() -> None:
@@ -130,7 +132,9 @@ def test_comparison_by_local_dates() -> None:
             service.track(ms(f"2025-{at}", "Europe/Berlin"), value)
         service.track(ms("2025-11-01T13:59", "Europe/Berlin"), 4)
         service.track(ms("2025-11-01T14:00", "Europe/Berlin"), 64)
-        query = Query(customer_id="cus_1", feature_id=("messages",), range="7d", tz="Europe/Berlin", compare="previous")
+        query = Query(
+            customer_id="cus_1", feature_id=("messages",), range="7d", tz="Europe/Berlin", compare="previous"
+        )
         series = service.usage.series(query)
         assert series.previous == (2, 0, 0, 0, 0, 0, 1)
         assert series.lines[0].values == (0, 0, 0, 0, 0, 0, 4)
@@ -166,7 +170,9 @@ def test_newer_server() -> None:
     """A newer server filters charts by property itself; what it can't do is said."""
     with autumn() as service:
         busy(service)
-        one = Query(customer_id="cus_1", feature_id=("messages",), range="90d", filter=(PropertyFilter("model", "a"),))
+        one = Query(
+            customer_id="cus_1", feature_id=("messages",), range="90d", filter=(PropertyFilter("model", "a"),)
+        )
         series = service.usage.series(one)
         assert (series.reconciliation.bars, series.reconciliation.count, series.notes) == (50, 50, ())
         for more in (
@@ -206,7 +212,11 @@ def test_many_features() -> None:
             service.track(NOW - HOUR, 100 - number, feature_id=f"f{number:02}", properties={"model": "a"})
         series = service.usage.series(Query(customer_id="cus_1"))
         assert [line.name for line in series.lines] == [*(f"f{number:02}" for number in range(8)), ""]
-        assert (len(series.features), series.lines[-1].members, series.lines[-1].total) == (12, 4, 92 + 91 + 90 + 89)
+        assert (len(series.features), series.lines[-1].members, series.lines[-1].total) == (
+            12,
+            4,
+            92 + 91 + 90 + 89,
+        )
         smallest = service.usage.series(Query(customer_id="cus_1", group_by="properties.model", focus="f14"))
         assert [(line.name, line.total) for line in smallest.lines] == [("a", 86)]
         assert (smallest.focus, smallest.reconciliation.difference) == ("f14", 0)
@@ -237,7 +247,9 @@ def test_chosen_groups() -> None:
     """Only chosen groups are drawn, absent ones as zeros, and the difference to the total has its reason."""
     with autumn() as service:
         busy(service)
-        query = Query(customer_id="cus_1", feature_id=("messages",), group_by="properties.model", group=("a", "zz"))
+        query = Query(
+            customer_id="cus_1", feature_id=("messages",), group_by="properties.model", group=("a", "zz")
+        )
         series = service.usage.series(query)
         assert [(line.name, line.total > 0) for line in series.lines] == [("a", True), ("zz", False)]
         assert series.reconciliation.difference > 0

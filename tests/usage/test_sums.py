@@ -160,7 +160,12 @@ def test_before(world: tuple[int, list[dict[str, Any]]], chosen: Any, zone: str,
     now, events = world
     group_by = "properties.model" if grouped else None
     query = Query(
-        customer_id="cus_1", feature_id=("messages",), range=chosen, tz=zone, compare="previous", group_by=group_by
+        customer_id="cus_1",
+        feature_id=("messages",),
+        range=chosen,
+        tz=zone,
+        compare="previous",
+        group_by=group_by,
     )
     with autumn(now) as service:
         service.add(*events, {"timestamp": now - 400 * DAY})

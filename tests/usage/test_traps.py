@@ -31,7 +31,9 @@ def test_1_total_of_a_list() -> None:
 def test_2_events_that_arrive() -> None:
     """Events that arrive between two pages neither repeat a row nor hide one, and are on neither page."""
     with autumn() as service:
-        service.add(*({"timestamp": NOW - 60_000 - number, "id": f"evt_{number:04}"} for number in range(150)))
+        service.add(
+            *({"timestamp": NOW - 60_000 - number, "id": f"evt_{number:04}"} for number in range(150))
+        )
         first = service.usage.page(MONTH)
         service.add(*({"timestamp": NOW - 2, "id": f"evt_new_{number}"} for number in range(20)))
         with later(30_000):
@@ -93,12 +95,16 @@ def test_6_hours_of_an_aggregate() -> None:
     with autumn() as service:
         for at, value in ((start - 1, 1), (start, 2), (end - 1, 4), (end, 8)):
             service.track(at, value)
-        series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), start=start, end=end))
+        series = service.usage.series(
+            Query(customer_id="cus_1", feature_id=("messages",), start=start, end=end)
+        )
         assert series.lines[0].values == (2, 4)
         half = Query(customer_id="cus_1", feature_id=("messages",), start=start + 1, end=end - HOUR + 1)
         widened = service.usage.series(half)
         assert widened.lines[0].values == (2, 4)
-        assert widened.notes == ("Charts know whole hours: this one runs from 2025-11-10 08:00 to 2025-11-10 10:00.",)
+        assert widened.notes == (
+            "Charts know whole hours: this one runs from 2025-11-10 08:00 to 2025-11-10 10:00.",
+        )
 
 
 def test_7_presets() -> None:
@@ -170,7 +176,11 @@ def test_12_folded_groups() -> None:
             service.track("2025-11-10T08:00", 10 + number, properties={"model": f"m{number}"})
         service.track("2025-11-11T08:00", 500, properties={"model": "m0"})
         query = Query(
-            customer_id="cus_1", feature_id=("messages",), group_by="properties.model", range="7d", bin_size="day"
+            customer_id="cus_1",
+            feature_id=("messages",),
+            group_by="properties.model",
+            range="7d",
+            bin_size="day",
         )
         lines = {line.name: line for line in service.usage.series(query).lines}
         assert lines["m0"].values[-3:] == (0, 500, 0)
@@ -251,7 +261,9 @@ def test_17_late_events() -> None:
     """A closed window can still change: it is asked for again after ten minutes, and at once on demand."""
     with autumn() as service:
         service.track("2025-10-02T08:00")
-        october = Query(customer_id="cus_1", feature_id=("messages",), start=ms("2025-10-01"), end=ms("2025-10-04"))
+        october = Query(
+            customer_id="cus_1", feature_id=("messages",), start=ms("2025-10-01"), end=ms("2025-10-04")
+        )
         assert service.usage.series(october).lines[0].total == 1
         service.track("2025-10-02T09:00")
         assert service.usage.series(october).lines[0].total == 1
@@ -268,7 +280,9 @@ def test_18_names_of_events() -> None:
         page = service.usage.page(Query(customer_id="cus_1"))
         assert [event.feature_id for event in page.events] == ["legacy ping"]
         assert service.usage.features("cus_1") == ["legacy ping"]
-        assert [line.name for line in service.usage.series(Query(customer_id="cus_1")).lines] == ["legacy ping"]
+        assert [line.name for line in service.usage.series(Query(customer_id="cus_1")).lines] == [
+            "legacy ping"
+        ]
 
 
 def test_properties_intact() -> None:
@@ -277,6 +291,13 @@ def test_properties_intact() -> None:
     with autumn() as service:
         service.track(NOW - 60_000, properties=properties)
         assert service.usage.page(MONTH).events[0].properties == properties
-    row = {"id": "e", "timestamp": 1, "feature_id": "f", "customer_id": "c", "value": 1, "properties": properties}
+    row = {
+        "id": "e",
+        "timestamp": 1,
+        "feature_id": "f",
+        "customer_id": "c",
+        "value": 1,
+        "properties": properties,
+    }
     decoded = decode_rows(json.dumps({"list": [row], "has_more": False}).encode())
     assert decoded.events[0].properties == properties

@@ -173,7 +173,8 @@ def test_skipped_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "size"), [(1, "hour"), (3, "hour"), (4, "day"), (92, "day"), (93, "week"), (400, "week"), (401, "month")]
+    ("days", "size"),
+    [(1, "hour"), (3, "hour"), (4, "day"), (92, "day"), (93, "week"), (400, "week"), (401, "month")],
 )
 def test_default_sizes(days: int, size: str) -> None:
     """Hours up to 3 days, days up to 92, weeks up to 400, else months."""
