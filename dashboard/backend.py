@@ -37,7 +37,7 @@ def sample_store() -> Store:
 @cache
 def directory() -> KeptDirectory:
     """The customers and features that have been seen."""
-    return KeptDirectory(upstream().fingerprint)
+    return KeptDirectory(settings.AUTUMN_SOURCE)
 
 
 @cache

@@ -23,7 +23,7 @@ Pair = tuple[str, str]
 class KeptDirectory(MemoryDirectory):
     """A MemoryDirectory that starts with what the database holds. `keep` writes what is new, at the end of a request.
 
-    `source`: the fingerprint of the API and key; nothing seen through another one is offered.
+    `source`: where figures come from (settings.AUTUMN_SOURCE); nothing seen elsewhere is offered.
     """
 
     def __init__(self, source: str) -> None:

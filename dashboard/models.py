@@ -81,8 +81,7 @@ class ExportRecord(models.Model):
 class Sighting(models.Model):
     """A customer and a feature that have been seen together: Autumn has no call that lists either.
 
-    `key` is their digest with `source`, the fingerprint of the API and key that they were seen through: ids can be
-    longer than what databases index.
+    `key` is their digest with `source`, which says where they were seen: ids can be longer than what databases index.
     """
 
     key = models.CharField(max_length=64, unique=True)

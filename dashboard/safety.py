@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import contextlib
 import os
 import secrets
@@ -22,6 +23,11 @@ def mode_of(key: str | None) -> Mode:
     if key.startswith("am_sk_live"):
         return "live"
     return "test" if key.startswith("am_sk_test") else "other"
+
+
+def source_of(mode: str, api_url: str) -> str:
+    """Names where figures come from: what was shared or seen there stands for nothing elsewhere. A new key may stay."""
+    return "sample" if mode == "sample" else hashlib.sha256(f"{mode} {api_url}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from typing import Any
 
 from dashboard import logs, policy
 from dashboard.env import Environment
-from dashboard.safety import Exposure, kept_secret, mode_of, refuse_processes_without_redis, refuse_unsafe
+from dashboard.safety import (
+    Exposure,
+    kept_secret,
+    mode_of,
+    refuse_processes_without_redis,
+    refuse_unsafe,
+    source_of,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
@@ -17,6 +24,7 @@ env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
 AUTUMN_SECRET_KEY = env.autumn_key("AUTUMN_SECRET_KEY")
 AUTUMN_API_URL = env.api_url("AUTUMN_API_URL")
 AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
+AUTUMN_SOURCE = source_of(AUTUMN_MODE, AUTUMN_API_URL)
 AUTUMN_PACE = 4  # calls a second and customer: one fewer than Autumn counts, as the network jitters
 
 # Where things are kept

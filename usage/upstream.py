@@ -130,11 +130,6 @@ class Upstream:
         fetched = self._fetched(_Call(endpoint, body, check, transform), deadline, urgent=urgent)
         return Cached(fetched.body, fetched.fetched_at, "live")
 
-    @property
-    def fingerprint(self) -> str:
-        """Names the API and key without telling them: what was seen with one is not shown with another."""
-        return self._client.fingerprint
-
     def in_use(self, customer_id: str | None) -> int:
         """Calls about this customer (None: about all of them together) in about the last second."""
         return self._limiter.in_use(self._bucket("" if customer_id is None else _digest(customer_id)[:12]))

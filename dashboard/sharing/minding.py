@@ -103,7 +103,8 @@ def password(request: HttpRequest, share_id: str) -> HttpResponseBase:
 
 def _minded(request: HttpRequest, share_id: str, **more: None) -> Share:
     minded = Share.objects.minded_by(sharer(request)).select_related("maker")
-    return get_object_or_404(minded, pk=share_id, **more)
+    found: Share = get_object_or_404(minded, pk=share_id, **more)
+    return found
 
 
 def _days(request: HttpRequest) -> int:

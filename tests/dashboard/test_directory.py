@@ -30,8 +30,8 @@ def test_known_after_a_restart(page: Client) -> None:
     }
 
 
-def test_nothing_seen_through_another_key() -> None:
-    """What was seen with one key is not offered with another: they may be other organisations."""
+def test_nothing_seen_elsewhere() -> None:
+    """What was seen at one source is not offered at another: sample, test and live data never mix."""
     first = KeptDirectory("one")
     first.note([Seen("cus_1", "calls", 5)])
     first.keep()

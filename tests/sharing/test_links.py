@@ -12,6 +12,7 @@ from django.core.signing import Signer
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from dashboard.models import User
 from dashboard.sharing.models import Share
@@ -39,6 +40,20 @@ def test_a_link_opens_the_view_it_was_made_from(house: House) -> None:
     share, token = house.share(view="bin_size=hour&tz=Europe%2FBerlin")
     location = house.holder(share, token).get(share.root).headers["Location"]
     assert location == f"{share.root}usage/?bin_size=hour&tz=Europe%2FBerlin"
+
+
+def test_a_link_belongs_to_where_its_figures_came_from(house: House, settings: Settings) -> None:
+    """A link made on sample data opens nothing once there is a key, and is not listed; it is there again without."""
+    share, token = house.share()
+    held = house.holder(share, token)
+    settings.AUTUMN_SOURCE = "elsewhere"
+    assert held.get(f"{share.root}usage/").status_code == 404
+    assert Client().get(f"/s/{token}").status_code == 404
+    person = Client()
+    person.force_login(share.maker)
+    assert share.id not in person.get("/shares/").content.decode()
+    settings.AUTUMN_SOURCE = "sample"
+    assert held.get(f"{share.root}usage/").status_code == 200
 
 
 def test_no_token_is_kept(house: House) -> None:

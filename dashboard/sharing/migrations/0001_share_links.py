@@ -30,6 +30,12 @@ class Migration(migrations.Migration):
                 ),
                 ("token_hash", models.CharField(max_length=64, unique=True)),
                 ("recipient", models.CharField(max_length=100)),
+                (
+                    "source",
+                    models.CharField(
+                        default=dashboard.sharing.models.current_source, editable=False, max_length=16
+                    ),
+                ),
                 ("customer_id", models.CharField(max_length=1000)),
                 ("features", models.JSONField(null=True)),
                 ("properties", models.JSONField(default=list)),
