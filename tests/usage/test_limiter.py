@@ -123,9 +123,10 @@ def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: Window) -> None:
     limiter = Limiter(recorded)
     together(*[lambda: limiter.acquire("b", Deadline.after(60))] * 40)
     assert len(recorded.grants) == 40
-    # Whatever delays a thread: the later grant was made by its second moment, the earlier one not before its first.
-    pairs = zip(recorded.grants, recorded.grants[4:], strict=False)
-    assert min(later[2] - earlier[1] for earlier, later in pairs) >= FAST
+    # Whatever delays a thread: five that surely lie within one window, a millisecond of Redis's clock aside, are too many.
+    noted = sorted(recorded.grants, key=lambda grant: grant[2])
+    fives = [noted[at : at + 5] for at in range(len(noted) - 4)]
+    assert min(five[-1][2] - min(before for _, before, _ in five) for five in fives) >= FAST - 0.001
 
 
 def test_buckets_do_not_wait_for_each_other(fast_window: Window) -> None:
