@@ -29,7 +29,9 @@ def draw(browser: Browser, url: str, folder: Path) -> None:
             )
             tab = context.new_page()
             for name, address in PAGES.items():
-                tab.goto(f"{url}{address}&tz=Europe/Berlin")
+                tab.goto(
+                    f"{url}{address}&tz=Europe/Berlin", wait_until="networkidle"
+                )  # parts come after the rows
                 if tab.locator(".chart").count():
                     tab.wait_for_selector(".chart.drawn")
                 path = folder / f"{name}-{size}-{scheme}.png"
