@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -17,28 +15,9 @@ from dashboard.filters import filter_bar
 from dashboard.forms import QueryForm
 from dashboard.models import User
 from dashboard.place import Page, Part, Place
-from usage.errors import (
-    Malformed,
-    RateLimited,
-    Refused,
-    UnknownCustomer,
-    Unreachable,
-    Unsupported,
-    UsageError,
-)
+from dashboard.problems import Problem, problem_of
+from usage.errors import UsageError
 from usage.query import BadQuery, Query
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What happened, in one sentence, and what to do about it, in another."""
-
-    status: int
-    title: str
-    sentence: str
-    advice: str
-    retry_after_s: int | None = None
-
 
 EMPTY: Mapping[str, Any] = {}
 Build = Callable[[Query, int, bool], Mapping[str, Any]]
@@ -117,50 +96,3 @@ def _share_href(request: HttpRequest, place: Place, query: Query | None) -> str 
 
 def _place_in_list(query: Query) -> dict[str, Any]:
     return {"until": query.until, "before": query.before, "page": query.page, "event": query.event}
-
-
-def problem_of(error: UsageError) -> Problem:
-    """The page's words and status for an error of the service."""
-    match error:
-        case UnknownCustomer():
-            return Problem(
-                404, "No such customer", error.sentence, "Check the id, or search for it among the customers."
-            )
-        case Unsupported():
-            return Problem(200, "Not on this server", error.sentence, "Everything else works as usual.")
-        case Refused() if error.status in (401, 403):
-            return Problem(
-                502,
-                "Autumn refused the key",
-                error.sentence,
-                "Somebody who runs this dashboard must check AUTUMN_SECRET_KEY.",
-            )
-        case Refused():
-            return Problem(
-                502, "Autumn refused the question", error.sentence, "Try another range or fewer filters."
-            )
-        case Malformed():
-            return Problem(
-                502, "Autumn answered nonsense", error.sentence, "Try again; if it stays, tell Autumn."
-            )
-        case RateLimited():
-            return Problem(
-                503,
-                "Autumn is busy",
-                error.sentence,
-                "It takes five questions a second; try again now.",
-                _wait(error),
-            )
-        case Unreachable():
-            return Problem(
-                503,
-                "Autumn is out of reach",
-                error.sentence,
-                "Nothing is lost. Try again in a moment.",
-                _wait(error),
-            )
-    return Problem(502, "This did not work", error.sentence, "Try again.")
-
-
-def _wait(error: UsageError) -> int:
-    return max(1, math.ceil(error.retry_after_s or 2))

@@ -24,9 +24,10 @@ from dashboard.downloads.stream import Stream, pieces
 from dashboard.downloads.turn import Busy, Taker, Turn, latest, note, stop
 from dashboard.exports import CSV, Format, file_name, usage_csv
 from dashboard.forms import QueryForm
-from dashboard.lens import Problem, is_part, problem_of
+from dashboard.lens import is_part
 from dashboard.models import User
 from dashboard.place import Page, Place
+from dashboard.problems import Problem, problem_of
 from usage.errors import UsageError
 from usage.query import BadQuery, Query
 from usage.window import local
