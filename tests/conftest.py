@@ -41,15 +41,23 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 @pytest.fixture
 def live_mode(settings: Settings) -> Iterator[Settings]:
     """The site with a live key, and nobody at the other end: everybody has to sign in."""
-    from dashboard import backend
-
     settings.AUTUMN_SECRET_KEY = "am_sk_live_of_the_tests"
     settings.AUTUMN_MODE = "live"
     settings.AUTUMN_API_URL = "http://127.0.0.1:9"
-    for made in (backend.usage, backend.directory, backend.upstream):
-        made.cache_clear()
+    forget()
     yield settings
-    for made in (backend.usage, backend.directory, backend.upstream):
+    forget()
+
+
+def forget() -> None:
+    """Ends the process's service, so that the next request makes one with the settings of its test."""
+    from dashboard import backend
+
+    if backend.upstream.cache_info().currsize:
+        backend.upstream().close()
+    if backend.sample_store.cache_info().currsize:
+        backend.sample_store().close()
+    for made in (backend.usage, backend.directory, backend.upstream, backend.sample_store):
         made.cache_clear()
 
 

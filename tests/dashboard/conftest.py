@@ -12,6 +12,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from dashboard import backend
+from tests.conftest import forget
 from usage.sample import Store
 
 
@@ -23,14 +24,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.ensure_story()
     store.close()
     return path
-
-
-def forget() -> None:
-    """Ends the process's service, so that the next request makes one with the settings of its test."""
-    if backend.upstream.cache_info().currsize:
-        backend.upstream().close()
-    for made in (backend.usage, backend.directory, backend.upstream, backend.sample_store):
-        made.cache_clear()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.test import Client
 from dashboard import backend
 from dashboard.directory import KeptDirectory
 from dashboard.models import Sighting
-from tests.dashboard.conftest import forget
+from tests.conftest import forget
 from usage.known import Seen
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.dashboard.conftest import forget
+from tests.conftest import forget
 from usage.sample import SAMPLE_KEY
 
 KEY = "am_sk_test_canary_7f3a9c"

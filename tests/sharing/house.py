@@ -105,8 +105,8 @@ class House:
         """Ends the process's service with all that it has kept: the next request makes another."""
         if backend.upstream.cache_info().currsize:
             backend.upstream().close()
-        backend.upstream.cache_clear()
-        backend.usage.cache_clear()
+        for made in (backend.usage, backend.directory, backend.upstream):
+            made.cache_clear()
 
     def share(self, password: str | None = None, **given: Any) -> tuple[Share, str]:
         """A link, and its token. It shows one feature, two properties, and one period unless told otherwise."""
