@@ -56,11 +56,16 @@ class KeptDirectory(MemoryDirectory):
                 self._pending = {**pending, **self._pending}
             return
         with self._lock:
+            if len(self._written) > 2 * MOST:  # then each is written once more, which does no harm
+                self._written.clear()
             self._written |= pending
 
     def _load(self) -> None:
-        kept = Sighting.objects.filter(source=self._source).order_by("-last_seen")[:MOST]
-        rows = kept.values_list("customer_id", "feature_id", "last_seen")
+        """Reads the newest, and drops what is older than the room that there is."""
+        mine = Sighting.objects.filter(source=self._source).order_by("-last_seen")
+        if oldest := next(iter(mine.values_list("last_seen", flat=True)[MOST : MOST + 1]), None):
+            mine.filter(last_seen__lte=oldest).delete()
+        rows = mine[:MOST].values_list("customer_id", "feature_id", "last_seen")
         seen = [Seen(customer, feature, last) for customer, feature, last in rows]
         super().note(seen)
         self._written = {(item.customer_id, item.feature_id): item.last_seen for item in seen}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
-from dashboard.formats import date_text, full_label, label, minute_text
+from dashboard.formats import date_text, full_label, label, minute_text, zone_name
 from dashboard.forms import QueryForm
 from dashboard.place import Page, Place
 from usage.query import BIN_SIZES, PARAMETERS, PER_PAGES, Query
 from usage.scope import Scope
-from usage.window import Window, is_midnight, local, shift_of
+from usage.window import Window, is_midnight, local, shift_of, to_ms
 
 RANGE_NAMES = {
     "24h": "Last 24 hours",
@@ -145,11 +146,7 @@ def _values(form: QueryForm, query: Query | None) -> dict[str, str]:
         return values
     for name, ms in (("start", query.start), ("end", query.end)):
         if ms is not None:
-            values[name] = (
-                local(ms, query.zone)
-                .replace(tzinfo=None)
-                .isoformat(timespec="milliseconds" if ms % 60_000 else "minutes")
-            )
+            values[name] = _written(ms, query.zone)
     return {**values, "tz": query.tz}
 
 
@@ -232,4 +229,15 @@ def _window_text(query: Query, now: int) -> str:
     if is_midnight(window.start, zone) and is_midnight(window.end, zone):
         first, last = date_text(local(window.start, zone)), date_text(local(window.end - 1, zone))
         return first if first == last else f"{first} – {last}"
-    return f"{minute_text(window.start, zone)} – {minute_text(window.end, zone)}"
+    first, last = zone_name(window.start, zone), zone_name(window.end, zone)
+    told = (first, last) if first != last else ("", "")
+    start, end = minute_text(window.start, zone), minute_text(window.end, zone)
+    return f"{start} {told[0]} – {end} {told[1]}".replace("  ", " ").strip()
+
+
+def _written(ms: int, zone: ZoneInfo) -> str:
+    """A moment as the form reads it back: local, with its offset where the clocks show that time twice."""
+    at = local(ms, zone)
+    plain = at.replace(tzinfo=None, fold=0)
+    twice = to_ms(plain.replace(tzinfo=zone)) != ms
+    return (at if twice else plain).isoformat(timespec="milliseconds" if ms % 60_000 else "minutes")

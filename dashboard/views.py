@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlencode
 
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -97,17 +99,22 @@ def events_export(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def customer(request: HttpRequest, customer_id: str) -> HttpResponse:
-    """The short address of a customer's charts."""
-    form = QueryForm.of(request)
-    query = form.query if form.is_valid() else Query(tz=form.viewer_tz)
+    """The short address of a customer's charts. What can't be meant in its query is said where it leads."""
     if not customer_id.strip() or "\0" in customer_id:
         raise Http404
-    return redirect(staff().url("usage", query.having(customer_id=customer_id)))
+    form = QueryForm.of(request)
+    if form.is_valid():
+        return redirect(staff().url("usage", form.query.having(customer_id=customer_id)))
+    return redirect(
+        f"{staff().url('usage')}?{urlencode({'customer_id': customer_id})}&{request.GET.urlencode()}"
+    )
 
 
 @require_safe
 def customers(request: HttpRequest) -> HttpResponse:
     """Customers whose id contains what was typed, as choices of the customer field."""
+    if set(request.GET) - {"customer_id"}:
+        raise BadRequest
     search = request.GET.get("customer_id", "")
     if not service().customers():
         with suppress(UsageError):

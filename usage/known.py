@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Protocol
 
 from usage.results import Event
@@ -40,34 +41,43 @@ class MemoryDirectory:
 
     def __init__(self, most: int = 50_000) -> None:
         self._most = most
-        self._seen: dict[tuple[str, str], int] = {}
+        self._seen: dict[str, dict[str, int]] = {}
+        self._pairs = 0
         self._lock = threading.Lock()
 
     def note(self, sightings: Iterable[Seen]) -> None:
         with self._lock:
             for item in sightings:
-                key = (item.customer_id, item.feature_id)
-                self._seen[key] = max(item.last_seen, self._seen.get(key, 0))
-            if len(self._seen) > self._most:
-                newest = sorted(self._seen.items(), key=lambda item: -item[1])[: self._most // 2]
-                self._seen = dict(newest)
+                features = self._seen.setdefault(item.customer_id, {})
+                self._pairs += item.feature_id not in features
+                features[item.feature_id] = max(item.last_seen, features.get(item.feature_id, 0))
+            if self._pairs > self._most:
+                self._forget_oldest()
 
     def customers(self, search: str = "", limit: int = 50) -> list[tuple[str, int]]:
         needle = search.casefold()
-        last: dict[str, int] = {}
         with self._lock:
-            for (customer, _), moment in self._seen.items():
-                if needle in customer.casefold():
-                    last[customer] = max(moment, last.get(customer, 0))
-        return sorted(last.items(), key=lambda item: (-item[1], item[0]))[:limit]
+            last = [
+                (name, max(seen.values())) for name, seen in self._seen.items() if needle in name.casefold()
+            ]
+        return nsmallest(limit, last, key=lambda item: (-item[1], item[0]))
 
     def features(self, customer_id: str | None) -> list[str]:
         last: dict[str, int] = {}
         with self._lock:
-            for (customer, feature), moment in self._seen.items():
-                if feature and customer_id in (None, customer):
+            whose = self._seen.values() if customer_id is None else [self._seen.get(customer_id, {})]
+            for seen in whose:
+                for feature, moment in seen.items():
                     last[feature] = max(moment, last.get(feature, 0))
+        last.pop("", None)
         return sorted(last, key=lambda name: (-last[name], name))
+
+    def _forget_oldest(self) -> None:
+        """Customers that were not seen for longest go first, until half of the room is free again."""
+        for name in sorted(self._seen, key=lambda name: max(self._seen[name].values())):
+            if self._pairs <= self._most // 2:
+                return
+            self._pairs -= len(self._seen.pop(name))
 
 
 def sightings(events: Iterable[Event]) -> list[Seen]:

@@ -33,7 +33,7 @@ from usage.rows import Facets, facets_of
 from usage.scope import Scope
 from usage.series import Series
 from usage.upstream import Upstream
-from usage.window import HOUR_MS, Window
+from usage.window import DAY_MS, HOUR_MS, Window
 
 CANDIDATES = 50
 """Features asked for to find the largest dozen."""
@@ -138,9 +138,7 @@ class Usage:
     ) -> EventPage:
         """The page of events that `query` names. UnknownCustomer for the empty first page of one whom Autumn lacks."""
         query, now = self._bound(query), now or self.now()
-        asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
-        if query.entity_id is not None:
-            self._needs(query, asking)
+        asking = Asking(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
         window = self._list_window(query, now, asking)
         page = Listing(self._calls).page(query, window, now, asking)
         if not page.events and query.before is None and not page.unfinished:
@@ -187,7 +185,9 @@ class Usage:
         query, now = self._bound(query), now or self.now()
         if self.scope is not None and not self.scope.covers(at.timestamp):
             return None
-        return Listing(self._calls).find(query, at, now, Asking(Deadline.after(PAGE_S)))
+        asking = Asking(Deadline.after(PAGE_S))
+        self._check_entity(query, asking)
+        return Listing(self._calls).find(query, at, now, asking)
 
     def newest(
         self,
@@ -273,7 +273,13 @@ class Usage:
         """The window of a billing cycle. A scope with bounds learns it without any figures from outside of them."""
         return charting.cycle(query, () if self.scope is not None and self.scope.is_bounded else features)
 
+    def _check_entity(self, query: Query, asking: Asking) -> None:
+        """An older server would drop the entity without a word, and answer with everybody's events (trap 4)."""
+        if query.entity_id is not None:
+            self._needs(query, asking)
+
     def _list_window(self, query: Query, now: int, asking: Asking) -> Window:
+        self._check_entity(query, asking)
         window = query.window(now)
         if window is None:
             charting = Charting(self._calls, self._needs(query, asking), asking, now)
@@ -285,21 +291,24 @@ class Usage:
         """The features asked for, or else those seen; now and then the newest rows are read for them."""
         if query.feature_id:
             return query.feature_id
-        self._meet(query.customer_id, now, asking)
+        self._meet(query, now, asking)
         return tuple(sorted(self.features(query.customer_id)[:CANDIDATES]))
 
-    def _meet(self, customer_id: str | None, now: int, asking: Asking) -> None:
-        """Read a customer's newest rows once an hour: those seen on pages may be of chosen features only."""
-        whose = customer_id or _EVERYBODY
-        key = f"{self.scope.key}:{whose}" if self.scope is not None else whose
+    def _meet(self, query: Query, now: int, asking: Asking) -> None:
+        """Read the newest rows of the window once an hour: those seen on pages may be of chosen features only."""
+        window = query.window(now)
+        # A window that has ended is met by its own rows, one that goes on by the newest of all.
+        past = window if window is not None and window.end < now - DAY_MS else None
+        if self.scope is not None and self.scope.is_bounded:
+            past = self._inside(past or Window(0, now + HOUR_MS))
+        bounds = None if past is None else past.list_range()
+        key = f"{'' if self.scope is None else self.scope.key}:{bounds}:{query.customer_id or _EVERYBODY}"
         with self._learned.lock:
             if key in self._learned.met:
                 return
         body: dict[str, object] = {"offset": 0, "limit": RECENT}
-        if customer_id is not None:
-            body["customer_id"] = customer_id
-        if self.scope is not None and self.scope.is_bounded:
-            body["custom_range"] = Window(self.scope.start or 0, self.scope.end or now + HOUR_MS).list_range()
+        body |= {} if query.customer_id is None else {"customer_id": query.customer_id}
+        body |= {} if bounds is None else {"custom_range": bounds}
         self._calls.rows(body, closed=True, asking=asking)
         with self._learned.lock:
             self._learned.met[key] = True

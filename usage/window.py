@@ -199,6 +199,8 @@ class Shift:
         """The moment of the period before that answers to `ms`, on a whole hour for whole hours."""
         if not self.days:
             return ms - self.ms
+        if ms < self.days * DAY_MS:  # before 1970, and perhaps before Python's calendar begins
+            return ms - self.days * DAY_MS
         then = local(ms, self.zone).replace(tzinfo=None) - timedelta(self.days)
         return nearest_hour(to_ms(then.replace(tzinfo=self.zone)))
 

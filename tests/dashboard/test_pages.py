@@ -322,6 +322,34 @@ def test_links_to_copy(page: Client, sample: Store) -> None:
     assert again["edges"] == [*chart[:-1], end]
 
 
+@pytest.mark.parametrize("address", ["/", "/events/", "/usage/", "/events/histogram/", "/events/facets/"])
+def test_windows_of_millennia(page: Client, address: str) -> None:
+    """A window that reaches far back or ahead is shown, or refused with a sentence: no calendar is too small for it."""
+    for window in (
+        "start=1970-01-01&end=3940-01-01",
+        "start=0&end=253370764799999",
+        "start=1&compare=previous",
+    ):
+        assert page.get(f"{address}?{window}&tz=Europe/Berlin").status_code in (200, 400)
+
+
+@pytest.mark.parametrize("hour", [1792886400000, 1792890000000])
+def test_the_hour_that_clocks_show_twice(page: Client, hour: int) -> None:
+    """Sending the form on from either 02:00 of the change of the clocks looks at the very same hour again."""
+    text = get(page, "/usage/", customer_id=ACME, start=hour, end=hour + 3_600_000, tz="Europe/Berlin")
+    fields = dict(re.findall(r'id="f-(start|end|tz)" name="\w+" value="([^"]*)"', text))
+    again = get(page, "/usage/", customer_id=ACME, **fields)
+    assert figures(again)["edges"] == figures(text)["edges"] == [hour, hour + 3_600_000]
+
+
+def test_a_bad_query_is_said_where_the_short_address_leads(page: Client) -> None:
+    """/customers/ID drops nothing that it was given: what can't be meant is a 400 on the page that it leads to."""
+    answer = page.get("/customers/globex?range=bogus&junk=1", follow=True)
+    assert answer.status_code == 400
+    assert "There is no parameter" in answer.content.decode()
+    assert page.get("/customers/?junk=1").status_code == 400
+
+
 def test_customer_address(page: Client) -> None:
     """/customers/ID leads to the customer's charts, whatever the id is made of."""
     answer = page.get("/customers/a%2Fb%20%3F%26")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.usage.autumn import DAY, HOUR, NOW, Autumn, autumn, later, ms
 from usage.errors import Unreachable, Unsupported
-from usage.query import BadQuery, PropertyFilter, Query
+from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.scope import Scope
+from usage.service import Usage
 
 ALL = Query(customer_id="cus_1", group_by="properties.model", compare="previous")
 
@@ -293,6 +295,37 @@ def test_events_of_the_future() -> None:
             series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), tz=zone))
             assert (series.reconciliation.bars, series.reconciliation.total) == (1, 1)
             assert series.running == len(series.bins) - 1
+
+
+ASKING: list[Callable[[Usage, Query], object]] = [
+    lambda usage, query: usage.series(query),
+    lambda usage, query: usage.page(query),
+    lambda usage, query: usage.newest(query),
+    lambda usage, query: usage.facets(query),
+    lambda usage, query: next(usage.batches(query)),
+    lambda usage, query: next(usage.iterate(query)),
+    lambda usage, query: usage.event(query, Position(NOW - HOUR, "evt_1")),
+]
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_no_answer_drops_the_entity(ask: Callable[[Usage, Query], object]) -> None:
+    """An older server would drop `entity_id` without a word: whatever is asked with one is refused, by its field."""
+    with autumn(older=True) as service:
+        busy(service)
+        with pytest.raises(BadQuery) as refused:
+            ask(service.usage, Query(customer_id="cus_1", entity_id="team-a"))
+        assert refused.value.field == "entity_id"
+
+
+def test_features_of_a_window_long_past() -> None:
+    """A feature that only a past window has is found when that window is looked at, whatever came since."""
+    with autumn() as service:
+        busy(service)
+        service.add({"timestamp": NOW - 400 * DAY, "feature_id": "retired", "value": 7})
+        service.add(*({"timestamp": NOW - number * 1000, "feature_id": "tokens"} for number in range(1_100)))
+        past = Query(customer_id="cus_1", start=NOW - 401 * DAY, end=NOW - 399 * DAY)
+        assert {total.feature_id: total.sum for total in service.usage.series(past).features}["retired"] == 7
 
 
 def test_link_on_an_older_server() -> None:
