@@ -8,7 +8,8 @@ from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 
 from dashboard.models import ExportRecord, User
 
@@ -74,6 +75,11 @@ class ExportRecordAdmin(ReadBase):
     list_display = ("began_at", "who", "file", "query", "rows", "ending")
     list_filter = ("ending", "file")
     search_fields = ("who", "query")
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "POST":
+            raise PermissionDenied  # newer Django answers it with the page, as if something had been done
+        return super().changeform_view(request, *args, **kwargs)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return _is_admin(request)

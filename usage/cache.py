@@ -125,7 +125,7 @@ class Cache:
         self._clock = clock
         self._lease_s = lease_s
         self._mutex = Lock()
-        self._flights: dict[str, Future[Outcome]] = {}
+        self._flights: dict[str, tuple[Future[Outcome], bool]] = {}
         self._behind = BoundedSemaphore(BEHIND)
 
     def get(
@@ -196,15 +196,19 @@ class Cache:
     def _fly(self, ask: _Ask) -> Outcome:
         """Ask, or wait for the thread that does."""
         with self._mutex:
-            flight = self._flights.get(ask.key)
+            flight, for_people = self._flights.get(ask.key, (None, False))
             if leads := flight is None:
-                flight = self._flights[ask.key] = Future()
+                flight = Future()
+                self._flights[ask.key] = flight, ask.urgent
         if leads:
             return self._lead(ask, flight)
         try:
-            return flight.result(ask.deadline.left())
+            outcome = flight.result(ask.deadline.left())
         except NotInTime:
             return _Failure.of(Unreachable("The answer is still being fetched."))
+        # What stood behind people in the queue and found no room there says nothing of a person's own turn.
+        starved = isinstance(outcome, _Failure) and outcome.kind == RateLimited.__name__
+        return self._fly(ask) if starved and ask.urgent and not for_people else outcome
 
     def _lead(self, ask: _Ask, flight: Future[Outcome]) -> Outcome:
         outcome: Outcome = _Failure.of(Unreachable("The caller that asked for the answer gave up."))

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import time
+from contextlib import closing
 from datetime import UTC
 from typing import Any
 from urllib.parse import urlencode
@@ -79,7 +80,8 @@ def sql(store: Store, where: str = "true", *given: object) -> list[dict[str, Any
     """The sample's own rows, newest first."""
     names = ("id", "timestamp", "customer_id", "feature_id", "value", "properties", "deductions")
     order = f"SELECT {', '.join(names)} FROM events WHERE {where} ORDER BY timestamp DESC, id DESC"
-    return [dict(zip(names, row, strict=True)) for row in store.connection().execute(order, given)]
+    with closing(store.connection()) as connection:
+        return [dict(zip(names, row, strict=True)) for row in connection.execute(order, given)]
 
 
 @given(st.lists(events, max_size=5))

@@ -32,6 +32,7 @@ class Store:
         self._path = str(path)
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._idle.put(self._open())
+        self._closed = False
         self._topping_up = threading.Lock()
         self._refreshed = 0
         with self._writing() as connection:
@@ -49,7 +50,8 @@ class Store:
         return self._open()
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connections: those in use when they come back."""
+        self._closed = True
         while not self._idle.empty():
             self._idle.get().close()
 
@@ -101,6 +103,8 @@ class Store:
             yield connection
         finally:
             self._idle.put(connection)
+            if self._closed:
+                self.close()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
