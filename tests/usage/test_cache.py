@@ -220,3 +220,26 @@ def test_peek_asks_nobody(cache: Cache, origin: Origin, clock: Clock) -> None:
     clock.now += 1_000
     assert cache.peek("k") == Cached(b"answer 1", clock.now - 1_000, "cache")
     assert len(origin.calls) == 1
+
+
+def test_a_person_has_a_turn_of_their_own(cache: Cache) -> None:
+    """Who waits for a background call that found no room in the queue asks again as a person, and gets the answer."""
+    started, joined = threading.Event(), threading.Event()
+
+    def fetch(deadline: Deadline, *, urgent: bool) -> Fetched:
+        if urgent:
+            return Fetched(b"mine", 1.0)
+        started.set()
+        joined.wait(10)
+        raise RateLimited("No room.")
+
+    def background() -> None:
+        with pytest.raises(RateLimited):
+            cache.get("k", fetch, fresh_s=15, deadline=Deadline.after(20), urgent=False)
+
+    behind = threading.Thread(target=background)
+    behind.start()
+    started.wait(10)
+    threading.Timer(0.05, joined.set).start()
+    assert cache.get("k", fetch, fresh_s=15, deadline=Deadline.after(20)).body == b"mine"
+    behind.join()
