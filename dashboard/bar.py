@@ -49,8 +49,17 @@ class Bar:
             "table": table(self.place, "events", query, listed, now),
             "window": _window(query, now),
             "told": told(query, counted, listed, now),
-            "group": query.group[0] if len(query.group) == 1 else None,
+            "what": "bar" if names_a_line(query) else "bin",
         }
+
+
+def names_a_line(query: Query) -> bool:
+    """Whether these rows are those of lines of a chart. Other and (none) have no name, and so open a whole bin."""
+    if query.group_by is None:
+        return len(query.feature_id) == 1
+    path = query.group_by.removeprefix("properties.")
+    asked = {item.value for item in query.filter if item.path == path}
+    return query.group_by != path and bool(asked) and asked == set(query.group)
 
 
 def told(query: Query, counted: Reconciliation, listed: EventPage, now: int) -> Told:

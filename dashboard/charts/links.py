@@ -43,7 +43,7 @@ class Links:
         query = self._of_chart()
         if kind == "feature" and name.strip():
             query = query.having(feature_id=(name,))
-        elif kind == "group" and query.group_by == "$customer_id" and name.strip():
+        elif kind == "group" and self.query.group_by == "$customer_id" and name.strip():
             query = query.having(group=(), group_by=None, customer_id=name)
         elif kind == "group" and self._can_filter(name):
             query = query.having(group=(name,), filter=self._only(name))
@@ -77,14 +77,22 @@ class Links:
 
     def _of_chart(self) -> Query:
         shown = self.query.having(bin_size=None, compare=None, chart="bars", focus=None)
-        return shown.having(feature_id=(self.focus,)) if self.focus and self.focus.strip() else shown
+        if self.focus and self.focus.strip():
+            shown = shown.having(feature_id=(self.focus,))
+        chosen = self.query.group
+        if chosen and all(map(self._can_filter, chosen)):
+            return shown.having(filter=self._only(*chosen))
+        if len(chosen) == 1 and self.query.group_by == "$customer_id" and chosen[0].strip():
+            return shown.having(group=(), group_by=None, customer_id=chosen[0])
+        return shown
 
     def _can_filter(self, name: str) -> bool:
         return bool(name) and (self.query.group_by or "").startswith(PROPERTY)
 
-    def _only(self, name: str) -> tuple[PropertyFilter, ...]:
+    def _only(self, *names: str) -> tuple[PropertyFilter, ...]:
         path = (self.query.group_by or "").removeprefix(PROPERTY)
-        return (*(item for item in self.query.filter if item.path != path), PropertyFilter(path, name))
+        others = (item for item in self.query.filter if item.path != path)
+        return (*others, *(PropertyFilter(path, name) for name in names))
 
 
 def _without_window(query: Query) -> str:

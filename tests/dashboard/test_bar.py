@@ -60,6 +60,25 @@ def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -
     assert said == f"✓ {total:,.0f} in this bar = {total:,.0f} from {count} events."
 
 
+def test_other_is_a_whole_bin(page: Client, sample: Store) -> None:
+    """Rows cannot be cut to Other or (none): what a click there opens is called the bin's, never the bar's."""
+    start = closed_hour(sample)
+    window = {
+        "customer_id": ACME,
+        "feature_id": "ai_tokens",
+        "start": start,
+        "end": start + HOUR,
+        "tz": "UTC",
+    }
+    grouped = {"group_by": "properties.model"}
+    assert " in this bin = " in line(page, **window, **grouped)
+    assert " in this bin = " in line(page, **window, **grouped, group="gpt-large")
+    assert " in this bar = " in line(page, **window, **grouped, group="gpt-large", filter="model:gpt-large")
+    text = page.get(f"/events/?{urlencode({**window, **grouped})}", headers=IN_VIEW).content.decode()
+    assert "Events in this bin" in text
+    assert "this bar" not in text
+
+
 def test_a_difference_is_said_with_its_reason(page: Client, sample: Store) -> None:
     """Where a page does not list the whole bar, both figures stand there, and no check mark."""
     start = closed_hour(sample) - 240 * HOUR

@@ -248,6 +248,22 @@ def test_a_group_opens_its_own_rows() -> None:
     assert "embed" not in spec["lines"][0]["rows"]
 
 
+def test_chosen_groups_open_their_own_rows() -> None:
+    """Under chosen groups a whole bin leads to the rows of those groups, not to those of the feature."""
+    both = chart_panel(groups("gpt", "embed", size=2, group=("gpt", "embed")))
+    assert "&filter=model%3Aembed&filter=model%3Agpt&" in both.table[0].href
+    one = chart_panel(
+        a_series([Line("group", "gpt", (1.0, 2.0))], a_query(2, group_by="properties.model", group=("gpt",)))
+    )
+    assert "&filter=model%3Agpt&" in one.table[0].href
+    assert json.loads(one.figure)["lines"][0]["rows"].count("filter=") == 1
+    by_customer = a_query(2, customer_id=None, group_by="$customer_id", group=("acme",))
+    mine = chart_panel(a_series([Line("group", "acme", (1.0, 2.0))], by_customer))
+    for address in (mine.table[0].href, json.loads(mine.figure)["lines"][0]["rows"]):
+        assert "customer_id=acme" in address
+        assert "group" not in address
+
+
 def test_hostile_names_everywhere() -> None:
     """Every hostile name goes through every part of a panel; what is shown is visible, and of bounded length."""
     for at in range(0, len(HOSTILE), 5):
