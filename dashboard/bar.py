@@ -11,7 +11,7 @@ from dashboard.place import Place
 from dashboard.tables import table
 from usage.listing import EventPage
 from usage.query import Query
-from usage.series import Reconciliation, exact
+from usage.series import Reconciliation, Series, exact
 from usage.window import local
 
 NO_ROWS_FOR = {
@@ -19,16 +19,24 @@ NO_ROWS_FOR = {
     "$plan_id": "Autumn's rows are not told apart by plan: these are all events of this bin.",
 }
 
+UNFILTERED = "Autumn cannot apply all of these filters"
+"""How the note begins that a chart has then."""
+NOT_COUNTED = "Autumn cannot count under all of these filters: its count includes events that they hide."
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet."""
+    """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
+
+    `of`: how many rows there are in all, where Autumn counts the same as is listed.
+    """
 
     agrees: bool | None
     bar: str
     count: str
     listed: str
     rows: str
+    of: str | None
     reason: str | None
 
 
@@ -44,7 +52,7 @@ class Bar:
         plain = replace(
             query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
         )
-        counted = self.place.usage.series(plain, now, refresh=refresh).reconciliation
+        counted = self.place.usage.series(plain, now, refresh=refresh)
         return {
             "table": table(self.place, "events", query, listed, now),
             "window": _window(query, now),
@@ -62,8 +70,11 @@ def names_a_line(query: Query) -> bool:
     return query.group_by != path and bool(asked) and asked == set(query.group)
 
 
-def told(query: Query, counted: Reconciliation, listed: EventPage, now: int) -> Told:
+def told(query: Query, series: Series, listed: EventPage, now: int) -> Told:
     """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
+    counted = series.reconciliation
+    if any(note.startswith(UNFILTERED) for note in series.notes):
+        return _told(counted, listed, None, NOT_COUNTED, of=None)
     rows = exact(sum(event.value for event in listed.events))
     whole = listed.next is None and query.before is None
     agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
@@ -77,12 +88,20 @@ def told(query: Query, counted: Reconciliation, listed: EventPage, now: int) -> 
             if running
             else "Autumn counts by the hour, and may know more than it lists yet."
         )
+    sure = agrees if whole and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
+    return _told(counted, listed, sure, reason, of=f"{counted.count:,}")
+
+
+def _told(
+    counted: Reconciliation, listed: EventPage, agrees: bool | None, reason: str | None, of: str | None
+) -> Told:
     return Told(
-        agrees=agrees if whole and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None,
+        agrees=agrees,
         bar=number(counted.total),
         count=f"{counted.count:,}",
-        listed=number(rows),
+        listed=number(exact(sum(event.value for event in listed.events))),
         rows=f"{len(listed.events):,}",
+        of=of,
         reason=reason,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlencode
 
+import pytest
 from django.test import Client
 
 from tests.dashboard.test_pages import ACME, Sql
@@ -14,8 +15,8 @@ HOUR = 3_600_000
 IN_VIEW = {"HX-Request": "true", "HX-Target": "events-in-view"}
 
 
-def line(page: Client, **params: str | int) -> str:
-    text = page.get(f"/events/?{urlencode(params)}", headers=IN_VIEW).content.decode()
+def line(page: Client, **params: str | int | list[str]) -> str:
+    text = page.get(f"/events/?{urlencode(params, doseq=True)}", headers=IN_VIEW).content.decode()
     found = re.search(r'<div class="rec" role="status">(.*?)</div>', text, re.DOTALL)
     assert found is not None, text[:500]
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", found[1])).strip()
@@ -85,6 +86,32 @@ def test_a_difference_is_said_with_its_reason(page: Client, sample: Store) -> No
     said = line(page, customer_id=ACME, start=start, end=start + 48 * HOUR, tz="UTC", per_page=50)
     assert said.startswith("· ")
     assert "by Autumn’s count. The 50 listed here sum to" in said
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{"exclude": "model:gpt-large"}, {"value_min": 1}, {"filter": ["model:gpt-large", "model:embed"]}],
+    ids=["exclude", "value", "either"],
+)
+def test_what_autumn_cannot_count_is_not_compared(
+    page: Client, sample: Store, filters: dict[str, str | int | list[str]]
+) -> None:
+    """Under filters that Autumn's aggregate cannot apply, its count is not held against the rows."""
+    start = closed_hour(sample)
+    window = {
+        "customer_id": ACME,
+        "feature_id": "ai_tokens",
+        "start": start,
+        "end": start + HOUR,
+        "tz": "UTC",
+    }
+    said = line(page, **window, **filters)
+    assert said.startswith("· ")
+    assert said.endswith("its count includes events that they hide.")
+    address = f"/events/?{urlencode({**window, **filters}, doseq=True)}"
+    head = re.search(r"<header>.*?</header>", page.get(address, headers=IN_VIEW).content.decode(), re.DOTALL)
+    assert head is not None
+    assert " of " not in re.sub(r"<[^>]+>|All of them", "", head[0])
 
 
 def test_what_rows_cannot_tell_is_said(page: Client, sample: Store) -> None:
