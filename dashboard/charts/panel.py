@@ -262,4 +262,5 @@ def _partial(series: Series) -> str | None:
     which = {"hour": "The running hour", "day": "Today", "week": "This week", "month": "This month"}[
         _size(series)
     ]
-    return f"{which} is partial, until {local(series.now, series.query.zone):%H:%M}."
+    until = min(series.now, series.bins.edges[-1])  # a comparison ends with the last full hour
+    return f"{which} is partial, until {local(until, series.query.zone):%H:%M}."

@@ -27,7 +27,7 @@ from dashboard.charts.ticks import (
     value_range,
     value_ticks,
 )
-from tests.dashboard.drawing import HOSTILE, a_query, a_series, any_series, groups, names, values
+from tests.dashboard.drawing import DAY, HOSTILE, a_query, a_series, any_series, groups, names, values
 from usage.query import BIN_SIZES, PropertyFilter
 from usage.series import Line, Series
 from usage.window import HOUR_MS, BinSize, Window, bins_of
@@ -222,6 +222,15 @@ def test_legend_and_table_say_what_the_chart_shows() -> None:
     assert panel.legend.total == "3,141"
     assert [row.cells for row in panel.table][1] == ("≥ 400", "600", "40", "7", "1,047")
     assert panel.table[2].label == "23 Nov 2026 (partial)"
+
+
+def test_partial_until_the_bars_end() -> None:
+    """Today is partial until now, or until the last full hour where the bars end there to be compared."""
+    running = a_series([Line("feature", "tokens", (1.0, 2.0))], a_query(2))
+    assert chart_panel(running).reconcile.partial == "Today is partial, until 13:02."
+    cut = a_query(2, end=DAY + 12 * HOUR_MS)
+    compared = a_series([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
+    assert chart_panel(compared).reconcile.partial == "Today is partial, until 12:00."
 
 
 def test_links_change_one_thing() -> None:
