@@ -63,7 +63,8 @@ def _shown(request: HttpRequest, place: Place, page: Page, form: QueryForm, buil
 
 def _rendered(request: HttpRequest, template: str, form: QueryForm, shown: dict[str, Any]) -> HttpResponse:
     problem: Problem | None = shown["problem"]
-    status = 400 if form.errors else problem.status if problem else 200
+    found = 404 if shown.get("missing") else 200
+    status = 400 if form.errors else problem.status if problem else found
     response = render(request, template, shown, status=status)
     patch_vary_headers(response, ("HX-Request", "HX-History-Restore-Request", "HX-Target", "Cookie"))
     if problem is not None and problem.retry_after_s is not None:

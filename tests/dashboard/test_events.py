@@ -136,9 +136,11 @@ def test_open_event(at: Desk) -> None:
 
 
 def test_event_that_is_gone(at: Desk) -> None:
-    """An address whose event is not there says so, above the rows."""
+    """An address whose event is not there says so, above the rows, and is a 404."""
     at.autumn.add(event(1))
-    assert "is not there" in at.get("/events/", event=f"{NOW - MINUTE},evt_none", range="7d", tz="UTC")
+    gone = at.get("/events/", event=f"{NOW - MINUTE},evt_none", range="7d", tz="UTC", status=404)
+    assert "is not there" in gone
+    assert at.rows(gone) == ["evt_00001"]
 
 
 def test_live_rows(at: Desk) -> None:
