@@ -134,7 +134,12 @@ def pinned_at(query: Query, until: int) -> Query:
 
 def going_on(pinned: Query, at: Position) -> Query:
     """The page after `pinned`."""
-    return pinned.having(until=pinned.until, before=at, page=pinned.page + 1)
+    return pinned.having(until=pinned.until, before=at, page=_page(pinned) + 1)
+
+
+def _page(query: Query) -> int:
+    """Without a place in the list a page is the first, whatever it is called."""
+    return 1 if query.before is None else query.page
 
 
 def _column(path: str) -> Column:
@@ -145,7 +150,7 @@ def _numbers(query: Query, shown: int) -> str:
     """Which rows these are. How many matches went before is not known where each row had to be looked at."""
     if query.has_row_filters:
         return f"{number(shown)} found"
-    first = (query.page - 1) * query.per_page
+    first = (_page(query) - 1) * query.per_page
     return f"{number(first + 1)}–{number(first + shown)}" if shown else "0"
 
 

@@ -90,6 +90,15 @@ def test_paging_under_arrivals(at: Desk) -> None:
     assert [row for row in rows if row.startswith("evt_")] == [f"evt_{number:05}" for number in range(430)]
 
 
+def test_rows_are_numbered_from_the_newest(at: Desk) -> None:
+    """An address that names a page but no place in the list shows the newest rows, and numbers them so."""
+    at.autumn.add(*(event(number) for number in range(120)))
+    page = at.get("/events/", page=5, per_page=50, range="7d", tz="UTC")
+    assert at.rows(page)[0] == "evt_00000"
+    assert "1–50" in page
+    assert "51–100" in at.get(link(page, "Older events"))
+
+
 def test_columns(at: Desk) -> None:
     """Chosen properties are columns in their order, nested ones too; the form carries the rest of the query along."""
     at.autumn.add(event(1, properties={"a": 1, "b": {"c": "deep"}, "z": None}))
