@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dashboard.formats import minute_text, number, zone_name
+from dashboard.formats import minute_text, number
 from dashboard.place import Place
-from dashboard.tables import table
+from dashboard.tables import table, zone_of
 from usage.listing import EventPage
 from usage.query import Query
 from usage.series import Reconciliation, Series, exact
@@ -112,4 +112,4 @@ def _window(query: Query, now: int) -> str:
         return ""
     zone = query.zone
     last = f"{local(window.end, zone):%H:%M}" if window.length < 86_400_000 else minute_text(window.end, zone)
-    return f"{minute_text(window.start, zone)} – {last} {zone_name(window.start, zone)}"
+    return f"{minute_text(window.start, zone)} – {last} {zone_of((window.start, window.end), query)}"

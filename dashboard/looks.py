@@ -8,10 +8,10 @@ from typing import Any
 
 from dashboard.browser import Browser, paths_of, title_of
 from dashboard.charts import Panel, chart_panel
-from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative, zone_name
+from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative
 from dashboard.freshness import strip
 from dashboard.place import Page, Place
-from dashboard.tables import table
+from dashboard.tables import table, zone_of
 from usage.look import Look, look
 from usage.query import Query
 from usage.series import Series
@@ -122,7 +122,7 @@ def _lead(seen: Look, query: Query, now: int) -> Lead:
     window = ""
     if seen.series is not None:
         first, last = seen.series.bins.edges[0], min(seen.series.bins.edges[-1] - 1, now)
-        window = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}, {zone_name(now, zone)}"
+        window = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}, {zone_of((first, last), query)}"
     if newest is None:
         return Lead("No events in this window", "", window)
     return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)

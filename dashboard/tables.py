@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from dashboard.formats import MAX_LABEL, date_text, full_label, label, number, relative, zone_name
+from dashboard.formats import (
+    MAX_LABEL,
+    date_text,
+    full_label,
+    label,
+    number,
+    offset_name,
+    relative,
+    zone_name,
+)
 from dashboard.narrow import Narrow, can_filter, can_name
 from dashboard.opened import Detail, opened
 from dashboard.place import Page, Place
@@ -116,7 +125,7 @@ def table(
         columns=tuple(map(_column, columns)),
         chosen=columns,
         with_customer=query.customer_id is None and not place.shared,
-        zone=zone_name(now, query.zone),
+        zone=zone_of(_ends(query, listed, now), query),
         base=place.url("events" if page == "overview" else page, query.having()),
         rows=rows,
         apart=None if found is None else opened(found, place, maker.narrow, now),
@@ -124,6 +133,20 @@ def table(
         newest=place.url(page, query.having()) if query.before is not None else None,
         next=None if following is None else place.url(page, following),
     )
+
+
+def zone_of(moments: Iterable[int], query: Query) -> str:
+    """The offset in force at all of these moments, or the zone's name where there is more than one."""
+    offsets = {zone_name(ms, query.zone) for ms in moments}
+    return offsets.pop() if len(offsets) == 1 else query.tz
+
+
+def _ends(query: Query, listed: EventPage, now: int) -> list[int]:
+    """The first and the last moment of a table: of its rows, and of those that a search may still find."""
+    events = listed.events
+    ends = [events[0].timestamp, events[-1].timestamp] if events else [now]
+    window = query.window(now) if listed.unfinished else None
+    return ends if window is None else [*ends, window.start]
 
 
 def pinned_at(query: Query, until: int) -> Query:
@@ -202,9 +225,10 @@ class _Rows:
     def row(self, event: Event) -> Row:
         is_open = self.query.event == place_of(event)
         at = local(event.timestamp, self.query.zone)
+        time = f"{date_text(at)} {at:%H:%M:%S}.{event.timestamp % 1000:03d}"
         return Row(
-            time=f"{date_text(at)} {at:%H:%M:%S}.{event.timestamp % 1000:03d}",
-            title=relative(event.timestamp, self.now),
+            time=time,
+            title=f"{time} {offset_name(at)}, {relative(event.timestamp, self.now)}",
             customer=self._known(event.customer_id),
             feature=self._known(event.feature_id),
             value=number(event.value),

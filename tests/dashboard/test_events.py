@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -97,6 +98,21 @@ def test_rows_are_numbered_from_the_newest(at: Desk) -> None:
     assert at.rows(page)[0] == "evt_00000"
     assert "1–50" in page
     assert "51–100" in at.get(link(page, "Older events"))
+
+
+def test_zone_is_that_of_the_rows(at: Desk) -> None:
+    """The head names the offset of the rows, or the zone where they have two; each row's title its exact moment."""
+    for day in (20, 24, 27):
+        at.autumn.add(event(day, timestamp=int(datetime(2025, 10, day, 10, tzinfo=UTC).timestamp() * 1000)))
+    berlin = {"tz": "Europe/Berlin", "start": "2025-10-20", "end": "2025-10-25"}
+    summer = at.get("/events/", **berlin)
+    assert ">Time (UTC+2)</th>" in summer
+    assert 'title="24 Oct 2025 12:00:00.000 UTC+2, ' in summer
+    both = at.get("/events/", **{**berlin, "end": "2025-10-28"})
+    assert ">Time (Europe/Berlin)</th>" in both
+    assert 'title="27 Oct 2025 11:00:00.000 UTC+1, ' in both
+    assert "20 Oct 2025 – 24 Oct 2025, UTC+2<" in at.get("/usage/", **berlin)
+    assert "20 Oct 2025 – 27 Oct 2025, Europe/Berlin<" in at.get("/usage/", **{**berlin, "end": "2025-10-28"})
 
 
 def test_columns(at: Desk) -> None:
