@@ -12,7 +12,7 @@ from dashboard.formats import compact, date_text, exact_moment, full_label, labe
 from dashboard.freshness import strip
 from dashboard.place import Page, Place
 from dashboard.tables import table, zone_of
-from usage.look import Look, look
+from usage.look import Look, look, of_chart
 from usage.query import Query
 from usage.series import Series
 from usage.window import local
@@ -71,6 +71,8 @@ class Looks:
             "panel": None if seen.series is None else self._panel(seen.series, query),
             "sentence": seen.sentence,
             "table": table(self.place, "usage", query, seen.page, now),
+            "whole": query.group_by is None or len(of_chart(query).feature_id) == 1,
+            "all_events": self.place.url("events", of_chart(query)),
             "exports": _exports(self.place, "usage", query, {"CSV": "csv"})
             if seen.series is not None
             else (),

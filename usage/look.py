@@ -25,9 +25,14 @@ class Look:
     fresh: Freshness
 
 
+def of_chart(query: Query) -> Query:
+    """The rows that a chart of `query` shows: a grouped one is of one feature, known beforehand where it is named."""
+    return query if query.group_by is None or query.focus is None else query.having(feature_id=(query.focus,))
+
+
 def look(usage: Usage, query: Query, now: int, *, refresh: bool = False) -> Look:
-    """Both for `query`; the rows are the newest ones. Raises what either raises, the chart's error first."""
-    newest = _pool.submit(usage.page, query.having(), now, refresh=refresh)
+    """Both for `query`; the rows are the newest of `of_chart`. Raises what either raises, the chart's error first."""
+    newest = _pool.submit(usage.page, of_chart(query).having(), now, refresh=refresh)
     series, sentence = None, None
     try:
         series = usage.series(query, now, refresh=refresh)

@@ -104,7 +104,7 @@ def test_zone_is_that_of_the_rows(at: Desk) -> None:
     """The head names the offset of the rows, or the zone where they have two; each row's title its exact moment."""
     for day in (20, 24, 27):
         at.autumn.add(event(day, timestamp=int(datetime(2025, 10, day, 10, tzinfo=UTC).timestamp() * 1000)))
-    berlin = {"tz": "Europe/Berlin", "start": "2025-10-20", "end": "2025-10-25"}
+    berlin: dict[str, Any] = {"tz": "Europe/Berlin", "start": "2025-10-20", "end": "2025-10-25"}
     summer = at.get("/events/", **berlin)
     assert ">Time (UTC+2)</th>" in summer
     assert 'title="24 Oct 2025 12:00:00.000 UTC+2, ' in summer
@@ -113,6 +113,24 @@ def test_zone_is_that_of_the_rows(at: Desk) -> None:
     assert 'title="27 Oct 2025 11:00:00.000 UTC+1, ' in both
     assert "20 Oct 2025 – 24 Oct 2025, UTC+2<" in at.get("/usage/", **berlin)
     assert "20 Oct 2025 – 27 Oct 2025, Europe/Berlin<" in at.get("/usage/", **{**berlin, "end": "2025-10-28"})
+
+
+def test_events_in_view_are_those_of_the_chart(at: Desk) -> None:
+    """Below a grouped chart are its feature's rows; where the chart chose the feature, the section says all."""
+    at.autumn.add(event(1, feature_id="calls"), event(2, feature_id="mail"))
+    asked: dict[str, Any] = {
+        "customer_id": "cus_1",
+        "range": "7d",
+        "tz": "UTC",
+        "group_by": "properties.user",
+    }
+    named = at.get("/usage/", **asked, focus="mail")
+    assert at.rows(named) == ["evt_00002"]
+    assert "<h2>Events in view</h2>" in named
+    assert at.rows(at.get(link(named, "All events"))) == ["evt_00002"]
+    unnamed = at.get("/usage/", **asked)
+    assert at.rows(unnamed) == ["evt_00001", "evt_00002"]
+    assert "<h2>Events of all features in view</h2>" in unnamed
 
 
 def test_columns(at: Desk) -> None:
