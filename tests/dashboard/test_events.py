@@ -115,6 +115,19 @@ def test_zone_is_that_of_the_rows(at: Desk) -> None:
     assert "20 Oct 2025 – 27 Oct 2025, Europe/Berlin<" in at.get("/usage/", **{**berlin, "end": "2025-10-28"})
 
 
+@pytest.mark.parametrize(
+    "chosen", [{"value_min": 1000}, {"feature_id": "mail"}, {"until": NOW - 90 * MINUTE}]
+)
+def test_nothing_says_what_may_hide_it(at: Desk, chosen: dict[str, Any]) -> None:
+    """Where chosen values, features or a moment leave no rows, the page says that they may, and leads back to all."""
+    at.autumn.add(event(1, feature_id="calls"), event(900, feature_id="mail", customer_id="cus_2"))
+    page = at.get("/events/", customer_id="cus_1", range="7d", tz="UTC", **chosen)
+    assert at.rows(page) == []
+    assert "The chosen features, values or filters may hide them." in page
+    assert "Nothing was recorded" not in page
+    assert at.rows(at.get(link(page, "Drop features and values"))) == ["evt_00001"]
+
+
 def test_events_in_view_are_those_of_the_chart(at: Desk) -> None:
     """Below a grouped chart are its feature's rows; where the chart chose the feature, the section says all."""
     at.autumn.add(event(1, feature_id="calls"), event(2, feature_id="mail"))
