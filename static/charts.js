@@ -103,10 +103,17 @@
 
   // ── Going somewhere
 
-  const go = (box, url, target) => {
+  // Whoever goes anywhere by other ways has no step of the chart's to go back by Escape.
+  let going = false;
+  addEventListener("popstate", () => { steps = 0; });
+  document.addEventListener("htmx:pushedIntoHistory", () => { if (!going) steps = 0; });
+
+  const go = async (box, url, target) => {
     steps += 1;
+    going = true;
     if (!window.htmx || !document.querySelector(target)) return location.assign(url);
-    return window.htmx.ajax("GET", url, { source: box, target, swap: "outerHTML", push: url });
+    await window.htmx.ajax("GET", url, { source: box, target, swap: "outerHTML", push: url });
+    going = false;
   };
 
   const address = (path, query, start, end) => {
@@ -194,7 +201,7 @@
       if (state.from === null) open(state, state.at);
       else range(state.box, state.spec, state.from, state.at);
     } else if (event.key === "Escape") {
-      if (state.from === null && steps > 0) { steps -= 1; history.back(); } else leave(state);
+      if (state.from === null && steps > 0) history.back(); else leave(state);
     } else return;
     event.preventDefault();
     event.stopPropagation();

@@ -70,7 +70,11 @@
   const top = () => places()[0] ?? "";
   const say = () => {
     const line = find("#behind");
-    if (!line || !button() || line.dataset.behind === undefined) return;
+    if (!line || !button()) return;
+    if (line.dataset.behind === undefined) {
+      line.textContent = live && idle() ? "paused" : "";
+      return;
+    }
     const seconds = Math.round((behind + performance.now() - heard) / 1000);
     const late = `${seconds} s behind`;
     line.textContent = line.dataset.missed !== undefined ? `${late}, some left out: refresh` : idle() ? `paused, ${late}` : late;
@@ -92,7 +96,7 @@
     button().setAttribute("aria-pressed", live);
     if (!live && find("#behind")) find("#behind").textContent = "";
     const rows = all("#found > tr:not(.detail)");
-    rows.slice(MOST_ROWS).forEach((row) => row.remove());
+    if (live) rows.slice(MOST_ROWS).forEach((row) => row.remove()); // what a search found stays
     if (rows.length) find("section.events > .empty")?.remove();
     if (live && rows.length && !find("#scan")) find("#shown").textContent = `1–${Math.min(rows.length, MOST_ROWS)}`;
   };

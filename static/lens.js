@@ -87,8 +87,25 @@
     for (const ms of [300, 1200, 4000]) setTimeout(() => find("#export") && htmx.trigger("#export", "begun"), ms);
   });
 
-  // An open row keeps its place and its focus when the view is swapped.
+  // A swap takes the focused element away: what stands in its place gets the focus, so that keys go on from there.
+  let held = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const active = document.activeElement;
+    if (detail.target.id !== "view" || !active || !detail.target.contains(active)) return;
+    held = { id: active.id, rel: active.rel, key: active.dataset.key, text: active.textContent.trim(), row: active.closest("table.rows") && rows().indexOf(active) };
+  });
+  const sameAs = ({ id, rel, key, text, row }) =>
+    (id && document.getElementById(id)) ||
+    (row >= 0 && row !== null && row !== false && rows()[row]) ||
+    (key && find(`[data-key="${CSS.escape(key)}"]`)) ||
+    (rel && find(`#view a[rel="${CSS.escape(rel)}"]`)) ||
+    (text && all("#view a, #view button").find((other) => other.textContent.trim() === text));
   document.addEventListener("htmx:afterSettle", () => {
-    if (document.activeElement === document.body) find("tr.open td:first-child a")?.focus({ preventScroll: true });
+    if (document.activeElement !== document.body) return;
+    const target = find("tr.open td:first-child a") ?? (held && sameAs(held)) ?? (held && find("#view h1"));
+    held = null;
+    if (!target) return;
+    if (target.matches("h1")) target.tabIndex = -1;
+    target.focus({ preventScroll: true });
   });
 })();

@@ -80,3 +80,40 @@ def test_nothing_shifts(tab: Page, served: Served, scheme: str) -> None:
     tab.goto(served.url + USAGE)
     tab.wait_for_selector(".chart.drawn")
     assert tab.evaluate("window.shift") <= 0.02
+
+
+def test_escape_never_leaves_the_page(tab: Page, served: Served) -> None:
+    """After Back has undone what the chart opened, Escape on the chart goes nowhere."""
+    tab.goto(served.url)
+    tab.goto(served.url + USAGE)
+    tab.wait_for_selector(".chart.drawn")
+    tab.locator(".chart").focus()
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/events/**")
+    tab.go_back()
+    expect(tab.locator("#events-in-view h2")).not_to_contain_text("this b")
+    tab.locator(".chart").focus()
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Escape")
+    expect(tab.locator("h1")).to_have_text(ACME)
+    assert "/usage/" in tab.url
+
+
+def test_keys_go_on_from_where_they_were(tab: Page, served: Served) -> None:
+    """Closing an open row leaves the focus on it, so that j goes on to the next; a switch keeps it on the switch."""
+    tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
+    rows = tab.locator("table.rows tbody tr:not(.detail) td:first-child a")
+    for _ in range(5):
+        tab.keyboard.press("j")
+    expect(rows.nth(4)).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("tr.open")).to_have_count(1)
+    tab.keyboard.press("Escape")
+    expect(tab.locator("tr.open")).to_have_count(0)
+    expect(rows.nth(4)).to_be_focused()
+    tab.goto(served.url + USAGE)
+    tab.get_by_role("link", name="Lines").focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**chart=lines**")
+    expect(tab.get_by_role("link", name="Lines")).to_be_focused()
