@@ -18,6 +18,7 @@ from usage.series import Series
 from usage.window import local
 
 NEWEST = 10
+OWN_CYCLES = "Each customer has a billing cycle of its own: these are the last 30 days."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,10 @@ class Looks:
 
     def overview(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """Totals, busiest customers, newest events."""
-        wide = Query(range=query.range, start=query.start, end=query.end, tz=query.tz, focus=query.focus)
+        days = (
+            None if query.is_cycle else query.range
+        )  # a cycle belongs to one customer, and none is chosen here
+        wide = Query(range=days, start=query.start, end=query.end, tz=query.tz, focus=query.focus)
         seen = look(self.place.usage, wide.having(per_page=50), now, refresh=refresh)
         series = seen.series
         busiest: tuple[Ranked, ...] = ()
@@ -50,7 +54,7 @@ class Looks:
         newest = replace(seen.page, events=seen.page.events[:NEWEST], next=None)
         return {
             "panel": None if series is None else self._panel(series, wide),
-            "sentence": seen.sentence,
+            "sentence": seen.sentence or (OWN_CYCLES if query.is_cycle else None),
             "busiest": busiest,
             "feature": None if feature is None else full_label(feature),
             "table": table(self.place, "overview", wide, newest, now),

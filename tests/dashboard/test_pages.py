@@ -350,6 +350,14 @@ def test_a_bad_query_is_said_where_the_short_address_leads(page: Client) -> None
     assert page.get("/customers/?junk=1").status_code == 400
 
 
+def test_a_cycle_comes_along_to_the_overview(page: Client) -> None:
+    """From a customer's billing cycle the navigation leads to an overview of days, which says why it is of days."""
+    answer = page.get(f"/?customer_id={ACME}&range=1bc&tz=UTC")
+    assert answer.status_code == 200
+    assert "these are the last 30 days" in answer.content.decode()
+    assert "these are the last 30 days" not in get(page, "/", range="30d", tz="UTC")
+
+
 def test_customer_address(page: Client) -> None:
     """/customers/ID leads to the customer's charts, whatever the id is made of."""
     answer = page.get("/customers/a%2Fb%20%3F%26")
