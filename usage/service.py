@@ -59,6 +59,7 @@ class _Learned:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.capabilities: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
         self.met: TTLCache[str, bool] = TTLCache(10_000, REMEMBERED_S, timer=clock)
+        self.named: TTLCache[str, tuple[str, ...]] = TTLCache(10_000, 2 * REMEMBERED_S, timer=clock)
         self.lock = Lock()
 
 
@@ -230,6 +231,9 @@ class Usage:
         if self.scope is None:
             return self._known.features(customer_id)
         shown = self.scope.features
+        if shown is None and self.scope.is_bounded:  # what was seen outside of the bounds is not named
+            with self._learned.lock:
+                return list(self._learned.named.get(self.scope.key, ()))
         return self._known.features(self.scope.customer_id) if shown is None else sorted(shown)
 
     def _staff_only(self) -> None:
@@ -309,9 +313,13 @@ class Usage:
         body: dict[str, object] = {"offset": 0, "limit": RECENT}
         body |= {} if query.customer_id is None else {"customer_id": query.customer_id}
         body |= {} if bounds is None else {"custom_range": bounds}
-        self._calls.rows(body, closed=True, asking=asking)
+        rows = self._calls.rows(body, closed=True, asking=asking)
         with self._learned.lock:
             self._learned.met[key] = True
+            if self.scope is not None and self.scope.is_bounded:
+                shown = (event.feature_id for event in rows.events if self.scope.covers(event.timestamp))
+                named = (*self._learned.named.get(self.scope.key, ()), *shown)
+                self._learned.named[self.scope.key] = tuple(dict.fromkeys(named))
 
 
 def _counts_whole(query: Query, window: Window, now: int) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+import structlog
 from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
@@ -15,6 +17,8 @@ from dashboard.errors import whole_page
 from dashboard.sharing import links, visits
 from dashboard.sharing.lenses import Below, Lenses
 from dashboard.sharing.models import Share
+
+log = structlog.get_logger(__name__)
 
 SharedView = Callable[[HttpRequest, Share], HttpResponseBase]
 
@@ -45,7 +49,7 @@ def shared(below: Below) -> URLPattern:
             return gone(request)
         response = require_http_methods(list(below.methods))(answer)(request, share)
         if below.counted and response.status_code < 300:
-            visits.note(share, request, below.route.strip("/"))
+            _noted(share, request, below)
         return response
 
     def answer(request: HttpRequest, share: Share) -> HttpResponseBase:
@@ -54,6 +58,14 @@ def shared(below: Below) -> URLPattern:
     return path(
         f"shared/<slug:share_id>/{below.route}", login_not_required(door), name=f"shared_{below.name}"
     )
+
+
+def _noted(share: Share, request: HttpRequest, below: Below) -> None:
+    """A visit that cannot be written down must not cost the visitor the page, nor anybody an export's place."""
+    try:
+        visits.note(share, request, below.route.strip("/"))
+    except DatabaseError as error:
+        log.warning("visit_not_noted", share=share.pk, error=type(error).__name__)
 
 
 def unlocking(route: str, view: SharedView, name: str) -> URLPattern:

@@ -23,7 +23,7 @@ def note(share: Share, request: HttpRequest, page: str) -> None:
     now = timezone.now()
     Visit.objects.create(share=share, at=now, address=address_of(request), page=page)
     Share.objects.filter(pk=share.pk).update(views=F("views") + 1, last_seen=now)
-    if share.views % TIDIED_EVERY == 0:
+    if share.views % TIDIED_EVERY == 0 or share.visits.filter(at__lt=now - KEPT).exists():
         tidy(share)
 
 
@@ -35,6 +35,7 @@ def tidy(share: Share) -> None:
     if beyond is not None:
         cut = max(cut, min(beyond.at, now - RECENT))
     share.visits.filter(at__lt=cut).delete()
+    Visit.objects.filter(at__lt=now - KEPT).delete()  # of links that nobody opens any more, too
 
 
 def address_of(request: HttpRequest) -> str:

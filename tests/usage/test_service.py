@@ -328,6 +328,22 @@ def test_features_of_a_window_long_past() -> None:
         assert {total.feature_id: total.sum for total in service.usage.series(past).features}["retired"] == 7
 
 
+def test_a_bounded_link_names_no_feature_from_outside() -> None:
+    """A feature that was used only outside of a link's bounds is not named in it, whatever staff have seen."""
+    with autumn() as service:
+        busy(service)
+        service.add({"timestamp": NOW - 50 * DAY, "feature_id": "outside", "value": 7})
+        service.usage.series(Query(customer_id="cus_1", range="90d"))
+        assert "outside" in service.usage.features("cus_1")
+        scope = Scope(
+            customer_id="cus_1", start=NOW // HOUR * HOUR - 10 * DAY, end=NOW // HOUR * HOUR - 2 * DAY
+        )
+        bound = service.usage.within(scope)
+        series = bound.series(Query(start=scope.start, end=scope.end))
+        assert {total.feature_id for total in series.features} == {"messages", "tokens"}
+        assert set(bound.features("cus_1")) == {"messages", "tokens"}
+
+
 def test_link_on_an_older_server() -> None:
     """A link finds out about an older server through its own customer, and has its chart all the same."""
     with autumn(older=True) as service:
