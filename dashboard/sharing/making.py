@@ -18,8 +18,8 @@ from dashboard.sharing.about import about
 from dashboard.sharing.forms import DEFAULT_LIFE, ShareForm
 from dashboard.sharing.lenses import Below, Lenses
 from dashboard.sharing.people import sharer, sharers_only
-from usage.errors import UsageError
-from usage.query import Query
+from usage.errors import UnknownCustomer, UsageError
+from usage.query import BadQuery, Query
 
 DRAFT = "share_draft"
 CSRF = "csrfmiddlewaretoken"
@@ -47,6 +47,10 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     password = form.new_password
     try:
         token = links.make(form.share, password)
+    except BadQuery as bad:
+        return _form(request, form, wrong=[bad.sentence], status=400)
+    except UnknownCustomer as error:
+        return _form(request, form, wrong=[error.sentence], status=400)
     except UsageError as error:
         return _form(request, form, wrong=[f"The figures could not be kept. {error.sentence}"], status=503)
     except IntegrityError:

@@ -51,8 +51,13 @@ def recorded(share: Share) -> Answers:
             usage().within(share.scope).series(query.having(group_by=None, group=(), focus=None)).features
         )
         share.features = sorted(total.feature_id for total in totals)
+    if not share.features:
+        raise BadQuery(
+            "customer_id", "This customer has no usage in this period: there are no figures to keep."
+        )
     recorder = Recorder(upstream(), {})
     service = usage().through(recorder).within(share.scope)
+    service.series(query)  # the view itself: what cannot be shown of it cannot be kept
     for each in _variants(query):
         with suppress(BadQuery):  # a size that has too many bins
             service.series(each)
@@ -67,7 +72,6 @@ def keep(share: Share, answers: Answers) -> None:
 
 
 def _variants(query: Query) -> Iterator[Query]:
-    yield query
     plain = query.having(group_by=None, group=(), focus=None)
     for size in (None, *BIN_SIZES):
         yield replace(query, bin_size=size)
