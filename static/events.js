@@ -96,7 +96,15 @@
     button().setAttribute("aria-pressed", live);
     if (!live && find("#behind")) find("#behind").textContent = "";
     const rows = all("#found > tr:not(.detail)");
-    if (live) rows.slice(MOST_ROWS).forEach((row) => row.remove()); // what a search found stays
+    if (live) {
+      rows.slice(MOST_ROWS).forEach((row) => row.remove()); // what a search found stays
+      // An older row's link would pin the list to before the rows that came on top.
+      for (const link of all("#found > tr > td:first-child a[href*='until=']")) {
+        const address = new URL(link.href);
+        address.searchParams.delete("until");
+        link.href = address.pathname + address.search;
+      }
+    }
     if (rows.length) find("section.events > .empty")?.remove();
     if (live && rows.length && !find("#scan")) find("#shown").textContent = `1–${Math.min(rows.length, MOST_ROWS)}`;
   };
