@@ -201,7 +201,11 @@
       if (state.from === null) open(state, state.at);
       else range(state.box, state.spec, state.from, state.at);
     } else if (event.key === "Escape") {
-      if (state.from === null && steps > 0) history.back(); else leave(state);
+      if (state.from !== null || steps === 0) leave(state);
+      else {
+        steps = 0; // at once: a second Escape may come before the page has gone back
+        history.back();
+      }
     } else return;
     event.preventDefault();
     event.stopPropagation();
