@@ -25,8 +25,8 @@ from usage.window import ceil_hour, floor_hour, local
 LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 DEFAULT_LIFE = 7
 LONG_LIFE = 30
-NO_PASSWORD, OWN_PASSWORD = "none", "own"
-PASSWORDS = {"generated": "A generated one", OWN_PASSWORD: "One of my own", NO_PASSWORD: "None"}
+NO_PASSWORD = "none"
+PASSWORDS = {"generated": "Made for you, shown once with the link", NO_PASSWORD: "None"}
 PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
 FRESH = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
 
@@ -76,9 +76,6 @@ class ShareForm(forms.Form):
     fresh = forms.ChoiceField(choices=list(FRESH.items()))
     life = Life()
     password = forms.ChoiceField(choices=list(PASSWORDS.items()))
-    own_password = forms.CharField(
-        required=False, min_length=passwords.SHORTEST, max_length=passwords.LONGEST, strip=False
-    )
 
     share: Share
 
@@ -118,12 +115,6 @@ class ShareForm(forms.Form):
         if not names and not self.cleaned_data.get("every_feature"):
             raise ValidationError("Choose a feature, or show all of them.")
         return names
-
-    def clean_own_password(self) -> str:
-        own: str = self.cleaned_data["own_password"]
-        if not own and self.cleaned_data.get("password") == OWN_PASSWORD:
-            raise ValidationError(f"Write a password of at least {passwords.SHORTEST} characters.")
-        return own
 
     def clean(self) -> dict[str, Any]:
         is_period = self.cleaned_data.get("period") == "fixed"
@@ -183,13 +174,9 @@ class ShareForm(forms.Form):
         share.view = view_within(share.scope, self.query).to_query_string()
         return share
 
-    @property
     def new_password(self) -> str | None:
-        """The password that was chosen, or one made now."""
-        kind = self.cleaned_data["password"]
-        if kind == NO_PASSWORD:
-            return None
-        return passwords.generated() if kind == "generated" else str(self.cleaned_data["own_password"])
+        """One made now, where one was chosen: people's own would be weak, and would stand in forms and sessions."""
+        return None if self.cleaned_data["password"] == NO_PASSWORD else passwords.generated()
 
     def warnings(self) -> list[Warned]:
         """What to think twice about before a link is made."""

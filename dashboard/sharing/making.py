@@ -44,7 +44,7 @@ def _make(request: HttpRequest) -> HttpResponseBase:
         return _form(request, form, status=400)
     if form.unread():
         return _form(request, form, warned=True)
-    password = form.new_password
+    password = form.new_password()
     try:
         token = links.make(form.share, password)
     except BadQuery as bad:

@@ -18,7 +18,6 @@ TRIES = 5
 PAUSE = timedelta(minutes=15)
 WRONG, RIGHT = "wrong password", "password"
 
-SHORTEST = 8
 LONGEST = 200
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without what is misread: 0 and o, 1, i and l."""
