@@ -2,40 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import get_template
 
+BELOW_LINKS = ("/s/", "/shared/")
+"""Where share links live: whoever is there has no account, and nowhere else to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What happened, and in a sentence or two what to do."""
+
+    title: str
+    sentence: str
+
+
+SENSELESS = Said(
+    "That address makes no sense here", "It is damaged, or it was never one of ours. Start again from its beginning."
+)
+NOT_YOURS = Said("Not for your account", "Your role does not reach this page. An admin can change that.")
+OLD_FORM = Said(
+    "This form was too old",
+    "It was opened too long ago, or without cookies. Nothing was changed. Go back, reload, and send it again.",
+)
+NOTHING = Said("Nothing here", "The address has a mistake, or what it showed is gone.")
+TOO_MANY = Said("Too many tries", "For your safety there is a pause of a minute. Then try again.")
+BROKEN = Said(
+    "Something broke here",
+    "It is our fault and has been noted. What you looked at is unharmed. Try again in a moment.",
+)
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, "400.html", 400)
+    return _page(request, SENSELESS, 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, "403.html", 403)
+    return _page(request, NOT_YOURS, 403)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(request, "403_csrf.html", 403)
+    return _page(request, OLD_FORM, 403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, "404.html", 404)
+    return _page(request, NOTHING, 404)
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    response = _page(request, "429.html", 429)
+    response = _page(request, TOO_MANY, 429)
     response["Retry-After"] = "60"
     return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request, the person or the database: any of them may be what broke."""
-    return whole_page(HttpResponse(get_template("500.html").render(), status=500))
+    page = get_template("error.html").render(_shown(request.path, BROKEN, 500))
+    return whole_page(HttpResponse(page, status=500))
 
 
-def _page(request: HttpRequest, template: str, status: int) -> HttpResponse:
-    return whole_page(render(request, template, status=status))
+def _page(request: HttpRequest, said: Said, status: int) -> HttpResponse:
+    return whole_page(render(request, "error.html", _shown(request.path, said, status), status=status))
+
+
+def _shown(path: str, said: Said, status: int) -> dict[str, object]:
+    return {"said": said, "status": status, "below_a_link": path.startswith(BELOW_LINKS)}
 
 
 def whole_page(response: HttpResponse) -> HttpResponse:

@@ -30,9 +30,15 @@ def gone(request: HttpRequest) -> HttpResponse:
 
 def locked(request: HttpRequest, share: Share, sentence: str = "", status: int = 403) -> HttpResponse:
     """The password page. It says nothing of the link but that it has a password."""
-    wanted = request.POST.get("next") or request.get_full_path()
-    shown = {"action": f"{share.root}unlock", "next": wanted, "sentence": sentence}
+    shown = {"action": f"{share.root}unlock", "next": _wanted(request), "sentence": sentence}
     return whole_page(render(request, "sharing/locked.html", shown, status=status))
+
+
+def _wanted(request: HttpRequest) -> str:
+    """The page that was asked for; where a part of it was, the page that the part belongs to."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    asked = (htmx.current_url_abs_path or "") if htmx else request.get_full_path()
+    return request.POST.get("next") or asked
 
 
 def shared(below: Below) -> URLPattern:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
+from dashboard.errors import BELOW_LINKS
+
 Next = Callable[[HttpRequest], HttpResponseBase]
 
-PATHS = ("/s/", "/shared/")
 HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Robots-Tag": "noindex, nofollow",
@@ -19,7 +20,7 @@ HEADERS = {
 def share_headers(get_response: Next) -> Next:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if request.path.startswith(PATHS):
+        if request.path.startswith(BELOW_LINKS):
             for name, value in HEADERS.items():
                 response[name] = value
         return response

@@ -83,6 +83,31 @@ def test_what_opens_nothing_is_one_page(house: House) -> None:
     assert [status for status, _ in answers] == [404]
 
 
+def test_no_error_leads_to_the_staff(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong below a link, its page has no way to the staff's pages and says nothing of their key."""
+    share, token = house.share("correct horse")
+    holder = house.holder(share, token, "correct horse")
+    strict = Client(enforce_csrf_checks=True)
+    strict.get(f"/s/{token}")
+    answers = [
+        Client().get("/s/unknown"),
+        holder.get(f"{share.root}nothing/"),
+        holder.get(f"{share.root}events/export.csv"),
+        holder.get(f"{share.root}usage/?range=soon"),
+        strict.get(f"{share.root}usage/"),
+        strict.post(f"{share.root}unlock", {"password": "correct horse"}),
+    ]
+    monkeypatch.setattr("dashboard.sharing.lenses.usage_of", lambda _: 1 / 0)
+    holder.raise_request_exception = False
+    answers.append(holder.get(f"{share.root}usage/"))
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 400, 403, 403, 500]
+    for answer in answers:
+        page = answer.content.decode()
+        assert not set(re.findall(r'href="(/[^"]*)"', page)) & {"/", "/usage/", "/events/", "/shares/"}
+        assert "LIVE key" not in page
+        assert "Overview" not in page
+
+
 def test_a_maker_who_leaves_takes_their_links_along(house: House) -> None:
     """Deactivating somebody ends their links for whoever has them open."""
     share, token = house.share()

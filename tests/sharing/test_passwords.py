@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 from datetime import timedelta
 
@@ -42,6 +44,19 @@ def test_the_right_password_leads_on(house: House) -> None:
         sent = {"password": RIGHT, "next": given}
         assert client.post(f"{share.root}unlock", sent).headers["Location"] == leads
         assert client.get(wanted).status_code == 200
+
+
+def test_a_part_leads_back_to_its_page(house: House) -> None:
+    """Locked while the page was open: its next part asks for the password, and the password leads to the page."""
+    share, token = house.share()
+    client = house.holder(share, token)
+    passwords.change(share, RIGHT)
+    wanted = f"{share.root}events/?per_page=50"
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{wanted}"}
+    asked = client.get(f"{share.root}events/live/?per_page=50", headers=headers)
+    assert asked.headers["HX-Retarget"] == "body"
+    sent = html.unescape(re.findall(r'name="next" value="([^"]*)"', asked.content.decode())[0])
+    assert client.post(f"{share.root}unlock", {"password": RIGHT, "next": sent}).headers["Location"] == wanted
 
 
 def test_guessing_is_throttled_before_hashing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
