@@ -21,7 +21,8 @@ class Said:
 
 
 SENSELESS = Said(
-    "That address makes no sense here", "It is damaged, or it was never one of ours. Start again from its beginning."
+    "That address makes no sense here",
+    "It is damaged, or it was never one of ours. Start again from its beginning.",
 )
 NOT_YOURS = Said("Not for your account", "Your role does not reach this page. An admin can change that.")
 OLD_FORM = Said(

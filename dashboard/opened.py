@@ -52,7 +52,10 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """An open row. `why` is None where deductions may not be seen; `curl` where nobody has a key."""
+    """An open row. `why` is None where deductions may not be seen; `curl` where nobody has a key.
+
+    `some_balances`: whether deductions from balances of other features are left out.
+    """
 
     id: str
     when: str
@@ -65,6 +68,7 @@ class Detail:
     left_out: int
     json: str
     why: list[list[Told]] | None
+    some_balances: bool
     neighbours: tuple[Neighbour, ...]
     link: str
     curl: str | None
@@ -90,6 +94,7 @@ def opened(event: Event, place: Place, narrow: Narrow, now: int) -> Detail:
         left_out=leaves.left_out,
         json=pretty(event, deductions=tells),
         why=why(event, query.zone) if tells else None,
+        some_balances=scope is not None and scope.features is not None,
         neighbours=tuple(_neighbours(event, place, query)),
         link=place.url("events", _around(event, query, MINUTE_MS)),
         curl=None if place.shared else _curl(event),

@@ -85,22 +85,29 @@ class Scope:
 
     def admits(self, event: Event) -> bool:
         """Whether a row is of this scope's customer and features; one that isn't should not have come back."""
-        return event.customer_id == self.customer_id and (
-            self.features is None or event.feature_id in self.features
-        )
+        return event.customer_id == self.customer_id and self._has(event.feature_id)
 
     def strip(self, event: Event) -> Event:
-        """The row with nothing but what may be seen: allowed properties, deductions and plans only where allowed."""
+        """The row with nothing but what may be seen: allowed properties, deductions and plans only where allowed.
+
+        Deductions are those from balances of features that are shown. None left is as none at all: that there were
+        others must not show either.
+        """
         properties = _keep(event.properties, self.properties)
-        deductions = event.deductions if self.deductions else None
-        if deductions is not None and not self.plans:
+        deductions = [
+            item for item in event.deductions or () if self.deductions and self._has(item.feature_id)
+        ]
+        if not self.plans:
             deductions = [msgspec.structs.replace(item, plan_id=None) for item in deductions]
-        return msgspec.structs.replace(event, properties=properties, deductions=deductions)
+        return msgspec.structs.replace(event, properties=properties, deductions=deductions or None)
 
     def shows(self, path: str) -> bool:
         """Whether a property path is visible: allowed itself, or below one that is."""
         parts = path.split(".")
         return any(".".join(parts[:depth]) in self.properties for depth in range(1, len(parts) + 1))
+
+    def _has(self, feature: str) -> bool:
+        return self.features is None or feature in self.features
 
     def _features(self, query: Query) -> tuple[str, ...]:
         if self.features is None:

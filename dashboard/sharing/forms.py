@@ -25,8 +25,8 @@ from usage.window import ceil_hour, floor_hour, local
 LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 DEFAULT_LIFE = 7
 LONG_LIFE = 30
-NO_PASSWORD = "none"
-PASSWORDS = {"generated": "Made for you, shown once with the link", NO_PASSWORD: "None"}
+GENERATED, NO_PASSWORD = "generated", "none"
+PASSWORDS = {GENERATED: "Made for you, shown once with the link", NO_PASSWORD: "None"}
 PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
 FRESH = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
 
@@ -235,7 +235,7 @@ def _initial(query: Query, now: int) -> dict[str, Any]:
         "end": "" if window is None else _text(query, ceil_hour(min(window.end, now))),
         "fresh": "live",
         "life": DEFAULT_LIFE,
-        "password": "generated",
+        "password": GENERATED,
     }
 
 

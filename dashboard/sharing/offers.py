@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dashboard.backend import usage
 from usage.errors import UsageError
 from usage.query import BadQuery, Query
+from usage.rows import facets_of
 
 TELLING = re.compile(
     r"(^|[._-])(e?mail|name|first|last|user(name|_id)?|person|phone|tel|address|ip|ssn|birth\w*)([._-]|$)",
@@ -49,11 +50,13 @@ def offers(customer_id: str | None, query: Query) -> Offers:
         around = Query(
             customer_id=customer_id, range=query.range, start=query.start, end=query.end, tz=query.tz
         )
-        seen = usage().facets(around)
+        events = usage().newest(around).events
     except (UsageError, BadQuery) as error:
         return Offers(sentence=error.sentence)
+    seen = facets_of(events)
+    charged = {item.feature_id for event in events for item in event.deductions or ()}
     return Offers(
-        tuple(sorted(name for name, _ in seen.features)),
+        tuple(sorted({name for name, _ in seen.features} | charged)),
         tuple(
             Offer(facet.path, doubt(facet.path, [value for value, _ in facet.values]))
             for facet in seen.properties

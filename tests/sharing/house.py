@@ -68,7 +68,10 @@ def _event(at: int, customer: str, feature: str, value: float, **more: Any) -> d
         "value": value,
         "properties": properties,
         "entity_id": "CANARY_entity",
-        "deductions": [{**deduction, "reset": None}],
+        "deductions": [
+            {**deduction, "reset": None},
+            {**deduction, "reset": None, "feature_id": "CANARY_credits", "balance_id": "CANARY_pool"},
+        ],
     }
 
 

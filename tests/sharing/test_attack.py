@@ -161,3 +161,17 @@ def test_deductions_where_allowed(house: House, plans: bool) -> None:
     opened = opened_row(house.holder(share, token), share)
     assert "CANARY_balance" in opened
     assert ("CANARY_plan" in opened) == plans
+
+
+def test_deductions_of_other_features(house: House) -> None:
+    """A link to some features says nothing of balances of others, but that it does not; one to all shows them."""
+    some, token = house.share(deductions=True, exports=True)
+    holder = house.holder(some, token)
+    opened = opened_row(holder, some)
+    for said in (opened, body_of(holder.get(f"{some.root}events/export.jsonl")).decode()):
+        assert "CANARY_balance" in said
+        assert "CANARY_credits" not in said
+        assert "CANARY_pool" not in said
+    assert "Balances of other features are not shown here" in opened
+    every, token = house.share(deductions=True, features=None)
+    assert "CANARY_pool" in opened_row(house.holder(every, token), every)

@@ -95,10 +95,15 @@ def test_the_form_is_filled_by_the_view(house: House, maker: Client) -> None:
 
 
 def test_it_offers_what_was_seen(house: House, maker: Client) -> None:
-    """The customer's features and properties of that time, nested ones by their paths; nobody else's."""
+    """The customer's features, those of balances too, and properties by their paths, of that time; nobody else's."""
     page = maker.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC").content.decode()
     offered = set(re.findall(r'name="properties" value="([^"]+)"', page))
     assert offered == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
+    assert set(re.findall(r'name="features" value="([^"]+)"', page)) == {
+        "api_calls",
+        "CANARY_hidden_feature",
+        "CANARY_credits",
+    }
     assert "of_another" not in page
     assert page.count("looks like e-mail addresses") == 1
 
