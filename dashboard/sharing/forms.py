@@ -18,9 +18,10 @@ from dashboard.models import User
 from dashboard.sharing import passwords
 from dashboard.sharing.models import Share, public_id
 from dashboard.sharing.offers import Offers, offers
-from usage.query import Query, parse_moment
+from usage.frame import frame_of
+from usage.query import MAX_BINS, BadQuery, Query, parse_moment
 from usage.scope import Scope
-from usage.window import ceil_hour, floor_hour, local
+from usage.window import HOUR_MS, ceil_hour, floor_hour, local, to_ms
 
 LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 DEFAULT_LIFE = 7
@@ -123,7 +124,30 @@ class ShareForm(forms.Form):
             end = self._kept_until(start, end)
         if not self.errors:
             self.share = self._made(start, end)
+            self._check_view()
         return self.cleaned_data
+
+    def _check_view(self) -> None:
+        """A link must open with something: whoever gets it cannot choose another time before they see a page."""
+        scope, view = self.share.scope, query_of(self.share.view)
+        now = to_ms(self.share.created_at)
+        window = view.window(now)
+        try:
+            if window is not None:
+                frame_of(scope.narrow(view), window, now, scope)
+        except BadQuery as bad:
+            self.blame(bad)
+
+    def blame(self, bad: BadQuery) -> None:
+        """Puts a sentence about the link's view beside the field that decides it."""
+        if bad.field in self.fields:
+            self.add_error(bad.field, bad.sentence)
+        elif bad.field != "range":
+            self.add_error(None, bad.sentence)
+        elif self.share.is_period:
+            self.add_error("period", bad.sentence)
+        else:
+            self.add_error("since", f"{bad.sentence} It would open with what you looked at, which ended before.")
 
     def _hour(self, name: str, whole: Callable[[int], int]) -> int | None:
         """Charts know whole hours: outward, so that what was in view stays in it."""
@@ -215,7 +239,11 @@ def view_within(scope: Scope, query: Query) -> Query:
         exclude=tuple(item for item in query.exclude if scope.shows(item.path)),
         columns=tuple(path for path in query.columns if scope.shows(path)),
     )
-    return shown if scope.end is None else replace(shown, range=None, start=scope.start, end=scope.end)
+    if scope.start is None or scope.end is None:
+        return shown
+    too_many = scope.end - scope.start > MAX_BINS * HOUR_MS
+    size = None if shown.bin_size == "hour" and too_many else shown.bin_size
+    return replace(shown, range=None, start=scope.start, end=scope.end, bin_size=size)
 
 
 def _initial(query: Query, now: int) -> dict[str, Any]:

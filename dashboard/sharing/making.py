@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.backend import usage
 from dashboard.downloads.views import staff_taker
-from dashboard.forms import QueryForm
+from dashboard.forms import QueryForm, query_of
 from dashboard.sharing import links
 from dashboard.sharing.about import about
 from dashboard.sharing.forms import DEFAULT_LIFE, ShareForm
@@ -40,7 +40,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
 @sensitive_variables("token", "password")
 def _make(request: HttpRequest) -> HttpResponseBase:
     form = ShareForm.of(request.POST, sharer(request))
-    if not form.is_valid():
+    if not _shows_something(form):
         return _form(request, form, status=400)
     if form.unread():
         return _form(request, form, warned=True)
@@ -49,8 +49,6 @@ def _make(request: HttpRequest) -> HttpResponseBase:
         token = links.make(form.share, password)
     except BadQuery as bad:
         return _form(request, form, wrong=[bad.sentence], status=400)
-    except UnknownCustomer as error:
-        return _form(request, form, wrong=[error.sentence], status=400)
     except UsageError as error:
         return _form(request, form, wrong=[f"The figures could not be kept. {error.sentence}"], status=503)
     except IntegrityError:
@@ -60,6 +58,22 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     return render(
         request, "sharing/made.html", {"about": about(form.share), "link": link, "password": password}
     )
+
+
+def _shows_something(form: ShareForm) -> bool:
+    """Whether the form makes sense, and Autumn knows what its link opens with. It is kept, so the first look is quick."""
+    if not form.is_valid():
+        return False
+    share = form.share
+    try:
+        usage().within(share.scope).series(query_of(share.view))
+    except UnknownCustomer as error:
+        form.add_error("customer_id", error.sentence)
+    except BadQuery as bad:
+        form.blame(bad)
+    except UsageError:
+        pass  # nobody can tell now; whoever opens the link later is told what is wrong then, if anything is
+    return form.is_valid()
 
 
 def _form(
@@ -97,7 +111,7 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     """Keeps the form, and leads to what its link would show."""
     if request.method == "POST":
         form = ShareForm.of(request.POST, sharer(request))
-        if not form.is_valid():
+        if not _shows_something(form):
             return _form(request, form, status=400)
         request.session[DRAFT] = _without_csrf(request.POST).urlencode()
     lenses = _previewed(request)

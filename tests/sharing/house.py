@@ -81,11 +81,15 @@ class Wire:
     def __init__(self, app: SampleApp) -> None:
         self.app = app
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.down = False
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)
         self.asked.append((environ["PATH_INFO"], msgspec.json.decode(body)))
+        if self.down:
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b""]
         return self.app(environ, start_response)
 
 
@@ -103,6 +107,12 @@ class House:
         for wire in self.wires:
             wire.asked.clear()
         return asked
+
+    def fall_silent(self) -> None:
+        """From now on Autumn does not answer, and nothing that it said before is kept."""
+        self.renew()
+        backend.upstream()
+        self.wires[-1].down = True
 
     def renew(self) -> None:
         """Ends the process's service with all that it has kept: the next request makes another."""

@@ -160,6 +160,12 @@ def test_what_is_about_people() -> None:
         ({"period": "fixed", "start": "2026-01-02", "end": "2026-01-01"}, "before the end"),
         ({"period": "fixed", "start": "soon", "end": "2026-01-01"}, "Write a date"),
         ({"fresh": "snapshot"}, "Only one period"),
+        ({"period": "fixed", "start": "2020-01-01", "end": "2025-01-01"}, "at most 1,250 days"),
+        ({"period": "fixed", "start": "2090-01-01", "end": "2090-02-01"}, "has not begun yet"),
+        ({"since": "2090-01-01"}, "which ended before"),
+        ({"since": "2026-01-01", "view": "start=2025-01-01&end=2025-02-01&tz=UTC"}, "which ended before"),
+        ({"view": "range=last_cycle&tz=UTC"}, "no billing cycle"),
+        ({"customer_id": "cus_nobody"}, "cus_nobody"),
         ({"life": "8"}, "not one of the available"),
         ({"share_id": "../admin"}, ""),
         ({"properties": ["a\0b"]}, ""),
@@ -172,6 +178,23 @@ def test_what_cannot_be_made(house: House, maker: Client, changes: dict[str, Any
         assert response.status_code == 400
         assert sentence in response.content.decode()
     assert not Share.objects.exists()
+
+
+def test_a_link_can_be_made_while_autumn_is_down(house: House, maker: Client) -> None:
+    """What nobody can tell now is no reason to refuse it: the link shows its customer once Autumn is back."""
+    house.fall_silent()
+    _, share = made(maker)
+    assert share.customer_id == SEEN
+
+
+def test_bins_that_a_period_cannot_have(house: House, maker: Client) -> None:
+    """Made from hours of a week, a link to half a year opens with bins that fit it; one to a week keeps its hours."""
+    hours = f"customer_id={SEEN}&bin_size=hour&range=7d&tz=UTC"
+    _, share = made(maker, view=hours, period="fixed", start="2026-01-01", end="2026-07-01")
+    assert "bin_size" not in share.view
+    Share.objects.all().delete()
+    _, share = made(maker, view=hours, period="fixed", start="2026-06-24", end="2026-07-01")
+    assert "bin_size=hour" in share.view
 
 
 def test_a_period_is_whole_hours(house: House, maker: Client) -> None:
