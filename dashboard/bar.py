@@ -9,6 +9,7 @@ from typing import Any
 from dashboard.formats import minute_text, number
 from dashboard.place import Place
 from dashboard.tables import table, zone_of
+from usage.errors import Unsupported
 from usage.listing import EventPage
 from usage.query import Query
 from usage.series import Reconciliation, Series, exact
@@ -28,12 +29,13 @@ NOT_COUNTED = "Autumn cannot count under all of these filters: its count include
 class Told:
     """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
 
-    `of`: how many rows there are in all, where Autumn counts the same as is listed.
+    `bar`, `count`: what Autumn's figures say, where there are any of just this bar. `of`: how many rows there are in
+    all, where Autumn counts the same as is listed.
     """
 
     agrees: bool | None
-    bar: str
-    count: str
+    bar: str | None
+    count: str | None
     listed: str
     rows: str
     of: str | None
@@ -52,11 +54,14 @@ class Bar:
         plain = replace(
             query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
         )
-        counted = self.place.usage.series(plain, now, refresh=refresh)
+        try:
+            line = told(query, self.place.usage.series(plain, now, refresh=refresh), listed, now)
+        except Unsupported as error:
+            line = _told(None, listed, None, error.sentence, of=None)
         return {
             "table": table(self.place, "events", query, listed, now),
             "window": _window(query, now),
-            "told": told(query, counted, listed, now),
+            "told": line,
             "what": "bar" if names_a_line(query) else "bin",
         }
 
@@ -93,12 +98,12 @@ def told(query: Query, series: Series, listed: EventPage, now: int) -> Told:
 
 
 def _told(
-    counted: Reconciliation, listed: EventPage, agrees: bool | None, reason: str | None, of: str | None
+    counted: Reconciliation | None, listed: EventPage, agrees: bool | None, reason: str | None, of: str | None
 ) -> Told:
     return Told(
         agrees=agrees,
-        bar=number(counted.total),
-        count=f"{counted.count:,}",
+        bar=None if counted is None else number(counted.total),
+        count=None if counted is None else f"{counted.count:,}",
         listed=number(exact(sum(event.value for event in listed.events))),
         rows=f"{len(listed.events):,}",
         of=of,

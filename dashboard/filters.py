@@ -51,6 +51,8 @@ SHOWN: dict[Page, frozenset[str]] = {
         {"customer_id", "feature_id", "range", "start", "end", "tz", "bin_size", "group_by", "compare"}
     ),
 }
+NOT_OF_KEPT: dict[Page, frozenset[str]] = {"usage": frozenset({"range", "start", "end", "compare"})}
+"""What figures that were kept have no others of."""
 PLACE_IN_LIST = frozenset({"until", "before", "page", "event"})
 CHIPS = ("filter", "exclude", "group", "entity_id")
 
@@ -106,6 +108,8 @@ class Bar:
 def filter_bar(form: QueryForm, place: Place, page: Page, now: int, paths: Iterable[str] = ()) -> Bar:
     """The bar of `page`. `paths`: properties that have been seen, to group by."""
     shown = SHOWN[page] - ({"customer_id"} if place.shared else set())
+    if place.kept is not None:
+        shown -= NOT_OF_KEPT.get(page, frozenset())
     query = getattr(form, "query", None)
     customer = None if place.shared else query.customer_id if query else None
     known = place.usage.features(customer)
@@ -115,7 +119,7 @@ def filter_bar(form: QueryForm, place: Place, page: Page, now: int, paths: Itera
         carried=tuple(_carried(form, place, shown)),
         values=_values(form, query),
         ranges=()
-        if place.one_period
+        if place.one_period or "range" not in shown
         else _options(form, "range", RANGE_NAMES, "30d" if not form.given("start") else ""),
         bin_sizes=_options(form, "bin_size", {size: size for size in BIN_SIZES}),
         groups=_groups(form, paths, place),
@@ -157,16 +161,21 @@ def _options(form: QueryForm, name: str, names: dict[str, str], default: str = "
 
 def _groups(form: QueryForm, paths: Iterable[str], place: Place) -> tuple[Option, ...]:
     chosen = next(iter(form.given("group_by")), "")
-    seen = {
+    if place.kept is None:
+        names = {**_seen_groups(paths), **_fixed_groups(place.usage.scope)}
+    else:
+        names = {by: FIXED_GROUPS.get(by, by.removeprefix("properties.")) for by in place.kept}
+    if chosen and chosen not in names:
+        names = {chosen: chosen.removeprefix("properties."), **names}
+    return tuple(Option(value, label(text), value == chosen) for value, text in names.items())
+
+
+def _seen_groups(paths: Iterable[str]) -> dict[str, str]:
+    return {
         f"properties.{path}": path
         for path in paths
         if all(part.isascii() and part.replace("_", "a").isalnum() for part in path.split("."))
     }
-    fixed = _fixed_groups(place.usage.scope)
-    names = {**seen, **fixed}
-    if chosen and chosen not in names:
-        names = {chosen: chosen.removeprefix("properties."), **names}
-    return tuple(Option(value, label(text), value == chosen) for value, text in names.items())
 
 
 def _fixed_groups(scope: Scope | None) -> dict[str, str]:

@@ -95,6 +95,7 @@ class Looks:
             events_path=self.place.url("events"),
             features=known,
             rivals=series.named if series.query.group_by else (),
+            ranges=self.place.kept is None,
         )
         return panel if self.place.exports else replace(panel, export="")
 

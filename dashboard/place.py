@@ -18,11 +18,13 @@ class Place:
     """Where the lenses stand: the staff's at `/`, a share's below its own address, each with its own service.
 
     `parts`: whether the event browser's parts have addresses here, so that its page can fetch them for itself.
+    `kept`: where figures are those of one view, kept as they were, what they can be grouped by; None where they live.
     """
 
     usage: Usage
     root: str = "/"
     parts: bool = False
+    kept: tuple[str, ...] | None = None
 
     @property
     def shared(self) -> bool:

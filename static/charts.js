@@ -58,7 +58,7 @@
     const { data, layout } = dressed(state);
     const coarse = matchMedia("(pointer: coarse)").matches;
     const { labels } = state.spec;
-    layout.dragmode = coarse ? false : "select"; // a finger scrolls the page
+    layout.dragmode = coarse || state.spec.range === null ? false : "select"; // a finger scrolls the page
     layout.selectdirection = "h";
     layout.xaxis = { ...layout.xaxis, fixedrange: true, showticklabels: false, showspikes: false, tickvals: labels.map((_, bin) => bin), ticktext: labels };
     layout.yaxis = { ...layout.yaxis, showticklabels: state.hidden.size > 0 };
@@ -194,7 +194,7 @@
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (step !== undefined) {
       const start = state.at ?? (step > 0 ? -1 : last + 1);
-      state.from = event.shiftKey ? state.from ?? state.at : null;
+      state.from = event.shiftKey && state.spec.range !== null ? state.from ?? state.at : null;
       state.at = Math.min(Math.max(start + step, 0), last);
       say(state);
     } else if (event.key === "Enter" && state.at !== null) {

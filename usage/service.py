@@ -123,11 +123,12 @@ class Usage:
         return can if is_staff else replace(can, organisation=False)
 
     def series(self, query: Query, now: int | None = None, *, refresh: bool = False) -> Series:
-        """The figures of `query`'s chart."""
-        query, now = self._bound(query), now or self.now()
+        """The figures of `query`'s chart: of the features it names, else of the largest of those it may show."""
+        chosen, query, now = query.feature_id, self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
         charting = Charting(self._calls, self._needs(query, asking), asking, now)
         features = self._features(query, now, asking)
+        query = replace(query, feature_id=chosen)
         window, cycle = query.window(now), None
         if window is None:
             cycle = self._cycle(charting, query, features)

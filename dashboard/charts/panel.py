@@ -119,8 +119,11 @@ def chart_panel(
     name: str = "chart",
     rivals: Collection[str] = (),
     features: Collection[str] = (),
+    ranges: bool = True,
 ) -> Panel:
     """Everything about one chart. `asked`: the query that its links go on from, where it is not that of the figures.
+
+    `ranges`: whether a part of its time can be chosen in it.
 
     `rivals`: the lines of the unfiltered chart; `features`: all that the customer has. Those two keep colours steady
     while filters change what is drawn; left out, colours are shared out among what is there.
@@ -139,7 +142,7 @@ def chart_panel(
         hatch=svg.hatch(chart, f"{name}-hatch"),
         view=svg.view_box(chart),
         hits=_hits(series, chart, opens),
-        figure=figure.embedded(_for_script(series, chart, links)),
+        figure=figure.embedded(_for_script(series, chart, links) | ({} if ranges else {"range": None})),
         shapes=tuple(
             Shape(kind.capitalize(), links.to(chart=kind) or "", kind == chart.shape) for kind in CHARTS
         ),

@@ -147,7 +147,9 @@ class ShareForm(forms.Form):
         elif self.share.is_period:
             self.add_error("period", bad.sentence)
         else:
-            self.add_error("since", f"{bad.sentence} It would open with what you looked at, which ended before.")
+            self.add_error(
+                "since", f"{bad.sentence} It would open with what you looked at, which ended before."
+            )
 
     def _hour(self, name: str, whole: Callable[[int], int]) -> int | None:
         """Charts know whole hours: outward, so that what was in view stays in it."""

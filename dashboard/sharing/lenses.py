@@ -15,6 +15,7 @@ from dashboard.display import Display
 from dashboard.downloads.turn import Taker
 from dashboard.downloads.views import export_events, export_status, export_usage
 from dashboard.exports import CSV, JSON_LINES
+from dashboard.forms import query_of
 from dashboard.lens import show, show_part
 from dashboard.looks import Looks
 from dashboard.place import Page, Place
@@ -29,10 +30,10 @@ PAGES: tuple[tuple[Page, str], ...] = (("usage", "Usage"), ("events", "Events"))
 
 @dataclass(frozen=True, slots=True)
 class Lenses:
-    """The pages of one link, below `root`. Their routes' names begin with `names`; they show `more` beside."""
+    """The pages of one link, at its place. Their routes' names begin with `names`; they show `more` beside."""
 
     share: Share
-    root: str
+    place: Place
     taker: Taker
     names: str = "shared"
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -41,11 +42,8 @@ class Lenses:
     def of(cls, share: Share) -> Lenses:
         """Those of a link, for whoever holds it."""
         still_open = partial(_is_open, share.pk)
-        return cls(share, share.root, Taker(f"share:{share.pk}", f"link {share.pk}", still_open))
-
-    @property
-    def place(self) -> Place:
-        return Place(usage_of(self.share), root=self.root, parts=True)
+        taker = Taker(f"share:{share.pk}", f"link {share.pk}", still_open)
+        return cls(share, place_of(share, share.root), taker)
 
     @property
     def entrance(self) -> str:
@@ -108,6 +106,13 @@ class Below:
     counted: bool = True
     file: bool = False
     methods: tuple[str, ...] = ("GET", "HEAD")
+
+
+def place_of(share: Share, root: str) -> Place:
+    """Where the lenses of a link stand, below `root`."""
+    by = query_of(share.view).group_by
+    kept = None if not share.snapshot else () if by is None else (by,)
+    return Place(usage_of(share), root=root, parts=True, kept=kept)
 
 
 BELOW = (

@@ -16,7 +16,7 @@ from dashboard.forms import QueryForm, query_of
 from dashboard.sharing import links
 from dashboard.sharing.about import about
 from dashboard.sharing.forms import DEFAULT_LIFE, ShareForm
-from dashboard.sharing.lenses import Below, Lenses
+from dashboard.sharing.lenses import Below, Lenses, place_of
 from dashboard.sharing.people import sharer, sharers_only
 from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
@@ -61,7 +61,7 @@ def _make(request: HttpRequest) -> HttpResponseBase:
 
 
 def _shows_something(form: ShareForm) -> bool:
-    """Whether the form makes sense, and Autumn knows what its link opens with. It is kept, so the first look is quick."""
+    """Whether the form makes sense, and Autumn knows what its link opens with. The first look finds that kept."""
     if not form.is_valid():
         return False
     share = form.share
@@ -143,7 +143,8 @@ def _previewed(request: HttpRequest) -> Lenses | None:
     form.share.snapshot = False  # nothing is kept before it is made
     sent = [(name, value) for name, values in draft.lists() for value in values]
     shown = {"preview": True, "draft": sent}
-    return Lenses(form.share, reverse("share_preview"), staff_taker(request), "preview", shown)
+    place = place_of(form.share, reverse("share_preview"))
+    return Lenses(form.share, place, staff_taker(request), "preview", shown)
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:

@@ -137,10 +137,14 @@ class Visit(models.Model):
 
 
 class Figures(models.Model):
-    """One answer of Autumn's that a snapshot keeps: `question` names the call, `answer` is its JSON."""
+    """One answer of Autumn's that a snapshot keeps.
+
+    `asked`: the body of the call; `question`: its digest. `answer`: the JSON that came, packed by zlib.
+    """
 
     share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="figures")
     question = models.CharField(max_length=64)
+    asked = models.JSONField(default=dict)
     answer = models.BinaryField()
     fetched_at = models.FloatField()
 

@@ -1,15 +1,18 @@
 """Snapshots: a link whose figures stay what they were when it was made.
 
-Autumn's answers are kept as they came, one for each question that the link's view asks. Rows are read live, within the
-link's period, which ended before it was made; what is tracked later for that time shows among them, not in the figures.
+Autumn's answers are kept as they came: for the link's view, its sizes of bins, and the groups of each of its features.
+An answer for more features or for smaller bins has all that a chart of fewer or larger ones needs, so these are asked
+for once. Rows are read live, within the link's period, which ended before it was made; what is tracked later for that
+time shows among them, not in the figures.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -20,69 +23,122 @@ from dashboard.sharing.models import Figures, Share
 from usage.cache import Cached
 from usage.capabilities import PROBE_FEATURE
 from usage.client import Endpoint
-from usage.errors import Unsupported
-from usage.query import BIN_SIZES, BadQuery, Query
+from usage.errors import TooLarge, Unsupported
+from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.upstream import Upstream
+from usage.window import BinSize
 
-Answers = dict[str, Cached]
+Body = Mapping[str, object]
 
-ONE_VIEW = "This link keeps the figures of one view as they were, and this is another. Its events are below."
+NOT_KEPT = (
+    "This link keeps the figures of one view as they were, and none of this one. Its events are those of now."
+)
+NO_USAGE = "This customer has no usage in this period: there are no figures to keep."
+MOST_GROUPED = 12
+"""So many features have their groups kept: each takes calls of its own."""
+SIZES: tuple[BinSize | None, ...] = (None, "day", "hour", "week", "month")
+"""The view's own bins first; then those that larger ones can be summed from."""
+SUMS_TO: dict[object, tuple[object, ...]] = {
+    "hour": ("hour", "day", "week", "month"),
+    "day": ("day", "week", "month"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One question, and what Autumn answered; nothing where that was too large to be read.
+
+    `name`: the question's digest, which is all that is known of those that were kept before questions were.
+    """
+
+    asked: Body
+    answer: Cached | None
+    name: str
+
+    def has(self, question: Body) -> bool:
+        """Whether this holds all that `question` wants: its features, in its bins or in smaller ones."""
+        if not self.asked:
+            return self.name == _name_of(question)
+        asked, wanted = dict(self.asked), dict(question)
+        size, other = asked.pop("bin_size", None), wanted.pop("bin_size", None)
+        features, others = asked.pop("feature_id", ()), wanted.pop("feature_id", ())
+        return asked == wanted and other in SUMS_TO.get(size, (size,)) and _holds(features, others)
+
+
+def _holds(features: object, others: object) -> bool:
+    return isinstance(features, list) and isinstance(others, list) and set(features) >= set(others)
 
 
 def usage_of(share: Share) -> Usage:
     """The service behind a link: for a snapshot it answers charts with what was kept."""
     if not share.snapshot:
         return usage().within(share.scope)
-    kept = {
-        each.question: Cached(bytes(each.answer), each.fetched_at, "cache") for each in share.figures.all()
-    }
-    return usage().through(Kept(upstream(), kept)).within(share.scope)
+    noted = [
+        Noted(each.asked, _opened(each), each.question) for each in share.figures.all()
+    ]  # here, as the service asks in threads of its own, and each would hold a connection to the database
+    return usage().through(Kept(upstream(), noted)).within(share.scope)
 
 
-def recorded(share: Share) -> Answers:
-    """Asks what the link's view asks, and what it asks in other sizes of bins and without groups.
+def recorded(share: Share) -> list[Noted]:
+    """Asks what the link's view asks, and what its other bins and its other features' groups ask.
 
     Names the features of `share` where it shows all of them, as the ones that come later are no part of it.
     """
     query = query_of(share.view)
     if share.features is None:
-        totals = (
-            usage().within(share.scope).series(query.having(group_by=None, group=(), focus=None)).features
-        )
-        share.features = sorted(total.feature_id for total in totals)
+        every = usage().within(share.scope)
+        every.series(_plain(query))
+        share.features = sorted(every.features(None))
     if not share.features:
-        raise BadQuery(
-            "customer_id", "This customer has no usage in this period: there are no figures to keep."
-        )
-    recorder = Recorder(upstream(), {})
+        raise BadQuery("customer_id", NO_USAGE)
+    recorder = Recorder(upstream(), [])
     service = usage().through(recorder).within(share.scope)
-    service.series(query)  # the view itself: what cannot be shown of it cannot be kept
-    for each in _variants(query):
-        with suppress(BadQuery):  # a size that has too many bins
+    shown = service.series(query)  # the view itself: what cannot be shown of it cannot be kept
+    largest = [total.feature_id for total in shown.features[:MOST_GROUPED]]
+    for each in _views(query, largest):
+        with suppress(BadQuery, Unsupported):  # a size that has too many bins, groups that are too many
             service.series(each)
-    return recorder.answers
+    return recorder.noted
 
 
-def keep(share: Share, answers: Answers) -> None:
-    Figures.objects.bulk_create(
-        Figures(share=share, question=question, answer=each.body, fetched_at=each.fetched_at)
-        for question, each in answers.items()
+def keep(share: Share, noted: Iterable[Noted]) -> None:
+    Figures.objects.bulk_create(_closed(share, each) for each in noted)
+
+
+def _closed(share: Share, noted: Noted) -> Figures:
+    body, fetched_at = (b"", 0.0) if noted.answer is None else (noted.answer.body, noted.answer.fetched_at)
+    return Figures(
+        share=share,
+        question=noted.name,
+        asked=dict(noted.asked),
+        answer=zlib.compress(body),
+        fetched_at=fetched_at,
     )
 
 
-def _variants(query: Query) -> Iterator[Query]:
-    plain = query.having(group_by=None, group=(), focus=None)
-    for size in (None, *BIN_SIZES):
-        yield replace(query, bin_size=size)
-        yield replace(plain, bin_size=size)
+def _name_of(question: Body) -> str:
+    return hashlib.sha256(msgspec.json.encode(question, order="deterministic")).hexdigest()
 
 
-def _question_of(body: Mapping[str, object]) -> str:
-    return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
+def _opened(kept: Figures) -> Cached | None:
+    body = zlib.decompress(kept.answer)
+    return Cached(body, kept.fetched_at, "cache") if body else None
 
 
-def _is_figures(endpoint: Endpoint, body: Mapping[str, object]) -> bool:
+def _plain(query: Query) -> Query:
+    return query.having(group_by=None, group=(), focus=None)
+
+
+def _views(query: Query, features: Iterable[str]) -> Iterator[Query]:
+    for size in SIZES:
+        sized = replace(query, bin_size=size or query.bin_size)
+        yield _plain(sized)
+        if query.group_by is not None:
+            yield from (replace(sized, group=(), focus=feature) for feature in features)
+
+
+def _is_figures(endpoint: Endpoint, body: Body) -> bool:
     """Whether this asks for figures: not for rows, and not for what the server can do."""
     return endpoint == "events.aggregate" and body.get("feature_id") != [PROBE_FEATURE]
 
@@ -90,34 +146,54 @@ def _is_figures(endpoint: Endpoint, body: Mapping[str, object]) -> bool:
 class _Beside(Upstream):
     """An upstream beside another, which has the connections, the cache and the limiter."""
 
-    def __init__(self, live: Upstream, answers: Answers) -> None:
+    def __init__(self, live: Upstream, noted: list[Noted]) -> None:
         self.live = live
-        self.answers = answers
+        self.noted = noted
 
-    def direct(self, endpoint: Endpoint, body: Mapping[str, object], **how: Any) -> Cached:
+    def direct(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
         return self.live.direct(endpoint, body, **how)
 
     def in_use(self, customer_id: str | None) -> int:
         return self.live.in_use(customer_id)
 
+    def found(self, question: Body) -> Noted | None:
+        """What answers `question`: the very same before one that is to be summed."""
+        fitting = [each for each in list(self.noted) if each.has(question)]
+        size = question.get("bin_size")
+        return min(fitting, key=lambda each: each.asked.get("bin_size") != size, default=None)
+
 
 class Recorder(_Beside):
-    """Asks as always, and notes the figures."""
+    """Asks as always, and notes the figures that it has not noted yet."""
 
-    def answer(self, endpoint: Endpoint, body: Mapping[str, object], **how: Any) -> Cached:
-        answer = self.live.answer(endpoint, body, **how)
-        if _is_figures(endpoint, body):
-            self.answers[_question_of(body)] = answer
-        return answer
+    def answer(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
+        if not _is_figures(endpoint, body):
+            return self.live.answer(endpoint, body, **how)
+        found = self.found(body)
+        if found is not None:
+            return _told(found)
+        try:
+            answer: Cached | None = self.live.answer(endpoint, body, **how)
+        except TooLarge:
+            answer = None
+        noted = Noted(dict(body), answer, _name_of(body))
+        self.noted.append(noted)
+        return _told(noted)
 
 
 class Kept(_Beside):
     """Figures are those that were noted; other ones it does not have."""
 
-    def answer(self, endpoint: Endpoint, body: Mapping[str, object], **how: Any) -> Cached:
+    def answer(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
         if not _is_figures(endpoint, body):
             return self.live.answer(endpoint, body, **how)
-        kept = self.answers.get(_question_of(body))
-        if kept is None:
-            raise Unsupported(ONE_VIEW, status=400)
-        return kept
+        found = self.found(body)
+        if found is None:
+            raise Unsupported(NOT_KEPT, status=400)
+        return _told(found)
+
+
+def _told(noted: Noted) -> Cached:
+    if noted.answer is None:
+        raise TooLarge("Autumn's answer was too large.")
+    return noted.answer

@@ -253,53 +253,6 @@ def test_back_from_the_preview_the_form_is_as_it_was(house: House, maker: Client
     assert (filled["recipient"], filled["properties"], filled["exports"]) == (["Ada"], ["meta.tier"], ["on"])
 
 
-def test_a_snapshot_keeps_its_figures(house: House, maker: Client) -> None:
-    """Events that arrive later for its period change the live figures, and not those of the snapshot."""
-    start, end = bounds()
-    view = f"customer_id={SEEN}&start={start}&end={end}&group_by=properties.model&tz=UTC"
-    fixed = {
-        "period": "fixed",
-        "start": str(start),
-        "end": str(end),
-        "fresh": "snapshot",
-        "password": "none",
-        "accepted": NO_PASSWORD_READ,
-    }
-    chosen = {"every_feature": "", "features": ["api_calls"], "properties": ["model"], "view": view}
-    response, share = made(maker, **fixed, **chosen)
-    holder = house.holder(share, shown(response, "link").rpartition("/")[2])
-    before = holder.get(f"{share.root}usage/?{share.view}")
-    assert (before.status_code, b"60</b> events" in before.content) == (200, True)
-    house.store.add(
-        [
-            {
-                "timestamp": start + HOUR,
-                "customer_id": SEEN,
-                "feature_id": "api_calls",
-                "value": 1000,
-                "properties": {"model": "late"},
-            }
-        ]
-    )
-    house.renew()
-    after = holder.get(f"{share.root}usage/?{share.view}").content
-    assert b"60</b> events" in after
-    assert b"61</b> events" in maker.get(f"/usage/?{view}&feature_id=api_calls").content
-    for other in ("bin_size=hour", "chart=lines", "tz=Asia%2FTokyo"):
-        assert b"60</b> events" in holder.get(f"{share.root}usage/?{other}").content
-    another = holder.get(f"{share.root}usage/?start={start + DAY}&end={end}")
-    assert b"keeps the figures of one view" in another.content
-    assert b"late" in holder.get(f"{share.root}events/?tz=UTC").content
-
-
-def test_a_snapshot_of_all_features_names_them(house: House, maker: Client) -> None:
-    """What is tracked under a new name later is no part of it."""
-    start, end = bounds()
-    _, share = made(maker, period="fixed", start=str(start), end=str(end), fresh="snapshot")
-    assert share.features == ["CANARY_hidden_feature", "api_calls"]
-    assert share.figures.count() > 0
-
-
 def test_no_warning_without_reason(house: House, maker: Client) -> None:
     """A link with a password, a week and technical properties is made at once."""
     made(maker, properties=["model"])

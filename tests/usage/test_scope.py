@@ -106,6 +106,31 @@ def test_deductions_and_plans() -> None:
     assert Scope(customer_id="cus_1", deductions=True, plans=True).strip(event) == event
 
 
+def test_deductions_of_features() -> None:
+    """Those from balances of features that are not shown are absent; where none is left, so is the list."""
+    own, other = Deduction("b", "f", 2), Deduction("b", "credits", 2)
+    scope = Scope(customer_id="cus_1", features=frozenset({"f"}), deductions=True)
+    for given, left in (([own, other], [own]), ([other], None), ([], None), (None, None)):
+        assert scope.strip(Event("e", 1, "f", "cus_1", 1, {}, taken)).deductions == left
+
+
+def test_the_largest_features_of_a_scope() -> None:
+    """A link to many features opens with its largest dozen, as staff's pages do, and asks for all that it may show."""
+    names = [f"feature_{number:02}" for number in range(15)]
+    with autumn() as service:
+        for number, name in enumerate(names):
+            service.track(NOW - HOUR, 1 + number, feature_id=name)
+        service.track(NOW - HOUR, 1_000, feature_id="hidden_feature")
+        link = service.usage.within(Scope(customer_id="cus_1", features=frozenset(names)))
+        series = link.series(Query())
+        assert [total.feature_id for total in series.features] == names[:2:-1]
+        asked = [body for call, body in service.sent if call == "aggregate" and len(body["feature_id"]) > 1]
+        assert [body["feature_id"] for body in asked] == [names]
+        assert [total.feature_id for total in link.series(Query(feature_id=tuple(names))).features] == names[
+            ::-1
+        ]
+
+
 @pytest.mark.parametrize("values", [{"customer_id": " "}, {"customer_id": "c", "features": frozenset()}])
 def test_scopes_that_would_mean_all(values: dict[str, Any]) -> None:
     """A blank customer, or an empty list of features, would be no filter to Autumn: there is no such scope."""
