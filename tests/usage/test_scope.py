@@ -110,7 +110,7 @@ def test_deductions_of_features() -> None:
     """Those from balances of features that are not shown are absent; where none is left, so is the list."""
     own, other = Deduction("b", "f", 2), Deduction("b", "credits", 2)
     scope = Scope(customer_id="cus_1", features=frozenset({"f"}), deductions=True)
-    for given, left in (([own, other], [own]), ([other], None), ([], None), (None, None)):
+    for taken, left in (([own, other], [own]), ([other], None), ([], None), (None, None)):
         assert scope.strip(Event("e", 1, "f", "cus_1", 1, {}, taken)).deductions == left
 
 
