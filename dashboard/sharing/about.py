@@ -19,7 +19,9 @@ def about(share: Share) -> dict[str, Any]:
     zone = ZoneInfo(parse_qs(share.view).get("tz", ["UTC"])[0])
     return {
         "share": share,
-        "maker": share.maker.get_full_name() or share.maker.get_username(),
+        "maker": "somebody who has left"
+        if share.maker is None
+        else share.maker.get_full_name() or share.maker.get_username(),
         "customer": full_label(share.customer_id),
         "features": "all features" if share.features is None else _listed(share.features),
         "properties": _listed(share.properties) if share.properties else "no properties",

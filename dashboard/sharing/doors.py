@@ -8,15 +8,16 @@ from functools import wraps
 import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from dashboard.errors import whole_page
 from dashboard.sharing import links, visits
 from dashboard.sharing.lenses import Below, Lenses
 from dashboard.sharing.models import Share
+from dashboard.views import BAR
 
 log = structlog.get_logger(__name__)
 
@@ -52,18 +53,23 @@ def shared(below: Below) -> URLPattern:
         if standing == "locked":
             return locked(request, share)
         if below.file and not share.exports:
-            return gone(request)
+            raise Http404
         response = require_http_methods(list(below.methods))(answer)(request, share)
-        if below.counted and response.status_code < 300:
+        if below.counted and response.status_code < 300 and _is_look(request):
             _noted(share, request, below)
         return response
 
     def answer(request: HttpRequest, share: Share) -> HttpResponseBase:
-        return below.answer(Lenses.of(share), request)
+        return below.answer(Lenses.of(share, links.holder(request, share) or ""), request)
 
     return path(
         f"shared/<slug:share_id>/{below.route}", login_not_required(door), name=f"shared_{below.name}"
     )
+
+
+def _is_look(request: HttpRequest) -> bool:
+    """Somebody looks at a page or takes a file; to open a bar of a chart is a part of looking at it."""
+    return request.method == "GET" and request.headers.get("HX-Target") != BAR
 
 
 def _noted(share: Share, request: HttpRequest, below: Below) -> None:
@@ -82,6 +88,8 @@ def unlocking(route: str, view: SharedView, name: str) -> URLPattern:
         share = links.find(share_id)
         if share is None or links.standing(request, share) == "nothing":
             return gone(request)
-        return require_POST(view)(request, share)
+        if request.method != "POST":
+            return redirect(share.root)  # somebody reloads the address that a wrong password left behind
+        return view(request, share)
 
     return path(f"shared/<slug:share_id>/{route}", login_not_required(door), name=name)

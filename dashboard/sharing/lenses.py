@@ -39,10 +39,10 @@ class Lenses:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, share: Share) -> Lenses:
-        """Those of a link, for whoever holds it."""
-        still_open = partial(_is_open, share.pk)
-        taker = Taker(f"share:{share.pk}", f"link {share.pk}", still_open)
+    def of(cls, share: Share, holder: str) -> Lenses:
+        """Those of a link, for one who holds it."""
+        still_open = partial(_is_open, share.pk, share.password_version)
+        taker = Taker(f"share:{share.pk}:{holder}", f"link {share.pk}", still_open)
         return cls(share, place_of(share, share.root), taker)
 
     @property
@@ -138,5 +138,7 @@ BELOW = (
 """All that there is below a link: who makes a route here cannot forget its lock."""
 
 
-def _is_open(share_id: str) -> bool:
-    return links.find(share_id) is not None
+def _is_open(share_id: str, password_version: int) -> bool:
+    """Whether what was opened so is open still: a new password ends what an earlier one opened."""
+    share = links.find(share_id)
+    return share is not None and share.password_version == password_version

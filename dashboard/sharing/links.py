@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import timedelta
 from typing import Literal
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
 
 from dashboard.sharing.models import Share
 from dashboard.sharing.passwords import hashed
 from dashboard.sharing.snapshots import keep, recorded
 
 TOKEN_BYTES = 32
+HOLDER_BYTES = 8
+COOKIE_LIFE = timedelta(days=400)
+"""As long as browsers keep any. When a link ends is decided here, and may be put off."""
 
 Standing = Literal["nothing", "locked", "open"]
 
@@ -60,16 +63,21 @@ def _alive(**which: str) -> Share | None:
 
 def standing(request: HttpRequest, share: Share) -> Standing:
     """What the visitor's cookies show: that they opened this link, and gave its present password."""
-    if not _shows(request, share, "held", "link"):
+    if holder(request, share) is None:
         return "nothing"
     if not share.password_hash:
         return "open"
-    return "open" if _shows(request, share, "unlocked", str(share.password_version)) else "locked"
+    return "open" if _said(request, share, "unlocked") == str(share.password_version) else "locked"
+
+
+def holder(request: HttpRequest, share: Share) -> str | None:
+    """Tells one who opened this link from another; None for whoever has not."""
+    return _said(request, share, "held")
 
 
 def hold(response: HttpResponseBase, share: Share) -> None:
     """Notes with the visitor that they opened this link."""
-    _keep(response, share, "held", "link")
+    _keep(response, share, "held", secrets.token_hex(HOLDER_BYTES))
 
 
 def unlock(response: HttpResponseBase, share: Share) -> None:
@@ -81,7 +89,7 @@ def _keep(response: HttpResponseBase, share: Share, name: str, value: str) -> No
     response.set_cookie(
         f"share_{name}",
         _signer(share, name).sign(value),
-        max_age=share.expires_at - timezone.now(),
+        max_age=COOKIE_LIFE,
         path=share.root,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
@@ -89,11 +97,11 @@ def _keep(response: HttpResponseBase, share: Share, name: str, value: str) -> No
     )
 
 
-def _shows(request: HttpRequest, share: Share, name: str, value: str) -> bool:
+def _said(request: HttpRequest, share: Share, name: str) -> str | None:
     try:
-        return _signer(share, name).unsign(request.COOKIES.get(f"share_{name}", "")) == value
+        return _signer(share, name).unsign(request.COOKIES.get(f"share_{name}", ""))
     except BadSignature:
-        return False
+        return None
 
 
 def _signer(share: Share, name: str) -> Signer:

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
-from django.db.models import F
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -47,7 +46,7 @@ def _page(request: HttpRequest, found: Share, password: str | None = None) -> Ht
         "visits": found.visits.all()[:MOST],
         "kept_days": KEPT.days,
         "lives": LIVES,
-        "default_life": DEFAULT_LIFE,
+        "longer": _longer(found),
         "now": _now(),
         "password": password,
     }
@@ -79,8 +78,10 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponseBase:
     """A new life, counted from now."""
     found = _minded(request, share_id, revoked_at=None)
     days = _days(request)
-    Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=timezone.now() + timedelta(days=days))
-    messages.success(request, f"The link opens for {LIVES[days]} from now.")
+    end = timezone.now() + timedelta(days=days)
+    Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=end)
+    less = ", which is less than before" if end < found.expires_at else ""
+    messages.success(request, f"The link opens for {LIVES[days]} from now{less}.")
     return redirect("share", found.pk)
 
 
@@ -92,13 +93,20 @@ def password(request: HttpRequest, share_id: str) -> HttpResponseBase:
     """A new password, shown once; or none from now on. Whoever gave the old one is asked again."""
     found = _minded(request, share_id, revoked_at=None)
     if request.POST.get("password") == "none":
-        Share.objects.filter(pk=found.pk).update(password_hash="", password_version=F("password_version") + 1)
+        passwords.remove(found)
         messages.success(request, "The link needs no password any more.")
         return redirect("share", found.pk)
     new = passwords.generated()
     passwords.change(found, new)
     found.refresh_from_db()
     return _page(request, found, new)
+
+
+def _longer(share: Share) -> int:
+    """The shortest life, from a week on, that would put off the end by a day; the longest where none does."""
+    left = share.expires_at - timezone.now()
+    longer = (days for days in LIVES if days >= DEFAULT_LIFE and timedelta(days=days - 1) > left)
+    return next(longer, max(LIVES))
 
 
 def _minded(request: HttpRequest, share_id: str, **more: None) -> Share:

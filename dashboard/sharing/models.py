@@ -45,15 +45,18 @@ class Shares(models.Manager.from_queryset(ShareQuerySet)):  # type: ignore[misc]
 class Share(models.Model):
     """One link. Its token is nowhere: only a hash of it is kept.
 
-    `features`: None for all. `start`, `end`: bounds in epoch milliseconds, whole hours; with an `end` the link shows
-    that period and no other. `view`: the query string that it opens with. `password_version` counts passwords, so
-    that those who gave an earlier one are asked again.
+    `maker`: None once their account is deleted; the log of who looked stays. `features`: None for all. `start`, `end`:
+    bounds in epoch milliseconds, whole hours; with an `end` the link shows that period and no other. `view`: the query
+    string that it opens with. `password_version` counts passwords, so that those who gave an earlier one are asked
+    again.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=public_id)
     token_hash = models.CharField(max_length=64, unique=True)
     source = models.CharField(max_length=16, default=current_source, editable=False)
-    maker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares")
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="shares"
+    )
     recipient = models.CharField(max_length=100)
     customer_id = models.CharField(max_length=1000)
     features = models.JSONField(null=True)
@@ -88,8 +91,8 @@ class Share(models.Model):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it opens anything: neither expired nor revoked, and its maker still here."""
-        return self.revoked_at is None and self.expires_at > timezone.now() and self.maker.is_active
+        """Whether it opens anything: neither expired nor revoked, and its maker still somebody who may share."""
+        return self.state == "open"
 
     @property
     def state(self) -> str:
@@ -98,7 +101,9 @@ class Share(models.Model):
             return "revoked"
         if self.expires_at <= timezone.now():
             return "expired"
-        return "open" if self.maker.is_active else "maker left"
+        if self.maker is None or not self.maker.is_active:
+            return "maker left"
+        return "open" if self.maker.may_share else "maker may not share"
 
     @property
     def is_period(self) -> bool:

@@ -16,7 +16,7 @@ from dashboard.sharing.models import Share, Visit
 
 TRIES = 5
 PAUSE = timedelta(minutes=15)
-WRONG, RIGHT = "wrong password", "password"
+WRONG, RIGHT, EARLIER = "wrong password", "password", "wrong password, an earlier one"
 
 LONGEST = 200
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -39,10 +39,21 @@ def hashed(password: str) -> str:
 
 
 def change(share: Share, password: str) -> None:
-    """Gives the link this password. Whoever gave an earlier one is asked again."""
-    Share.objects.filter(pk=share.pk).update(
-        password_hash=hashed(password), password_version=F("password_version") + 1
-    )
+    """Gives the link this password. Whoever gave an earlier one is asked again, and may try anew."""
+    _change(share, hashed(password))
+
+
+def remove(share: Share) -> None:
+    """From now on the link opens without one."""
+    _change(share, "")
+
+
+def _change(share: Share, password_hash: str) -> None:
+    with transaction.atomic():
+        Share.objects.filter(pk=share.pk).update(
+            password_hash=password_hash, password_version=F("password_version") + 1
+        )
+        share.visits.filter(page=WRONG).update(page=EARLIER)  # guesses at a password that is no more
 
 
 def tried(share: Share, password: str, address: str) -> Outcome:

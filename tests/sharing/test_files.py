@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from django.utils import timezone
 from dashboard.downloads import stream
 from dashboard.downloads.turn import BrokenOff
 from dashboard.models import ExportRecord
+from dashboard.sharing import passwords
 from dashboard.sharing.models import Share
 from tests.sharing.house import SEEN, House
 
@@ -41,6 +42,18 @@ def test_files_hold_what_the_link_shows(house: House) -> None:
     assert sum(float(row["value"]) for row in figures) == sum(float(row["value"]) for row in rows)
     assert {record.who for record in ExportRecord.objects.all()} == {f"link {share.pk}"}
     assert share.visits.count() == 3
+
+
+def test_two_holders_take_files_at_once(house: House) -> None:
+    """One export at a time is one for each who opened the link: nobody waits for a stranger, or stops their file."""
+    share, token = house.share(exports=True)
+    first, second = house.holder(share, token), house.holder(share, token)
+    running = iter(first.get(f"{share.root}events/export.csv"))
+    assert next(running)
+    assert first.get(f"{share.root}events/export.csv").status_code == 409
+    assert len(text_of(second.get(f"{share.root}events/export.csv")).splitlines()) == 61
+    second.post(f"{share.root}events/export/")
+    assert len(list(running)) > 0
 
 
 def test_files_refuse_what_the_link_refuses(house: House) -> None:
@@ -72,13 +85,25 @@ def test_refusals_lead_back_to_the_link(house: House) -> None:
         assert share.root in said
 
 
-def test_a_file_ends_with_its_link(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Revoked on the way, the file breaks off within the half second in which the stream looks."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.0)
-    share, token = house.share(exports=True)
-    pieces: Iterator[bytes] = iter(house.holder(share, token).get(f"{share.root}events/export.csv"))
-    assert next(pieces)
+def revoke(share: Share) -> None:
     Share.objects.filter(pk=share.pk).update(revoked_at=timezone.now())
+
+
+def give_a_new_password(share: Share) -> None:
+    passwords.change(share, "another horse")
+
+
+@pytest.mark.parametrize("end", [revoke, give_a_new_password])
+def test_a_file_ends_with_its_link(
+    house: House, monkeypatch: pytest.MonkeyPatch, end: Callable[[Share], None]
+) -> None:
+    """Revoked or under a new password, the file breaks off within the half second in which the stream looks."""
+    monkeypatch.setattr(stream, "LOOK_S", 0.0)
+    share, token = house.share("correct horse", exports=True)
+    holder = house.holder(share, token, "correct horse")
+    pieces: Iterator[bytes] = iter(holder.get(f"{share.root}events/export.csv"))
+    assert next(pieces)
+    end(share)
     with pytest.raises(BrokenOff):
         list(pieces)
     assert ExportRecord.objects.get().ending == ExportRecord.Ending.REVOKED

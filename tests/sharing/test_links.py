@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_a_link_belongs_to_where_its_figures_came_from(house: House, settings: S
     assert held.get(f"{share.root}usage/").status_code == 404
     assert Client().get(f"/s/{token}").status_code == 404
     person = Client()
-    person.force_login(share.maker)
+    person.force_login(house.maker)
     assert share.id not in person.get("/shares/").content.decode()
     settings.AUTUMN_SOURCE = "sample"
     assert held.get(f"{share.root}usage/").status_code == 200
@@ -117,6 +118,28 @@ def test_a_maker_who_leaves_takes_their_links_along(house: House) -> None:
     assert holder.get(f"{share.root}usage/").status_code == 404
 
 
+def test_a_maker_who_may_not_share(house: House) -> None:
+    """Nor do the links of somebody whose role no longer lets them make any; they open again with the role."""
+    share, token = house.share()
+    holder = house.holder(share, token)
+    for role, status in (("viewer", 404), ("sharer", 200)):
+        User.objects.filter(pk=house.maker.pk).update(role=role)
+        assert holder.get(f"{share.root}usage/").status_code == status
+
+
+def test_a_maker_whose_account_is_deleted(house: House, person: Callable[..., User]) -> None:
+    """Their links open nothing, and who looked stays for admins to see."""
+    share, token = house.share()
+    holder = house.holder(share, token)
+    holder.get(f"{share.root}usage/")
+    house.maker.delete()
+    assert holder.get(f"{share.root}usage/").status_code == 404
+    admin = Client()
+    admin.force_login(person("admin"))
+    assert "somebody who has left" in admin.get("/shares/").content.decode()
+    assert "usage" in re.findall(r"<td>(\w+)</td></tr>", admin.get(f"/shares/{share.pk}/").content.decode())
+
+
 def test_a_link_runs_out(house: House) -> None:
     """A second after its expiry it opens nothing, though the cookie is still sent."""
     share, token = house.share()
@@ -150,12 +173,14 @@ def test_opening_a_link_again_keeps_it_unlocked(house: House) -> None:
 
 
 def test_looking_is_counted(house: House) -> None:
-    """Each page that was shown is in the log with a shortened address; views and last seen say so."""
+    """Each page that was shown is in the log with a shortened address; refused ones, and bars of a chart, are not."""
     share, token = house.share()
     holder = house.holder(share, token)
     holder.get(f"{share.root}usage/", REMOTE_ADDR="203.0.113.77")
     holder.get(f"{share.root}events/", REMOTE_ADDR="2001:db8:aaaa:bbbb::1")
     holder.get(f"{share.root}events/?page=0", REMOTE_ADDR="203.0.113.77")
+    holder.head(f"{share.root}events/")
+    holder.get(f"{share.root}events/", headers={"HX-Request": "true", "HX-Target": "events-in-view"})
     seen = [(visit.page, visit.address) for visit in share.visits.all()]
     assert seen == [("events", "2001:db8:aaaa::/48"), ("usage", "203.0.113.0/24")]
     share.refresh_from_db()

@@ -76,13 +76,17 @@ def test_a_revoked_link_stays_revoked(house: House) -> None:
 
 
 def test_extending(house: House) -> None:
-    """A new life counts from now and wakes an expired link; a made-up length is refused."""
+    """A new life counts from now and wakes an expired link; a longer one is proposed, a made-up one refused."""
     share, token = house.share(expires_at=timezone.now() - timedelta(days=1))
     maker = of(house.maker)
     assert maker.post(f"/shares/{share.pk}/extend", {"life": "30"}).status_code == 302
     share.refresh_from_db()
     assert timedelta(days=29) < share.expires_at - timezone.now() <= timedelta(days=30)
     assert house.holder(share, token).get(f"{share.root}events/").status_code == 200
+    page = maker.get(f"/shares/{share.pk}/").content.decode()
+    assert '<option value="90" selected>' in page
+    assert maker.post(f"/shares/{share.pk}/extend", {"life": "1"}).status_code == 302
+    assert "a day from now, which is less than before" in maker.get(f"/shares/{share.pk}/").content.decode()
     for life in ("", "8", "-1", "x"):
         assert maker.post(f"/shares/{share.pk}/extend", {"life": life}).status_code == 400
 

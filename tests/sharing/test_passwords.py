@@ -95,6 +95,17 @@ def test_the_right_password_waits_too(house: House) -> None:
     assert client.post(f"{share.root}unlock", {"password": RIGHT}).status_code == 429
 
 
+def test_a_new_password_can_be_tried_at_once(house: House) -> None:
+    """After five wrong ones the maker gives another: that one is looked at, and the log still has the guesses."""
+    share, token = house.share(RIGHT)
+    client = house.holder(share, token)
+    for number in range(6):
+        client.post(f"{share.root}unlock", {"password": f"guess {number}"})
+    passwords.change(share, "another horse")
+    assert client.post(f"{share.root}unlock", {"password": "another horse"}).status_code == 302
+    assert share.visits.filter(page=passwords.EARLIER).count() == 5
+
+
 def test_whoever_is_inside_stays_inside(house: House) -> None:
     """Somebody who has unlocked reads on while others guess, and after they opened the link anew."""
     share, token = house.share(RIGHT)

@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 until,
                 share.customer_id,
                 share.recipient,
-                share.maker.get_username(),
+                share.maker.get_username() if share.maker else "",
             )
             self.stdout.write("\t".join((*about, f"{share.views} views", f"last seen {seen}")))
 
