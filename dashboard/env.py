@@ -11,6 +11,7 @@ import dj_database_url
 from environs import FileAwareEnv
 
 YES, NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+AUTUMN = "https://api.useautumn.com"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
@@ -80,14 +81,21 @@ class Environment:
         return value
 
     def api_url(self, name: str) -> str:
-        value = (self.text(name) or "https://api.useautumn.com").rstrip("/")
+        return self._https(name, self.text(name) or AUTUMN, AUTUMN)
+
+    def issuer(self, name: str) -> str | None:
+        value = self.text(name)
+        return None if value is None else self._https(name, value, "https://id.example.com")
+
+    def _https(self, name: str, value: str, example: str) -> str:
+        value = value.rstrip("/")
         try:
             parts = urlsplit(value)
             host, _ = parts.hostname, parts.port
         except ValueError as error:
-            raise Unusable(f"{name} is no URL like https://api.useautumn.com.") from error
+            raise Unusable(f"{name} is no URL like {example}.") from error
         if not host or parts.username or parts.query or parts.fragment:
-            raise Unusable(f"{name} must be a URL like https://api.useautumn.com, and nothing more.")
+            raise Unusable(f"{name} must be a URL like {example}, and nothing more.")
         if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
             raise Unusable(f"{name} must begin with https:// unless it is on this machine.")
         return value

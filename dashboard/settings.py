@@ -183,7 +183,7 @@ MFA_TOTP_ISSUER = "Usage"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # no mails are sent, so none is verified
 
 # OpenID Connect, where the operator has it
-OIDC_ISSUER = env.text("OIDC_ISSUER")
+OIDC_ISSUER = env.issuer("OIDC_ISSUER")
 OIDC_NAME = env.text("OIDC_NAME") or "single sign-on"
 if OIDC_ISSUER is not None:
     from dashboard.accounts.oidc import providers

@@ -51,6 +51,7 @@ REFUSED = [
     ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of"),
     ({"SECRET_KEY": "short"}, "SECRET_KEY is shorter than 32 characters"),
     ({"OIDC_ISSUER": "https://id.example.com"}, "OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET"),
+    ({"OIDC_ISSUER": "http://id.example.com"}, "OIDC_ISSUER must begin with https://"),
     ({**LIVE, "DEBUG": "1"}, "AUTUMN_SECRET_KEY is a live key, and DEBUG is on"),
     ({**LIVE, "ALLOWED_HOSTS": "*"}, "AUTUMN_SECRET_KEY is a live key, and ALLOWED_HOSTS has a wildcard."),
     ({**LIVE, "SECRET_KEY": "django-insecure-" + LONG}, "SECRET_KEY is one made for development."),
