@@ -197,4 +197,5 @@ if OIDC_ISSUER is not None:
 # Logs
 LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
 LOGGING_CONFIG = None
-logs.configure(LOG_LEVEL, [secret for secret in (AUTUMN_SECRET_KEY, SECRET_KEY) if secret])
+_secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, env.text("OIDC_CLIENT_SECRET"))
+logs.configure(LOG_LEVEL, [secret for secret in _secrets if secret])
