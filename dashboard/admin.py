@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import allauth.account.admin  # noqa: F401  registers what is taken away below
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
@@ -25,6 +27,12 @@ admin.site.index_title = ""
 # Sign-in with its throttle and second factor is allauth's; the admin's own form knows neither.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister([Group, EmailAddress])
+if settings.OIDC_ISSUER is not None:
+    import_module("allauth.socialaccount.admin")  # as above
+    from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+
+    # The provider is the operator's setting and nobody is linked, so a row of these would only do harm.
+    admin.site.unregister([SocialAccount, SocialApp, SocialToken])
 
 
 @admin.register(User)

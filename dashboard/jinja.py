@@ -17,7 +17,6 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from dashboard import policy
-from dashboard.accounts import PROVIDER
 
 # htmx would leave error answers unswapped, keep pages in the browser's store, and write a style of its own.
 HTMX = {
@@ -82,4 +81,4 @@ def navigation() -> list[tuple[str, str, str]]:
 
 
 def oidc_url() -> str | None:
-    return url("openid_connect_login", PROVIDER) if settings.OIDC_ISSUER else None
+    return url("oidc_login") if settings.OIDC_ISSUER else None

@@ -191,8 +191,6 @@ if OIDC_ISSUER is not None:
     INSTALLED_APPS += ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
     SOCIALACCOUNT_PROVIDERS = providers(env, OIDC_ISSUER, OIDC_NAME)
     SOCIALACCOUNT_ADAPTER = "dashboard.accounts.social.SocialAccountAdapter"
-    # People are made in the admin; whoever the provider vouches for by e-mail is that person.
-    SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
 # Logs
 LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()

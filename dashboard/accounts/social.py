@@ -1,13 +1,185 @@
-"""What becomes of people whom an OpenID Connect provider sends. Loaded only where there is one."""
+"""Sign-in through OpenID Connect, there and back. Loaded only where there is a provider."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from django.http import HttpRequest
+import jwt
+import structlog
+from allauth.account.utils import get_next_redirect_url
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
+from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from requests import RequestException
+
+from dashboard.accounts import PROVIDER
+from dashboard.models import User
+from dashboard.problems import Problem
+
+log = structlog.get_logger("dashboard.sign_in")
+
+SIGNATURES = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+CLOCKS_DIFFER_S = 60
+NEEDED = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"}
+
+NAME = settings.OIDC_NAME
+TITLE = "The sign-in did not work"
+AGAIN = "Try again; if it stays, tell whoever runs this dashboard: its log says why."
+UNKNOWN = Problem(
+    403,
+    "No account for you here",
+    f"No account here has an e-mail address that {NAME} vouches for.",
+    "Ask an admin for one, with the address that you have confirmed there.",
+)
+SHARED = Problem(
+    403,
+    TITLE,
+    "More than one account here has your e-mail address.",
+    "Ask an admin to leave it to one of them.",
+)
+STALE = Problem(
+    400, TITLE, "It has run out, was used before, or was begun in another browser.", "Begin again."
+)
+CANCELLED = Problem(403, TITLE, f"The sign-in through {NAME} was cancelled.", "Nothing has changed.")
+REFUSED = Problem(502, TITLE, f"The sign-in was refused by {NAME}.", AGAIN)
+SILENT = Problem(503, TITLE, f"There is no usable answer from {NAME}.", AGAIN)
+DOUBTFUL = Problem(502, TITLE, f"What came from {NAME} does not prove who you are.", AGAIN)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        return False
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Looks the person up each time: what an admin sees is what counts. Nothing is linked, nobody signed up."""
+        people = people_of(sociallogin)
+        if len(people) != 1:
+            raise ImmediateHttpResponse(not_signed_in(request, SHARED if people else UNKNOWN))
+        sociallogin.user = people[0]
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: Any = None,
+        exception: Exception | None = None,
+        extra_context: Any = None,
+    ) -> None:
+        """Always with a page of ours: allauth's have no frame."""
+        if exception is not None:
+            raise ImmediateHttpResponse(failed(request, exception))
+        if error == AuthError.CANCELLED:
+            raise ImmediateHttpResponse(not_signed_in(request, CANCELLED))
+        if "state" not in extra_context:
+            raise ImmediateHttpResponse(not_signed_in(request, STALE))
+        log.warning("sign-in refused", error=request.GET.get("error", "")[:300])
+        raise ImmediateHttpResponse(not_signed_in(request, REFUSED))
+
+
+def people_of(login: SocialLogin) -> list[User]:
+    """Those who have an e-mail that the provider has confirmed. Some providers write true as a word."""
+    emails = [address.email for address in login.email_addresses if address.verified in (True, "true")]
+    # Databases differ in which letters they take for the same.
+    people = [
+        user
+        for email in emails
+        for user in User.objects.filter(email__iexact=email)
+        if user.email.lower() == email.lower()
+    ]
+    return [user for user in people if user.is_active] or people
+
+
+class OpenIDConnect(OpenIDConnectOAuth2Adapter):
+    """Believes less than allauth's, which leaves signatures out and takes every answer for well-formed."""
+
+    @property
+    def openid_config(self) -> dict[str, Any]:
+        with well_formed():
+            config: dict[str, Any] = super().openid_config
+            if missing := NEEDED - config.keys():
+                raise OAuth2Error(f"The provider's configuration lacks {sorted(missing)}")
+            return config
+
+    def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> SocialLogin:
+        with well_formed():
+            claims = self._verified(kwargs["response"]["id_token"], app.client_id)
+            login: SocialLogin = super().complete_login(request, app, token, **kwargs)
+            if login.account.uid != claims["sub"]:
+                raise OAuth2Error("The provider's userinfo is about somebody else than its id_token")
+            return login
+
+    def _verified(self, id_token: str, client_id: str) -> dict[str, Any]:
+        config = self.openid_config
+        with get_adapter().get_requests_session() as session:
+            answer = session.get(config["jwks_uri"])
+            answer.raise_for_status()
+        keys, name = jwt.PyJWKSet.from_dict(answer.json()), jwt.get_unverified_header(id_token).get("kid")
+        return jwt.decode(
+            id_token,
+            keys.keys[0] if name is None else keys[name],  # a lone key needs no name
+            SIGNATURES,
+            issuer=config["issuer"],
+            audience=client_id,
+            leeway=CLOCKS_DIFFER_S,
+            options={"require": ["exp", "iat", "sub"]},
+        )
+
+
+@contextmanager
+def well_formed() -> Iterator[None]:
+    try:
+        yield
+    except RequestException:
+        raise  # some are ValueErrors too
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OAuth2Error(f"The provider's answer is not as it must be: {error!r}") from error
+
+
+def told(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """allauth asks for the provider's configuration outside of its own net."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request)
+        except (OAuth2Error, RequestException) as error:
+            return failed(request, error)
+
+    return answered
+
+
+@login_not_required
+@told
+def login(request: HttpRequest) -> HttpResponse:
+    """Instead of allauth's, whose forms may also ask to link accounts and for other scopes."""
+    if request.method != "POST":
+        return redirect("account_login")
+    provider = get_adapter(request).get_provider(request, PROVIDER)
+    provider.oauth2_adapter_class = OpenIDConnect
+    onward = provider.redirect(request, AuthProcess.LOGIN, get_next_redirect_url(request))
+    return render(request, "account/leaving.html", {"address": onward.url})
+
+
+@login_not_required
+@told
+def callback(request: HttpRequest) -> HttpResponse:
+    view = OAuth2CallbackView.adapter_view(OpenIDConnect(request, PROVIDER))
+    answer: HttpResponse = view(request)
+    return answer
+
+
+def failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.warning("sign-in failed", kind=type(error).__name__, error=str(error)[:300])
+    return not_signed_in(request, SILENT if isinstance(error, RequestException) else DOUBTFUL)
+
+
+def not_signed_in(request: HttpRequest, problem: Problem) -> HttpResponse:
+    return render(request, "account/not_signed_in.html", {"problem": problem}, status=problem.status)

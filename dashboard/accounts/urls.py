@@ -7,6 +7,8 @@ from django.conf import settings
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from dashboard.accounts import PROVIDER
+
 urlpatterns = [
     path("login/", views.login, name="account_login"),
     path("logout/", views.logout, name="account_logout"),
@@ -19,11 +21,10 @@ urlpatterns = [
 ]
 
 if settings.OIDC_ISSUER is not None:
-    from allauth.socialaccount import views as social
+    from dashboard.accounts import social
 
+    at, named = f"oidc/{PROVIDER}/login/", {"provider_id": PROVIDER}  # as allauth names the way back
     urlpatterns += [
-        path("cancelled/", social.login_cancelled, name="socialaccount_login_cancelled"),
-        path("error/", social.login_error, name="socialaccount_login_error"),
-        path("closed/", social.signup, name="socialaccount_signup"),
-        path("", include("allauth.socialaccount.providers.openid_connect.urls")),
+        path(at, social.login, name="oidc_login"),
+        path(f"{at}callback/", social.callback, named, name="openid_connect_callback"),
     ]
