@@ -17,7 +17,10 @@ WORDS = {"live": "live", "cache": "cached", "stale": "kept from before"}
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """`state` is a CSS class. `reason`: why what is shown is old. `left_out`: rows that are not shown, and why."""
+    """`state` is a CSS class. `reason`: why what is shown is old. `left_out`: rows that are not shown, and why.
+
+    `in_use`: how many calls a second are made; None for whoever it would tell when others look at this customer.
+    """
 
     state: Literal["ok", "stale"]
     as_of: str
@@ -27,7 +30,7 @@ class Strip:
     left_out: str | None
     zone: str
     zone_title: str
-    in_use: int
+    in_use: int | None
     allowed: int = ALLOWED
 
 
@@ -35,7 +38,6 @@ def strip(place: Place, query: Query, fresh: Freshness, now: int) -> Strip:
     """The strip of a page that shows `fresh` figures of `query`."""
     at = int(fresh.fetched_at * 1000)
     age = relative(at, now)
-    customer = query.customer_id if place.usage.scope is None else place.usage.scope.customer_id
     return Strip(
         state="stale" if fresh.source == "stale" else "ok",
         as_of=f"{local(at, query.zone):%H:%M:%S}",
@@ -45,7 +47,7 @@ def strip(place: Place, query: Query, fresh: Freshness, now: int) -> Strip:
         left_out=_left_out(fresh),
         zone=zone_name(now, query.zone),
         zone_title=query.tz,
-        in_use=min(ALLOWED, place.usage.in_use(customer)),
+        in_use=None if place.shared else min(ALLOWED, place.usage.in_use(query.customer_id)),
     )
 
 

@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from dashboard import policy
+from dashboard.formats import full_label
 
 # htmx would leave error answers unswapped, keep pages in the browser's store, and write a style of its own.
 HTMX = {
@@ -48,6 +49,7 @@ def environment(**options: Any) -> Environment:
         htmx_config=json.dumps(HTMX),
         inline_css=Markup(policy.APP_CSS),  # noqa: S704  our own file
     )
+    env.filters["visible"] = full_label
     return env
 
 

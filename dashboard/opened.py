@@ -54,7 +54,8 @@ class Neighbour:
 class Detail:
     """An open row. `why` is None where deductions may not be seen; `curl` where nobody has a key.
 
-    `some_balances`: whether deductions from balances of other features are left out.
+    `shared`: whether it is seen through a link, which may show just some properties. `some_balances`: whether
+    deductions from balances of other features are left out.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Detail:
     left_out: int
     json: str
     why: list[list[Told]] | None
+    shared: bool
     some_balances: bool
     neighbours: tuple[Neighbour, ...]
     link: str
@@ -94,6 +96,7 @@ def opened(event: Event, place: Place, narrow: Narrow, now: int) -> Detail:
         left_out=leaves.left_out,
         json=pretty(event, deductions=tells),
         why=why(event, query.zone) if tells else None,
+        shared=place.shared,
         some_balances=scope is not None and scope.features is not None,
         neighbours=tuple(_neighbours(event, place, query)),
         link=place.url("events", _around(event, query, MINUTE_MS)),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from dashboard.formats import exact_moment, full_label, label, minute_text, relative
+from dashboard.formats import exact_moment, full_label, label, minute_text, relative, zone_name
 from dashboard.sharing.models import Share
 from usage.window import to_ms
 
@@ -19,20 +20,29 @@ def about(share: Share) -> dict[str, Any]:
     zone = ZoneInfo(parse_qs(share.view).get("tz", ["UTC"])[0])
     return {
         "share": share,
-        "maker": "somebody who has left"
-        if share.maker is None
-        else share.maker.get_full_name() or share.maker.get_username(),
+        "maker": _maker(share),
         "customer": full_label(share.customer_id),
         "features": "all features" if share.features is None else _listed(share.features),
         "properties": _listed(share.properties) if share.properties else "no properties",
         "period": _period(share, zone),
         "also": _also(share),
-        "made": minute_text(to_ms(share.created_at), zone),
-        "until": minute_text(to_ms(share.expires_at), zone),
+        "made": _minute(share.created_at, zone),
+        "until": _minute(share.expires_at, zone),
         "seen": None if share.last_seen is None else relative(to_ms(share.last_seen), to_ms(timezone.now())),
         "seen_exactly": None if share.last_seen is None else exact_moment(to_ms(share.last_seen), zone),
         "zone": zone.key,
     }
+
+
+def _maker(share: Share) -> str:
+    if share.maker is None:
+        return "somebody who has left"
+    return full_label(share.maker.get_full_name() or share.maker.get_username())
+
+
+def _minute(at: datetime, zone: ZoneInfo) -> str:
+    """Links are made in different zones and listed together, so each time says its own."""
+    return f"{minute_text(to_ms(at), zone)} {zone_name(to_ms(at), zone)}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.formats import full_label
 from dashboard.sharing import passwords
 from dashboard.sharing.about import about
 from dashboard.sharing.forms import DEFAULT_LIFE, LIVES, Life
@@ -58,7 +59,7 @@ def _page(request: HttpRequest, found: Share, password: str | None = None) -> Ht
 def revoke(request: HttpRequest, share_id: str) -> HttpResponseBase:
     found = _minded(request, share_id)
     Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
-    messages.success(request, f"Revoked: the link for {found.recipient} opens nothing any more.")
+    messages.success(request, f"Revoked: the link for {full_label(found.recipient)} opens nothing any more.")
     return redirect("shares")
 
 
