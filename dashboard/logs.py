@@ -1,4 +1,4 @@
-"""Logs: a JSON object a line, to standard error, from which share tokens and secrets are cut last of all."""
+"""Logs: a JSON object a line, to standard error, from which share tokens and secrets are cut."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import re
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from dashboard.env import Unusable
 
-# Django and the server put whole paths into sentences of their own, so tokens are cut from finished lines.
-TOKEN = re.compile(r"(/s/)[^/\s\"'?#]+")
+# Django and the server put whole paths into sentences of their own, so tokens are cut from every text. People break
+# links in many ways: besides what stands where a token does, whatever is long and mixed enough to be one is cut.
+TOKEN = re.compile(r"(/s/)[^/\s\"'?#\\]+")
+ANYWHERE = re.compile(r"(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43,}", re.ASCII)
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -27,12 +29,18 @@ SHARED: list[Processor] = [
 def redacted(text: str, secrets: list[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "[secret]")
-    return TOKEN.sub(r"\1[token]", text)
+    return ANYWHERE.sub("[token]", TOKEN.sub(r"\1[token]", text))
+
+
+def cut(_: Any, __: str, told: EventDict) -> EventDict:
+    """Before a line is JSON, whose escapes would run into a token."""
+    return {name: redacted(value, []) if isinstance(value, str) else value for name, value in told.items()}
 
 
 class LineFormatter(structlog.stdlib.ProcessorFormatter):
     def __init__(self, *, secrets: list[str], **kwargs: Any) -> None:
-        super().__init__(foreign_pre_chain=SHARED, processor=structlog.processors.JSONRenderer(), **kwargs)
+        last: list[Processor] = [self.remove_processors_meta, cut, structlog.processors.JSONRenderer()]
+        super().__init__(foreign_pre_chain=SHARED, processors=last, **kwargs)
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:

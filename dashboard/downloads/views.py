@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache, partial
 
 import structlog
@@ -101,7 +102,7 @@ def export_usage(request: HttpRequest, place: Place, taker: Taker) -> HttpRespon
     def make(query: Query, now: int) -> HttpResponseBase:
         rows, body = usage_csv(place.usage.series(query, now))
         if request.method != "HEAD":
-            note(taker, "usage.csv", place.params(query), rows)
+            note(taker, "usage.csv", _recorded(place, query), rows)
         return HttpResponse(body, headers=_headers(place, "usage", query, now, CSV))
 
     return _answer(request, place, "usage", make)
@@ -152,7 +153,7 @@ def _stream(
         if not _slots().acquire(blocking=False):
             raise Crowded
         undo.callback(_slots().release)
-        turn = Turn.take(taker, f"events.{file_format.suffix}", place.params(query))
+        turn = Turn.take(taker, f"events.{file_format.suffix}", _recorded(place, query))
         undo.push(turn.fail)
         batches = place.usage.batches(query, now)
         first = next(batches)
@@ -163,6 +164,12 @@ def _stream(
     return Stream(
         turn, Connection(request), pieces(first, batches, file_format, turn, count), _slots().release
     )
+
+
+def _recorded(place: Place, query: Query) -> str:
+    """The record says whose data was taken, also where the address does not."""
+    scope = place.usage.scope
+    return (query if scope is None else replace(query, customer_id=scope.customer_id)).to_query_string()
 
 
 @cache

@@ -16,7 +16,7 @@ from django.utils import timezone
 from dashboard.forms import LONGEST, query_of
 from dashboard.models import User
 from dashboard.sharing import passwords
-from dashboard.sharing.models import Share, public_id
+from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share, public_id
 from dashboard.sharing.offers import Offers, offers
 from usage.frame import frame_of
 from usage.query import MAX_BINS, BadQuery, Query, parse_moment
@@ -62,8 +62,8 @@ class ShareForm(forms.Form):
     share_id = forms.RegexField(r"^[0-9a-f]{16}$", widget=forms.HiddenInput)
     view = forms.CharField(required=False, max_length=8000, widget=forms.HiddenInput)
     accepted = AnyOf(required=False)
-    recipient = forms.CharField(max_length=100)
-    customer_id = forms.CharField(max_length=1000, strip=False)
+    recipient = forms.CharField(max_length=LONGEST_NAME)
+    customer_id = forms.CharField(max_length=LONGEST_ID, strip=False)
     every_feature = forms.BooleanField(required=False)
     features = AnyOf(required=False)
     properties = AnyOf(required=False)

@@ -12,6 +12,7 @@ from dashboard.models import User
 from usage.scope import Scope
 
 ID_BYTES = 8
+LONGEST_ID, LONGEST_NAME = 1000, 100
 
 
 def public_id() -> str:
@@ -57,8 +58,8 @@ class Share(models.Model):
     maker = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="shares"
     )
-    recipient = models.CharField(max_length=100)
-    customer_id = models.CharField(max_length=1000)
+    recipient = models.CharField(max_length=LONGEST_NAME)
+    customer_id = models.CharField(max_length=LONGEST_ID)
     features = models.JSONField(null=True)
     properties = models.JSONField(default=list)
     deductions = models.BooleanField(default=False)

@@ -62,6 +62,13 @@ def test_its_choices(house: House, boss: User) -> None:
     "words",
     [
         ("create", "--customer", " "),
+        ("create", "--customer", "c\0"),
+        ("create", "--customer", "c" * 1001),
+        ("create", "--customer", "\udcff"),
+        ("create", "--customer", SEEN, "--features", ""),
+        ("create", "--customer", SEEN, "--features", ", "),
+        ("create", "--customer", SEEN, "--recipient", " "),
+        ("create", "--customer", SEEN, "--recipient", "x" * 101),
         ("create", "--customer", SEEN, "--expires", "soon"),
         ("create", "--customer", SEEN, "--expires", "0d"),
         ("create", "--customer", SEEN, "--maker", "nobody"),
@@ -76,6 +83,24 @@ def test_what_it_refuses(house: House, boss: User, words: tuple[str, ...]) -> No
     with pytest.raises(CommandError):
         share(*words)
     assert not Share.objects.exists()
+
+
+def test_it_minds_properties_about_people(house: House, boss: User) -> None:
+    """Those that are named so are said on the error output, so that the link alone stands on the other."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command("share", "create", "--customer", SEEN, "--properties", "email,model", stdout=out, stderr=err)
+    assert "email may be about a person" in err.getvalue()
+    assert "model" not in err.getvalue()
+    assert out.getvalue().count("\n") == 1
+
+
+def test_a_list_cannot_be_forged(house: House) -> None:
+    """Names from strangers take one field of one line, and send a terminal nothing but letters."""
+    house.share(recipient="a\nb\tc\x1b[31m", customer_id="\x1b]0;title\x07")
+    [line] = share("list").splitlines()
+    assert line.isascii()
+    assert "\x1b" not in line
+    assert line.split("\t")[3:5] == ["[U+001B]]0;title[U+0007]", "a[U+000A]b[U+0009]c[U+001B][31m"]
 
 
 def test_a_link_needs_somebody(house: House) -> None:

@@ -41,6 +41,7 @@ def test_files_hold_what_the_link_shows(house: House) -> None:
     figures = csv.DictReader(files["usage/export.csv"].splitlines())
     assert sum(float(row["value"]) for row in figures) == sum(float(row["value"]) for row in rows)
     assert {record.who for record in ExportRecord.objects.all()} == {f"link {share.pk}"}
+    assert all(f"customer_id={SEEN}" in record.query for record in ExportRecord.objects.all())
     assert share.visits.count() == 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import urllib.error
@@ -57,12 +58,25 @@ def test_no_token_in_any_log(talkative: Served) -> None:
     """A token that is opened, sent, mistyped and cut off is in no line of the log, where its path is."""
     visitor, before = Visitor(talkative), talkative.stderr.count("[token]")
     ways = ("/s/{}", "/s/{}/", "/s/{}?utm=1", "/s/%00{}", "//s/{}", "/s/{}%2Fx")
-    for way in ways:
+    broken = (
+        "/s//{}",
+        "/S/{}",
+        "/s/%20{}",
+        "/s/'{}",
+        "/s/%22{}",
+        "/{}",
+        "/shared/{}/",
+        "/s/%5C{}",
+        "/s/x%22{}",
+    )
+    for way in (*ways, *broken):
         assert visitor.ask(way.format(TOKEN))[0] in {400, 404}
     assert visitor.ask(f"/s/{TOKEN}", password="x")[0] == 403
     assert visitor.ask(f"/s/{TOKEN}", "DELETE")[0] == 405
-    assert talkative.stderr.count("[token]") - before >= len(ways) + 2
+    assert talkative.stderr.count("[token]") - before >= len(ways) + len(broken) + 2
     absent(TOKEN, talkative)
+    for line in talkative.stderr.splitlines():
+        assert isinstance(json.loads(line), dict)
 
 
 def test_a_made_link_is_in_no_file(talkative: Served) -> None:

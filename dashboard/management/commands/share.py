@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +13,12 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from dashboard.formats import full_label
 from dashboard.management.commands.serve import address
 from dashboard.models import User, demo_user
 from dashboard.sharing import links, passwords
-from dashboard.sharing.models import Share
+from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
+from dashboard.sharing.offers import doubt
 from usage.query import Query
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -29,13 +31,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
         create = acts.add_parser("create", help="make a link, and print it this once")
-        create.add_argument("--customer", required=True, help="the customer that it shows")
+        create.add_argument("--customer", required=True, type=customer, help="the customer that it shows")
         create.add_argument("--recipient", default="somebody", help="who gets it")
         create.add_argument("--expires", default="7d", help="how long it opens: 12h, 7d, 4w")
         create.add_argument(
             "--properties", default="", help="visible properties, by commas; none unless given"
         )
-        create.add_argument("--features", default="", help="features, by commas; all unless given")
+        create.add_argument("--features", type=named, help="features, by commas; all unless given")
         create.add_argument("--password", action="store_true", help="make a password too")
         create.add_argument("--maker", help="whose link it is; the first admin unless given")
         acts.add_parser("list", help="all links")
@@ -47,14 +49,19 @@ class Command(BaseCommand):
         {"create": self.create, "list": self.list, "revoke": self.revoke}[options["act"]](options)
 
     def create(self, options: dict[str, Any]) -> None:
-        if not options["customer"].strip():
-            raise CommandError("--customer names nobody. A link shows one customer.")
+        recipient = options["recipient"].strip()
+        if not recipient or len(recipient) > LONGEST_NAME:
+            raise CommandError(f"--recipient is a name of at most {LONGEST_NAME} characters.")
+        properties = names(options["properties"])
+        for path in properties:
+            if why := doubt(path):
+                self.stderr.write(f"Mind: the property {full_label(path)} {why}.")
         share = Share(
             maker=maker(options["maker"]),
-            recipient=options["recipient"][:100],
+            recipient=recipient,
             customer_id=options["customer"],
-            features=names(options["features"]) or None,
-            properties=names(options["properties"]),
+            features=options["features"],
+            properties=properties,
             expires_at=timezone.now() + life(options["expires"]),
             view=Query(tz=settings.TIME_ZONE).to_query_string(),
         )
@@ -72,9 +79,9 @@ class Command(BaseCommand):
                 share.pk,
                 share.state,
                 until,
-                share.customer_id,
-                share.recipient,
-                share.maker.get_username() if share.maker else "",
+                full_label(share.customer_id),
+                full_label(share.recipient),
+                full_label(share.maker.get_username()) if share.maker else "-",
             )
             self.stdout.write("\t".join((*about, f"{share.views} views", f"last seen {seen}")))
 
@@ -88,6 +95,25 @@ class Command(BaseCommand):
         if not count and options["id"] is not None:
             raise CommandError(f"There is no open link {options['id']}. `share list` has them all.")
         self.stdout.write(f"Revoked: {count}")
+
+
+def customer(text: str) -> str:
+    """An id that the terminal passed on whole, in letters that can be sent to Autumn."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError("is not in the terminal's encoding") from None
+    if not text.strip() or "\0" in text or len(text) > LONGEST_ID:
+        raise ArgumentTypeError("names nobody: a link shows one customer")
+    return text
+
+
+def named(text: str) -> list[str]:
+    """Features that were named. None of them is a mistake, such as a variable that is not set: it would mean all."""
+    found = names(text)
+    if not found:
+        raise ArgumentTypeError("names no feature; leave it out to show all of them")
+    return found
 
 
 def names(text: str) -> list[str]:
