@@ -1,4 +1,4 @@
-// Copies what is shown once.
+// Links: what is shown once is copied, what is made is made once, what is written is chosen.
 for (const button of document.querySelectorAll("[data-takes]")) {
   const field = document.getElementById(button.dataset.takes);
   button.hidden = !navigator.clipboard;
@@ -9,3 +9,24 @@ for (const button of document.querySelectorAll("[data-takes]")) {
     document.getElementById("copied").textContent = "Copied";
   });
 }
+
+// A link is made once: a second click on its button would make nobody see the first one's address.
+for (const form of document.querySelectorAll("form[data-once]")) {
+  let sent = false;
+  form.addEventListener("submit", (event) => {
+    if (sent) event.preventDefault();
+    sent = true;
+  });
+  addEventListener("pageshow", () => (sent = false));
+}
+
+// What is written or ticked is what is meant: it chooses the kind that it belongs to.
+document.addEventListener("input", ({ target }) => {
+  const kind = target.closest("[data-for]")?.dataset.for;
+  const choice = kind && target.closest("[data-chooses]");
+  if (choice && target.value) choice.querySelector(`[name=${choice.dataset.chooses}][value=${kind}]`).checked = true;
+  const group = target.closest("[data-all]");
+  if (!group || !target.checked) return;
+  const isAll = target.name === group.dataset.all;
+  for (const box of group.querySelectorAll("input")) if ((box.name === group.dataset.all) !== isAll) box.checked = false;
+});

@@ -106,6 +106,12 @@ class Scope:
         parts = path.split(".")
         return any(".".join(parts[:depth]) in self.properties for depth in range(1, len(parts) + 1))
 
+    def may_group(self, group_by: str) -> bool:
+        """Whether figures may be grouped so: by visible properties, and by plan where plans may be seen."""
+        if group_by == "$plan_id":
+            return self.plans
+        return group_by.startswith("properties.") and self.shows(group_by.removeprefix("properties."))
+
     def _has(self, feature: str) -> bool:
         return self.features is None or feature in self.features
 
@@ -124,13 +130,8 @@ class Scope:
         for field, path in asked:
             if not self.shows(path):
                 raise BadQuery(field, "This link does not show that property.")
-        if query.group_by is not None and not self._may_group(query.group_by):
+        if query.group_by is not None and not self.may_group(query.group_by):
             raise BadQuery("group_by", "This link cannot group by that.")
-
-    def _may_group(self, group_by: str) -> bool:
-        if group_by == "$plan_id":
-            return self.plans
-        return group_by.startswith("properties.") and self.shows(group_by.removeprefix("properties."))
 
 
 def _keep(properties: dict[str, Any], allowed: frozenset[str], prefix: str = "") -> dict[str, Any]:

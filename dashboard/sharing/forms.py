@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,21 +13,25 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
+from dashboard.formats import full_label
 from dashboard.forms import LONGEST, query_of
 from dashboard.models import User
 from dashboard.sharing import passwords
-from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share, public_id
+from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
 from dashboard.sharing.offers import Offers, offers
+from dashboard.sharing.openings import filled_by, filters_of, hours_of, widened, within
 from usage.frame import frame_of
-from usage.query import MAX_BINS, BadQuery, Query, parse_moment
-from usage.scope import Scope
-from usage.window import HOUR_MS, ceil_hour, floor_hour, local, to_ms
+from usage.query import BadQuery, Query, parse_moment
+from usage.window import ceil_hour, floor_hour, to_ms
 
 LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 DEFAULT_LIFE = 7
 LONG_LIFE = 30
 GENERATED, NO_PASSWORD = "generated", "none"
 PASSWORDS = {GENERATED: "Made for you, shown once with the link", NO_PASSWORD: "None"}
+LONGEST_VIEW = 30_000
+LONG_VIEW = "The view has more filters than a link can keep: drop some of them there first."
+DAMAGED = "This form is damaged. Open a new one."
 PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
 FRESH = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
 
@@ -59,8 +63,8 @@ class Warned:
 
 
 class ShareForm(forms.Form):
-    share_id = forms.RegexField(r"^[0-9a-f]{16}$", widget=forms.HiddenInput)
-    view = forms.CharField(required=False, max_length=8000, widget=forms.HiddenInput)
+    share_id = forms.RegexField(r"\A[0-9a-f]{16}\Z", error_messages={"required": DAMAGED, "invalid": DAMAGED})
+    view = forms.CharField(required=False, max_length=LONGEST_VIEW, error_messages={"max_length": LONG_VIEW})
     accepted = AnyOf(required=False)
     recipient = forms.CharField(max_length=LONGEST_NAME)
     customer_id = forms.CharField(max_length=LONGEST_ID, strip=False)
@@ -95,11 +99,32 @@ class ShareForm(forms.Form):
     @classmethod
     def blank(cls, query: Query, maker: User, now: int) -> ShareForm:
         """A new form, filled by what was being looked at."""
-        return cls(None, query, maker, _initial(query, now))
+        filled = {**filled_by(query, now), "fresh": "live", "life": DEFAULT_LIFE, "password": GENERATED}
+        return cls(None, query, maker, filled)
+
+    @classmethod
+    def unfinished(cls, data: QueryDict, maker: User) -> ShareForm:
+        """The form as it stands, of which nothing is wrong yet."""
+        stands = {
+            name: field.widget.value_from_datadict(data, {}, name) for name, field in cls.base_fields.items()
+        }
+        return cls(None, query_of(data.get("view", "")), maker, stands)
 
     @property
     def offers(self) -> Offers:
         return offers(self.given("customer_id") or None, self.query)
+
+    @property
+    def filters(self) -> list[str]:
+        """The view's filters, in words."""
+        return filters_of(self.query)
+
+    @property
+    def unseen_errors(self) -> list[str]:
+        """What is wrong with fields that nobody sees."""
+        return [
+            sentence for name in ("share_id", "view", "accepted") for sentence in map(str, self[name].errors)
+        ]
 
     def given(self, name: str) -> Any:
         """What a field holds now."""
@@ -115,11 +140,13 @@ class ShareForm(forms.Form):
         names: list[str] = self.cleaned_data["features"]
         if not names and not self.cleaned_data.get("every_feature"):
             raise ValidationError("Choose a feature, or show all of them.")
+        if names and self.cleaned_data.get("every_feature"):
+            raise ValidationError("Show all of them, or those that are ticked: not both.")
         return names
 
     def clean(self) -> dict[str, Any]:
         is_period = self.cleaned_data.get("period") == "fixed"
-        start, end = self._period() if is_period else (self._hour("since", floor_hour), None)
+        start, end = self._period() if is_period else (self._since(), None)
         if self.cleaned_data.get("fresh") == "snapshot":
             end = self._kept_until(start, end)
         if not self.errors:
@@ -163,16 +190,32 @@ class ShareForm(forms.Form):
             return None
 
     def _period(self) -> tuple[int | None, int | None]:
-        start, end = self._hour("start", floor_hour), self._hour("end", ceil_hour)
+        """The period that was written, or the view's own where none was."""
+        start, end, since = (
+            self._hour("start", floor_hour),
+            self._hour("end", ceil_hour),
+            self._hour("since", floor_hour),
+        )
+        if not (self.cleaned_data.get("start") or self.cleaned_data.get("end")):
+            hours = hours_of(self.query, _now())
+            start, end = (None, None) if hours is None else (hours.start, hours.end)
         if not self.errors and (start is None or end is None):
             self.add_error("start", "A period has a start and an end.")
         elif start is not None and end is not None and start >= end:
             self.add_error("start", "The start must lie before the end.")
+        elif since is not None and start is not None and since > start:
+            self.add_error("since", f"This belongs to “{PERIODS['free']}”: choose that, or leave it out.")
         return start, end
+
+    def _since(self) -> int | None:
+        for name in ("start", "end"):
+            if self.cleaned_data.get(name):
+                self.add_error(name, f"This belongs to “{PERIODS['fixed']}”: choose that, or leave it out.")
+        return self._hour("since", floor_hour)
 
     def _kept_until(self, start: int | None, end: int | None) -> int | None:
         """A snapshot ends with the last full hour: the running one still changes."""
-        full = floor_hour(int(timezone.now().timestamp() * 1000))
+        full = floor_hour(_now())
         if self.cleaned_data.get("period") != "fixed":
             self.add_error("fresh", "Only one period can be kept: choose it above.")
         elif start is not None and start >= full:
@@ -189,7 +232,7 @@ class ShareForm(forms.Form):
             features=None if given["every_feature"] else sorted(set(given["features"])),
             properties=sorted(set(given["properties"])),
             deductions=given["deductions"],
-            plans=given["plans"] and given["deductions"],
+            plans=given["plans"],
             exports=given["exports"],
             start=start,
             end=end,
@@ -197,7 +240,7 @@ class ShareForm(forms.Form):
             created_at=now,
             expires_at=now + timedelta(days=given["life"]),
         )
-        share.view = view_within(share.scope, self.query).to_query_string()
+        share.view = within(share.scope, self.query).to_query_string()
         return share
 
     def new_password(self) -> str | None:
@@ -208,7 +251,8 @@ class ShareForm(forms.Form):
         """What to think twice about before a link is made."""
         given = self.cleaned_data
         doubtful = self.offers.doubtful(given["properties"])
-        found = [Warned(f"The property “{offer.path}” {offer.doubt}.") for offer in doubtful]
+        found = [Warned(sentence) for sentence in widened(self.share.scope, self.query)]
+        found += [Warned(f"The property “{full_label(offer.path)}” {offer.doubt}.") for offer in doubtful]
         if given["password"] == NO_PASSWORD:
             found.append(Warned("Without a password, whoever gets hold of the link sees all of it."))
         if given["life"] > LONG_LIFE:
@@ -220,54 +264,5 @@ class ShareForm(forms.Form):
         return [warned for warned in self.warnings() if warned.key not in self.cleaned_data["accepted"]]
 
 
-def view_within(scope: Scope, query: Query) -> Query:
-    """As much of `query` as `scope` shows, without a customer."""
-    by = query.group_by
-    may_group = by is not None and (
-        scope.plans
-        if by == "$plan_id"
-        else by.startswith("properties.") and scope.shows(by.removeprefix("properties."))
-    )
-    shown = query.having(
-        customer_id=None,
-        entity_id=None,
-        feature_id=tuple(
-            name for name in query.feature_id if scope.features is None or name in scope.features
-        ),
-        focus=query.focus if scope.features is None or query.focus in scope.features else None,
-        group_by=by if may_group else None,
-        group=query.group if may_group else (),
-        filter=tuple(item for item in query.filter if scope.shows(item.path)),
-        exclude=tuple(item for item in query.exclude if scope.shows(item.path)),
-        columns=tuple(path for path in query.columns if scope.shows(path)),
-    )
-    if scope.start is None or scope.end is None:
-        return shown
-    too_many = scope.end - scope.start > MAX_BINS * HOUR_MS
-    size = None if shown.bin_size == "hour" and too_many else shown.bin_size
-    return replace(shown, range=None, start=scope.start, end=scope.end, bin_size=size)
-
-
-def _initial(query: Query, now: int) -> dict[str, Any]:
-    window = query.window(now)
-    paths = [item.path for item in (*query.filter, *query.exclude)] + list(query.columns)
-    if query.group_by is not None and query.group_by.startswith("properties."):
-        paths.append(query.group_by.removeprefix("properties."))
-    return {
-        "share_id": public_id(),
-        "view": query.having().to_query_string(),
-        "customer_id": query.customer_id,
-        "every_feature": not query.feature_id,
-        "features": list(query.feature_id),
-        "properties": paths,
-        "period": "free" if query.start is None else "fixed",
-        "start": "" if window is None else _text(query, floor_hour(window.start)),
-        "end": "" if window is None else _text(query, ceil_hour(min(window.end, now))),
-        "fresh": "live",
-        "life": DEFAULT_LIFE,
-        "password": GENERATED,
-    }
-
-
-def _text(query: Query, ms: int) -> str:
-    return local(ms, query.zone).replace(tzinfo=None).isoformat(timespec="minutes")
+def _now() -> int:
+    return to_ms(timezone.now())

@@ -24,6 +24,7 @@ from dashboard.sharing.about import about
 from dashboard.sharing.models import Share
 from dashboard.sharing.snapshots import usage_of
 from dashboard.views import show_events
+from usage.service import Usage
 
 PAGES: tuple[tuple[Page, str], ...] = (("usage", "Usage"), ("events", "Events"))
 
@@ -43,7 +44,7 @@ class Lenses:
         """Those of a link, for one who holds it."""
         still_open = partial(_is_open, share.pk, share.password_version)
         taker = Taker(f"share:{share.pk}:{holder}", f"link {share.pk}", still_open)
-        return cls(share, place_of(share, share.root), taker)
+        return cls(share, place_of(share, share.root, usage_of(share)), taker)
 
     @property
     def entrance(self) -> str:
@@ -108,11 +109,11 @@ class Below:
     methods: tuple[str, ...] = ("GET", "HEAD")
 
 
-def place_of(share: Share, root: str) -> Place:
+def place_of(share: Share, root: str, usage: Usage) -> Place:
     """Where the lenses of a link stand, below `root`."""
     by = query_of(share.view).group_by
     kept = None if not share.snapshot else () if by is None else (by,)
-    return Place(usage_of(share), root=root, parts=True, kept=kept)
+    return Place(usage, root=root, parts=True, kept=kept)
 
 
 BELOW = (

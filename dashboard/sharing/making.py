@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.backend import usage
 from dashboard.downloads.views import staff_taker
 from dashboard.forms import QueryForm, query_of
 from dashboard.sharing import links
 from dashboard.sharing.about import about
-from dashboard.sharing.forms import DEFAULT_LIFE, ShareForm
+from dashboard.sharing.forms import ShareForm
 from dashboard.sharing.lenses import Below, Lenses, place_of
+from dashboard.sharing.openings import looked_at
 from dashboard.sharing.people import sharer, sharers_only
 from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
 
 DRAFT = "share_draft"
+MADE = (
+    "This link was made already, and its address was shown that once. If you have not seen it, revoke this one and make"
+    " another."
+)
 CSRF = "csrfmiddlewaretoken"
 
 
@@ -52,7 +58,8 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     except UsageError as error:
         return _form(request, form, wrong=[f"The figures could not be kept. {error.sentence}"], status=503)
     except IntegrityError:
-        return redirect("share", form.share.pk)  # sent again by a reload: it was made, and is shown once
+        messages.warning(request, MADE)  # sent twice, or by a reload
+        return redirect("share", form.share.pk)
     request.session.pop(DRAFT, None)
     link = request.build_absolute_uri(reverse("redeem", args=[token]))
     return render(
@@ -89,9 +96,17 @@ def _form(
         "offers": form.offers,
         "wrong": wrong or [],
         "warnings": form.warnings() if warned else [],
-        "default_life": DEFAULT_LIFE,
+        "looked_at": looked_at(form.query, usage().now()),
     }
     return render(request, "sharing/new.html", shown, status=status)
+
+
+@sharers_only
+@never_cache
+@require_POST
+def offer(request: HttpRequest) -> HttpResponseBase:
+    """The form as it stands, with what the customer in it has."""
+    return _form(request, ShareForm.unfinished(request.POST, sharer(request)))
 
 
 @sharers_only
@@ -140,10 +155,10 @@ def _previewed(request: HttpRequest) -> Lenses | None:
     form = ShareForm.of(draft, sharer(request))
     if not form.is_valid():
         return None
-    form.share.snapshot = False  # nothing is kept before it is made
     sent = [(name, value) for name, values in draft.lists() for value in values]
     shown = {"preview": True, "draft": sent}
-    place = place_of(form.share, reverse("share_preview"))
+    live = usage().within(form.share.scope)  # nothing is kept before it is made
+    place = place_of(form.share, reverse("share_preview"), live)
     return Lenses(form.share, place, staff_taker(request), "preview", shown)
 
 

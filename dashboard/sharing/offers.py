@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dashboard.backend import usage
+from dashboard.formats import full_label
 from usage.errors import UsageError
 from usage.query import BadQuery, Query
 from usage.rows import facets_of
@@ -35,11 +36,27 @@ class Offers:
     properties: tuple[Offer, ...] = ()
     sentence: str | None = None
 
+    def features_beside(self, given: Iterable[str]) -> list[tuple[str, None]]:
+        """Those that were seen, then what was `given` beside."""
+        return [(name, None) for name in dict.fromkeys((*self.features, *given))]
+
+    def properties_beside(self, given: Iterable[str]) -> list[tuple[str, str | None]]:
+        """The same of properties, each with why it may be about a person."""
+        seen = (offer.path for offer in self.properties)
+        return [(path, self._doubt(path)) for path in dict.fromkeys((*seen, *given))]
+
     def doubtful(self, paths: Iterable[str]) -> list[Offer]:
-        """Those of `paths` that may be about a person; one that was not seen is judged by its name."""
-        known = {offer.path: offer for offer in self.properties}
-        offers = [known.get(path) or Offer(path, doubt(path)) for path in paths]
-        return [offer for offer in offers if offer.doubt is not None]
+        """Those of `paths` that may be about a person, or hold what is; one that was not seen is judged by its name."""
+        found = (Offer(path, self._doubt(path)) for path in paths)
+        return [offer for offer in found if offer.doubt is not None]
+
+    def _doubt(self, path: str) -> str | None:
+        for offer in self.properties:
+            if offer.path == path:
+                return offer.doubt
+            if offer.doubt is not None and offer.path.startswith(f"{path}."):
+                return f"holds “{full_label(offer.path)}”, which {offer.doubt}"
+        return doubt(path)
 
 
 def offers(customer_id: str | None, query: Query) -> Offers:

@@ -12,6 +12,7 @@ urlpatterns = [
     *(shared(below) for below in BELOW),
     path("shares/", minding.shares, name="shares"),
     path("shares/new", making.new, name="share_new"),
+    path("shares/offers", making.offer, name="share_offers"),
     path("shares/draft", making.draft, name="share_draft"),
     path("shares/preview/", making.preview, name="share_preview"),
     *(making.previewed(below) for below in BELOW if below.route),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,8 +16,8 @@ from django.utils import timezone
 from dashboard.models import User
 from dashboard.sharing.forms import Warned
 from dashboard.sharing.models import Share
-from dashboard.sharing.offers import doubt
-from tests.sharing.house import DAY, HOUR, SEEN, House, bounds
+from dashboard.sharing.offers import Offer, Offers, doubt
+from tests.sharing.house import DAY, HOUR, SEEN, House, bounds, now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +94,70 @@ def test_the_form_is_filled_by_the_view(house: House, maker: Client) -> None:
     assert filled["password"] == ["generated"]
 
 
+def test_a_new_form_shows_no_more_than_the_view(house: House, maker: Client) -> None:
+    """A view that moves on opens "not before" its start; a link made so shows nothing older."""
+    filled = inputs(maker.get(f"/shares/new?customer_id={SEEN}&range=7d&tz=UTC"))
+    assert (filled["period"], filled["start"], filled["end"]) == (["free"], [""], [""])
+    first = (now_ms() // DAY - 6) * DAY
+    assert filled["since"] == [datetime.fromtimestamp(first / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")]
+    _, share = made(maker, view="range=7d&tz=UTC", since=filled["since"][0])
+    assert (share.start, share.end) == (first, None)
+
+
+def test_a_period_that_was_not_written_is_that_of_the_view(house: House, maker: Client) -> None:
+    """“This period only”, with its dates left empty, is what was looked at, up to the running hour."""
+    _, share = made(maker, view="range=7d&tz=UTC", period="fixed")
+    now = now_ms()
+    assert share.start == (now // DAY - 6) * DAY
+    assert share.end == -(-now // HOUR) * HOUR
+
+
+def test_what_the_view_had_and_a_link_cannot(house: House, maker: Client) -> None:
+    """An entity and filters by hidden properties are named before a link is made that shows more than the view did."""
+    view = f"customer_id={SEEN}&entity_id=CANARY_entity&filter=model:model-0&exclude=meta.tier:tin&range=90d&tz=UTC"
+    page = maker.post("/shares/new", {**FORM, "view": view, "properties": ["model"]}).content.decode()
+    assert "the entity “CANARY_entity” alone" in page
+    assert "filter by “meta.tier” is left out" in page
+    assert "filter by “model”" not in page
+    assert not Share.objects.exists()
+
+
+def test_filters_that_come_along_are_no_bounds(house: House, maker: Client) -> None:
+    """They are listed with the word that they can be taken off; and they can."""
+    view = f"customer_id={SEEN}&filter=model:model-0&value_min=2&range=90d&tz=UTC"
+    page = maker.get(f"/shares/new?{view}").content.decode()
+    for told in ("can take them off", "model:model-0", "value at least 2"):
+        assert told in page
+    response, share = made(maker, view=view, properties=["model"])
+    assert "filter=model%3Amodel-0" in share.view
+    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
+    assert "model-1" in holder.get(f"{share.root}events/?range=90d&tz=UTC").content.decode()
+
+
+def test_offers_follow_the_customer(house: House, maker: Client) -> None:
+    """Whoever begins without a customer writes one, and is offered what that one has; what was chosen stays."""
+    assert 'name="properties"' not in maker.get("/shares/new").content.decode()
+    begun = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
+    offered = maker.post("/shares/offers", begun)
+    filled = inputs(offered)
+    assert set(re.findall(r'name="properties" value="([^"]+)"', offered.content.decode())) >= {
+        "model",
+        "user",
+    }
+    assert filled["properties"] == ["model"]
+    assert '<option value="30" selected>' in offered.content.decode()
+    assert 'role="alert"' not in offered.content.decode()
+    assert not Share.objects.exists()
+
+
+def test_plans_need_no_deductions(house: House, maker: Client) -> None:
+    """Figures by plan are a matter of their own: they can be shown where deductions are not."""
+    response, share = made(maker, plans="on", view="group_by=$plan_id&range=90d&tz=UTC")
+    assert (share.plans, share.deductions) == (True, False)
+    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
+    assert "CANARY_plan" in holder.get(f"{share.root}usage/?{share.view}").content.decode()
+
+
 def test_it_offers_what_was_seen(house: House, maker: Client) -> None:
     """The customer's features, those of balances too, and properties by their paths, of that time; nobody else's."""
     page = maker.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC").content.decode()
@@ -114,8 +178,9 @@ def test_a_link_is_shown_once(house: House, maker: Client) -> None:
     link, password = shown(response, "link"), shown(response, "password")
     assert re.fullmatch(r"http://testserver/s/[\w-]{43}", link)
     assert "no-store" in response.headers["Cache-Control"]
-    again = maker.post("/shares/new", FORM)
-    assert again.headers["Location"] == f"/shares/{share.pk}/"
+    again = maker.post("/shares/new", FORM, follow=True)
+    assert again.redirect_chain == [(f"/shares/{share.pk}/", 302)]
+    assert "was made already, and its address was shown that once" in again.content.decode()
     assert Share.objects.count() == 1
     holder = Client()
     holder.get(urlsplit(link).path)
@@ -130,7 +195,12 @@ def test_warnings_come_before_the_link(house: House, maker: Client) -> None:
     wanted = {**FORM, "properties": ["user", "model"], "password": "none", "life": "365"}
     response = maker.post("/shares/new", wanted)
     page = response.content.decode()
-    for sentence in ("“user” looks like e-mail", "Without a password", "It will open for a year"):
+    for sentence in (
+        "Nothing has been made yet",
+        "“user” looks like e-mail",
+        "Without a password",
+        "It will open for a year",
+    ):
         assert sentence in page
     assert "“model”" not in page
     assert not Share.objects.exists()
@@ -146,6 +216,9 @@ def test_what_is_about_people() -> None:
     assert doubt("who", ["Ada Lovelace", "x"]) == "looks like names"
     assert doubt("user.email") == "may be about a person"
     assert doubt("renamed") is None
+    offers = Offers(properties=(Offer("user.mail", doubt("user.mail")), Offer("user.plan", None)))
+    [held] = offers.doubtful(["user", "user.plan"])
+    assert (held.path, held.doubt) == ("user", "holds “user.mail”, which may be about a person")
     assert doubt("model", ["gpt-large", "Opus"]) is None
 
 
@@ -156,7 +229,14 @@ def test_what_is_about_people() -> None:
         ({"customer_id": " "}, "Name one customer"),
         ({"every_feature": ""}, "Choose a feature"),
         ({"password": "mine"}, "not one of the available"),
-        ({"period": "fixed"}, "a start and an end"),
+        ({"every_feature": "on", "features": ["api_calls"]}, "not both"),
+        ({"period": "fixed", "start": "2026-01-02"}, "a start and an end"),
+        ({"period": "fixed", "view": "range=1bc&tz=UTC"}, "a start and an end"),
+        ({"period": "free", "start": "2026-01-02"}, "belongs to “This period only”"),
+        (
+            {"period": "fixed", "start": "2026-01-02", "end": "2026-01-03", "since": "2026-01-03"},
+            "belongs to “Any period",
+        ),
         ({"period": "fixed", "start": "2026-01-02", "end": "2026-01-01"}, "before the end"),
         ({"period": "fixed", "start": "soon", "end": "2026-01-01"}, "Write a date"),
         ({"fresh": "snapshot"}, "Only one period"),
@@ -167,8 +247,11 @@ def test_what_is_about_people() -> None:
         ({"view": "range=last_cycle&tz=UTC"}, "no billing cycle"),
         ({"customer_id": "cus_nobody"}, "cus_nobody"),
         ({"life": "8"}, "not one of the available"),
-        ({"share_id": "../admin"}, ""),
-        ({"properties": ["a\0b"]}, ""),
+        ({"share_id": "../admin"}, "This form is damaged"),
+        ({"share_id": "0123456789abcdef\n"}, "This form is damaged"),
+        ({"share_id": ""}, "This form is damaged"),
+        ({"view": "filter=a:" + "b" * 30_000}, "more filters than a link can keep"),
+        ({"properties": ["a\0b"]}, "Select a valid choice"),
     ],
 )
 def test_what_cannot_be_made(house: House, maker: Client, changes: dict[str, Any], sentence: str) -> None:
@@ -233,6 +316,15 @@ def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> 
     seen, previewed = holder.get(f"{share.root}{view}"), maker.get(entrance)
     assert body_of(seen, share.root) == body_of(preview, "/shares/preview/")
     assert previewed.headers["Location"] == "/shares/new"
+
+
+def test_a_preview_says_what_kind_of_link_it_is(house: House, maker: Client) -> None:
+    """A snapshot's says that figures stay as they are, though none are kept before it is made."""
+    start, end = bounds()
+    wanted = {**FORM, "fresh": "snapshot", "period": "fixed", "start": str(start), "end": str(end)}
+    page = maker.get(maker.post("/shares/preview/", wanted).headers["Location"]).content.decode()
+    assert "figures as of" in page
+    assert "as they were on" in page
 
 
 def body_of(response: Any, root: str) -> str:

@@ -57,6 +57,7 @@ TABLE = {
     "shared/<slug:share_id>/usage/export.csv": (NO_FILE, NO_FILE),
     "shares/": (STAFF, STAFF_SENT),
     "shares/new": (STAFF, FORM_SENT),
+    "shares/offers": (STAFF_SENT, STAFF),
     "shares/draft": (NO_DRAFT, STAFF_SENT),
     "shares/preview/": (NO_DRAFT, FORM_SENT),
     "shares/preview/usage/": (NO_DRAFT, STAFF_SENT),
