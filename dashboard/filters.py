@@ -68,12 +68,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One condition in force, and the address without it."""
+    """One condition in force, and the address without it; None where figures were kept with it."""
 
     name: str
     text: str
     title: str
-    without: str
+    without: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def filter_bar(form: QueryForm, place: Place, page: Page, now: int, paths: Itera
         per_pages=_options(form, "per_page", {str(size): str(size) for size in PER_PAGES}, "100"),
         customers=() if place.shared else tuple(name for name, _ in place.usage.customers(limit=50)),
         zones=tuple(dict.fromkeys((form.viewer_tz, *ZONES))),
-        chips=tuple(_chips(query, place, page)) if query else (),
+        chips=tuple(_fixed(_chips(query, place, page), place, page)) if query else (),
         window="dates" if query is None else _window_text(query, now),
         earlier=None if query is None else _earlier(query, place, page, now),
         later=None if query is None else _later(query, place, page, now),
@@ -202,6 +202,12 @@ def _chips(query: Query, place: Place, page: Page) -> Iterable[Chip]:
             full_label(query.entity_id),
             place.url(page, query.having(entity_id=None)),
         )
+
+
+def _fixed(chips: Iterable[Chip], place: Place, page: Page) -> Iterable[Chip]:
+    for chip in chips:
+        stays = place.kept is not None and page == "usage" and chip.name != "group"
+        yield replace(chip, without=None) if stays else chip
 
 
 def _earlier(query: Query, place: Place, page: Page, now: int) -> str | None:

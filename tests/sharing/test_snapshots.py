@@ -132,13 +132,16 @@ def test_what_was_not_kept_is_said(late: House) -> None:
 
 
 def test_nobody_is_offered_what_was_not_kept(late: House) -> None:
-    """No dates, no comparison, no other grouping, and no range to draw with the mouse stand on the usage page."""
-    client, share = made(late, "&group_by=properties.model")
+    """No dates, comparison, filters, other grouping, or range to draw with the mouse stand on the usage page."""
+    client, share = made(late, "&group_by=properties.model&filter=model:model-0")
     page = client.get(f"{share.root}usage/?{share.view}").content.decode()
     for name in ("start", "end", "range", "compare"):
         assert f'id="f-{name}"' not in page
         assert f'name="{name}" type="checkbox"' not in page
     assert '"range":null' in page
+    assert 'id="f-filter"' not in page
+    assert "model:model-0" in page
+    assert 'aria-label="Drop' not in page
     assert "$plan_id" not in page
 
 
