@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"usage.results", "usage.client", "usage.limiter", "usage.cache"},
     {"usage.rows", "usage.known", "usage.scope", "usage.series", "usage.upstream"},
     {"usage.calls", "usage.frame", "usage.checks"},
-    {"usage.capabilities", "usage.listing", "usage.figures"},
+    {"usage.capabilities", "usage.listing", "usage.figures", "usage.naming"},
     {"usage.charting"},
     {"usage.service"},
     {"usage.look"},

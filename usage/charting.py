@@ -56,13 +56,17 @@ def _named(answer: AggregateAnswer) -> _Named:
 
 @dataclass(frozen=True, slots=True)
 class Charting:
-    """The charts of one request in a caller's scope, on a server that `can` do so much. `now`: epoch ms."""
+    """The charts of one request in a caller's scope, on a server that `can` do so much. `now`: epoch ms.
+
+    `used`: whether features that nobody named are shown only where they have events: they may be known from elsewhere.
+    """
 
     calls: Calls
     can: Capabilities
     asking: Asking
     now: int
     most: int = MAX_GROUPS
+    used: bool = False
 
     def series(self, query: Query, features: tuple[str, ...], frame: Frame) -> Series:
         """The figures of `features` in `frame`: of all that are asked for, else of the largest dozen of those given.
@@ -88,6 +92,8 @@ class Charting:
         answers = self.calls.side_by_side(*plain_asks, *grouped_asks)
         plain, grouped = answers[: len(plain_asks)], answers[len(plain_asks) :]
         ranked = _largest_first(plain[0], features)
+        if self.used and not query.feature_id:
+            ranked = tuple(name for name in ranked if any(name in answer.figures.total for answer in plain))
         if query.group_by is not None and focus is None and ranked:
             focus = ranked[0]
             grouped = self.calls.side_by_side(*self._grouped(query, focus, frame))

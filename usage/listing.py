@@ -215,6 +215,6 @@ def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
         bad_rows=sum(item.bad_rows for item in rows),
         foreign_rows=sum(item.foreign_rows for item in rows),
     )
-    scanned = sum(item.read for item in rows)
+    scanned = sum(len(item.events) + item.bad_rows + item.foreign_rows for item in rows)
     unfinished = following is not None and len(found) < query.per_page
     return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh)

@@ -27,21 +27,14 @@ from usage.frame import Cycle, frame_of
 from usage.freshness import Freshness, freshness_of
 from usage.known import Directory, Seen
 from usage.listing import Batch, EventPage, Listing, Newest
+from usage.naming import RECENT, REMEMBERED_S, Memory, Naming
 from usage.query import BadQuery, Position, Query
 from usage.results import Event
 from usage.rows import Facets, facets_of
 from usage.scope import Scope
 from usage.series import Series
 from usage.upstream import Upstream
-from usage.window import DAY_MS, HOUR_MS, Window
-
-CANDIDATES = 50
-"""Features asked for to find the largest dozen."""
-RECENT = 1000
-"""Rows read to see which features a customer has."""
-REMEMBERED_S = 3600.0
-"""How long it is remembered what the server can do, and whose newest rows were read."""
-_EVERYBODY = ""
+from usage.window import HOUR_MS, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +47,12 @@ class Busiest:
 
 
 class _Learned:
-    """What one process has found out, shared by staff and all scopes: capabilities, and whose rows were read."""
+    """What one process has found out, shared by staff and all scopes: what the server can do, whose rows were read."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.capabilities: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
-        self.met: TTLCache[str, bool] = TTLCache(10_000, REMEMBERED_S, timer=clock)
-        self.named: TTLCache[str, tuple[str, ...]] = TTLCache(10_000, 2 * REMEMBERED_S, timer=clock)
         self.lock = Lock()
+        self.names = Memory(clock)
 
 
 class Usage:
@@ -82,8 +74,11 @@ class Usage:
         self._known = known
         self._clock = clock
         self._pool = pool or ThreadPoolExecutor(max_workers=64, thread_name_prefix="usage")
-        self._calls = Calls(upstream, known, self._pool)
-        self._learned = _Learned(clock)
+        self._take(Calls(upstream, known, self._pool), _Learned(clock))
+
+    def _take(self, calls: Calls, learned: _Learned) -> None:
+        self._calls, self._learned = calls, learned
+        self._naming = Naming(calls, self._known, learned.names)
 
     @property
     def scope(self) -> Scope | None:
@@ -93,14 +88,13 @@ class Usage:
     def within(self, scope: Scope) -> Usage:
         """The same service, bound to `scope`: its answers hold nothing that the scope does not show."""
         bound = Usage(self._upstream, self._known, clock=self._clock, pool=self._pool)
-        bound._calls = self._calls.within(scope)
-        bound._learned = self._learned
+        bound._take(self._calls.within(scope), self._learned)
         return bound
 
     def through(self, upstream: Upstream) -> Usage:
         """The same service with its questions going to `upstream`, such as one that keeps answers for a snapshot."""
         other = Usage(upstream, self._known, clock=self._clock, pool=self._pool)
-        other._learned = self._learned
+        other._take(other._calls, self._learned)
         return other
 
     def now(self) -> int:
@@ -126,14 +120,16 @@ class Usage:
         """The figures of `query`'s chart: of the features it names, else of the largest of those it may show."""
         chosen, query, now = query.feature_id, self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
-        charting = Charting(self._calls, self._needs(query, asking), asking, now)
-        features = self._features(query, now, asking)
+        charting = Charting(self._calls, self._needs(query, asking), asking, now, used=self._naming.sparing)
+        features = self._naming.candidates(query, now, asking)
         query = replace(query, feature_id=chosen)
         window, cycle = query.window(now), None
         if window is None:
             cycle = self._cycle(charting, query, features)
             window = cycle.window
-        return charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
+        series = charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
+        self._naming.note(total.feature_id for total in series.features if total.count)
+        return series
 
     def page(
         self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
@@ -162,7 +158,7 @@ class Usage:
         asking = Asking(Deadline.after(PAGE_S))
         try:
             charting = Charting(self._calls, self._needs(query, asking), asking, now)
-            features = self._features(query, now, asking)
+            features = self._naming.candidates(query, now, asking)
             return charting.count(query, features, frame_of(query, window, now, self.scope))
         except (UsageError, BadQuery):
             return None
@@ -229,13 +225,7 @@ class Usage:
 
     def features(self, customer_id: str | None) -> list[str]:
         """Features seen so far for a customer, or for anybody with None; within a scope, those that it shows."""
-        if self.scope is None:
-            return self._known.features(customer_id)
-        shown = self.scope.features
-        if shown is None and self.scope.is_bounded:  # what was seen outside of the bounds is not named
-            with self._learned.lock:
-                return list(self._learned.named.get(self.scope.key, ()))
-        return self._known.features(self.scope.customer_id) if shown is None else sorted(shown)
+        return self._naming.features(customer_id)
 
     def _staff_only(self) -> None:
         if self.scope is not None:
@@ -288,39 +278,11 @@ class Usage:
         window = query.window(now)
         if window is None:
             charting = Charting(self._calls, self._needs(query, asking), asking, now)
-            cycle = self._cycle(charting, replace(query, compare=None), self._features(query, now, asking))
+            cycle = self._cycle(
+                charting, replace(query, compare=None), self._naming.candidates(query, now, asking)
+            )
             window = cycle.window
         return self._inside(window)
-
-    def _features(self, query: Query, now: int, asking: Asking) -> tuple[str, ...]:
-        """The features asked for, or else those seen; now and then the newest rows are read for them."""
-        if query.feature_id:
-            return query.feature_id
-        self._meet(query, now, asking)
-        return tuple(sorted(self.features(query.customer_id)[:CANDIDATES]))
-
-    def _meet(self, query: Query, now: int, asking: Asking) -> None:
-        """Read the newest rows of the window once an hour: those seen on pages may be of chosen features only."""
-        window = query.window(now)
-        # A window that has ended is met by its own rows, one that goes on by the newest of all.
-        past = window if window is not None and window.end < now - DAY_MS else None
-        if self.scope is not None and self.scope.is_bounded:
-            past = self._inside(past or Window(0, now + HOUR_MS))
-        bounds = None if past is None else past.list_range()
-        key = f"{'' if self.scope is None else self.scope.key}:{bounds}:{query.customer_id or _EVERYBODY}"
-        with self._learned.lock:
-            if key in self._learned.met:
-                return
-        body: dict[str, object] = {"offset": 0, "limit": RECENT}
-        body |= {} if query.customer_id is None else {"customer_id": query.customer_id}
-        body |= {} if bounds is None else {"custom_range": bounds}
-        rows = self._calls.rows(body, closed=True, asking=asking)
-        with self._learned.lock:
-            self._learned.met[key] = True
-            if self.scope is not None and self.scope.is_bounded:
-                shown = (event.feature_id for event in rows.events if self.scope.covers(event.timestamp))
-                named = (*self._learned.named.get(self.scope.key, ()), *shown)
-                self._learned.named[self.scope.key] = tuple(dict.fromkeys(named))
 
 
 def _counts_whole(query: Query, window: Window, now: int) -> bool:

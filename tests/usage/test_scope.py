@@ -276,6 +276,26 @@ def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
         assert b"7654321" not in service.cached()
 
 
+def test_features_of_bounds() -> None:
+    """A link to all features of a time shows those too that its newest rows lack, and names none from outside of it."""
+    start, end = BOUNDED.start or 0, BOUNDED.end or 0
+    with autumn() as service:
+        service.track(start + 2 * HOUR, 7, feature_id="rare")
+        service.add(*({"timestamp": end - HOUR + number} for number in range(1000)))
+        service.track(end + HOUR, feature_id="later")
+        service.know("rare", "messages", "later")
+        link = service.usage.within(BOUNDED)
+        assert link.features(None) == []
+        for _ in range(2):
+            series = link.series(Query(range="30d"))
+            assert [(total.feature_id, total.count) for total in series.features] == [
+                ("messages", 1000),
+                ("rare", 1),
+            ]
+            assert (series.reconciliation.bars, series.reconciliation.total) == (1007, 1007)
+        assert sorted(link.features(None)) == ["messages", "rare"]
+
+
 def test_staff_only() -> None:
     """A link knows no customers, and ranks none."""
     with autumn() as service:
