@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -80,6 +81,52 @@ def test_a_link_from_its_making_to_its_end(desk: Page, guest: Page, served: Serv
         guest.wait_for_load_state()
         expect(guest.get_by_text(CUSTOMER)).to_have_count(0)
     assert guest.evaluate("JSON.stringify({...localStorage, ...sessionStorage})").count(CUSTOMER) == 0
+
+
+def test_a_page_kept_whole_for_the_way_back(desk: Page, guest: Page) -> None:
+    """A browser that keeps the page in memory hides it as it is left, and asks again before it shows it once more."""
+    link, password = make(desk)
+    guest.goto(link)
+    guest.get_by_label("Password").fill(password)
+    guest.get_by_role("button", name="Open").click()
+    expect(guest.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+    revoke(desk)
+    guest.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
+    expect(guest.get_by_role("heading", level=1, include_hidden=True)).to_be_hidden()
+    with guest.expect_navigation():
+        guest.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(guest.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
+
+
+def test_a_second_click_makes_nothing(desk: Page) -> None:
+    """Whoever clicks twice gets the page with the link, not the one that says that it was shown already."""
+    fill_form(desk)
+    desk.get_by_role("button", name="Make the link").dblclick()
+    expect(desk.get_by_role("heading", level=1)).to_have_text("A link for Ada of support")
+    expect(desk.get_by_label("Link", exact=True)).to_have_value(re.compile(r"/s/[\w-]{43}$"))
+
+
+def test_what_is_written_is_chosen(desk: Page) -> None:
+    """A feature that is ticked unticks “All of them” and back; a date chooses the kind of period it belongs to."""
+    fill_form(desk)
+    every, one = desk.locator("[name=every_feature]"), desk.locator("[name=features]").first
+    one.check()
+    expect(every).not_to_be_checked()
+    every.check()
+    expect(one).not_to_be_checked()
+    for name, kind in (("start", "fixed"), ("since", "free"), ("end", "fixed")):
+        desk.locator(f"[name={name}]").fill("2026-11-01T00:00")
+        expect(desk.locator(f"[name=period][value={kind}]")).to_be_checked()
+
+
+def test_offers_come_with_the_customer(desk: Page) -> None:
+    """A form without a customer offers what theirs has as soon as one is written, and keeps what stands in it."""
+    desk.goto("/shares/new")
+    desk.get_by_label("Recipient").fill("Ada of support")
+    desk.get_by_label("Customer").fill(CUSTOMER)
+    desk.get_by_label("Customer").press("Tab")
+    expect(desk.locator("[name=properties][value=model]")).to_be_visible()
+    expect(desk.get_by_label("Recipient")).to_have_value("Ada of support")
 
 
 def test_a_part_that_is_asked_for_after_the_end(desk: Page, guest: Page) -> None:
