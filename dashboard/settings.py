@@ -162,7 +162,7 @@ STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a missing one before the
 AUTH_USER_MODEL = "dashboard.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "dashboard.accounts.hashing.PatientArgon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Literal
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from dashboard.sharing.models import Share
-from dashboard.sharing.passwords import hashed
 from dashboard.sharing.snapshots import keep, recorded
 
 TOKEN_BYTES = 32
@@ -38,7 +38,7 @@ def make(share: Share, password: str | None = None) -> str:
     token = new_token()
     share.token_hash = hash_of(token)
     if password is not None:
-        share.password_hash, share.password_version = hashed(password), 1
+        share.password_hash, share.password_version = make_password(password), 1
     answers = recorded(share) if share.snapshot else {}
     with transaction.atomic():
         share.save(force_insert=True)

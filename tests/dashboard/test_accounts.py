@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
@@ -10,7 +12,9 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from dashboard.accounts.hashing import AT_ONCE
 from dashboard.models import User, demo_user
+from tests.dashboard.crowd import hash_slowly
 
 pytestmark = pytest.mark.django_db
 Person = Callable[..., User]
@@ -185,6 +189,17 @@ def test_the_demo_user_opens_nothing_with_a_key(client: Client, live_mode: Setti
     for password in ("", "!", "demo"):
         assert enter(client, password, "demo") == 200
     assert client.get("/").status_code == 302
+
+
+def test_two_hashes_at_most_at_once(tmp_path: Path) -> None:
+    """Of three processes with four threads each, that all want to hash, two are at it: a hash takes 100 MiB."""
+    spans = tmp_path / "spans"
+    with get_context("spawn").Pool(3) as pool:
+        pool.starmap(hash_slowly, [(str(tmp_path), str(spans))] * 3)
+    times = [tuple(map(float, line.split())) for line in spans.read_text().splitlines()]
+    at_once = [sum(begun <= moment < ended for begun, ended in times) for moment, _ in times]
+    assert len(times) == 12
+    assert max(at_once) == AT_ONCE
 
 
 def test_passwords_are_kept_by_argon2(person: Person) -> None:

@@ -1,0 +1,44 @@
+"""Passwords, of people and of links: Argon2, and no more of it at once than a machine bears."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import SystemRandom
+
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
+AT_ONCE = 2
+
+_random = SystemRandom()
+
+
+class PatientArgon2(Argon2PasswordHasher):
+    """One hash takes 100 MiB, and whoever likes can ask for one: of all processes on this machine, two are at it."""
+
+    def encode(self, password: str, salt: str) -> str:
+        with turn():
+            return super().encode(password, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        with turn():
+            return super().verify(password, encoded)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """A lock on one of so many files: threads and processes share them, and a process that dies lets go of its own."""
+    places = [settings.DATA_DIR / f".hashing-{number}" for number in range(AT_ONCE)]
+    for path in places:
+        with path.open("w") as place:
+            try:
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield
+            return
+    with _random.choice(places).open("w") as place:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield

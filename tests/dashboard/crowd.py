@@ -1,0 +1,31 @@
+"""A crowd that wants passwords hashed, for processes of their own: nothing here needs Django before it is set up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
+
+
+def hash_slowly(folder: str, spans: str) -> None:
+    """In a process of its own: four threads that want a hash each, and take their time for it."""
+    django.setup()
+    settings.DATA_DIR = Path(folder)
+
+    def slow(hasher: object, password: str, salt: str) -> str:
+        begun = time.monotonic()
+        threading.Event().wait(0.02)
+        with Path(spans).open("a") as file:
+            file.write(f"{begun} {time.monotonic()}\n")
+        return "argon2$x"
+
+    Argon2PasswordHasher.encode = slow  # type: ignore[assignment,method-assign]
+    crowd = [threading.Thread(target=make_password, args=("guess",)) for _ in range(4)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
