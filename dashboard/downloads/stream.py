@@ -20,7 +20,7 @@ from usage.listing import Batch
 
 PIECE = 64 * 1024
 """Bytes that are handed to the server at once: a slow client must take these within the time that it has."""
-LOOK_S = 0.5
+LOOK_S = 0.25
 
 log = structlog.get_logger(__name__)
 

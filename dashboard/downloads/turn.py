@@ -1,6 +1,6 @@
 """One export at a time for each taker, seen and stopped from any process: an open row is the turn, and a lease on it.
 
-Every half second the stream renews its lease. Whoever stops an export closes its row, and the stream finds it closed.
+Four times a second the stream renews its lease. Whoever stops an export closes its row, and the stream finds it closed.
 A process that dies renews nothing: a row that has not been seen for LEASE is anybody's to close.
 """
 

@@ -98,7 +98,7 @@ def give_a_new_password(share: Share) -> None:
 def test_a_file_ends_with_its_link(
     house: House, monkeypatch: pytest.MonkeyPatch, end: Callable[[Share], None]
 ) -> None:
-    """Revoked or under a new password, the file breaks off within the half second in which the stream looks."""
+    """Revoked or under a new password, the file breaks off as soon as the stream looks again."""
     monkeypatch.setattr(stream, "LOOK_S", 0.0)
     share, token = house.share("correct horse", exports=True)
     holder = house.holder(share, token, "correct horse")

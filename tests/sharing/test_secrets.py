@@ -45,6 +45,33 @@ class Visitor:
             return error.code, error.read().decode()
         return answer.status, answer.read().decode()
 
+    def make(self, **choices: str) -> tuple[str, str]:
+        """A link by the form, with a password: its token and that."""
+        _, form = self.ask("/shares/new?customer_id=acme-robotics&range=90d")
+        sent = dict(re.findall(r'name="(csrfmiddlewaretoken|share_id|view)" value="([^"]*)"', form))
+        usual = {
+            "recipient": "Ada",
+            "customer_id": "acme-robotics",
+            "every_feature": "on",
+            "period": "free",
+            "fresh": "live",
+            "life": "7",
+            "password": "generated",
+        }
+        _, made = self.ask("/shares/new", **usual, **choices, **sent)
+        [token] = re.findall(r"/s/([\w-]{43})", made)
+        [password] = re.findall(r'id="password" value="([^"]+)"', made)
+        return token, password
+
+    def unlock(self, token: str, password: str) -> str:
+        """Opens a link with its password: the address below which it is."""
+        status, locked = self.ask(f"/s/{token}")
+        assert status == 403
+        fields = dict(re.findall(r'name="(csrfmiddlewaretoken|next)" value="([^"]*)"', locked))
+        [root] = re.findall(r'action="(/shared/\w+/)unlock"', locked)
+        assert self.ask(f"{root}unlock", password=password, **fields)[0] == 200
+        return str(root)
+
 
 def absent(token: str, site: Served) -> None:
     """No line of the log has it, and no file: not the database, not its journal, not the sessions in it."""
@@ -81,18 +108,8 @@ def test_no_token_in_any_log(talkative: Served) -> None:
 
 def test_a_made_link_is_in_no_file(talkative: Served) -> None:
     """A link that the form made opens, and neither its token nor its password is in any file or line of the log."""
-    maker, holder = Visitor(talkative), Visitor(talkative)
-    _, form = maker.ask("/shares/new?customer_id=acme-robotics")
-    sent = dict(re.findall(r'name="(csrfmiddlewaretoken|share_id|view)" value="([^"]*)"', form))
-    choices = {"every_feature": "on", "period": "free", "fresh": "live", "life": "7", "password": "generated"}
-    _, made = maker.ask("/shares/new", recipient="Ada", customer_id="acme-robotics", **choices, **sent)
-    token = re.findall(r"/s/([\w-]{43})", made)[0]
-    password = re.findall(r'id="password" value="([^"]+)"', made)[0]
-    status, locked = holder.ask(f"/s/{token}")
-    assert status == 403
-    fields = dict(re.findall(r'name="(csrfmiddlewaretoken|next)" value="([^"]*)"', locked))
-    root = re.findall(r'action="(/shared/\w+/)unlock"', locked)[0]
-    assert holder.ask(f"{root}unlock", password=password, **fields)[0] == 200
+    token, password = Visitor(talkative).make()
+    Visitor(talkative).unlock(token, password)
     with closing(sqlite3.connect(talkative.folder / "db.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM sharing_share").fetchone() == (1,)
     absent(token, talkative)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing
+from http.client import IncompleteRead
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -150,5 +151,28 @@ def test_four_workers_feel_a_revocation(redis_url: str, tmp_path: Path) -> None:
         assert shell.run("share", "revoke", name).communicate()[0] == "Revoked: 1\n"
         time.sleep(1)
         assert {visitor.ask(page)[0] for _ in range(40)} == {404}
+    finally:
+        site.stop()
+
+
+@pytest.mark.parametrize("act", ["revoke", "password"])
+def test_an_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) -> None:
+    """With four workers, a file that is on its way breaks off within a second of a revocation, or of a new password."""
+    site = Served(tmp_path, WEB_CONCURRENCY="4", REDIS_URL=redis_url)
+    try:
+        maker, holder = Visitor(site), Visitor(site)
+        root = holder.unlock(*maker.make(exports="on"))
+        export = holder.opener.open(f"{site.url}{root}events/export.jsonl?range=90d", timeout=30)
+        assert export.read(1000)
+        name = root.split("/")[2]
+        _, page = maker.ask(f"/shares/{name}/")
+        fields = dict(re.findall(r'name="(csrfmiddlewaretoken)" value="([^"]*)"', page))
+        assert maker.ask(f"/shares/{name}/{act}", **fields)[0] == 200
+        ended = time.monotonic()
+        with pytest.raises((IncompleteRead, ConnectionError)):
+            export.read()
+        took = time.monotonic() - ended
+        print(f"broken off after {took:.2f} s")
+        assert took < 1
     finally:
         site.stop()
