@@ -21,28 +21,94 @@ FLOORS: list[set[str]] = [
     {"usage.charting"},
     {"usage.service"},
     {"usage.look"},
-    # the site
+    # the site: Django's own, words, links in the database, charts, the lenses' parts, the lenses, links below them
     {
         "dashboard",
-        "dashboard.formats",
-        "dashboard.forms",
-        "dashboard.place",
+        "dashboard.accounts",
+        "dashboard.accounts.adapter",
+        "dashboard.accounts.hashing",
+        "dashboard.downloads",
+        "dashboard.downloads.connection",
+        "dashboard.env",
+        "dashboard.errors",
+        "dashboard.management",
+        "dashboard.management.commands",
+        "dashboard.models",
         "dashboard.policy",
-        "dashboard.charts.colours",
+        "dashboard.sharing",
+        "dashboard.sharing.apps",
+        "dashboard.wsgi",
     },
     {
-        "dashboard.explain",
-        "dashboard.filters",
-        "dashboard.freshness",
-        "dashboard.charts.ticks",
-        "dashboard.charts.links",
+        "dashboard.accounts.oidc",
+        "dashboard.admin",
+        "dashboard.downloads.turn",
+        "dashboard.formats",
+        "dashboard.logs",
+        "dashboard.management.commands.serve",
+        "dashboard.middleware",
+        "dashboard.problems",
+        "dashboard.safety",
+        "dashboard.sharing.middleware",
+        "dashboard.sharing.people",
+        "dashboard.staticfiles",
     },
-    {"dashboard.tables", "dashboard.charts.chart", "dashboard.charts.tiles"},
-    {"dashboard.charts.svg", "dashboard.charts.figure"},
+    {
+        "dashboard.accounts.social",
+        "dashboard.charts.colours",
+        "dashboard.charts.ticks",
+        "dashboard.directory",
+        "dashboard.explain",
+        "dashboard.exports",
+        "dashboard.forms",
+        "dashboard.jinja",
+        "dashboard.settings",
+        "dashboard.sharing.models",
+    },
+    {
+        "dashboard.accounts.urls",
+        "dashboard.charts.chart",
+        "dashboard.charts.links",
+        "dashboard.downloads.stream",
+        "dashboard.sharing.about",
+        "dashboard.sharing.openings",
+        "dashboard.sharing.passwords",
+        "dashboard.sharing.visits",
+    },
+    {"dashboard.charts.figure", "dashboard.charts.svg", "dashboard.charts.tiles"},
     {"dashboard.charts.panel"},
     {"dashboard.charts"},
-    {"dashboard.lens", "dashboard.looks", "dashboard.backend"},
+    {"dashboard.backend", "dashboard.place"},
+    {
+        "dashboard.apps",
+        "dashboard.filters",
+        "dashboard.findings",
+        "dashboard.freshness",
+        "dashboard.health",
+        "dashboard.histogram",
+        "dashboard.live",
+        "dashboard.narrow",
+        "dashboard.sharing.offers",
+        "dashboard.sharing.snapshots",
+    },
+    {
+        "dashboard.display",
+        "dashboard.opened",
+        "dashboard.picks",
+        "dashboard.sharing.forms",
+        "dashboard.sharing.links",
+    },
+    {"dashboard.management.commands.share", "dashboard.sharing.minding", "dashboard.tables"},
+    {"dashboard.bar", "dashboard.scan"},
+    {"dashboard.browser"},
+    {"dashboard.lens", "dashboard.looks"},
+    {"dashboard.downloads.views"},
     {"dashboard.views"},
+    {"dashboard.sharing.lenses"},
+    {"dashboard.sharing.doors", "dashboard.sharing.making"},
+    {"dashboard.sharing.views"},
+    {"dashboard.sharing.urls"},
+    {"dashboard.urls"},
 ]
 
 PURE = ["dashboard.formats", "dashboard.charts", "dashboard.explain", "dashboard.tables"]
@@ -62,8 +128,7 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            named = inner & KNOWN
-            found |= named if named and node.module in ("dashboard", "dashboard.charts") else {node.module}
+            found |= inner & KNOWN or {node.module}
     return found
 
 
@@ -80,10 +145,10 @@ def test_imports_lead_downward(name: str, path: Path) -> None:
     assert upward == set()
 
 
-def test_every_module_of_the_service_has_a_floor() -> None:
-    """A new module of the service is given its place in the house."""
-    ours = {name for name, _ in modules("usage") if not name.startswith("usage.sample")}
-    assert ours - FLOOR.keys() == set()
+def test_every_module_has_a_floor() -> None:
+    """A new module is given its place in the house, and one that is gone leaves none behind."""
+    ours = {name for name in KNOWN if not name.startswith("usage.sample") and ".migrations" not in name}
+    assert ours == FLOOR.keys()
 
 
 @pytest.mark.parametrize(("name", "path"), list(modules("usage")))
