@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
+from http.cookiejar import CookieJar
 
 import pytest
 
@@ -33,7 +34,8 @@ class Visitor:
 
     def __init__(self, site: Served) -> None:
         self.url = site.url
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        self.jar = CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
 
     def ask(self, path: str, method: str | None = None, **sent: str) -> tuple[int, str]:
         data = urllib.parse.urlencode(sent).encode() if sent else None

@@ -1,0 +1,170 @@
+"""People at a real site in front of a strict Autumn, for as many minutes as SOAK_MINUTES says, ten unless it does."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Served, free_port
+from tests.sharing.test_secrets import Visitor
+
+MINUTES = float(os.environ.get("SOAK_MINUTES", "10"))
+VIEWERS = 50
+CUSTOMERS = ("acme-robotics", "globex", "initech", "hooli", "umbrella-health")
+PAGES = (
+    "/?range={range}",
+    "/events/?customer_id={customer}&range={range}",
+    "/usage/?customer_id={customer}&range={range}&group_by=properties.model&compare=previous",
+    "/usage/?customer_id={customer}&range={range}&bin_size=day",
+)
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def autumn() -> Iterator[str]:
+    """The sample backend with its limits, in a process of its own."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "usage.sample", "--port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def site(tmp_path: Path, redis_url: str, autumn: str) -> Iterator[Served]:
+    """Two processes behind sign-in, which tell of each call to Autumn."""
+    made = Served(
+        tmp_path,
+        WEB_CONCURRENCY="2",
+        REDIS_URL=redis_url,
+        AUTUMN_SECRET_KEY="am_sk_sample",
+        AUTUMN_API_URL=autumn,
+        SECRET_KEY="only-for-this-test-and-long-enough-for-django-to-like-it-0123456789",
+        LOG_LEVEL="INFO",
+    )
+    yield made
+    made.stop()
+
+
+def signed_in(site: Served) -> str:
+    """The cookies of somebody who may look."""
+    secret = "correct horse battery"
+    made = site.manage(
+        "createsuperuser", "--noinput", "--username", "ann", "--email", "", DJANGO_SUPERUSER_PASSWORD=secret
+    )
+    assert made.returncode == 0, made.stderr
+    ann = Visitor(site)
+    _, form = ann.ask("/accounts/login/")
+    [csrf] = re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', form)
+    assert ann.ask("/accounts/login/", login="ann", password=secret, csrfmiddlewaretoken=csrf)[0] == 200
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in ann.jar)
+
+
+class Crowd:
+    """So many people who ask for pages until the time is up: what they got, and how long each of it took."""
+
+    def __init__(self, url: str, cookies: str) -> None:
+        self.url = url
+        self.cookies = cookies
+        self.statuses: Counter[int] = Counter()
+        self.seconds: list[float] = []
+        self.over = threading.Event()
+
+    def look(self, path: str) -> None:
+        begun = time.monotonic()
+        request = urllib.request.Request(self.url + path, headers={"Cookie": self.cookies})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                answer.read()
+                status = answer.status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        self.statuses[status] += 1
+        self.seconds.append(time.monotonic() - begun)
+
+    def come(self, people: int, live: Callable[[], None], minutes: float) -> None:
+        crowd = [threading.Thread(target=live) for _ in range(people)]
+        for one in crowd:
+            one.start()
+        self.over.wait(minutes * 60)
+        self.over.set()
+        for one in crowd:
+            one.join()
+
+
+def test_fifty_viewers(site: Served) -> None:
+    """Fifty people browse for minutes: every page is there, no 429 reaches them, and few calls draw one."""
+    crowd = Crowd(site.url, signed_in(site))
+
+    def browse() -> None:
+        chance = random.Random()
+        while not crowd.over.wait(chance.uniform(1, 5)):
+            page = chance.choice(PAGES)
+            crowd.look(
+                page.format(customer=chance.choice(CUSTOMERS), range=chance.choice(("24h", "7d", "30d")))
+            )
+
+    crowd.come(VIEWERS, browse, MINUTES)
+    calls = [told for told in map(json.loads, site.stderr.splitlines()) if told["event"] == "autumn.call"]
+    drawn = sum(told.get("error") == "RateLimited" for told in calls)
+    print(
+        f"{sum(crowd.statuses.values())} pages, {dict(crowd.statuses)}; {len(calls)} calls, {drawn} drew a 429"
+    )
+    assert set(crowd.statuses) == {200}
+    assert len(calls) > 50
+    assert drawn <= len(calls) / 200
+
+
+def test_pages_that_are_kept(site: Served) -> None:
+    """Fifty kept pages a second for minutes: no error, and the processes take no more memory at the end."""
+    crowd = Crowd(site.url, signed_in(site))
+    path = f"/usage/?customer_id={CUSTOMERS[0]}&start=2026-10-01&end=2026-11-01&tz=UTC"
+    crowd.look(path)
+    at = iter(range(10**9))
+    start, lock = time.monotonic(), threading.Lock()
+
+    def ask() -> None:
+        while True:
+            with lock:
+                moment = next(at) / 50
+            if crowd.over.wait(max(0.0, start + moment - time.monotonic())):
+                return
+            crowd.look(path)
+
+    crowd.come(VIEWERS, ask, MINUTES / 5)
+    before = memory_of(site)
+    crowd.over.clear()
+    crowd.come(VIEWERS, ask, MINUTES)
+    grown = memory_of(site) - before
+    slowest = statistics.quantiles(crowd.seconds, n=20)[-1]
+    print(
+        f"{sum(crowd.statuses.values())} pages, {dict(crowd.statuses)}; p95 {slowest * 1000:.0f} ms,"
+        f" {before / MIB:.0f} MiB and {grown / MIB:+.1f}"
+    )
+    assert set(crowd.statuses) == {200}
+    assert grown < before * 0.05
+
+
+def memory_of(site: Served) -> int:
+    """What the site's processes take for themselves, in bytes."""
+    pids, found = [site.process.pid], 0
+    for pid in pids:
+        pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        found += int(re.findall(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[0])
+    return found * 1024
