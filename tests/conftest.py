@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -9,8 +10,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from hypothesis import HealthCheck
@@ -119,9 +121,18 @@ def chromium() -> Iterator[Browser]:
 
 
 class Served:
-    """`manage.py serve` in a process of its own, with a folder and a port of its own."""
+    """`manage.py serve` in a process of its own, with a folder and a port of its own.
+
+    `begun`: where a site has been started and stopped before. Others begin from its files, as a second start does: to
+    collect, compress and tell the sample's story takes seconds.
+    """
+
+    begun: ClassVar[Callable[[], Path] | None] = None
 
     def __init__(self, folder: Path, **environment: str) -> None:
+        begun = type(self).begun
+        if begun is not None:
+            taken_along(begun(), folder, without="db" if "DATABASE_URL" in environment else "")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
@@ -157,6 +168,49 @@ class Served:
             self.process.kill()
             self.process.communicate()
         return self.process.returncode
+
+
+class First(Served):
+    """One that begins from nothing."""
+
+    begun = None
+
+
+def taken_along(begun: Path, folder: Path, without: str) -> None:
+    """What a stopped site leaves behind, but for its secret and its log."""
+    for path in begun.iterdir():
+        name, _, kind = path.name.partition(".")
+        if path.is_dir():
+            shutil.copytree(path, folder / path.name)
+        elif kind.startswith("sqlite3") and name != without:
+            shutil.copy2(path, folder)
+
+
+def started_once(folder: Path) -> Path:
+    """A folder in which the site was started for the first time, by whichever process of the tests needs it first."""
+    folder.mkdir(exist_ok=True)
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not any(folder.iterdir()):
+            site = First(folder)
+            assert site.first_line == f"Usage dashboard: {site.url}\n", site.stderr
+            assert site.stop() == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes, once, the folder that sites of the tests begin from."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return partial(started_once, shared / "begun")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sites_begin_alike(begun: Callable[[], Path]) -> Iterator[None]:
+    Served.begun = begun
+    yield
+    Served.begun = None
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +18,10 @@ from usage.sample import Store
 
 
 @pytest.fixture(scope="session")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def story(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Path:
     """A database with the sample's story, up to now."""
     path = tmp_path_factory.mktemp("story") / "sample.sqlite3"
+    shutil.copy2(begun() / path.name, path)
     store = Store(path)
     store.ensure_story()
     store.close()

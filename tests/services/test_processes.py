@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -69,11 +69,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def autumn() -> Iterator[str]:
+def autumn(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Iterator[str]:
     """The sample backend on a port, as if it were Autumn."""
     port = free_port()
+    story = shutil.copy2(begun() / "sample.sqlite3", tmp_path_factory.mktemp("autumn"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "usage.sample", "--port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(story)],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
     )
     yield f"http://127.0.0.1:{port}"
     process.terminate()
