@@ -142,10 +142,8 @@ def chart_panel(
         hatch=svg.hatch(chart, f"{name}-hatch"),
         view=svg.view_box(chart),
         hits=_hits(series, chart, opens),
-        figure=figure.embedded(_for_script(series, chart, links) | ({} if ranges else {"range": None})),
-        shapes=tuple(
-            Shape(kind.capitalize(), links.to(chart=kind) or "", kind == chart.shape) for kind in CHARTS
-        ),
+        figure=figure.embedded(_for_script(series, chart, links, ranges)),
+        shapes=_shapes(chart, links),
         legend=_legend(series, chart, links),
         tiles=tiles_of(series, links, features),
         reconcile=_reconcile(series),
@@ -173,7 +171,11 @@ def _hits(series: Series, chart: Chart, opens: Sequence[str]) -> Markup:
     )
 
 
-def _for_script(series: Series, chart: Chart, links: Links) -> dict[str, Any]:
+def _shapes(chart: Chart, links: Links) -> tuple[Shape, ...]:
+    return tuple(Shape(kind.capitalize(), links.to(chart=kind) or "", kind == chart.shape) for kind in CHARTS)
+
+
+def _for_script(series: Series, chart: Chart, links: Links, ranges: bool) -> dict[str, Any]:
     """What the script needs beside the figure: names to announce, and where a bin, a line and a range lead."""
     return {
         **figure.figure(chart),
@@ -186,7 +188,7 @@ def _for_script(series: Series, chart: Chart, links: Links) -> dict[str, Any]:
         "events": links.events,
         "all": links.rows_of("other", ""),
         "base": links.base,
-        "range": links.range(),
+        "range": links.range() if ranges else None,
     }
 
 
