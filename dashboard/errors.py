@@ -31,6 +31,7 @@ OLD_FORM = Said(
 )
 NOTHING = Said("Nothing here", "The address has a mistake, or what it showed is gone.")
 TOO_MANY = Said("Too many tries", "For your safety there is a pause of a minute. Then try again.")
+BUSY = Said("Too many at once", "More people sign in than this can check right now. Try again in a moment.")
 BROKEN = Said(
     "Something broke here",
     "It is our fault and has been noted. What you looked at is unharmed. Try again in a moment.",
@@ -56,6 +57,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def too_many(request: HttpRequest) -> HttpResponse:
     response = _page(request, TOO_MANY, 429)
     response["Retry-After"] = "60"
+    return response
+
+
+def too_busy(request: HttpRequest) -> HttpResponse:
+    response = _page(request, BUSY, 503)
+    response["Retry-After"] = "10"
     return response
 
 

@@ -15,7 +15,7 @@ from dashboard.env import Unusable
 # Django and the server put whole paths into sentences of their own, so tokens are cut from every text. People break
 # links in many ways: besides what stands where a token does, whatever is long and mixed enough to be one is cut.
 TOKEN = re.compile(r"(/s/)[^/\s\"'?#\\]+")
-ANYWHERE = re.compile(r"(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43,}", re.ASCII)
+ANYWHERE = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43,}", re.ASCII)
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -33,7 +33,7 @@ def redacted(text: str, secrets: list[str]) -> str:
 
 
 def cut(_: Any, __: str, told: EventDict) -> EventDict:
-    """Before a line is JSON, whose escapes would run into a token."""
+    """From texts before they are JSON, whose escapes would run into a token."""
     return {name: redacted(value, []) if isinstance(value, str) else value for name, value in told.items()}
 
 

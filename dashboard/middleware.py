@@ -10,9 +10,12 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.gzip import GZipMiddleware
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
+from dashboard import errors
+from dashboard.accounts.hashing import TooBusy
 from dashboard.models import demo_user
 
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -112,6 +115,13 @@ def demo_person(get_response: Next) -> Next:
         return get_response(request)
 
     return middleware
+
+
+class PasswordsInTurn(MiddlewareMixin):
+    """Where too many passwords are asked about at once, whoever waited too long is told so."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        return errors.too_busy(request) if isinstance(exception, TooBusy) else None
 
 
 class SignInRequired(LoginRequiredMiddleware):

@@ -106,6 +106,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "dashboard.middleware.demo_person",
     "django_htmx.middleware.HtmxMiddleware",
+    "dashboard.middleware.PasswordsInTurn",
     "dashboard.middleware.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",

@@ -191,10 +191,12 @@ def started_once(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not any(folder.iterdir()):
+        mark = folder / ".stopped"
+        if not mark.exists():
             site = First(folder)
             assert site.first_line == f"Usage dashboard: {site.url}\n", site.stderr
             assert site.stop() == 0
+            mark.touch()
     return folder
 
 

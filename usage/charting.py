@@ -17,6 +17,7 @@ from usage.errors import TooLarge, Unsupported
 from usage.figures import Answers, Figures
 from usage.frame import Cycle, Frame
 from usage.freshness import Dated
+from usage.naming import Naming
 from usage.query import BadQuery, Query
 from usage.series import Series, by_group, exact
 from usage.window import DAY_MS, HOUR_MS, BinSize, Window
@@ -58,7 +59,7 @@ def _named(answer: AggregateAnswer) -> _Named:
 class Charting:
     """The charts of one request in a caller's scope, on a server that `can` do so much. `now`: epoch ms.
 
-    `used`: whether features that nobody named are shown only where they have events: they may be known from elsewhere.
+    `naming`: is told which features have events, and whether it shows others: these may be known from elsewhere.
     """
 
     calls: Calls
@@ -66,7 +67,7 @@ class Charting:
     asking: Asking
     now: int
     most: int = MAX_GROUPS
-    used: bool = False
+    naming: Naming | None = None
 
     def series(self, query: Query, features: tuple[str, ...], frame: Frame) -> Series:
         """The figures of `features` in `frame`: of all that are asked for, else of the largest dozen of those given.
@@ -92,8 +93,10 @@ class Charting:
         answers = self.calls.side_by_side(*plain_asks, *grouped_asks)
         plain, grouped = answers[: len(plain_asks)], answers[len(plain_asks) :]
         ranked = _largest_first(plain[0], features)
-        if self.used and not query.feature_id:
-            ranked = tuple(name for name in ranked if any(name in answer.figures.total for answer in plain))
+        if self.naming is not None:
+            used = [name for name in ranked if any(name in answer.figures.total for answer in plain)]
+            self.naming.note(used)
+            ranked = tuple(used) if self.naming.sparing and not query.feature_id else ranked
         if query.group_by is not None and focus is None and ranked:
             focus = ranked[0]
             grouped = self.calls.side_by_side(*self._grouped(query, focus, frame))

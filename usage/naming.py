@@ -26,9 +26,29 @@ class Memory:
     """What one process remembers, for staff and all scopes: whose rows were read, and what may be named in a scope."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.met: TTLCache[str, bool] = TTLCache(10_000, REMEMBERED_S, timer=clock)
-        self.named: TTLCache[str, tuple[str, ...]] = TTLCache(10_000, 2 * REMEMBERED_S, timer=clock)
-        self.lock = Lock()
+        self._met: TTLCache[str, bool] = TTLCache(10_000, REMEMBERED_S, timer=clock)
+        self._named: TTLCache[str, tuple[str, ...]] = TTLCache(10_000, 2 * REMEMBERED_S, timer=clock)
+        self._lock = Lock()
+
+    def has_met(self, whose: str) -> bool:
+        """Whether these rows were read within the hour."""
+        with self._lock:
+            return whose in self._met
+
+    def meet(self, whose: str) -> None:
+        """These rows have been read."""
+        with self._lock:
+            self._met[whose] = True
+
+    def names(self, scope: str) -> list[str]:
+        """The features that may be named in a scope."""
+        with self._lock:
+            return list(self._named.get(scope, ()))
+
+    def name(self, scope: str, features: Iterable[str]) -> None:
+        """More of them."""
+        with self._lock:
+            self._named[scope] = tuple(dict.fromkeys((*self._named.get(scope, ()), *features)))
 
 
 class Naming:
@@ -50,8 +70,7 @@ class Naming:
         if self._scope is None:
             return self._known.features(customer_id)
         if self.sparing:
-            with self._memory.lock:
-                return list(self._memory.named.get(self._scope.key, ()))
+            return self._memory.names(self._scope.key)
         shown = self._scope.features
         return self._known.features(self._scope.customer_id) if shown is None else sorted(shown)
 
@@ -70,31 +89,25 @@ class Naming:
 
     def note(self, features: Iterable[str]) -> None:
         """These have events within the scope's bounds."""
-        if self._scope is None or not self.sparing:
-            return
-        with self._memory.lock:
-            named = (*self._memory.named.get(self._scope.key, ()), *features)
-            self._memory.named[self._scope.key] = tuple(dict.fromkeys(named))
+        if self._scope is not None and self.sparing:
+            self._memory.name(self._scope.key, features)
 
     def _meet(self, query: Query, now: int, asking: Asking) -> None:
         """Read the newest rows of the window once an hour: those seen on pages may be of chosen features only."""
         window = query.window(now)
         # A window that has ended is met by its own rows, one that goes on by the newest of all.
         past = window if window is not None and window.end < now - DAY_MS else None
-        if self._scope is not None and self._scope.is_bounded:
+        if self._scope is not None and self.sparing:
             past = self._scope.bound(past or Window(0, now + HOUR_MS))
             if past is None:
                 return
         bounds = None if past is None else past.list_range()
         key = f"{'' if self._scope is None else self._scope.key}:{bounds}:{query.customer_id or _EVERYBODY}"
-        with self._memory.lock:
-            if key in self._memory.met:
-                return
+        if self._memory.has_met(key):
+            return
         body: dict[str, object] = {"offset": 0, "limit": RECENT}
         body |= {} if query.customer_id is None else {"customer_id": query.customer_id}
         body |= {} if bounds is None else {"custom_range": bounds}
         rows = self._calls.rows(body, closed=True, asking=asking)
-        with self._memory.lock:
-            self._memory.met[key] = True
-        covers = self._scope.covers if self._scope is not None else bool
-        self.note(event.feature_id for event in rows.events if covers(event.timestamp))
+        self._memory.meet(key)
+        self.note(event.feature_id for event in rows.events)

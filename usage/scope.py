@@ -94,9 +94,8 @@ class Scope:
         others must not show either.
         """
         properties = _keep(event.properties, self.properties)
-        deductions = [
-            item for item in event.deductions or () if self.deductions and self._has(item.feature_id)
-        ]
+        taken = event.deductions if self.deductions else None
+        deductions = [item for item in taken or () if self._has(item.feature_id)]
         if not self.plans:
             deductions = [msgspec.structs.replace(item, plan_id=None) for item in deductions]
         return msgspec.structs.replace(event, properties=properties, deductions=deductions or None)

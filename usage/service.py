@@ -47,7 +47,7 @@ class Busiest:
 
 
 class _Learned:
-    """What one process has found out, shared by staff and all scopes: what the server can do, whose rows were read."""
+    """What one process has found out, shared by staff and all scopes."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.capabilities: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
@@ -120,16 +120,16 @@ class Usage:
         """The figures of `query`'s chart: of the features it names, else of the largest of those it may show."""
         chosen, query, now = query.feature_id, self._bound(query), now or self.now()
         asking = Asking(Deadline.after(PAGE_S), refresh=refresh)
-        charting = Charting(self._calls, self._needs(query, asking), asking, now, used=self._naming.sparing)
+        charting = Charting(self._calls, self._needs(query, asking), asking, now, naming=self._naming)
         features = self._naming.candidates(query, now, asking)
-        query = replace(query, feature_id=chosen)
+        query = replace(
+            query, feature_id=chosen
+        )  # of all that a scope shows, a chart shows the largest dozen
         window, cycle = query.window(now), None
         if window is None:
             cycle = self._cycle(charting, query, features)
             window = cycle.window
-        series = charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
-        self._naming.note(total.feature_id for total in series.features if total.count)
-        return series
+        return charting.series(query, features, frame_of(query, window, now, self.scope, cycle))
 
     def page(
         self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True

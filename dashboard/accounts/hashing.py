@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import SystemRandom
@@ -11,8 +12,14 @@ from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 AT_ONCE = 2
+PATIENCE_S = 20.0
+"""Whoever waits keeps a thread of the server, so nobody waits for long."""
 
 _random = SystemRandom()
+
+
+class TooBusy(Exception):
+    """More passwords are asked about than this machine can hash in time."""
 
 
 class PatientArgon2(Argon2PasswordHasher):
@@ -31,14 +38,15 @@ class PatientArgon2(Argon2PasswordHasher):
 def turn() -> Iterator[None]:
     """A lock on one of so many files: threads and processes share them, and a process that dies lets go of its own."""
     places = [settings.DATA_DIR / f".hashing-{number}" for number in range(AT_ONCE)]
-    for path in places:
-        with path.open("w") as place:
-            try:
-                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield
-            return
-    with _random.choice(places).open("w") as place:
-        fcntl.flock(place, fcntl.LOCK_EX)
-        yield
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        for path in places:
+            with path.open("w") as place:
+                try:
+                    fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield
+                return
+        time.sleep(_random.uniform(0.01, 0.05))  # so that nobody waits for one place while the other is free
+    raise TooBusy

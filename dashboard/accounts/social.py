@@ -88,12 +88,13 @@ def people_of(login: SocialLogin) -> list[User]:
     """Those who have an e-mail that the provider has confirmed. Some providers write true as a word."""
     emails = [address.email for address in login.email_addresses if address.verified in (True, "true")]
     # Databases differ in which letters they take for the same.
-    people = [
-        user
+    found = {
+        user.pk: user
         for email in emails
         for user in User.objects.filter(email__iexact=email)
         if user.email.lower() == email.lower()
-    ]
+    }
+    people = list(found.values())
     return [user for user in people if user.is_active] or people
 
 
@@ -124,7 +125,9 @@ class OpenIDConnect(OpenIDConnectOAuth2Adapter):
         keys, name = jwt.PyJWKSet.from_dict(answer.json()), jwt.get_unverified_header(id_token).get("kid")
         return jwt.decode(
             id_token,
-            keys.keys[0] if name is None else keys[name],  # a lone key needs no name
+            keys[str(name)]
+            if name is not None or len(keys.keys) != 1
+            else keys.keys[0],  # a lone key needs no name
             SIGNATURES,
             issuer=config["issuer"],
             audience=client_id,

@@ -22,6 +22,7 @@ LEASE = timedelta(minutes=3)
 KEPT = timedelta(days=90)
 """So long a record of an export is kept."""
 RECENT = timedelta(minutes=1)
+MOST_OF_CROWD = 3
 
 Ending = ExportRecord.Ending
 
@@ -30,16 +31,22 @@ Ending = ExportRecord.Ending
 class Taker:
     """Who takes an export. `key`: whose turn it takes; `who`: the name for the record.
 
-    `still_allowed` is asked again and again while the file is sent.
+    `still_allowed` is asked again and again while the file is sent. `crowd`: how the keys of all begin that may have
+    MOST_OF_CROWD turns between them.
     """
 
     key: str
     who: str
     still_allowed: Callable[[], bool]
+    crowd: str = ""
 
 
 class Busy(Exception):
     """The taker has an export that runs."""
+
+
+class Crowded(Exception):
+    """As many exports run as this process has threads for, or as the taker's crowd may have."""
 
 
 class BrokenOff(ConnectionResetError):
@@ -60,10 +67,15 @@ class Turn:
 
     @classmethod
     def take(cls, taker: Taker, file: str, query: str) -> Turn:
-        """Begins one. Raises Busy while the taker has another."""
+        """Begins one. Raises Busy while the taker has another, Crowded while too many of their crowd have."""
         now = timezone.now()
         _forget_old(now)
         _open(taker).filter(seen_at__lt=now - LEASE).update(ended_at=now, ending=Ending.LOST)
+        others = ExportRecord.objects.filter(
+            taker__startswith=taker.crowd, ended_at=None, seen_at__gt=now - LEASE
+        )
+        if taker.crowd and others.exclude(taker=taker.key).count() >= MOST_OF_CROWD:
+            raise Crowded
         record = ExportRecord(
             taker=taker.key, who=taker.who, file=file, query=query, began_at=now, seen_at=now
         )

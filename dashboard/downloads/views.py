@@ -22,7 +22,7 @@ from django.utils.http import content_disposition_header
 
 from dashboard.downloads.connection import Connection
 from dashboard.downloads.stream import Stream, pieces
-from dashboard.downloads.turn import Busy, Taker, Turn, latest, note, stop
+from dashboard.downloads.turn import Busy, Crowded, Taker, Turn, latest, note, stop
 from dashboard.exports import CSV, Format, file_name, usage_csv
 from dashboard.forms import QueryForm
 from dashboard.lens import is_part
@@ -64,10 +64,6 @@ OLD_HTTP = Problem(
     "Older versions cannot tell a whole file from a part.",
     "A proxy in front of this dashboard has to speak HTTP/1.1 to it, as nginx does with proxy_http_version 1.1.",
 )
-
-
-class Crowded(Exception):
-    """As many exports run as this process has threads for."""
 
 
 def staff_taker(request: HttpRequest) -> Taker:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
 from dashboard.formats import exact_moment, full_label, label, minute_text, relative, zone_name
+from dashboard.forms import query_of
 from dashboard.sharing.models import Share
 from usage.window import to_ms
 
 
 def about(share: Share) -> dict[str, Any]:
     """What the pages of a link and the list of its maker say of it."""
-    zone = ZoneInfo(parse_qs(share.view).get("tz", ["UTC"])[0])
+    zone = query_of(share.view).zone
     return {
         "share": share,
         "maker": _maker(share),

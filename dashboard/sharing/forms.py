@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -110,7 +111,7 @@ class ShareForm(forms.Form):
         }
         return cls(None, query_of(data.get("view", "")), maker, stands)
 
-    @property
+    @cached_property
     def offers(self) -> Offers:
         return offers(self.given("customer_id") or None, self.query)
 

@@ -43,7 +43,8 @@ class Lenses:
     def of(cls, share: Share, holder: str) -> Lenses:
         """Those of a link, for one who holds it."""
         still_open = partial(_is_open, share.pk, share.password_version)
-        taker = Taker(f"share:{share.pk}:{holder}", f"link {share.pk}", still_open)
+        crowd = f"share:{share.pk}:"  # whoever opens the link again is somebody else
+        taker = Taker(f"{crowd}{holder}", f"link {share.pk}", still_open, crowd)
         return cls(share, place_of(share, share.root, usage_of(share)), taker)
 
     @property

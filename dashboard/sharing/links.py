@@ -39,7 +39,7 @@ def make(share: Share, password: str | None = None) -> str:
     share.token_hash = hash_of(token)
     if password is not None:
         share.password_hash, share.password_version = make_password(password), 1
-    answers = recorded(share) if share.snapshot else {}
+    answers = recorded(share) if share.snapshot else []
     with transaction.atomic():
         share.save(force_insert=True)
         keep(share, answers)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dashboard.backend import usage
 from dashboard.downloads.views import staff_taker
 from dashboard.forms import QueryForm, query_of
+from dashboard.problems import problem_of
 from dashboard.sharing import links
 from dashboard.sharing.about import about
 from dashboard.sharing.forms import ShareForm
@@ -54,9 +55,12 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     try:
         token = links.make(form.share, password)
     except BadQuery as bad:
-        return _form(request, form, wrong=[bad.sentence], status=400)
+        form.blame(bad)
+        return _form(request, form, status=400)
     except UsageError as error:
-        return _form(request, form, wrong=[f"The figures could not be kept. {error.sentence}"], status=503)
+        problem = problem_of(error)
+        sentences = [f"The figures could not be kept. {problem.sentence} {problem.advice}"]
+        return _form(request, form, wrong=sentences, status=max(problem.status, 400))
     except IntegrityError:
         messages.warning(request, MADE)  # sent twice, or by a reload
         return redirect("share", form.share.pk)

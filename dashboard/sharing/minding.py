@@ -30,7 +30,7 @@ LISTED = 500
 def shares(request: HttpRequest) -> HttpResponseBase:
     minded = Share.objects.minded_by(sharer(request)).select_related("maker")
     listed = [about(each) for each in minded[:LISTED]]
-    shown = {"listed": listed, "total": minded.count(), "now": _now(), "title": "Share links"}
+    shown = {"listed": listed, "total": minded.count()}
     return render(request, "sharing/list.html", shown)
 
 
@@ -48,7 +48,6 @@ def _page(request: HttpRequest, found: Share, password: str | None = None) -> Ht
         "kept_days": KEPT.days,
         "lives": LIVES,
         "longer": _longer(found),
-        "now": _now(),
         "password": password,
     }
     return render(request, "sharing/share.html", shown)
@@ -122,7 +121,3 @@ def _days(request: HttpRequest) -> int:
     except ValidationError as error:
         raise BadRequest from error
     return days
-
-
-def _now() -> int:
-    return int(timezone.now().timestamp() * 1000)

@@ -33,16 +33,20 @@ def filled_by(query: Query, now: int) -> dict[str, Any]:
 
 
 def hours_of(query: Query, now: int) -> Window | None:
-    """The whole hours of a view, as far as they have begun; None for a billing cycle, which only Autumn knows."""
+    """The whole hours of a view, as far as they have begun; None where none has, and for a billing cycle."""
     window = query.window(now)
-    return None if window is None else Window(floor_hour(window.start), ceil_hour(min(window.end, now)))
+    if window is None or window.start > now:
+        return None
+    return Window(
+        floor_hour(window.start), max(ceil_hour(min(window.end, now)), floor_hour(window.start) + HOUR_MS)
+    )
 
 
 def looked_at(query: Query, now: int) -> str:
     """The hours of a view in words."""
     hours = hours_of(query, now)
     if hours is None:
-        return "a billing cycle, whose dates are to be written here"
+        return "which has no dates yet that can be kept: write them here"
     return f"{minute_text(hours.start, query.zone)} – {minute_text(hours.end, query.zone)}"
 
 

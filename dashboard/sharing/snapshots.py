@@ -9,10 +9,12 @@ time shows among them, not in the figures.
 from __future__ import annotations
 
 import hashlib
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -23,7 +25,7 @@ from dashboard.sharing.models import Figures, Share
 from usage.cache import Cached
 from usage.capabilities import PROBE_FEATURE
 from usage.client import Endpoint
-from usage.errors import TooLarge, Unsupported
+from usage.errors import TooLarge, Unreachable, Unsupported, UsageError
 from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.upstream import Upstream
@@ -37,6 +39,8 @@ NOT_KEPT = (
 NO_USAGE = "This customer has no usage in this period: there are no figures to keep."
 MOST_GROUPED = 12
 """So many features have their groups kept: each takes calls of its own."""
+MORE_S = 12.0
+"""After so many seconds no more is asked for than the view itself: whoever makes the link waits."""
 SIZES: tuple[BinSize | None, ...] = (None, "day", "hour", "week", "month")
 """The view's own bins first; then those that larger ones can be summed from."""
 SUMS_TO: dict[object, tuple[object, ...]] = {
@@ -96,8 +100,9 @@ def recorded(share: Share) -> list[Noted]:
     service = usage().through(recorder).within(share.scope)
     shown = service.series(query)  # the view itself: what cannot be shown of it cannot be kept
     largest = [total.feature_id for total in shown.features[:MOST_GROUPED]]
-    for each in _views(query, largest):
-        with suppress(BadQuery, Unsupported):  # a size that has too many bins, groups that are too many
+    until = time.monotonic() + MORE_S
+    for each in takewhile(lambda _: time.monotonic() < until, _views(query, largest)):
+        with suppress(BadQuery, UsageError):  # too many bins or groups, or no answer: the view itself is kept
             service.series(each)
     return recorder.noted
 
@@ -176,6 +181,8 @@ class Recorder(_Beside):
             answer: Cached | None = self.live.answer(endpoint, body, **how)
         except TooLarge:
             answer = None
+        if answer is not None and answer.source == "stale":
+            raise Unreachable(answer.reason or "Autumn does not answer.")  # old figures are not those of now
         noted = Noted(dict(body), answer, _name_of(body))
         self.noted.append(noted)
         return _told(noted)

@@ -20,7 +20,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stream looks after itself at every piece, not only each half second."""
+    """A stream looks after itself at every piece, not only each quarter second."""
     monkeypatch.setattr(stream, "LOOK_S", 0.0)
     yield
     views._slots.cache_clear()

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from dashboard.accounts.hashing import AT_ONCE
+from dashboard.accounts import hashing
 from dashboard.models import User, demo_user
 from tests.dashboard.crowd import hash_slowly
 
@@ -199,7 +199,20 @@ def test_two_hashes_at_most_at_once(tmp_path: Path) -> None:
     times = [tuple(map(float, line.split())) for line in spans.read_text().splitlines()]
     at_once = [sum(begun <= moment < ended for begun, ended in times) for moment, _ in times]
     assert len(times) == 12
-    assert max(at_once) == AT_ONCE
+    assert max(at_once) == hashing.AT_ONCE
+
+
+def test_whoever_waits_too_long_is_told(
+    client: Client, live_mode: Settings, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all places for hashing are taken, signing in is a 503 that says when to come back; later it works."""
+    person("viewer")
+    monkeypatch.setattr(hashing, "PATIENCE_S", 0.1)
+    with hashing.turn(), hashing.turn():
+        answer = client.post("/accounts/login/", {"login": "viewer", "password": "correct horse"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "Too many at once" in answer.content.decode()
+    assert enter(client, "correct horse") == 302
 
 
 def test_passwords_are_kept_by_argon2(person: Person) -> None:

@@ -57,6 +57,19 @@ def test_two_holders_take_files_at_once(house: House) -> None:
     assert len(list(running)) > 0
 
 
+def test_one_link_leaves_room_for_others(house: House) -> None:
+    """However often a link is opened anew, three of its files are sent at once, and the next is told to wait."""
+    share, token = house.share(exports=True)
+    running = []
+    for _ in range(3):
+        running.append(iter(house.holder(share, token).get(f"{share.root}events/export.csv")))
+        assert next(running[-1])
+    late = house.holder(share, token).get(f"{share.root}events/export.csv")
+    assert (late.status_code, late.headers["Retry-After"]) == (503, "30")
+    list(running[0])
+    assert house.holder(share, token).get(f"{share.root}events/export.csv").status_code == 200
+
+
 def test_files_refuse_what_the_link_refuses(house: House) -> None:
     """Customers, hidden properties and other times: a 400, in files as on pages."""
     share, token = house.share(exports=True)

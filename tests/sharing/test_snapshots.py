@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
-from hypothesis import given
-from hypothesis import strategies as st
+from django.utils import timezone
 
 from dashboard.sharing.models import Share
-from dashboard.sharing.snapshots import NOT_KEPT, Noted
+from dashboard.sharing.snapshots import NOT_KEPT
 from tests.sharing.house import DAY, HOUR, SEEN, House, bounds
+from tests.sharing.test_attack import body_of
 from tests.sharing.test_making import FORM, NO_PASSWORD_READ, shown
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +114,13 @@ def test_a_bar_of_a_snapshot_opens_its_rows(late: House) -> None:
 
 def test_all_features_are_kept(late: House) -> None:
     """Also those beyond the largest dozen; what is tracked under a new name later is no part of it."""
+    start, end = bounds()
+    for at in range(end - 2000, end - 900):
+        track(late, at, "api_calls", 1, "model-0")  # more rows than are read to see which features there are
+    staff = Client()
+    staff.force_login(late.maker)
+    for name in (*FEATURES, "CANARY_hidden_feature"):
+        staff.get(f"/events/?customer_id={SEEN}&start={start}&end={end}&feature_id={name}&tz=UTC")
     client, share = made(late, "")
     assert share.features == sorted([*FEATURES, "api_calls", "CANARY_hidden_feature"])
     arrive(late)
@@ -135,9 +144,14 @@ def test_nobody_is_offered_what_was_not_kept(late: House) -> None:
     """No dates, comparison, filters, other grouping, or range to draw with the mouse stand on the usage page."""
     client, share = made(late, "&group_by=properties.model&filter=model:model-0")
     page = client.get(f"{share.root}usage/?{share.view}").content.decode()
-    for name in ("start", "end", "range", "compare"):
-        assert f'id="f-{name}"' not in page
-        assert f'name="{name}" type="checkbox"' not in page
+    offered = ('id="f-start"', 'id="f-end"', 'id="f-range"', 'type="checkbox" name="compare"')
+    for field in offered:
+        assert field not in page
+    staff = Client()
+    staff.force_login(late.maker)
+    whole = staff.get(f"/usage/?customer_id={SEEN}").content.decode()
+    for field in offered:
+        assert field in whole
     assert '"range":null' in page
     assert 'id="f-filter"' not in page
     assert "model:model-0" in page
@@ -153,23 +167,42 @@ def test_a_snapshot_outlives_its_kept_answers(late: House) -> None:
     assert figures(client.get(f"{share.root}usage/?{share.view}").content.decode()) == before
 
 
-SIZES = st.sampled_from(["hour", "day", "week", "month"])
-NAMES = st.lists(st.sampled_from(FEATURES), min_size=1, max_size=4, unique=True)
+def test_larger_bins_are_sums_of_kept_ones(late: House) -> None:
+    """Weeks and months of a snapshot are those that Autumn itself would have said, to the figure."""
+    start, end = bounds()
+    client, share = made(late, "", exports="on")
+    staff = Client()
+    staff.force_login(late.maker)
+    for size in ("hour", "day", "week", "month"):
+        view = f"start={start}&end={end}&bin_size={size}&tz=UTC"
+        kept = body_of(client.get(f"{share.root}usage/export.csv?{view}"))
+        live = body_of(staff.get(f"/usage/export.csv?customer_id={SEEN}&{view}"))
+        assert kept.count(b"\n") > 10
+        assert sorted(kept.splitlines()) == sorted(live.splitlines())
 
 
-@given(SIZES, SIZES, NAMES, NAMES, st.booleans())
-def test_an_answer_serves_smaller_questions(
-    size: str, other: str, names: list[str], others: list[str], same: bool
-) -> None:
-    """It serves those for some of its features, in bins that its own sum to, about the same time; and no others."""
-    asked = {
-        "customer_id": SEEN,
-        "bin_size": size,
-        "feature_id": names,
-        "custom_range": {"start": 0, "end": 9},
-    }
-    question = {**asked, "bin_size": other, "feature_id": others}
-    if not same:
-        question["custom_range"] = {"start": 1, "end": 9}
-    sums = size == other or size == "hour" or (size == "day" and other in ("week", "month"))
-    assert Noted(asked, None, "").has(question) == (same and sums and set(others) <= set(names))
+def test_old_figures_are_not_kept_as_those_of_now(late: House) -> None:
+    """While Autumn does not answer there is no snapshot to make, though older answers would serve a page."""
+    start, end = bounds()
+    view = f"customer_id={SEEN}&start={start}&end={end}&tz=UTC"
+    staff = Client()
+    staff.force_login(late.maker)
+    assert staff.get(f"/usage/?{view}").status_code == 200
+    late.wires[-1].down = True
+    fixed = {"period": "fixed", "start": str(start), "end": str(end), "fresh": "snapshot", "view": view}
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        answer = staff.post("/shares/new", {**FORM, **fixed})
+    assert answer.status_code == 503
+    assert "The figures could not be kept" in answer.content.decode()
+    assert not Share.objects.exists()
+
+
+def test_a_snapshot_of_nothing(late: House) -> None:
+    """A period without usage has no figures to keep: the sentence stands beside the customer."""
+    maker = Client()
+    maker.force_login(late.maker)
+    empty = {"period": "fixed", "start": "2026-01-01", "end": "2026-01-02", "fresh": "snapshot"}
+    answer = maker.post("/shares/new", {**FORM, **empty})
+    assert answer.status_code == 400
+    assert 'id="customer_id-error"' in answer.content.decode()
+    assert "no figures to keep" in answer.content.decode()
