@@ -65,11 +65,17 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "user": getattr(request, "user", None),
         "nav": navigation(),
-        "here": request.resolver_match.url_name if request.resolver_match else None,
+        "here": _here(request),
         "messages": get_messages(request),
         "oidc_name": settings.OIDC_NAME,
         "oidc_url": oidc_url(),
     }
+
+
+def _here(request: HttpRequest) -> str | None:
+    """The page's name; those of making and minding one link are parts of the list of all."""
+    name = request.resolver_match.url_name if request.resolver_match else None
+    return "shares" if name == "share" or (name or "").startswith("share_") else name
 
 
 @cache

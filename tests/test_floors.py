@@ -71,7 +71,6 @@ FLOORS: list[set[str]] = [
         "dashboard.charts.links",
         "dashboard.downloads.stream",
         "dashboard.sharing.about",
-        "dashboard.sharing.openings",
         "dashboard.sharing.passwords",
         "dashboard.sharing.visits",
     },
@@ -89,6 +88,7 @@ FLOORS: list[set[str]] = [
         "dashboard.live",
         "dashboard.narrow",
         "dashboard.sharing.offers",
+        "dashboard.sharing.openings",
         "dashboard.sharing.snapshots",
     },
     {

@@ -116,6 +116,11 @@ class Usage:
                 learned.capabilities[is_staff] = can
         return can if is_staff else replace(can, organisation=False)
 
+    def window(self, query: Query, now: int | None = None) -> Window:
+        """The window of a list: that of the query, billing cycles resolved, within the scope's bounds."""
+        query, now = self._bound(query), now or self.now()
+        return self._list_window(query, now, Asking(Deadline.after(PAGE_S)))
+
     def series(self, query: Query, now: int | None = None, *, refresh: bool = False) -> Series:
         """The figures of `query`'s chart: of the features it names, else of the largest of those it may show."""
         chosen, query, now = query.feature_id, self._bound(query), now or self.now()

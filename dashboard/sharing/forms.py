@@ -200,18 +200,21 @@ class ShareForm(forms.Form):
         if not (self.cleaned_data.get("start") or self.cleaned_data.get("end")):
             hours = hours_of(self.query, _now())
             start, end = (None, None) if hours is None else (hours.start, hours.end)
-        if not self.errors and (start is None or end is None):
-            self.add_error("start", "A period has a start and an end.")
-        elif start is not None and end is not None and start >= end:
+        if start is None or end is None:
+            if not self.errors.keys() & {"start", "end"}:
+                self.add_error("start", "A period has a start and an end.")
+        elif start >= end:
             self.add_error("start", "The start must lie before the end.")
-        elif since is not None and start is not None and since > start:
+        elif since is not None and since > start:
             self.add_error("since", f"This belongs to “{PERIODS['free']}”: choose that, or leave it out.")
         return start, end
 
     def _since(self) -> int | None:
-        for name in ("start", "end"):
-            if self.cleaned_data.get(name):
-                self.add_error(name, f"This belongs to “{PERIODS['fixed']}”: choose that, or leave it out.")
+        written = [name for name in ("start", "end") if self.cleaned_data.get(name)]
+        if written:
+            self.add_error(
+                written[0], f"Dates belong to “{PERIODS['fixed']}”: choose that, or leave them out."
+            )
         return self._hour("since", floor_hour)
 
     def _kept_until(self, start: int | None, end: int | None) -> int | None:

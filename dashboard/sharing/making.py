@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from dashboard.backend import usage
 from dashboard.downloads.views import staff_taker
@@ -24,7 +25,8 @@ from dashboard.sharing.people import sharer, sharers_only
 from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
 
-DRAFT = "share_draft"
+DRAFTS = "share_drafts"
+MOST_DRAFTS = 8
 MADE = (
     "This link was made already, and its address was shown that once. If you have not seen it, revoke this one and make"
     " another."
@@ -64,7 +66,7 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     except IntegrityError:
         messages.warning(request, MADE)  # sent twice, or by a reload
         return redirect("share", form.share.pk)
-    request.session.pop(DRAFT, None)
+    _keep_drafts(request, {name: kept for name, kept in _drafts(request).items() if name != form.share.pk})
     link = request.build_absolute_uri(reverse("redeem", args=[token]))
     return render(
         request, "sharing/made.html", {"about": about(form.share), "link": link, "password": password}
@@ -116,25 +118,25 @@ def offer(request: HttpRequest) -> HttpResponseBase:
 @sharers_only
 @never_cache
 @require_safe
-def draft(request: HttpRequest) -> HttpResponseBase:
+def draft(request: HttpRequest, share_id: str) -> HttpResponseBase:
     """Back from the preview: the form as it was."""
-    kept = request.session.get(DRAFT)
-    if kept is None:
-        return redirect("share_new")
-    return _form(request, ShareForm.of(QueryDict(kept), sharer(request)))
+    kept = _drafts(request).get(share_id)
+    return _anew(request) if kept is None else _form(request, ShareForm.of(QueryDict(kept), sharer(request)))
 
 
 @sharers_only
 @never_cache
+@require_POST
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Keeps the form, and leads to what its link would show."""
-    if request.method == "POST":
-        form = ShareForm.of(request.POST, sharer(request))
-        if not _shows_something(form):
-            return _form(request, form, status=400)
-        request.session[DRAFT] = _without_csrf(request.POST).urlencode()
-    lenses = _previewed(request)
-    return redirect(lenses.entrance if lenses else "share_new")
+    form = ShareForm.of(request.POST, sharer(request))
+    if not _shows_something(form):
+        return _form(request, form, status=400)
+    name = form.share.pk
+    others = {other: kept for other, kept in _drafts(request).items() if other != name}
+    _keep_drafts(request, {**others, name: _without_csrf(request.POST).urlencode()})
+    lenses = _previewed(request, name)
+    return _anew(request) if lenses is None else redirect(lenses.entrance)
 
 
 def previewed(below: Below) -> URLPattern:
@@ -143,27 +145,43 @@ def previewed(below: Below) -> URLPattern:
     @sharers_only
     @never_cache
     @require_http_methods(list(below.methods))
-    def view(request: HttpRequest) -> HttpResponseBase:
-        lenses = _previewed(request)
+    def view(request: HttpRequest, share_id: str) -> HttpResponseBase:
+        lenses = _previewed(request, share_id)
         if lenses is None:
-            return redirect("share_new")
+            return _anew(request)
         if below.file and not lenses.share.exports:
             raise Http404
         return below.answer(lenses, request)
 
-    return path(f"shares/preview/{below.route}", view, name=f"preview_{below.name}")
+    return path(f"shares/preview/<slug:share_id>/{below.route}", view, name=f"preview_{below.name}")
 
 
-def _previewed(request: HttpRequest) -> Lenses | None:
-    draft = QueryDict(request.session.get(DRAFT, ""))
-    form = ShareForm.of(draft, sharer(request))
+def _previewed(request: HttpRequest, share_id: str) -> Lenses | None:
+    drafted = QueryDict(_drafts(request).get(share_id, ""))
+    form = ShareForm.of(drafted, sharer(request))
     if not form.is_valid():
         return None
-    sent = [(name, value) for name, values in draft.lists() for value in values]
+    sent = [(name, value) for name, values in drafted.lists() for value in values]
     shown = {"preview": True, "draft": sent}
     live = usage().within(form.share.scope)  # nothing is kept before it is made
-    place = place_of(form.share, reverse("share_preview"), live)
+    place = place_of(form.share, reverse("preview_overview", args=[share_id]), live)
     return Lenses(form.share, place, staff_taker(request), "preview", shown)
+
+
+def _drafts(request: HttpRequest) -> dict[str, str]:
+    """The forms that were previewed and not made yet, by the names of their links: each tab has its own."""
+    kept: dict[str, str] = request.session.get(DRAFTS, {})
+    return kept
+
+
+def _keep_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
+    request.session[DRAFTS] = dict(list(drafts.items())[-MOST_DRAFTS:])
+
+
+def _anew(request: HttpRequest) -> HttpResponseBase:
+    """There is no such draft any more: a new form, as a page of its own."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return HttpResponseClientRedirect(reverse("share_new")) if htmx else redirect("share_new")
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:

@@ -92,7 +92,10 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponseBase:
 def password(request: HttpRequest, share_id: str) -> HttpResponseBase:
     """A new password, shown once; or none from now on. Whoever gave the old one is asked again."""
     found = _minded(request, share_id, revoked_at=None)
-    if request.POST.get("password") == "none":
+    wanted = request.POST.get("password")
+    if wanted not in {"new", "none"}:
+        raise BadRequest
+    if wanted == "none":
         passwords.remove(found)
         messages.success(request, "The link needs no password any more.")
         return redirect("share", found.pk)

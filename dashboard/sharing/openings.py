@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from dashboard.backend import usage
 from dashboard.formats import full_label, minute_text
 from dashboard.sharing.models import public_id
-from usage.query import MAX_BINS, Query
+from usage.errors import UsageError
+from usage.query import MAX_BINS, BadQuery, Query
 from usage.scope import Scope
-from usage.window import HOUR_MS, Window, ceil_hour, floor_hour, local
+from usage.window import HOUR_MS, Window, ceil_hour, floor_hour, local, to_ms
 
 
 def filled_by(query: Query, now: int) -> dict[str, Any]:
     """The fields of a new form: no more than what is being looked at."""
     hours = hours_of(query, now)
     first, last = (None, None) if hours is None else (_text(query, hours.start), _text(query, hours.end))
-    is_period = query.start is not None
+    is_period = query.start is not None or first is None  # left empty, a period is that of the view
+    if first is None or last is None:
+        first = last = None
     return {
         "share_id": public_id(),
         "view": query.having().to_query_string(),
@@ -25,6 +29,7 @@ def filled_by(query: Query, now: int) -> dict[str, Any]:
         "every_feature": not query.feature_id,
         "features": list(query.feature_id),
         "properties": list(dict.fromkeys(_properties(query))),
+        "plans": query.group_by == "$plan_id",
         "period": "fixed" if is_period else "free",
         "since": None if is_period else first,
         "start": first if is_period else None,
@@ -33,9 +38,12 @@ def filled_by(query: Query, now: int) -> dict[str, Any]:
 
 
 def hours_of(query: Query, now: int) -> Window | None:
-    """The whole hours of a view, as far as they have begun; None where none has, and for a billing cycle."""
-    window = query.window(now)
-    if window is None or window.start > now:
+    """The whole hours of a view, as far as they have begun; None where none has, and for a cycle that nobody knows."""
+    try:
+        window = usage().window(query, now)
+    except (UsageError, BadQuery):
+        return None
+    if window.start > now:
         return None
     return Window(
         floor_hour(window.start), max(ceil_hour(min(window.end, now)), floor_hour(window.start) + HOUR_MS)
@@ -81,6 +89,11 @@ def widened(scope: Scope, query: Query) -> Iterator[str]:
             f"You looked at the entity “{full_label(query.entity_id)}” alone. A link cannot: this one shows all of the"
             " customer’s usage."
         )
+    if query.group and query.group_by is not None and not scope.may_group(query.group_by):
+        yield (
+            f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is left out: the link"
+            " shows events that you did not."
+        )
     for item in (*query.filter, *query.exclude):
         if not scope.shows(item.path):
             yield (
@@ -106,5 +119,8 @@ def _properties(query: Query) -> Iterator[str]:
         yield query.group_by.removeprefix("properties.")
 
 
-def _text(query: Query, ms: int) -> str:
-    return local(ms, query.zone).replace(tzinfo=None).isoformat(timespec="minutes")
+def _text(query: Query, ms: int) -> str | None:
+    """A moment as the form's fields have it; None where the clocks show it twice, which these cannot tell apart."""
+    plain = local(ms, query.zone).replace(tzinfo=None, fold=0)
+    seconds = {to_ms(plain.replace(tzinfo=query.zone, fold=fold)) for fold in (0, 1)}
+    return plain.isoformat(timespec="minutes") if seconds == {ms} else None

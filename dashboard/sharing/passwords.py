@@ -16,12 +16,14 @@ from dashboard.sharing.models import Share, Visit
 TRIES = 5
 PAUSE = timedelta(minutes=15)
 WRONG, RIGHT, EARLIER = "wrong password", "password", "wrong password, an earlier one"
+TRYING = "password, being checked"
+CHECKED_WITHIN = timedelta(minutes=1)
 
 LONGEST = 200
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without what is misread: 0 and o, 1, i and l."""
 
-Outcome = Literal["open", "wrong", "wait"]
+Outcome = Literal["open", "wrong", "wait", "busy"]
 
 
 def generated() -> str:
@@ -48,20 +50,26 @@ def _change(share: Share, password_hash: str) -> None:
 
 
 def tried(share: Share, password: str, address: str) -> Outcome:
-    """Whether the password is right; "wait" where it was not even looked at, after too many wrong ones."""
+    """Whether the password is right. It is not even looked at after too many wrong ones ("wait"), nor while so many
+    others are being looked at that there could be too many ("busy").
+    """
     visit = _reserved(share, address)
-    if visit is None:
-        return "wait"
+    if not isinstance(visit, Visit):
+        return visit
     right = len(password) <= LONGEST and check_password(password, share.password_hash)
-    if not right:
-        return "wrong"
-    Visit.objects.filter(pk=visit.pk).update(page=RIGHT)
-    return "open"
+    Visit.objects.filter(pk=visit.pk).update(page=RIGHT if right else WRONG)
+    return "open" if right else "wrong"
 
 
-def _reserved(share: Share, address: str) -> Visit | None:
-    """One of the tries there are, wrong until it is right: of many at once, in all processes, five get one."""
+def _reserved(share: Share, address: str) -> Visit | Outcome:
+    """One of the tries there are: of many at once, in all processes, five get one."""
+    now = timezone.now()
     with transaction.atomic():
         Share.objects.select_for_update().get(pk=share.pk)
-        wrong = share.visits.filter(page=WRONG, at__gt=timezone.now() - PAUSE).count()
-        return share.visits.create(page=WRONG, address=address) if wrong < TRIES else None
+        wrong = share.visits.filter(page=WRONG, at__gt=now - PAUSE).count()
+        trying = share.visits.filter(page=TRYING, at__gt=now - CHECKED_WITHIN).count()
+        if wrong >= TRIES:
+            return "wait"
+        if wrong + trying >= TRIES:
+            return "busy"
+        return share.visits.create(page=TRYING, address=address)

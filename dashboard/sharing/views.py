@@ -36,6 +36,10 @@ def unlock(request: HttpRequest, share: Share) -> HttpResponseBase:
         response = locked(request, share, "That was wrong too often. Try again in fifteen minutes.", 429)
         response["Retry-After"] = str(int(passwords.PAUSE.total_seconds()))
         return response
+    if outcome == "busy":
+        response = locked(request, share, "Others are giving it just now. Try again in a moment.", 429)
+        response["Retry-After"] = "5"
+        return response
     if outcome == "wrong":
         return locked(request, share, "That is not the password.")
     opened = redirect(_wanted(request, share))

@@ -53,7 +53,7 @@ def revoke(desk: Page) -> None:
     desk.goto("/shares/")
     row = desk.locator("tr", has_text="Ada of support").first
     row.get_by_text("Revoke", exact=True).click()
-    row.get_by_role("button", name="End it for good").click()
+    row.get_by_role("button", name="End it").click()
     expect(desk.get_by_text("opens nothing any more")).to_be_visible()
 
 
@@ -101,6 +101,15 @@ def test_a_page_kept_whole_for_the_way_back(desk: Page, guest: Page) -> None:
 def test_a_second_click_makes_nothing(desk: Page) -> None:
     """Whoever clicks twice gets the page with the link, not the one that says that it was shown already."""
     fill_form(desk)
+    desk.get_by_role("button", name="Make the link").dblclick()
+    expect(desk.get_by_role("heading", level=1)).to_have_text("A link for Ada of support")
+    expect(desk.get_by_label("Link", exact=True)).to_have_value(re.compile(r"/s/[\w-]{43}$"))
+
+
+def test_a_second_click_in_the_preview(desk: Page) -> None:
+    """The button there makes one link too, and shows it."""
+    fill_form(desk)
+    desk.get_by_role("button", name="Preview as the recipient").click()
     desk.get_by_role("button", name="Make the link").dblclick()
     expect(desk.get_by_role("heading", level=1)).to_have_text("A link for Ada of support")
     expect(desk.get_by_label("Link", exact=True)).to_have_value(re.compile(r"/s/[\w-]{43}$"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -17,7 +18,8 @@ from dashboard.models import User
 from dashboard.sharing.forms import Warned
 from dashboard.sharing.models import Share
 from dashboard.sharing.offers import Offer, Offers, doubt
-from tests.sharing.house import DAY, HOUR, SEEN, House, bounds, now_ms
+from tests.sharing.house import DAY, HOUR, OTHER, SEEN, House, bounds, now_ms
+from usage.window import to_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +112,38 @@ def test_a_period_that_was_not_written_is_that_of_the_view(house: House, maker: 
     now = now_ms()
     assert share.start == (now // DAY - 6) * DAY
     assert share.end == -(-now // HOUR) * HOUR
+
+
+def test_a_billing_cycle_is_its_dates(house: House, maker: Client) -> None:
+    """A view of a cycle fills the form with the hour that it began in, and a period left empty is the cycle's."""
+    begun = (now_ms() // DAY - 12) * DAY
+    house.store.add_customer(SEEN, subscribed_at_ms=begun)
+    view = f"customer_id={SEEN}&range=1bc&tz=UTC"
+    filled = inputs(maker.get(f"/shares/new?{view}"))
+    first = datetime.fromtimestamp(begun / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
+    assert (filled["period"], filled["since"]) == (["free"], [first])
+    _, share = made(maker, view=view, period="fixed")
+    assert share.start == begun
+    assert share.end is not None
+
+
+def test_an_hour_that_comes_twice(house: House, maker: Client) -> None:
+    """Its fields cannot say which of the two is meant, so they are left empty, which is the view itself."""
+    zone = ZoneInfo("America/New_York")
+    start, end = (datetime(2026, 11, 1, 1, tzinfo=zone, fold=1), datetime(2026, 11, 1, 6, tzinfo=zone))
+    view = f"customer_id={SEEN}&start={to_ms(start)}&end={to_ms(end)}&tz={zone.key}"
+    filled = inputs(maker.get(f"/shares/new?{view}"))
+    assert (filled["period"], filled["start"], filled["end"]) == (["fixed"], [""], [""])
+    _, share = made(maker, view=view, period="fixed")
+    assert (share.start, share.end) == (to_ms(start), to_ms(end))
+
+
+def test_groups_that_were_chosen(house: House, maker: Client) -> None:
+    """Plans are ticked where the view is by plan; where its groups cannot be shown, that they were chosen is named."""
+    view = f"customer_id={SEEN}&group_by=$plan_id&group=pro&range=90d&tz=UTC"
+    assert inputs(maker.get(f"/shares/new?{view}"))["plans"] == ["on"]
+    page = maker.post("/shares/new", {**FORM, "view": view}).content.decode()
+    assert "choice of groups by “$plan_id” is left out" in page
 
 
 def test_a_view_of_a_time_to_come(house: House, maker: Client) -> None:
@@ -239,7 +273,7 @@ def test_what_is_about_people() -> None:
         ({"every_feature": "on", "features": ["api_calls"]}, "not both"),
         ({"period": "fixed", "start": "2026-01-02"}, "a start and an end"),
         ({"period": "fixed", "view": "range=1bc&tz=UTC"}, "a start and an end"),
-        ({"period": "free", "start": "2026-01-02"}, "belongs to “This period only”"),
+        ({"period": "free", "start": "2026-01-02"}, "Dates belong to “This period only”"),
         (
             {"period": "fixed", "start": "2026-01-02", "end": "2026-01-03", "since": "2026-01-03"},
             "belongs to “Any period",
@@ -322,8 +356,30 @@ def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> 
     holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
     view = f"usage/?{urlsplit(entrance).query}"
     seen, previewed = holder.get(f"{share.root}{view}"), maker.get(entrance)
-    assert body_of(seen, share.root) == body_of(preview, "/shares/preview/")
+    assert body_of(seen, share.root) == body_of(preview, "/shares/preview/0123456789abcdef/")
     assert previewed.headers["Location"] == "/shares/new"
+
+
+def test_each_tab_has_its_own_draft(house: House, maker: Client) -> None:
+    """Two links previewed side by side show their own customers, also after the other was made; the made one's ends."""
+    other = {
+        **FORM,
+        "share_id": "f" * 16,
+        "customer_id": OTHER,
+        "recipient": "Bert",
+        "view": "range=90d&tz=UTC",
+    }
+    mine = maker.post("/shares/preview/", FORM).headers["Location"]
+    theirs = maker.post("/shares/preview/", other).headers["Location"]
+    assert f"<h1>{SEEN}</h1>" in maker.get(mine).content.decode()
+    made(maker)
+    page = maker.get(theirs).content.decode()
+    assert f"<h1>{OTHER}</h1>" in page
+    assert "Bert</b> will see" in page
+    assert maker.get(mine).headers["Location"] == "/shares/new"
+    part = maker.get(mine, headers={"HX-Request": "true"})
+    assert part.headers["HX-Redirect"] == "/shares/new"
+    assert inputs(maker.get(f"/shares/draft/{'f' * 16}"))["recipient"] == ["Bert"]
 
 
 def test_a_preview_says_what_kind_of_link_it_is(house: House, maker: Client) -> None:
@@ -349,7 +405,7 @@ def body_of(response: Any, root: str) -> str:
 def test_back_from_the_preview_the_form_is_as_it_was(house: House, maker: Client) -> None:
     """Every field has what was sent to the preview."""
     maker.post("/shares/preview/", {**FORM, "properties": ["meta.tier"], "exports": "on"})
-    filled = inputs(maker.get("/shares/draft"))
+    filled = inputs(maker.get("/shares/draft/0123456789abcdef"))
     assert (filled["recipient"], filled["properties"], filled["exports"]) == (["Ada"], ["meta.tier"], ["on"])
 
 

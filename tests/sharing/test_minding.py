@@ -92,6 +92,7 @@ def test_extending(house: House) -> None:
     assert '<option value="90" selected>' in page
     assert maker.post(f"/shares/{share.pk}/extend", {"life": "1"}).status_code == 302
     assert "a day from now, which is less than before" in maker.get(f"/shares/{share.pk}/").content.decode()
+    assert maker.post(f"/shares/{share.pk}/password").status_code == 400
     for life in ("", "8", "-1", "x"):
         assert maker.post(f"/shares/{share.pk}/extend", {"life": life}).status_code == 400
 

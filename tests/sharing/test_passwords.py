@@ -84,6 +84,19 @@ def test_guessing_is_throttled_before_hashing(house: House, monkeypatch: pytest.
         assert len(checked) == 6
 
 
+def test_many_who_know_it_at_once(house: House) -> None:
+    """While five are being checked a sixth is told to wait a moment, not that it was wrong; soon after it opens."""
+    share, token = house.share(RIGHT)
+    for _ in range(5):
+        share.visits.create(page=passwords.TRYING, address="192.0.2.0/24")
+    client = house.holder(share, token)
+    answer = client.post(f"{share.root}unlock", {"password": RIGHT})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert "Others are giving it just now" in answer.content.decode()
+    share.visits.update(at=timezone.now() - passwords.CHECKED_WITHIN)
+    assert client.post(f"{share.root}unlock", {"password": RIGHT}).status_code == 302
+
+
 def test_the_right_password_waits_too(house: House) -> None:
     """While the link is throttled the right password is not looked at either: it would tell who guesses well."""
     share, token = house.share(RIGHT)

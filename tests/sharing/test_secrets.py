@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sqlite3
 import urllib.error
 import urllib.parse
@@ -103,6 +104,9 @@ def test_no_token_in_any_log(talkative: Served) -> None:
     assert visitor.ask(f"/s/{TOKEN}", password="x")[0] == 403
     assert visitor.ask(f"/s/{TOKEN}", "DELETE")[0] == 405
     assert talkative.stderr.count("[token]") - before >= len(ways) + len(broken) + 2
+    with socket.create_connection(("127.0.0.1", talkative.port)) as raw:
+        raw.sendall(f"GET /s/{TOKEN}".encode() + b"\xff HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert raw.recv(12) == b"HTTP/1.1 400"
     absent(TOKEN, talkative)
     for line in talkative.stderr.splitlines():
         assert isinstance(json.loads(line), dict)

@@ -137,6 +137,7 @@ def test_what_was_not_kept_is_said(late: House) -> None:
         page = client.get(f"{share.root}usage/?tz=UTC&{query}")
         assert page.status_code == 200
         assert NOT_KEPT in page.content.decode()
+        assert f'href="{share.root}">Show the view that was kept' in page.content.decode()
         assert re.search(r"event=\d+", page.content.decode())
 
 

@@ -168,7 +168,7 @@ def test_an_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) 
         name = root.split("/")[2]
         _, page = maker.ask(f"/shares/{name}/")
         fields = dict(re.findall(r'name="(csrfmiddlewaretoken)" value="([^"]*)"', page))
-        assert maker.ask(f"/shares/{name}/{act}", **fields)[0] == 200
+        assert maker.ask(f"/shares/{name}/{act}", password="new", **fields)[0] == 200
         ended = time.monotonic()
         with pytest.raises((IncompleteRead, ConnectionError)):
             arrivals.extend(time.monotonic() for _ in iter(lambda: export.read1(65536), b""))

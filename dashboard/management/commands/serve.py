@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from dashboard.env import Unusable
 
@@ -82,6 +83,15 @@ def address() -> str:
     return f"http://{host}:{settings.PORT}"
 
 
+class Told(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own words go where all others do: it repeats requests that it cannot read, tokens and all."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn in this process. Its own access log is off: it would hold share tokens."""
 
@@ -99,6 +109,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "forwarded_allow_ips": "",  # the middleware alone decides which proxies to believe
             "control_socket_disable": True,
             "loglevel": "warning",
+            "logger_class": Told,
             "when_ready": lambda server: print(f"Usage dashboard: {address()}", flush=True),  # noqa: T201
         }
         for name, value in chosen.items():
