@@ -54,7 +54,10 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.key === "Escape") {
       const open = find("tr.open td:first-child a");
-      if (open && !find("details.menu[open]") && !typing(event.target)) open.click();
+      if (open && !find("details.menu[open]") && !typing(event.target)) {
+        open.focus({ preventScroll: true }); // it may have come a moment ago, before the focus did
+        open.click();
+      }
       return;
     }
     if (!on() || typing(event.target) || find("dialog[open]")) return;
