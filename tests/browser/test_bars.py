@@ -108,7 +108,7 @@ def test_keys_go_on_from_where_they_were(tab: Page, served: Served) -> None:
         tab.keyboard.press("j")
     expect(rows.nth(4)).to_be_focused()
     tab.keyboard.press("Enter")
-    expect(tab.locator("tr.open")).to_have_count(1)
+    expect(tab.locator("tr.open td:first-child a")).to_be_focused()
     tab.keyboard.press("Escape")
     expect(tab.locator("tr.open")).to_have_count(0)
     expect(rows.nth(4)).to_be_focused()
