@@ -50,14 +50,18 @@
     "?": () => find("#keys")?.showModal(),
   };
 
+  // Until htmx has settled what it swapped in, a link there is a plain one: to follow it would load the page anew.
+  let settling = false;
+  document.addEventListener("htmx:afterSwap", ({ detail }) => { if (detail.target?.id === "view") settling = true; });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => { if (detail.target?.id === "view") settling = false; });
+  const close = () => find("tr.open td:first-child a")?.click();
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.key === "Escape") {
-      const open = find("tr.open td:first-child a");
-      if (open && !find("details.menu[open]") && !typing(event.target)) {
-        open.focus({ preventScroll: true }); // it may have come a moment ago, before the focus did
-        open.click();
-      }
+      if (find("details.menu[open]") || typing(event.target)) return;
+      if (settling) document.addEventListener("htmx:afterSettle", close, { once: true });
+      else close();
       return;
     }
     if (!on() || typing(event.target) || find("dialog[open]")) return;
