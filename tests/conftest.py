@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -195,6 +196,9 @@ def started_once(folder: Path) -> Path:
         if not mark.exists():
             site = First(folder)
             assert site.first_line == f"Usage dashboard: {site.url}\n", site.stderr
+            # Its worker comes up after that line, and one that is stopped before would be waited for in vain.
+            with urllib.request.urlopen(f"{site.url}/healthz", timeout=60) as answer:
+                assert answer.status == 200
             assert site.stop() == 0
             mark.touch()
     return folder

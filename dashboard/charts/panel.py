@@ -123,10 +123,9 @@ def chart_panel(
 ) -> Panel:
     """Everything about one chart. `asked`: the query that its links go on from, where it is not that of the figures.
 
-    `ranges`: whether a part of its time can be chosen in it.
-
-    `rivals`: the lines of the unfiltered chart; `features`: all that the customer has. Those two keep colours steady
-    while filters change what is drawn; left out, colours are shared out among what is there.
+    `ranges`: whether a part of its time can be chosen in it. `rivals`: the lines of the unfiltered chart; `features`:
+    all that the customer has. Those two keep colours steady while filters change what is drawn; left out, colours are
+    shared out among what is there.
     """
     links = Links(asked or series.query, series.focus, base_path, events_path)
     features = features or [total.feature_id for total in series.features]
@@ -135,7 +134,7 @@ def chart_panel(
     return Panel(
         name=name,
         title=chart.title,
-        subtitle=f"per {_size(series)}, {'running sum' if chart.shape == 'cumulative' else 'sum of values'}",
+        subtitle=_subtitle(series, chart),
         described=_described(series, chart),
         axes=svg.axes(chart),
         marks=svg.marks(chart),
@@ -151,6 +150,10 @@ def chart_panel(
         table=_table(series, chart, opens),
         export=f"{base_path}export.csv?{links.query.having().to_query_string()}",
     )
+
+
+def _subtitle(series: Series, chart: Chart) -> str:
+    return f"per {_size(series)}, {'running sum' if chart.shape == 'cumulative' else 'sum of values'}"
 
 
 def _size(series: Series) -> str:

@@ -48,6 +48,13 @@ def make(desk: Page) -> tuple[str, str]:
     return desk.evaluate("navigator.clipboard.readText()"), desk.get_by_label("Password").input_value()
 
 
+def unlock(guest: Page, password: str) -> None:
+    """From the password page to the customer's."""
+    guest.get_by_label("Password").fill(password)
+    guest.get_by_role("button", name="Open").click()
+    expect(guest.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+
+
 def revoke(desk: Page) -> None:
     """The newest link, and the question whether that is meant."""
     desk.goto("/shares/")
@@ -64,9 +71,7 @@ def test_a_link_from_its_making_to_its_end(desk: Page, guest: Page, served: Serv
     guest.goto(link)
     assert "/s/" not in guest.url
     expect(guest.get_by_role("heading", level=1)).to_have_text("This link has a password")
-    guest.get_by_label("Password").fill(password)
-    guest.get_by_role("button", name="Open").click()
-    expect(guest.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+    unlock(guest, password)
     expect(guest.get_by_text("Ada of support")).to_be_visible()
     guest.get_by_role("link", name="Events", exact=True).click()
     expect(guest.locator("section.events")).to_be_visible()
@@ -87,9 +92,7 @@ def test_a_page_kept_whole_for_the_way_back(desk: Page, guest: Page) -> None:
     """A browser that keeps the page in memory hides it as it is left, and asks again before it shows it once more."""
     link, password = make(desk)
     guest.goto(link)
-    guest.get_by_label("Password").fill(password)
-    guest.get_by_role("button", name="Open").click()
-    expect(guest.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+    unlock(guest, password)
     revoke(desk)
     guest.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
     expect(guest.get_by_role("heading", level=1, include_hidden=True)).to_be_hidden()
@@ -142,9 +145,7 @@ def test_a_part_that_is_asked_for_after_the_end(desk: Page, guest: Page) -> None
     """A filter that is changed on a page whose link was revoked meanwhile brings the whole page of dead links."""
     link, password = make(desk)
     guest.goto(link)
-    guest.get_by_label("Password").fill(password)
-    guest.get_by_role("button", name="Open").click()
-    expect(guest.get_by_role("heading", level=1)).to_have_text(CUSTOMER)
+    unlock(guest, password)
     revoke(desk)
     guest.get_by_label("By", exact=True).select_option("hour")
     expect(guest.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
