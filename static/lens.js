@@ -51,16 +51,23 @@
   };
 
   // Until htmx has settled what it swapped in, a link there is a plain one: to follow it would load the page anew.
-  let settling = false;
-  document.addEventListener("htmx:afterSwap", ({ detail }) => { if (detail.target?.id === "view") settling = true; });
-  document.addEventListener("htmx:afterSettle", ({ detail }) => { if (detail.target?.id === "view") settling = false; });
+  let settling = false, closing = false;
   const close = () => find("tr.open td:first-child a")?.click();
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target?.id === "view") settling = true;
+  });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    if (detail.target?.id !== "view") return;
+    settling = false;
+    if (closing) close();
+    closing = false;
+  });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.key === "Escape") {
       if (find("details.menu[open]") || typing(event.target)) return;
-      if (settling) document.addEventListener("htmx:afterSettle", close, { once: true });
+      if (settling) closing = true;
       else close();
       return;
     }

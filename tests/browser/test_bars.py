@@ -101,10 +101,15 @@ def test_escape_never_leaves_the_page(tab: Page, served: Served) -> None:
 
 
 AT_ONCE = """
-() => document.addEventListener("htmx:afterSwap", () => {
-  window.stays = true;
-  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
-}, { once: true })
+() => {
+  const press = ({ detail }) => {
+    if (detail.target.id !== "view") return; // other parts of the page may come in between
+    document.removeEventListener("htmx:afterSwap", press);
+    window.stays = true;
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  };
+  document.addEventListener("htmx:afterSwap", press);
+}
 """
 
 
