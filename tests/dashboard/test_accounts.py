@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from dashboard.accounts import hashing
 from dashboard.models import User, demo_user
 from tests.dashboard.crowd import hash_slowly
+from usage.sample import Store
 
 pytestmark = pytest.mark.django_db
 Person = Callable[..., User]
@@ -174,7 +175,7 @@ def test_losing_the_role_is_losing_the_admin(person: Person) -> None:
     assert not user.is_staff
 
 
-def test_with_sample_data_everyone_is_the_demo_user(client: Client) -> None:
+def test_with_sample_data_everyone_is_the_demo_user(sample: Store, client: Client) -> None:
     """Nobody is asked to sign in, the page says that the data is the sample's, and no session is made."""
     page = client.get("/")
     assert page.status_code == 200

@@ -1,10 +1,12 @@
 """The official SDK against the sample on a port: the best outside judge of it."""
 
+import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,11 +21,12 @@ WINDOW_MS = 5 * 24 * 3_600_000
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Iterator[str]:
+    story = shutil.copy2(begun() / "sample.sqlite3", tmp_path_factory.mktemp("sdk"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "usage.sample", "--port", str(port)])
+    server = subprocess.Popen([sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(story)])
     try:
         yield _answering(f"http://127.0.0.1:{port}")
     finally:
