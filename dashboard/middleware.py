@@ -14,7 +14,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
-from dashboard import errors
+from dashboard import error_views
 from dashboard.accounts.hashing import TooBusy
 from dashboard.models import demo_user
 
@@ -121,7 +121,7 @@ class PasswordsInTurn(MiddlewareMixin):
     """Where too many passwords are asked about at once, whoever waited too long is told so."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        return errors.too_busy(request) if isinstance(exception, TooBusy) else None
+        return error_views.too_busy(request) if isinstance(exception, TooBusy) else None
 
 
 class SignInRequired(LoginRequiredMiddleware):

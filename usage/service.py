@@ -18,22 +18,22 @@ from threading import Lock
 
 from cachetools import TTLCache
 
-from usage.calls import Asking, Calls
-from usage.capabilities import PROBE_FEATURE, Capabilities, probe
-from usage.charting import Charting
-from usage.deadline import EXPORT_S, PAGE_S, Deadline
+from usage.api.calls import Asking, Calls
+from usage.api.capabilities import PROBE_FEATURE, Capabilities, probe
+from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
+from usage.api.gateway import Upstream
+from usage.charts.bins import Cycle, frame_of
+from usage.charts.queries import Charting
+from usage.charts.series import Series
 from usage.errors import Unsupported, UsageError
-from usage.frame import Cycle, frame_of
+from usage.events.match import Facets, facets_of
+from usage.events.pages import Batch, EventPage, Listing, Newest
 from usage.freshness import Freshness, freshness_of
-from usage.known import Directory, Seen
-from usage.listing import Batch, EventPage, Listing, Newest
-from usage.naming import RECENT, REMEMBERED_S, Memory, Naming
+from usage.known_customers import Directory, Seen
 from usage.query import BadQuery, Position, Query
 from usage.results import Event
-from usage.rows import Facets, facets_of
 from usage.scope import Scope
-from usage.series import Series
-from usage.upstream import Upstream
+from usage.visible_features import RECENT, REMEMBERED_S, Memory, Naming
 from usage.window import HOUR_MS, Window
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlencode
 
+from usage.charts.series import Kind
 from usage.query import BadQuery, PropertyFilter, Query
-from usage.series import Kind
 
 PROPERTY = "properties."
 

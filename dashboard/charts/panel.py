@@ -14,8 +14,8 @@ from dashboard.charts.chart import Chart, Drawn, chart_of
 from dashboard.charts.links import Links
 from dashboard.charts.tiles import Tile, tiles_of
 from dashboard.formats import Change, change, number, rounded
+from usage.charts.series import Line, Series
 from usage.query import CHARTS, Query
-from usage.series import Line, Series
 from usage.window import default_bin_size, local
 
 MOST_LINKS = 120

@@ -9,7 +9,7 @@ from dashboard import formats
 from dashboard.charts import colours
 from dashboard.charts.links import Links
 from dashboard.formats import Change, change
-from usage.series import FeatureTotal, Series
+from usage.charts.series import FeatureTotal, Series
 
 WIDE, TALL = 92, 30
 MOST_POINTS = 46

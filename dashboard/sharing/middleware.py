@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-from dashboard.errors import BELOW_LINKS
+from dashboard.error_views import BELOW_LINKS
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 

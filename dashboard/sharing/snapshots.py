@@ -19,16 +19,16 @@ from typing import Any
 
 import msgspec
 
-from dashboard.backend import upstream, usage
 from dashboard.forms import query_of
+from dashboard.services import upstream, usage
 from dashboard.sharing.models import Figures, Share
-from usage.cache import Cached
-from usage.capabilities import PROBE_FEATURE
-from usage.client import Endpoint
+from usage.api.cache import Cached
+from usage.api.capabilities import PROBE_FEATURE
+from usage.api.client import Endpoint
+from usage.api.gateway import Upstream
 from usage.errors import TooLarge, Unreachable, Unsupported, UsageError
 from usage.query import BadQuery, Query
 from usage.service import Usage
-from usage.upstream import Upstream
 from usage.window import BinSize
 
 Body = Mapping[str, object]

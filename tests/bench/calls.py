@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from usage.known import MemoryDirectory
+from usage.api.gateway import open_upstream
+from usage.known_customers import MemoryDirectory
 from usage.query import Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import Usage
-from usage.upstream import open_upstream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -6,11 +6,11 @@ import time
 
 import httpx
 
-from usage.known import MemoryDirectory
+from usage.api.gateway import open_upstream
+from usage.known_customers import MemoryDirectory
 from usage.query import PropertyFilter, Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import Usage
-from usage.upstream import open_upstream
 
 EVENTS, MATCHES, STEP_MS = 100_000, 37, 20_000
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tests.conftest import free_port
+from usage.api.gateway import Upstream, open_upstream
 from usage.errors import UsageError
-from usage.known import MemoryDirectory
+from usage.known_customers import MemoryDirectory
 from usage.query import Query, Range
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.sample.cast import CUSTOMERS
 from usage.service import Usage
-from usage.upstream import Upstream, open_upstream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from tests.usage.autumn import DAY, HOUR, NOW, autumn, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, autumn, ms
 from tests.usage.test_query import queries
-from usage.calls import Asking
-from usage.deadline import Deadline
+from usage.api.calls import Asking
+from usage.api.deadline import Deadline
 from usage.errors import UsageError
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.results import Deduction, Event

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.usage.autumn import DAY, HOUR, NOW, Autumn, autumn, later, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
 from usage.errors import Unreachable, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.scope import Scope

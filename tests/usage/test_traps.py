@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.usage.autumn import DAY, HOUR, NOW, autumn, later, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, autumn, later, ms
 from usage.errors import UnknownCustomer
 from usage.query import BadQuery, Position, Query
 from usage.results import decode_rows

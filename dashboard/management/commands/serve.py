@@ -17,7 +17,7 @@ from django.db import connections
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from dashboard.env import Unusable
+from dashboard.web.env import Unusable
 
 
 class Command(BaseCommand):

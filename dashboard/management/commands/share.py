@@ -17,8 +17,8 @@ from dashboard.formats import full_label
 from dashboard.management.commands.serve import address
 from dashboard.models import User, demo_user
 from dashboard.sharing import links, passwords
+from dashboard.sharing.manage.suggestions import doubt
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
-from dashboard.sharing.offers import doubt
 from usage.query import Query
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}

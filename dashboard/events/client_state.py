@@ -1,0 +1,45 @@
+"""What a page shows already, as it says when it asks for a part: in headers, as an address names no such thing.
+
+All of it only decides what is drawn, so what makes no sense counts as nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from django.http import HttpRequest
+
+from dashboard.events.filter_links import can_name
+from dashboard.forms import MOST
+from usage.query import Position, parse_position
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """`scanned`, `found`: by the steps of a search so far. `top`: the newest row. `columns`: those of the table."""
+
+    scanned: int = 0
+    found: int = 0
+    top: Position | None = None
+    columns: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Display:
+        """What the headers of a request tell."""
+        told = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get("Scan-So-Far", ""))
+        scanned, found = (int(told[1]), int(told[2])) if told else (0, 0)
+        return cls(scanned, found, _top(request), _columns(request))
+
+
+def _top(request: HttpRequest) -> Position | None:
+    try:
+        return parse_position(request.headers.get("Live-After", ""))
+    except ValueError:
+        return None
+
+
+def _columns(request: HttpRequest) -> tuple[str, ...]:
+    names = map(unquote, request.headers.get("Columns", "").split(",")[:MOST])
+    return tuple(name for name in names if can_name(name))

@@ -1,0 +1,187 @@
+"""One event, opened: its properties as a tree that filters, its JSON, why it was charged, its neighbours."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from dashboard.events.charge import Told, pretty, why
+from dashboard.events.filter_links import Narrow, can_filter
+from dashboard.formats import exact_moment, full_label, label, number, relative
+from dashboard.mount import Place
+from usage.events.match import text_of
+from usage.events.pages import place_of
+from usage.query import MAX_MOMENT, PropertyFilter, Query
+from usage.results import Event
+from usage.window import Window
+
+DEEPEST = 6
+MOST_LEAVES = 200
+LONGEST_VALUE = 200
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+# What services call the two things that support looks for first, and how far around the event it is looked for.
+REQUESTS = ("request_id", "requestId", "trace_id")
+USERS = ("user", "user_id", "userId", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A property: its value with the links that filter by it, or what is nested in it."""
+
+    name: str
+    value: str = ""
+    title: str = ""
+    only: str | None = None
+    but: str | None = None
+    inner: tuple[Leaf, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A link to the events around this one."""
+
+    text: str
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """An open row. `why` is None where deductions may not be seen; `curl` where nobody has a key.
+
+    `shared`: whether it is seen through a link, which may show just some properties. `some_balances`: whether
+    deductions from balances of other features are left out.
+    """
+
+    id: str
+    when: str
+    value: str
+    feature: str
+    customer: str
+    customer_href: str | None
+    facts: tuple[Leaf, ...]
+    tree: tuple[Leaf, ...]
+    left_out: int
+    json: str
+    why: list[list[Told]] | None
+    shared: bool
+    some_balances: bool
+    neighbours: tuple[Neighbour, ...]
+    link: str
+    curl: str | None
+
+
+def opened(event: Event, place: Place, narrow: Narrow, now: int) -> Detail:
+    """`event`, with links that go on from the list it stands in."""
+    scope, query = place.usage.scope, narrow.query
+    tells = scope is None or scope.deductions
+    leaves = _Leaves(narrow)
+    tree = tuple(leaves.of(event.properties))
+    return Detail(
+        id=full_label(event.id),
+        when=f"{exact_moment(event.timestamp, query.zone)}, {relative(event.timestamp, now)}",
+        value=number(event.value),
+        feature=full_label(event.feature_id),
+        customer=full_label(event.customer_id),
+        customer_href=None
+        if place.shared
+        else place.url("usage", Query(customer_id=event.customer_id, tz=query.tz)),
+        facts=tuple(_facts(event, narrow)),
+        tree=tree,
+        left_out=leaves.left_out,
+        json=pretty(event, deductions=tells),
+        why=why(event, query.zone) if tells else None,
+        shared=place.shared,
+        some_balances=scope is not None and scope.features is not None,
+        neighbours=tuple(_neighbours(event, place, query)),
+        link=place.url("events", _around(event, query, MINUTE_MS)),
+        curl=None if place.shared else _curl(event),
+    )
+
+
+class _Leaves:
+    """Walks an event's properties, so far and no further: strangers decide how large they are."""
+
+    def __init__(self, narrow: Narrow) -> None:
+        self._narrow = narrow
+        self._count = 0
+        self.left_out = 0
+
+    def of(self, properties: dict[str, Any], prefix: str = "", depth: int = 1) -> Iterator[Leaf]:
+        for name, value in properties.items():
+            if self._count >= MOST_LEAVES:
+                self.left_out += 1
+                continue
+            self._count += 1
+            path = f"{prefix}{name}"
+            if isinstance(value, dict) and value and depth < DEEPEST:
+                yield Leaf(full_label(name), inner=tuple(self.of(value, f"{path}.", depth + 1)))
+            else:
+                yield self._leaf(name, path, text_of(value))
+
+    def _leaf(self, name: str, path: str, text: str) -> Leaf:
+        return Leaf(
+            name=full_label(name),
+            value=label(text, LONGEST_VALUE),
+            title=f"{path} = {text}" if len(text) < LONGEST_VALUE else path,
+            only=self._narrow.only(path, text),
+            but=self._narrow.but(path, text),
+        )
+
+
+def _facts(event: Event, narrow: Narrow) -> Iterator[Leaf]:
+    """What every event has, with the same links."""
+    if not narrow.place.shared:
+        name = full_label(event.customer_id)
+        yield Leaf("customer", name, name, narrow.customer(event.customer_id))
+    name = full_label(event.feature_id)
+    yield Leaf("feature", name, name, narrow.just(event.feature_id))
+    yield Leaf("value", number(event.value), str(event.value))
+
+
+def _neighbours(event: Event, place: Place, query: Query) -> Iterator[Neighbour]:
+    for names, around, words in ((REQUESTS, HOUR_MS, "an hour around"), (USERS, DAY_MS, "a day around")):
+        for name in names:
+            value = event.properties.get(name)
+            if isinstance(value, str | int) and can_filter(name, text_of(value)):
+                same = PropertyFilter(name, text_of(value))
+                href = place.url("events", _around(event, query, around, same))
+                yield Neighbour(f"Same {name}", f"{label(same.value)}, {words}", href)
+                break
+    href = place.url("events", _around(event, query, MINUTE_MS))
+    yield Neighbour("A minute around", "What else this customer did", href)
+
+
+def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = None) -> Query:
+    """Some time around an event, with nothing of the list it was found in but its customer. It stays open there."""
+    return Query(
+        customer_id=event.customer_id,
+        tz=query.tz,
+        columns=query.columns,
+        start=max(0, event.timestamp - ms),
+        end=min(MAX_MOMENT - 1, event.timestamp + ms),
+        filter=() if same is None else (same,),
+        event=place_of(event),
+    )
+
+
+def _curl(event: Event) -> str:
+    """The call that finds this event again, for whoever has the key in their shell."""
+    body = {
+        "customer_id": event.customer_id,
+        "custom_range": Window(event.timestamp, event.timestamp + 1).list_range(),
+        "limit": 1000,
+    }
+    return " \\\n  ".join(
+        (
+            f"curl {shlex.quote(f'{settings.AUTUMN_API_URL}/v1/events.list')}",
+            '-H "Authorization: Bearer $AUTUMN_SECRET_KEY"',
+            "-H 'x-api-version: 2.1' -H 'Content-Type: application/json'",
+            f"-d {shlex.quote(msgspec.json.encode(body).decode())}",
+        )
+    )

@@ -1,0 +1,120 @@
+"""The events behind one bar, and whether they add up to it: counted by Autumn's aggregate, listed row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboard.events.table import table, zone_of
+from dashboard.formats import minute_text, number
+from dashboard.mount import Place
+from usage.charts.series import Reconciliation, Series, exact
+from usage.errors import Unsupported
+from usage.events.pages import EventPage
+from usage.query import Query
+from usage.window import local
+
+NO_ROWS_FOR = {
+    "$entity_id": "Autumn's rows name no entity: these are all events of this bin.",
+    "$plan_id": "Autumn's rows are not told apart by plan: these are all events of this bin.",
+}
+
+UNFILTERED = "Autumn cannot apply all of these filters"
+"""How the note begins that a chart has then."""
+NOT_COUNTED = "Autumn cannot count under all of these filters: its count includes events that they hide."
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
+
+    `bar`, `count`: what Autumn's figures say, where there are any of just this bar. `of`: how many rows there are in
+    all, where Autumn counts the same as is listed.
+    """
+
+    agrees: bool | None
+    bar: str | None
+    count: str | None
+    listed: str
+    rows: str
+    of: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The bars of a place."""
+
+    place: Place
+
+    def look(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """The rows of the bar that `query` names by its window, and what Autumn counts there."""
+        listed = self.place.usage.page(query, now, refresh=refresh)
+        plain = replace(
+            query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
+        )
+        try:
+            line = told(query, self.place.usage.series(plain, now, refresh=refresh), listed, now)
+        except Unsupported as error:
+            line = _told(None, listed, None, error.sentence, of=None)
+        return {
+            "table": table(self.place, "events", query, listed, now),
+            "window": _window(query, now),
+            "told": line,
+            "what": "bar" if names_a_line(query) else "bin",
+        }
+
+
+def names_a_line(query: Query) -> bool:
+    """Whether these rows are those of lines of a chart. Other and (none) have no name, and so open a whole bin."""
+    if query.group_by is None:
+        return len(query.feature_id) == 1
+    path = query.group_by.removeprefix("properties.")
+    asked = {item.value for item in query.filter if item.path == path}
+    return query.group_by != path and bool(asked) and asked == set(query.group)
+
+
+def told(query: Query, series: Series, listed: EventPage, now: int) -> Told:
+    """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
+    counted = series.reconciliation
+    if any(note.startswith(UNFILTERED) for note in series.notes):
+        return _told(counted, listed, None, NOT_COUNTED, of=None)
+    rows = exact(sum(event.value for event in listed.events))
+    whole = listed.next is None and query.before is None
+    agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
+        listed.events
+    )
+    reason = NO_ROWS_FOR.get(query.group_by or "") if query.group else None
+    if reason is None and whole and not agrees:
+        running = query.end is None or query.end > now - 60_000
+        reason = (
+            "Events are still arriving."
+            if running
+            else "Autumn counts by the hour, and may know more than it lists yet."
+        )
+    sure = agrees if whole and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
+    return _told(counted, listed, sure, reason, of=f"{counted.count:,}")
+
+
+def _told(
+    counted: Reconciliation | None, listed: EventPage, agrees: bool | None, reason: str | None, of: str | None
+) -> Told:
+    return Told(
+        agrees=agrees,
+        bar=None if counted is None else number(counted.total),
+        count=None if counted is None else f"{counted.count:,}",
+        listed=number(exact(sum(event.value for event in listed.events))),
+        rows=f"{len(listed.events):,}",
+        of=of,
+        reason=reason,
+    )
+
+
+def _window(query: Query, now: int) -> str:
+    window = query.window(now)
+    if window is None:
+        return ""
+    zone = query.zone
+    last = f"{local(window.end, zone):%H:%M}" if window.length < 86_400_000 else minute_text(window.end, zone)
+    return f"{minute_text(window.start, zone)} – {last} {zone_of((window.start, window.end), query)}"

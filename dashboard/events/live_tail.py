@@ -1,0 +1,39 @@
+"""What arrived since: the rows above those that a page shows, for the page that keeps asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import takewhile
+
+from dashboard.mount import Place
+from usage.events.match import matches
+from usage.events.pages import MAX_LIMIT, SPARE, place_of
+from usage.freshness import Freshness
+from usage.query import Position, Query
+from usage.results import Event
+
+AGE_MS = 4_000
+"""What is kept may be this old. All who watch the same list share its calls, so this is their pace together."""
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Rows newer than the page's, newest first. `missed`: there are more than these. `until`: the list's pinned end."""
+
+    events: tuple[Event, ...]
+    missed: bool
+    until: int
+    fresh: Freshness
+
+
+def arrivals(place: Place, query: Query, top: Position | None, now: int) -> Arrivals:
+    """The rows above `top`, by a call at most that gives way to people who wait for a page."""
+    limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
+    newest = place.usage.newest(query, now, limit=limit)
+    if now - newest.fresh.fetched_at * 1000 > AGE_MS:
+        newest = place.usage.newest(query, now, limit=limit, refresh=True, urgent=False)
+    above = list(takewhile(lambda event: top is None or place_of(event) > top, newest.events))
+    found = [event for event in above if matches(query, event)]
+    missed = len(found) > MOST or (top is not None and bool(above) and len(above) == len(newest.events))
+    return Arrivals(tuple(found[:MOST]), missed, int(newest.fresh.fetched_at * 1000) + 1, newest.fresh)

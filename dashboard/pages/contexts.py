@@ -1,0 +1,145 @@
+"""What each page shows of a query: the service's results, made ready for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboard.charts import Panel, chart_panel
+from dashboard.events.explorer import Browser, paths_of, title_of
+from dashboard.events.table import table, zone_of
+from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative
+from dashboard.mount import Page, Place
+from dashboard.pages.status_bar import strip
+from usage.charts.series import Series
+from usage.page_data import Look, look, of_chart
+from usage.query import Query
+from usage.window import local
+
+NEWEST = 10
+OWN_CYCLES = "Each customer has a billing cycle of its own: these are the last 30 days."
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A customer among the busiest: `share` of the largest, in percent, for the bar behind the figure."""
+
+    name: str
+    title: str
+    href: str
+    sum: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The pages of one place."""
+
+    place: Place
+
+    def overview(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """Totals, busiest customers, newest events."""
+        days = (
+            None if query.is_cycle else query.range
+        )  # a cycle belongs to one customer, and none is chosen here
+        wide = Query(range=days, start=query.start, end=query.end, tz=query.tz, focus=query.focus)
+        seen = look(self.place.usage, wide.having(per_page=50), now, refresh=refresh)
+        series = seen.series
+        busiest: tuple[Ranked, ...] = ()
+        feature = None
+        if series is not None and series.features:
+            feature = query.focus or max(series.features, key=lambda total: total.count).feature_id
+            busiest = self._busiest(wide, feature, now)
+        newest = replace(seen.page, events=seen.page.events[:NEWEST], next=None)
+        return {
+            "panel": None if series is None else self._panel(series, wide),
+            "sentence": seen.sentence or (OWN_CYCLES if query.is_cycle else None),
+            "busiest": busiest,
+            "feature": None if feature is None else full_label(feature),
+            "table": table(self.place, "overview", wide, newest, now),
+            "paths": (),
+            "strip": strip(self.place, query, seen.fresh, now),
+        }
+
+    def events(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """One page of rows, and the open one."""
+        exports = _exports(self.place, "events", query, {"CSV": "csv", "JSON Lines": "jsonl"})
+        shown = {"title": title_of(self.place, query), "exports": exports}
+        return Browser(self.place).page(query, now, refresh) | shown
+
+    def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """The chart, its legend and tiles, and the newest events behind it."""
+        seen = look(self.place.usage, query, now, refresh=refresh)
+        return {
+            "panel": None if seen.series is None else self._panel(seen.series, query),
+            "sentence": seen.sentence,
+            "table": table(self.place, "usage", query, seen.page, now),
+            "whole": query.group_by is None or len(of_chart(query).feature_id) == 1,
+            "all_events": self.place.url("events", of_chart(query)),
+            "exports": _exports(self.place, "usage", query, {"CSV": "csv"})
+            if seen.series is not None
+            else (),
+            "title": title_of(self.place, query),
+            "lead": _lead(seen, query, now),
+            "paths": paths_of(seen.page.events),
+            "strip": strip(self.place, query, seen.fresh, now),
+        }
+
+    def _panel(self, series: Series, asked: Query) -> Panel:
+        known = self.place.usage.features(series.query.customer_id)
+        panel = chart_panel(
+            series,
+            asked=asked,
+            base_path=self.place.url("usage"),
+            events_path=self.place.url("events"),
+            features=known,
+            rivals=series.named if series.query.group_by else (),
+            ranges=self.place.kept is None,
+        )
+        return panel if self.place.exports else replace(panel, export="")
+
+    def _busiest(self, query: Query, feature: str, now: int) -> tuple[Ranked, ...]:
+        ranked = self.place.usage.busiest(query, feature, now).customers[:NEWEST]
+        largest = max((abs(value) for _, value in ranked), default=0) or 1
+        return tuple(
+            Ranked(
+                name=label(name),
+                title=full_label(name),
+                href=self.place.url("usage", query.having(customer_id=name, focus=None)),
+                sum=compact(value),
+                share=round(100 * abs(value) / largest),
+            )
+            for name, value in ranked
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The line below the title: when something last happened, and which days are shown."""
+
+    last: str
+    last_title: str
+    window: str
+
+
+def _lead(seen: Look, query: Query, now: int) -> Lead:
+    zone = query.zone
+    newest = seen.page.events[0].timestamp if seen.page.events else None
+    window = ""
+    if seen.series is not None:
+        first, last = seen.series.bins.edges[0], min(seen.series.bins.edges[-1] - 1, now)
+        window = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}, {zone_of((first, last), query)}"
+    if newest is None:
+        return Lead("No events in this window", "", window)
+    return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)
+
+
+def _exports(
+    place: Place, page: Page, query: Query, suffixes: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Names and addresses of the files that can be taken from a page: of all its rows, as of when they are taken."""
+    if not place.exports:
+        return ()
+    whole = query.having(until=query.until)
+    return tuple((name, place.export(page, suffix, whole)) for name, suffix in suffixes.items())

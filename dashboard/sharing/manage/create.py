@@ -1,0 +1,192 @@
+"""Making a link: the form, a look as the recipient, and the link, which is shown once."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from dashboard.exports.views import staff_taker
+from dashboard.forms import QueryForm, query_of
+from dashboard.problems import problem_of
+from dashboard.services import usage
+from dashboard.sharing import links
+from dashboard.sharing.manage.forms import ShareForm
+from dashboard.sharing.manage.initial import looked_at
+from dashboard.sharing.pages import Below, Lenses, place_of
+from dashboard.sharing.permissions import sharer, sharers_only
+from dashboard.sharing.summary import about
+from usage.errors import UnknownCustomer, UsageError
+from usage.query import BadQuery, Query
+
+DRAFTS = "share_drafts"
+MOST_DRAFTS = 8
+MADE = (
+    "This link was made already, and its address was shown that once. If you have not seen it, revoke this one and make"
+    " another."
+)
+CSRF = "csrfmiddlewaretoken"
+
+
+@sharers_only
+@never_cache
+def new(request: HttpRequest) -> HttpResponseBase:
+    if request.method == "POST":
+        return _make(request)
+    asked = QueryForm.of(request)
+    query = asked.query if asked.is_valid() else Query(tz=asked.viewer_tz)
+    form = ShareForm.blank(query, sharer(request), usage().now())
+    wrong = [f"{name}: {sentence}" for name, sentences in asked.errors.items() for sentence in sentences]
+    return _form(request, form, wrong=wrong, status=400 if wrong else 200)
+
+
+@sensitive_variables("token", "password")
+def _make(request: HttpRequest) -> HttpResponseBase:
+    form = ShareForm.of(request.POST, sharer(request))
+    if not _shows_something(form):
+        return _form(request, form, status=400)
+    if form.unread():
+        return _form(request, form, warned=True)
+    password = form.new_password()
+    try:
+        token = links.make(form.share, password)
+    except BadQuery as bad:
+        form.blame(bad)
+        return _form(request, form, status=400)
+    except UsageError as error:
+        problem = problem_of(error)
+        sentences = [f"The figures could not be kept. {problem.sentence} {problem.advice}"]
+        return _form(request, form, wrong=sentences, status=max(problem.status, 400))
+    except IntegrityError:
+        messages.warning(request, MADE)  # sent twice, or by a reload
+        return redirect("share", form.share.pk)
+    _keep_drafts(request, {name: kept for name, kept in _drafts(request).items() if name != form.share.pk})
+    link = request.build_absolute_uri(reverse("redeem", args=[token]))
+    return render(
+        request,
+        "sharing/manage/created.html",
+        {"about": about(form.share), "link": link, "password": password},
+    )
+
+
+def _shows_something(form: ShareForm) -> bool:
+    """Whether the form makes sense, and Autumn knows what its link opens with. The first look finds that kept."""
+    if not form.is_valid():
+        return False
+    share = form.share
+    try:
+        usage().within(share.scope).series(query_of(share.view))
+    except UnknownCustomer as error:
+        form.add_error("customer_id", error.sentence)
+    except BadQuery as bad:
+        form.blame(bad)
+    except UsageError:
+        pass  # nobody can tell now; whoever opens the link later is told what is wrong then, if anything is
+    return form.is_valid()
+
+
+def _form(
+    request: HttpRequest,
+    form: ShareForm,
+    *,
+    wrong: list[str] | None = None,
+    warned: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    shown = {
+        "form": form,
+        "offers": form.offers,
+        "wrong": wrong or [],
+        "warnings": form.warnings() if warned else [],
+        "looked_at": looked_at(form.query, usage().now()),
+    }
+    return render(request, "sharing/manage/create.html", shown, status=status)
+
+
+@sharers_only
+@never_cache
+@require_POST
+def offer(request: HttpRequest) -> HttpResponseBase:
+    """The form as it stands, with what the customer in it has."""
+    return _form(request, ShareForm.unfinished(request.POST, sharer(request)))
+
+
+@sharers_only
+@never_cache
+@require_safe
+def draft(request: HttpRequest, share_id: str) -> HttpResponseBase:
+    """Back from the preview: the form as it was."""
+    kept = _drafts(request).get(share_id)
+    return _anew(request) if kept is None else _form(request, ShareForm.of(QueryDict(kept), sharer(request)))
+
+
+@sharers_only
+@never_cache
+@require_POST
+def preview(request: HttpRequest) -> HttpResponseBase:
+    """Keeps the form, and leads to what its link would show."""
+    form = ShareForm.of(request.POST, sharer(request))
+    if not _shows_something(form):
+        return _form(request, form, status=400)
+    name = form.share.pk
+    others = {other: kept for other, kept in _drafts(request).items() if other != name}
+    _keep_drafts(request, {**others, name: _without_csrf(request.POST).urlencode()})
+    lenses = _previewed(request, name)
+    return _anew(request) if lenses is None else redirect(lenses.entrance)
+
+
+def previewed(below: Below) -> URLPattern:
+    """The same page for whoever is about to make the link."""
+
+    @sharers_only
+    @never_cache
+    @require_http_methods(list(below.methods))
+    def view(request: HttpRequest, share_id: str) -> HttpResponseBase:
+        lenses = _previewed(request, share_id)
+        if lenses is None:
+            return _anew(request)
+        if below.file and not lenses.share.exports:
+            raise Http404
+        return below.answer(lenses, request)
+
+    return path(f"shares/preview/<slug:share_id>/{below.route}", view, name=f"preview_{below.name}")
+
+
+def _previewed(request: HttpRequest, share_id: str) -> Lenses | None:
+    drafted = QueryDict(_drafts(request).get(share_id, ""))
+    form = ShareForm.of(drafted, sharer(request))
+    if not form.is_valid():
+        return None
+    sent = [(name, value) for name, values in drafted.lists() for value in values]
+    shown = {"preview": True, "draft": sent}
+    live = usage().within(form.share.scope)  # nothing is kept before it is made
+    place = place_of(form.share, reverse("preview_overview", args=[share_id]), live)
+    return Lenses(form.share, place, staff_taker(request), "preview", shown)
+
+
+def _drafts(request: HttpRequest) -> dict[str, str]:
+    """The forms that were previewed and not made yet, by the names of their links: each tab has its own."""
+    kept: dict[str, str] = request.session.get(DRAFTS, {})
+    return kept
+
+
+def _keep_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
+    request.session[DRAFTS] = dict(list(drafts.items())[-MOST_DRAFTS:])
+
+
+def _anew(request: HttpRequest) -> HttpResponseBase:
+    """There is no such draft any more: a new form, as a page of its own."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return HttpResponseClientRedirect(reverse("share_new")) if htmx else redirect("share_new")
+
+
+def _without_csrf(sent: QueryDict) -> QueryDict:
+    kept = sent.copy()
+    kept.pop(CSRF, None)
+    return kept

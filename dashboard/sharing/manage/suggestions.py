@@ -1,0 +1,91 @@
+"""What a link to a customer can show: features and properties that were seen, and which of them are about people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dashboard.formats import full_label
+from dashboard.services import usage
+from usage.errors import UsageError
+from usage.events.match import facets_of
+from usage.query import BadQuery, Query
+
+TELLING = re.compile(
+    r"(^|[._-])(e?mail|name|first|last|user(name|_id)?|person|phone|tel|address|ip|ssn|birth\w*)([._-]|$)",
+    re.IGNORECASE,
+)
+MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+PERSON = re.compile(r"[A-ZÀ-Þ][\w'’-]+( [A-ZÀ-Þ][\w.'’-]*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One property. `doubt`: why it may be about a person."""
+
+    path: str
+    doubt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """`sentence`: why there is nothing to offer."""
+
+    features: tuple[str, ...] = ()
+    properties: tuple[Offer, ...] = ()
+    sentence: str | None = None
+
+    def features_beside(self, given: Iterable[str]) -> list[tuple[str, None]]:
+        """Those that were seen, then what was `given` beside."""
+        return [(name, None) for name in dict.fromkeys((*self.features, *given))]
+
+    def properties_beside(self, given: Iterable[str]) -> list[tuple[str, str | None]]:
+        """The same of properties, each with why it may be about a person."""
+        seen = (offer.path for offer in self.properties)
+        return [(path, self._doubt(path)) for path in dict.fromkeys((*seen, *given))]
+
+    def doubtful(self, paths: Iterable[str]) -> list[Offer]:
+        """Those of `paths` that may be about a person, or hold what is; one that was not seen is judged by its name."""
+        found = (Offer(path, self._doubt(path)) for path in paths)
+        return [offer for offer in found if offer.doubt is not None]
+
+    def _doubt(self, path: str) -> str | None:
+        for offer in self.properties:
+            if offer.path == path:
+                return offer.doubt
+            if offer.doubt is not None and offer.path.startswith(f"{path}."):
+                return f"holds “{full_label(offer.path)}”, which {offer.doubt}"
+        return doubt(path)
+
+
+def offers(customer_id: str | None, query: Query) -> Offers:
+    """What was seen of a customer in the window of `query`."""
+    if customer_id is None:
+        return Offers(sentence="Choose a customer, and their features and properties are offered here.")
+    try:
+        around = Query(
+            customer_id=customer_id, range=query.range, start=query.start, end=query.end, tz=query.tz
+        )
+        events = usage().newest(around).events
+    except (UsageError, BadQuery) as error:
+        return Offers(sentence=error.sentence)
+    seen = facets_of(events)
+    charged = {item.feature_id for event in events for item in event.deductions or ()}
+    return Offers(
+        tuple(sorted({name for name, _ in seen.features} | charged)),
+        tuple(
+            Offer(facet.path, doubt(facet.path, [value for value, _ in facet.values]))
+            for facet in seen.properties
+        ),
+    )
+
+
+def doubt(path: str, values: Iterable[str] = ()) -> str | None:
+    """Why a property may be about a person, judged by its commonest values and its name."""
+    given = list(values)
+    if any(MAIL.search(value) for value in given):
+        return "looks like e-mail addresses"
+    if any(PERSON.fullmatch(value) for value in given):
+        return "looks like names"
+    return "may be about a person" if TELLING.search(path) else None

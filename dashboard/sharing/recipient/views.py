@@ -1,0 +1,53 @@
+"""What whoever holds a link gets: the lenses of the staff, within the link's scope."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_safe
+
+from dashboard.sharing import links, passwords
+from dashboard.sharing.access import gone, locked
+from dashboard.sharing.access_log import address_of
+from dashboard.sharing.models import Share
+
+
+@require_safe
+@login_not_required
+@sensitive_variables("token")
+def redeem(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Trades the token in the address for a cookie, so that it stands in no history, no bookmark and no referrer."""
+    share = links.redeemed(token)
+    if share is None:
+        return gone(request)
+    response = redirect(share.root)
+    links.hold(response, share)
+    return response
+
+
+@sensitive_variables("password")
+def unlock(request: HttpRequest, share: Share) -> HttpResponseBase:
+    password = request.POST.get("password", "")
+    outcome = passwords.tried(share, password, address_of(request)) if share.password_hash else "open"
+    if outcome == "wait":
+        response = locked(request, share, "That was wrong too often. Try again in fifteen minutes.", 429)
+        response["Retry-After"] = str(int(passwords.PAUSE.total_seconds()))
+        return response
+    if outcome == "busy":
+        response = locked(request, share, "Others are giving it just now. Try again in a moment.", 429)
+        response["Retry-After"] = "5"
+        return response
+    if outcome == "wrong":
+        return locked(request, share, "That is not the password.")
+    opened = redirect(_wanted(request, share))
+    links.unlock(opened, share)
+    return opened
+
+
+def _wanted(request: HttpRequest, share: Share) -> str:
+    wanted = request.POST.get("next", "")
+    inside = wanted.startswith(share.root) and url_has_allowed_host_and_scheme(wanted, None)
+    return wanted if inside and not wanted.startswith(f"{share.root}unlock") else share.root

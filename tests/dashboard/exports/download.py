@@ -1,0 +1,55 @@
+"""Taking files through the test client, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, StreamingHttpResponse
+from django.test import Client, RequestFactory
+
+from dashboard.exports import stream, views
+from dashboard.exports.lease import Taker
+from dashboard.models import ExportRecord
+
+EVERYTHING = "/events/export.jsonl?range=90d"
+PAGE = {"Accept": "text/html"}
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stream looks after itself at every piece, not only each quarter second."""
+    monkeypatch.setattr(stream, "LOOK_S", 0.0)
+    yield
+    views._slots.cache_clear()
+
+
+def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
+    """An export of which the first pieces have been read."""
+    response: Any = client.get(path)
+    assert response.status_code == 200
+    pieces = iter(response)
+    while not next(pieces):
+        pass
+    return response, pieces
+
+
+def record() -> ExportRecord:
+    """The one record that there is."""
+    return ExportRecord.objects.get()
+
+
+def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Taker:
+    return Taker(key, "a share", allowed)
+
+
+def asked(method: str = "get", path: str = EVERYTHING) -> HttpRequest:
+    request: HttpRequest = getattr(RequestFactory(), method)(path)
+    return request
+
+
+def sample_app(upstream: Any) -> Any:
+    """The sample behind an upstream."""
+    return upstream._client._transport.app
