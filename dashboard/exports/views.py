@@ -146,9 +146,9 @@ def _stream(
 ) -> Stream:
     """The first batch is fetched here: what is wrong with it can still be said."""
     with ExitStack() as undo:
-        if not _slots().acquire(blocking=False):
+        if not slots().acquire(blocking=False):
             raise Crowded
-        undo.callback(_slots().release)
+        undo.callback(slots().release)
         turn = Turn.take(taker, f"events.{file_format.suffix}", _recorded(place, query))
         undo.push(turn.fail)
         batches = place.usage.batches(query, now)
@@ -158,7 +158,7 @@ def _stream(
         undo.pop_all()
     count = partial(place.usage.count, query.having(), now)
     return Stream(
-        turn, Connection(request), pieces(first, batches, file_format, turn, count), _slots().release
+        turn, Connection(request), pieces(first, batches, file_format, turn, count), slots().release
     )
 
 
@@ -169,8 +169,8 @@ def _recorded(place: Place, query: Query) -> str:
 
 
 @cache
-def _slots() -> threading.BoundedSemaphore:
-    """An export keeps its thread until it ends, so most threads are not for exports."""
+def slots() -> threading.BoundedSemaphore:
+    """This process's places for exports: each keeps its thread until it ends, so most threads are not for them."""
     return threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 
 

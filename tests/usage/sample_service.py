@@ -14,12 +14,14 @@ import httpx
 import time_machine
 
 from usage.api.cache import Cache
+from usage.api.calls import Calls
 from usage.api.client import Client
 from usage.api.gateway import Upstream
 from usage.api.limiter import Limiter
 from usage.api.stores import MemoryStore
 from usage.known_customers import MemoryDirectory, Seen
 from usage.sample import SAMPLE_KEY, SampleApp, Store
+from usage.scope import Scope
 from usage.service import Usage
 
 if TYPE_CHECKING:
@@ -65,6 +67,18 @@ class _Input:
         return self._raw
 
 
+class RecordingStore(MemoryStore):
+    """A store that also lists each value that was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def set(self, key: str, value: bytes, ttl_s: float) -> None:
+        self.written.append(value)
+        super().set(key, value, ttl_s)
+
+
 class Autumn:
     """`usage` asks `app` over `store`, through JSON, headers, limits and cache. `sent` are the bodies that went out."""
 
@@ -72,14 +86,16 @@ class Autumn:
         self.store = Store()
         self.app = SampleApp(self.store, older=older, limit_per_second=None)
         self.wire = Recorder(wrap(self.app) if wrap else self.app)
-        self.kept = MemoryStore()
+        self.kept = RecordingStore()
         self.known = MemoryDirectory()
         client = Client(
             url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
         )
         # No test here waits for its turn: the limiter has tests of its own.
-        upstream = Upstream(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
-        self.usage = Usage(upstream, self.known, pool=_pool)
+        self.upstream = Upstream(
+            client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None
+        )
+        self.usage = Usage(self.upstream, self.known, pool=_pool)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:
@@ -104,8 +120,12 @@ class Autumn:
         self.known.note(Seen(customer_id, feature, 1) for feature in features)
 
     def cached(self) -> bytes:
-        """Every byte that the cache keeps."""
-        return b"".join(entry[0] for entry in self.kept._entries.values())
+        """Every byte that the cache was ever given to keep."""
+        return b"".join(self.kept.written)
+
+    def calls_within(self, scope: Scope) -> Calls:
+        """The calls below the service, for the holder of a link."""
+        return Calls(self.upstream, self.known, _pool, scope)
 
 
 @contextmanager

@@ -312,10 +312,10 @@ def test_staff_only() -> None:
 def test_calls_without_their_customer() -> None:
     """Should a call of a scope ever lack its customer, it does not go out, and that is a security event."""
     with autumn() as service:
-        link = service.usage.within(LINK)
+        calls = service.calls_within(LINK)
         for body in ({}, {"customer_id": "cus_2"}):
             with capture_logs() as logs, pytest.raises(ValueError, match="name its customer"):
-                link._calls.rows(body, closed=False, asking=Asking(Deadline.after(5)))
+                calls.rows(body, closed=False, asking=Asking(Deadline.after(5)))
             assert [entry["event"] for entry in logs] == ["scope_escape"]
         assert not service.sent
 

@@ -73,6 +73,12 @@ class MemoryWindow:
             self._sweep(now)
             self._held[bucket] = max(now + seconds, self._held.get(bucket, 0.0))
 
+    @property
+    def remembered(self) -> int:
+        """How many buckets take memory, those at rest included: hardly more than `SWEEP_AT`."""
+        with self._mutex:
+            return len(self._calls.keys() | self._held.keys())
+
     def used(self, bucket: str) -> int:
         with self._mutex:
             return len(self._current(bucket, self._clock())) if bucket in self._calls else 0
@@ -218,6 +224,12 @@ class Limiter:
     def in_use(self, bucket: str) -> int:
         """Calls let through in about the last second."""
         return self._window.used(bucket)
+
+    def waiting(self, bucket: str) -> int:
+        """Callers in line for a call now, people and background work together."""
+        with self._mutex:
+            line = self._lines.get(bucket)
+            return 0 if line is None else line.ahead_of(urgent=False)
 
     def _line(self, bucket: str) -> _Line:
         if len(self._lines) >= SWEEP_AT:

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.test import Client, RequestFactory
+from pytest_django.fixtures import Settings
 
+from dashboard import services
 from dashboard.exports import stream, views
 from dashboard.exports.lease import Taker
 from dashboard.models import ExportRecord
+from usage.api import gateway
+from usage.sample import SampleApp, Store
 
 EVERYTHING = "/events/export.jsonl?range=90d"
 PAGE = {"Accept": "text/html"}
@@ -23,7 +27,7 @@ def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A stream looks after itself at every piece, not only each quarter second."""
     monkeypatch.setattr(stream, "LOOK_S", 0.0)
     yield
-    views._slots.cache_clear()
+    views.slots.cache_clear()
 
 
 def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
@@ -50,6 +54,10 @@ def asked(method: str = "get", path: str = EVERYTHING) -> HttpRequest:
     return request
 
 
-def sample_app(upstream: Any) -> Any:
-    """The sample behind an upstream."""
-    return upstream._client._transport.app
+@pytest.fixture
+def failing_app(sample: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> SampleApp:
+    """The sample that the site asks, to be told what to fail next; the site tries again without a pause."""
+    app = SampleApp(sample, limit_per_second=settings.AUTUMN_PACE + 1)
+    monkeypatch.setattr(services, "SampleApp", lambda *_, **__: app)
+    monkeypatch.setattr(gateway, "BACK_OFF_S", 0.0)
+    return app

@@ -29,18 +29,18 @@ from tests.dashboard.exports.download import (
     PAGE,
     asked,
     begun,
+    failing_app,
     looks_each_time,
     record,
-    sample_app,
     somebody,
 )
 from usage.api.deadline import EXPORT_S
 from usage.events.pages import Batch
 from usage.results import Event
-from usage.sample import Store
+from usage.sample import SampleApp, Store
 from usage.scope import Scope
 
-__all__ = ["looks_each_time"]
+__all__ = ["failing_app", "looks_each_time"]
 
 Ending = ExportRecord.Ending
 
@@ -195,14 +195,10 @@ def test_a_share_takes_what_it_shows(sample: Store) -> None:
         views.export_events(asked(path="/x?range=7d"), shut, somebody(), CSV)
 
 
-def test_a_break_midway(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_break_midway(page: Client, failing_app: SampleApp) -> None:
     """When Autumn fails after the first rows, the iteration raises; it never just ends."""
-    upstream = services.upstream()
-    monkeypatch.setattr(upstream, "_sleep", lambda _: None)
     _, pieces = begun(page)
-    sample_app(upstream).fail_next(
-        "internal_error", 6
-    )  # three for the count, which may fail, and three for rows
+    failing_app.fail_next("internal_error", 6)  # three for the count, which may fail, and three for rows
     with pytest.raises(BrokenOff):
         list(pieces)
     assert record().ending == Ending.FAILED

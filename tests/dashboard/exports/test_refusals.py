@@ -8,13 +8,12 @@ from django.http import HttpResponseBase
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from dashboard import services
 from dashboard.exports.files import JSON_LINES
 from dashboard.models import ExportRecord
-from tests.dashboard.exports.download import EVERYTHING, PAGE, begun, looks_each_time, record, sample_app
-from usage.sample import Store
+from tests.dashboard.exports.download import EVERYTHING, PAGE, begun, failing_app, looks_each_time, record
+from usage.sample import SampleApp, Store
 
-__all__ = ["looks_each_time"]
+__all__ = ["failing_app", "looks_each_time"]
 
 Ending = ExportRecord.Ending
 
@@ -38,12 +37,10 @@ def test_what_cannot_be_meant(page: Client, file: str, query: str) -> None:
     ("code", "status"), [("invalid_secret_key", 502), ("internal_error", 503), ("service_unavailable", 503)]
 )
 def test_problems_come_before_the_first_byte(
-    page: Client, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+    page: Client, failing_app: SampleApp, code: str, status: int
 ) -> None:
     """What Autumn refuses or fails is a status and a sentence, not an empty file."""
-    upstream = services.upstream()
-    monkeypatch.setattr(upstream, "_sleep", lambda _: None)
-    sample_app(upstream).fail_next(code, 3)
+    failing_app.fail_next(code, 3)
     answer = page.get(EVERYTHING)
     assert answer.status_code == status
     assert ("Retry-After" in answer.headers) == (status == 503)

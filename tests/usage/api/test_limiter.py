@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import free_port
-from tests.usage.api.origin import Clock
+from tests.usage.api.origin import Clock, eventually
 from usage.api.deadline import Deadline
 from usage.api.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RedisWindow, Window
 from usage.api.stores import RedisLink
@@ -103,7 +103,7 @@ def test_buckets_at_rest_are_forgotten() -> None:
         clock.now += 0.01
         window.take(f"cus_{number}", 4)
         window.hold(f"cus_{number}", 0.001)
-    assert len(window._calls) + len(window._held) <= SWEEP_AT + 2
+    assert 0 < window.remembered <= SWEEP_AT + 2
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -157,7 +157,7 @@ def test_a_queue_beyond_the_deadline_is_refused_at_once() -> None:
     waiting = queue_up(limiter, *[lambda: limiter.acquire("b", Deadline.after(30))] * 4)
     with pytest.raises(RateLimited):
         limiter.acquire("b", Deadline.after(1.5))
-    assert len(limiter._lines["b"].people) == 4
+    assert limiter.waiting("b") == 4
     for thread in waiting:
         thread.join()
 
@@ -168,8 +168,7 @@ def queue_up(limiter: Limiter, *calls: Callable[[], object]) -> list[threading.T
     for call in calls:
         threads.append(threading.Thread(target=call))
         threads[-1].start()
-        while "b" not in limiter._lines or limiter._lines["b"].ahead_of(urgent=False) < len(threads):
-            time.sleep(0.001)
+        eventually(lambda: limiter.waiting("b") == len(threads))
     return threads
 
 

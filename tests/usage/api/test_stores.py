@@ -41,9 +41,77 @@ def test_memory_forgets_in_time() -> None:
     store = MemoryStore(clock=clock)
     store.set("short", b"1", 2)
     store.set("long", b"2", 20)
-    store.set("never", b"3", 0)
     clock.now += 3
-    assert [store.get(key) for key in ("short", "long", "never")] == [None, b"2", None]
+    assert [store.get(key) for key in ("short", "long")] == [None, b"2"]
+
+
+@pytest.fixture(params=["memory", "redis", "redis that is down"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Each store that the cache can have."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    down = f"redis://127.0.0.1:{free_port()}/0"
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else down
+    store = RedisStore(RedisLink(url, timeout_s=10, rest_s=60))
+    yield store
+    store.close()
+
+
+class TestEveryStore:
+    """What the cache relies on, whichever store it has."""
+
+    def test_returns_the_bytes_that_were_set(self, store: Store) -> None:
+        bodies = {"empty": b"", "json": b'{"a":1}', "binary": bytes(range(256)), "large": b"x" * 1_000_000}
+        for key, body in bodies.items():
+            store.set(key, body, 60)
+        assert {key: store.get(key) for key in bodies} == bodies
+
+    def test_returns_none_for_a_missing_key(self, store: Store) -> None:
+        store.set("key", b"1", 60)
+        assert store.get("other") is None
+
+    def test_later_value_replaces_the_earlier(self, store: Store) -> None:
+        store.set("key", b"1", 60)
+        store.set("key", b"2", 60)
+        assert store.get("key") == b"2"
+
+    def test_drops_a_value_after_its_time(self, store: Store) -> None:
+        store.set("short", b"1", 0.05)
+        store.set("long", b"2", 60)
+        eventually(lambda: store.get("short") is None)
+        assert store.get("long") == b"2"
+
+    @pytest.mark.parametrize("ttl_s", [0, -1])
+    def test_keeps_nothing_without_time(self, store: Store, ttl_s: float) -> None:
+        store.set("key", b"1", ttl_s)
+        eventually(lambda: store.get("key") is None)
+
+    def test_lock_is_granted_again_once_it_is_released(self, store: Store) -> None:
+        for _ in range(2):
+            with store.lock("key", 60) as mine:
+                assert mine
+
+    def test_locks_of_different_keys_are_independent(self, store: Store) -> None:
+        with store.lock("one", 60) as one, store.lock("two", 60) as two:
+            assert (one, two) == (True, True)
+
+    def test_lock_is_released_when_its_block_raises(self, store: Store) -> None:
+        with pytest.raises(KeyError), store.lock("key", 60):
+            raise KeyError
+        with store.lock("key", 60) as mine:
+            assert mine
+
+    def test_lock_leaves_the_value_alone(self, store: Store) -> None:
+        store.set("key", b"1", 60)
+        with store.lock("key", 60):
+            assert store.get("key") == b"1"
+        assert store.get("key") == b"1"
+
+    def test_serves_a_cache(self, store: Store) -> None:
+        cache, origin = Cache(store), Origin()
+        assert [get(cache, origin).source for _ in range(2)] == ["live", "cache"]
+        assert len(origin.calls) == 1
 
 
 @pytest.fixture
@@ -189,12 +257,3 @@ def test_a_killed_leader_holds_nobody_up_for_long(redis_url: str) -> None:
         following = caller(redis_url, "next", "answer")
         probe.rpush("go", 1)
         assert said(following) == "next"
-
-
-def test_stores_have_one_shape(link: RedisLink) -> None:
-    """Either serves where a store is asked for."""
-    stores: list[Store] = [MemoryStore(), RedisStore(link)]
-    for store in stores:
-        store.set("k", b"v", 10)
-        assert store.get("k") == b"v"
-        assert store.get("other") is None
