@@ -14,25 +14,35 @@ BELOW_LINKS = ("/s/", "/shared/")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What happened, and in a sentence or two what to do."""
+    """What happened, and in a sentence or two what to do. `code` names it for programs."""
 
+    code: str
     title: str
     sentence: str
 
 
 SENSELESS = Said(
+    "bad-request",
     "That address makes no sense here",
     "It is damaged, or it was never one of ours. Start again from its beginning.",
 )
-NOT_YOURS = Said("Not for your account", "Your role does not reach this page. An admin can change that.")
+NOT_YOURS = Said(
+    "forbidden", "Not for your account", "Your role does not reach this page. An admin can change that."
+)
 OLD_FORM = Said(
+    "form-expired",
     "This form was too old",
     "It was opened too long ago, or without cookies. Nothing was changed. Go back, reload, and send it again.",
 )
-NOTHING = Said("Nothing here", "The address has a mistake, or what it showed is gone.")
-TOO_MANY = Said("Too many tries", "For your safety there is a pause of a minute. Then try again.")
-BUSY = Said("Too many at once", "More people sign in than this can check right now. Try again in a moment.")
+NOTHING = Said("not-found", "Nothing here", "The address has a mistake, or what it showed is gone.")
+TOO_MANY = Said(
+    "too-many-attempts", "Too many tries", "For your safety there is a pause of a minute. Then try again."
+)
+BUSY = Said(
+    "busy", "Too many at once", "More people sign in than this can check right now. Try again in a moment."
+)
 BROKEN = Said(
+    "broken",
     "Something broke here",
     "It is our fault and has been noted. What you looked at is unharmed. Try again in a moment.",
 )

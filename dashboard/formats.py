@@ -30,6 +30,13 @@ def number(value: float) -> str:
     return _minus(_trimmed(f"{value:,.{places}f}"))
 
 
+def plain(value: float) -> str:
+    """A plain decimal, for marks that programs read: 9140000, -0.5."""
+    if not math.isfinite(value) or abs(value) >= 1e15:
+        return f"{value:.0f}"
+    return number(value).replace(",", "").replace(MINUS, "-")
+
+
 def rounded(value: float) -> str:
     """A figure for a narrow column: to the hundredth, or what matters of less than one."""
     if abs(value) >= 1e12:

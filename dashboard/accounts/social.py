@@ -41,20 +41,28 @@ UNKNOWN = Problem(
     "No account for you here",
     f"No account here has an e-mail address that {NAME} vouches for.",
     "Ask an admin for one, with the address that you have confirmed there.",
+    code="unknown-person",
 )
 SHARED = Problem(
     403,
     TITLE,
     "More than one account here has your e-mail address.",
     "Ask an admin to leave it to one of them.",
+    code="shared-address",
 )
 STALE = Problem(
-    400, TITLE, "It has run out, was used before, or was begun in another browser.", "Begin again."
+    400,
+    TITLE,
+    "It has run out, was used before, or was begun in another browser.",
+    "Begin again.",
+    code="expired",
 )
-CANCELLED = Problem(403, TITLE, f"The sign-in through {NAME} was cancelled.", "Nothing has changed.")
-REFUSED = Problem(502, TITLE, f"The sign-in was refused by {NAME}.", AGAIN)
-SILENT = Problem(503, TITLE, f"There is no usable answer from {NAME}.", AGAIN)
-DOUBTFUL = Problem(502, TITLE, f"What came from {NAME} does not prove who you are.", AGAIN)
+CANCELLED = Problem(
+    403, TITLE, f"The sign-in through {NAME} was cancelled.", "Nothing has changed.", code="cancelled"
+)
+REFUSED = Problem(502, TITLE, f"The sign-in was refused by {NAME}.", AGAIN, code="refused")
+SILENT = Problem(503, TITLE, f"There is no usable answer from {NAME}.", AGAIN, code="offline")
+DOUBTFUL = Problem(502, TITLE, f"What came from {NAME} does not prove who you are.", AGAIN, code="unproven")
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

@@ -27,9 +27,15 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class LegendRow:
-    """One line in the legend. `at`: its trace's place among the chart's lines."""
+    """One line in the legend. `at`: its trace's place among the chart's lines.
+
+    `name` and `kind` are the line's own ("value" for a group and for a feature), `plain` its sum as a plain decimal.
+    """
 
     at: int
+    name: str
+    kind: str
+    plain: str
     label: str
     title: str
     slot: str
@@ -50,6 +56,7 @@ class Legend:
     dimension: str
     rows: tuple[LegendRow, ...]
     total: str
+    plain: str
     exact: str
     total_change: Change | None
     compared: bool
@@ -66,9 +73,13 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """The line that says whether the bars tell the truth."""
+    """The line that says whether the bars tell the truth. `shown`, `counted`, `events`: the same as plain decimals."""
 
     agrees: bool
+    shown: str
+    counted: str
+    events: int
+    approximate: bool
     bars: str
     total: str
     count: str
@@ -210,6 +221,7 @@ def _legend(series: Series, chart: Chart, links: Links) -> Legend:
         dimension="Feature" if by is None else "Group",
         rows=rows,
         total=rounded(whole),
+        plain=formats.plain(whole),
         exact=number(whole),
         total_change=change(whole, before),
         compared=series.query.compare is not None,
@@ -220,6 +232,9 @@ def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: L
     chosen = links.query.feature_id if line.kind == "feature" else links.query.group
     return LegendRow(
         at=at,
+        name=line.name,
+        kind=line.kind if line.kind in ("other", "none") else "value",
+        plain=formats.plain(line.total),
         label=drawn.label,
         title=drawn.title,
         slot=drawn.slot,
@@ -254,6 +269,10 @@ def _reconcile(series: Series) -> Reconcile:
     gap = result.difference
     return Reconcile(
         agrees=gap == 0,
+        shown=formats.plain(result.bars),
+        counted=formats.plain(result.total),
+        events=result.count,
+        approximate=series.bins.approximate,
         bars=number(result.bars),
         total=number(result.total),
         count=f"{result.count:,}",

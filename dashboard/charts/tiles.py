@@ -18,11 +18,17 @@ MOST_POINTS = 46
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One feature's tile. `exact` is the whole figure, `spark` the points of a 92 by 30 line."""
+    """One feature's tile. `sum` is a plain decimal, `exact` the whole figure in words.
 
+    `spark`: the points of a 92 by 30 line.
+    """
+
+    feature_id: str
     label: str
     title: str
     slot: str
+    sum: str
+    events: int
     figure: str
     exact: str
     count: str
@@ -43,6 +49,9 @@ def tiles_of(series: Series, links: Links, known: Collection[str]) -> tuple[Tile
 def _tile(total: FeatureTotal, series: Series, links: Links, slot: str) -> Tile:
     begun = sum(start <= series.now for start in series.bins.starts)
     return Tile(
+        feature_id=total.feature_id,
+        sum=formats.plain(total.sum),
+        events=total.count,
         label=formats.label(total.feature_id, 28),
         title=formats.full_label(total.feature_id),
         slot=slot,

@@ -18,8 +18,9 @@ MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sentence and where its rows are."""
+    """A sentence and where its rows are. `code` names the check: duplicates, future, unusual, gap."""
 
+    code: str
     kind: str
     text: str
     href: str
@@ -45,16 +46,18 @@ class _Teller:
         for run in runs[:MOST]:
             first = run[0]
             text = f"{len(run)} alike: {label(first.feature_id)} {number(first.value)}, {self._time(first)}"
-            yield Finding("Likely duplicates", text, self._rows(run, same=_same_request(run)))
+            yield Finding("duplicates", "Likely duplicates", text, self._rows(run, same=_same_request(run)))
         if len(runs) > MOST:
             rest = [event for run in runs[MOST:] for event in run]
-            yield Finding("Likely duplicates", f"and {number(len(runs) - MOST)} more", self._rows(rest))
+            yield Finding(
+                "duplicates", "Likely duplicates", f"and {number(len(runs) - MOST)} more", self._rows(rest)
+            )
 
     def ahead(self, events: tuple[Event, ...]) -> Iterator[Finding]:
         if events:
             last = max(event.timestamp for event in events)
             text = f"{number(len(events))} from a time to come, up to {minute_text(last, self.query.zone)}"
-            yield Finding("In the future", text, self._rows(events))
+            yield Finding("future", "In the future", text, self._rows(events))
 
     def outlier(self, item: Outlier) -> Finding:
         beyond = f"{'from' if item.above else 'down to'} {number(item.bound)}"
@@ -64,11 +67,11 @@ class _Teller:
         if not item.above:
             bound = {"value_min": None, "value_max": item.bound}
         changed = self.query.having(feature_id=(item.feature_id,), **bound)
-        return Finding("Unusual values", text, self.place.url("events", changed))
+        return Finding("unusual", "Unusual values", text, self.place.url("events", changed))
 
     def gap(self, gap: Gap) -> Finding:
         text = f"nothing for {_length(gap.ms)} after {self._time(gap.older)}; usual: up to {_length(gap.usual_ms)}"
-        return Finding("Gaps", text, self._rows((gap.older, gap.newer), everything=True))
+        return Finding("gap", "Gaps", text, self._rows((gap.older, gap.newer), everything=True))
 
     def _time(self, event: Event) -> str:
         return moment(event.timestamp, self.query.zone)

@@ -43,8 +43,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A link to the events around this one."""
+    """A link to the events around this one. `kind`: request, user or minute."""
 
+    kind: str
     text: str
     title: str
     href: str
@@ -145,16 +146,19 @@ def _facts(event: Event, narrow: Narrow) -> Iterator[Leaf]:
 
 
 def _neighbours(event: Event, place: Place, query: Query) -> Iterator[Neighbour]:
-    for names, around, words in ((REQUESTS, HOUR_MS, "an hour around"), (USERS, DAY_MS, "a day around")):
+    for kind, names, around, words in (
+        ("request", REQUESTS, HOUR_MS, "an hour around"),
+        ("user", USERS, DAY_MS, "a day around"),
+    ):
         for name in names:
             value = event.properties.get(name)
             if isinstance(value, str | int) and can_filter(name, text_of(value)):
                 same = PropertyFilter(name, text_of(value))
                 href = place.url("events", _around(event, query, around, same))
-                yield Neighbour(f"Same {name}", f"{label(same.value)}, {words}", href)
+                yield Neighbour(kind, f"Same {name}", f"{label(same.value)}, {words}", href)
                 break
     href = place.url("events", _around(event, query, MINUTE_MS))
-    yield Neighbour("A minute around", "What else this customer did", href)
+    yield Neighbour("minute", "A minute around", "What else this customer did", href)
 
 
 def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = None) -> Query:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard.events.table import table, zone_of
-from dashboard.formats import minute_text, number
+from dashboard.formats import minute_text, number, plain
 from dashboard.mount import Place
 from usage.charts.series import Reconciliation, Series, exact
 from usage.errors import Unsupported
@@ -30,10 +30,14 @@ class Told:
     """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
 
     `bar`, `count`: what Autumn's figures say, where there are any of just this bar. `of`: how many rows there are in
-    all, where Autumn counts the same as is listed.
+    all, where Autumn counts the same as is listed. `total`, `events`, `sum`: Autumn's sum and count, and the sum of the
+    rows, as plain decimals, empty where unknown.
     """
 
     agrees: bool | None
+    total: str
+    events: str
+    sum: str
     bar: str | None
     count: str | None
     listed: str
@@ -102,6 +106,9 @@ def _told(
 ) -> Told:
     return Told(
         agrees=agrees,
+        total="" if counted is None else plain(counted.total),
+        events="" if counted is None else plain(counted.count),
+        sum=plain(exact(sum(event.value for event in listed.events))),
         bar=None if counted is None else number(counted.total),
         count=None if counted is None else f"{counted.count:,}",
         listed=number(exact(sum(event.value for event in listed.events))),

@@ -19,6 +19,7 @@ OPEN = 3
 class Choice:
     """One value. `href` toggles it, `but` keeps it out; None where no address can say so."""
 
+    value: str
     text: str
     title: str
     count: str
@@ -30,8 +31,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One property, or the features. `more`: how many other values there are."""
+    """One property, or the features (`path` is then "feature_id"). `more`: how many other values there are."""
 
+    path: str
     name: str
     rows: str
     choices: tuple[Choice, ...]
@@ -65,6 +67,7 @@ def _features(facets: Facets, narrow: Narrow) -> Group:
     names = [*(name for name in narrow.query.feature_id if name not in counts), *counts][:12]
     choices = (
         Choice(
+            value=name,
             text=label(name),
             title=full_label(name),
             count=number(counts.get(name, 0)),
@@ -74,7 +77,7 @@ def _features(facets: Facets, narrow: Narrow) -> Group:
         )
         for name in names
     )
-    return Group("Feature", number(facets.rows), tuple(choices), "", open=True)
+    return Group("feature_id", "Feature", number(facets.rows), tuple(choices), "", open=True)
 
 
 def _property(facet: Facet, narrow: Narrow, is_open: bool) -> Group:
@@ -84,7 +87,12 @@ def _property(facet: Facet, narrow: Narrow, is_open: bool) -> Group:
     choices = tuple(_choices(facet, narrow, values, counts, chosen))
     left = facet.distinct - len(counts.keys() & set(values))
     return Group(
-        full_label(facet.path), number(facet.rows), choices, number(left) if left > 0 else "", is_open
+        facet.path,
+        full_label(facet.path),
+        number(facet.rows),
+        choices,
+        number(left) if left > 0 else "",
+        is_open,
     )
 
 
@@ -94,6 +102,7 @@ def _choices(
     for value in values:
         is_chosen = value in chosen
         yield Choice(
+            value=value,
             text=label(value),
             title=f"{full_label(facet.path)}: {full_label(value)}",
             count=number(counts.get(value, 0)),

@@ -43,6 +43,7 @@ BUSY = Problem(
     "Another export of yours is running.",
     "Wait for its end, or stop it; then try again.",
     retry_after_s=10,
+    code="export-running",
 )
 CROWDED = Problem(
     503,
@@ -50,6 +51,7 @@ CROWDED = Problem(
     "Other people's exports are running, and pages have to stay quick for everybody.",
     "Try again in a moment.",
     retry_after_s=30,
+    code="busy",
 )
 UNRECORDED = Problem(
     503,
@@ -57,12 +59,14 @@ UNRECORDED = Problem(
     "Exports leave a record, and the database takes none at the moment.",
     "Try again in a moment.",
     retry_after_s=30,
+    code="unrecorded",
 )
 OLD_HTTP = Problem(
     505,
     "This needs HTTP/1.1",
     "Older versions cannot tell a whole file from a part.",
     "A proxy in front of this dashboard has to speak HTTP/1.1 to it, as nginx does with proxy_http_version 1.1.",
+    code="old-http",
 )
 
 
@@ -192,7 +196,9 @@ def _blamed(request: HttpRequest, place: Place, lens: Page, form: QueryForm) -> 
         for name in form.errors
         for sentence in form.sentences(name)
     ]
-    problem = Problem(400, "This cannot be exported", " ".join(sentences), "Go back and choose again.")
+    problem = Problem(
+        400, "This cannot be exported", " ".join(sentences), "Go back and choose again.", code="invalid-query"
+    )
     return _refusal(request, place, lens, problem)
 
 

@@ -25,6 +25,7 @@ OWN_CYCLES = "Each customer has a billing cycle of its own: these are the last 3
 class Ranked:
     """A customer among the busiest: `share` of the largest, in percent, for the bar behind the figure."""
 
+    id: str
     name: str
     title: str
     href: str
@@ -104,6 +105,7 @@ class Looks:
         largest = max((abs(value) for _, value in ranked), default=0) or 1
         return tuple(
             Ranked(
+                id=name,
                 name=label(name),
                 title=full_label(name),
                 href=self.place.url("usage", query.having(customer_id=name, focus=None)),

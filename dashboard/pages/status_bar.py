@@ -22,12 +22,15 @@ class Strip:
     `in_use`: how many calls a second are made; None for whoever it would tell when others look at this customer.
     """
 
+    source: str
     state: Literal["ok", "stale"]
     as_of: str
     title: str
     word: str
     reason: str | None
     left_out: str | None
+    unreadable: int
+    foreign: int
     zone: str
     zone_title: str
     in_use: int | None
@@ -39,12 +42,15 @@ def strip(place: Place, query: Query, fresh: Freshness, now: int) -> Strip:
     at = int(fresh.fetched_at * 1000)
     age = relative(at, now)
     return Strip(
+        source=fresh.source,
         state="stale" if fresh.source == "stale" else "ok",
         as_of=f"{local(at, query.zone):%H:%M:%S}",
         title=f"{exact_moment(at, query.zone)}, {age}",
         word=WORDS[fresh.source] if fresh.source != "stale" else f"{WORDS['stale']}, {age}",
         reason=fresh.reason,
         left_out=_left_out(fresh),
+        unreadable=fresh.bad_rows,
+        foreign=fresh.foreign_rows,
         zone=zone_name(now, query.zone),
         zone_title=query.tz,
         in_use=None if place.shared else min(ALLOWED, place.usage.in_use(query.customer_id)),

@@ -61,7 +61,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     """What every page of ours may show, wherever it comes from."""
     theme = request.COOKIES.get("theme", "")
     return {
-        "pill": PILLS[settings.AUTUMN_MODE],
+        "pill": (*PILLS[settings.AUTUMN_MODE], settings.AUTUMN_MODE),
         "theme": theme if theme in THEMES else "",
         "user": getattr(request, "user", None),
         "nav": navigation(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import httpx
 
 from tests.conftest import ROOT, Served
+from tests.page import Page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -92,10 +92,9 @@ class Keyed:
 
     def post(self, path: str, form: str, **fields: str) -> httpx.Response:
         """Sends a form of the page `form`."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
-        assert token is not None
+        token = Page(form).all("input", name="csrfmiddlewaretoken")[0]["value"]
         headers = {"Origin": self.served.url}
-        return self.http.post(path, data={"csrfmiddlewaretoken": token[1], **fields}, headers=headers)
+        return self.http.post(path, data={"csrfmiddlewaretoken": token, **fields}, headers=headers)
 
     @contextmanager
     def begun(self, path: str) -> Iterator[HTTPResponse]:

@@ -9,25 +9,23 @@ from dashboard import services
 from dashboard.known_customers import KeptDirectory
 from dashboard.models import Sighting
 from tests.conftest import forget
+from tests.page import Page
 from usage.known_customers import Seen
 
 pytestmark = pytest.mark.django_db
 
 
-def test_known_after_a_restart(page: Client) -> None:
-    """Customers that a page showed are offered by the customer field of a process that has just started."""
+def test_customers_are_known_after_a_restart(page: Client) -> None:
+    """What a page showed, a process that has just started offers, before it has asked Autumn anything."""
+    assert services.usage().customers() == []
     page.get("/events/?tz=UTC")
-    seen = services.usage().customers()
-    assert ("acme-robotics" in dict(seen)) is True
+    features = services.usage().features("acme-robotics")
+    assert features
     forget()
-    assert "acme-robotics" in dict(services.usage().customers("ACME"))
-    assert set(services.usage().features("acme-robotics")) <= {
-        "api_calls",
-        "ai_tokens",
-        "emails",
-        "storage_gb",
-        "seats",
-    }
+    offered = Page(page.get("/customers/?customer_id=ACME")).values("value", "option")
+    assert "acme-robotics" in offered
+    assert services.usage().features("acme-robotics") == features
+    assert services.upstream().snapshot()["calls"] == 0
 
 
 def test_nothing_seen_elsewhere() -> None:

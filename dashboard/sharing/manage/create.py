@@ -64,7 +64,7 @@ def _make(request: HttpRequest) -> HttpResponseBase:
         sentences = [f"The figures could not be kept. {problem.sentence} {problem.advice}"]
         return _form(request, form, wrong=sentences, status=max(problem.status, 400))
     except IntegrityError:
-        messages.warning(request, MADE)  # sent twice, or by a reload
+        messages.warning(request, MADE, extra_tags="created-before")  # sent twice, or by a reload
         return redirect("share", form.share.pk)
     _keep_drafts(request, {name: kept for name, kept in _drafts(request).items() if name != form.share.pk})
     link = request.build_absolute_uri(reverse("redeem", args=[token]))

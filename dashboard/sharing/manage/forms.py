@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -18,7 +16,7 @@ from dashboard.formats import full_label
 from dashboard.forms import LONGEST, query_of
 from dashboard.models import User
 from dashboard.sharing import passwords
-from dashboard.sharing.manage.initial import filled_by, filters_of, hours_of, widened, within
+from dashboard.sharing.manage.initial import Warned, filled_by, filters_of, hours_of, widened, within
 from dashboard.sharing.manage.suggestions import Offers, offers
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
 from usage.charts.bins import frame_of
@@ -49,18 +47,6 @@ class AnyOf(forms.MultipleChoiceField):
 
     def valid_value(self, value: str) -> bool:
         return bool(value.strip()) and len(value) <= LONGEST and "\0" not in value
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """Something to think twice about."""
-
-    sentence: str
-
-    @property
-    def key(self) -> str:
-        """Says which, so that having read it can be noted."""
-        return hashlib.sha256(self.sentence.encode()).hexdigest()[:16]
 
 
 class ShareForm(forms.Form):
@@ -255,12 +241,18 @@ class ShareForm(forms.Form):
         """What to think twice about before a link is made."""
         given = self.cleaned_data
         doubtful = self.offers.doubtful(given["properties"])
-        found = [Warned(sentence) for sentence in widened(self.share.scope, self.query)]
-        found += [Warned(f"The property “{full_label(offer.path)}” {offer.doubt}.") for offer in doubtful]
+        found = list(widened(self.share.scope, self.query))
+        for offer in doubtful:
+            sentence = f"The property “{full_label(offer.path)}” {offer.doubt}."
+            found.append(Warned("personal-property", sentence, offer.path))
         if given["password"] == NO_PASSWORD:
-            found.append(Warned("Without a password, whoever gets hold of the link sees all of it."))
+            found.append(
+                Warned("no-password", "Without a password, whoever gets hold of the link sees all of it.")
+            )
         if given["life"] > LONG_LIFE:
-            found.append(Warned(f"It will open for {LIVES[given['life']]}. Few need one that long."))
+            found.append(
+                Warned("long-life", f"It will open for {LIVES[given['life']]}. Few need one that long.")
+            )
         return found
 
     def unread(self) -> list[Warned]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard.formats import full_label, minute_text
@@ -82,23 +83,43 @@ def within(scope: Scope, query: Query) -> Query:
     return replace(shown, range=None, start=scope.start, end=scope.end, bin_size=size)
 
 
-def widened(scope: Scope, query: Query) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something to think twice about. `code` says what kind it is, `about` the name that it is about."""
+
+    code: str
+    sentence: str
+    about: str = ""
+
+    @property
+    def key(self) -> str:
+        """Says which, so that having read it can be noted."""
+        return hashlib.sha256(self.sentence.encode()).hexdigest()[:16]
+
+
+def widened(scope: Scope, query: Query) -> Iterator[Warned]:
     """What the link shows that the view did not, as the view was narrower than a link can be."""
     if query.entity_id is not None:
-        yield (
+        yield Warned(
+            "entity-left-out",
             f"You looked at the entity “{full_label(query.entity_id)}” alone. A link cannot: this one shows all of the"
-            " customer’s usage."
+            " customer’s usage.",
+            query.entity_id,
         )
     if query.group and query.group_by is not None and not scope.may_group(query.group_by):
-        yield (
+        yield Warned(
+            "groups-left-out",
             f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is left out: the link"
-            " shows events that you did not."
+            " shows events that you did not.",
+            query.group_by,
         )
     for item in (*query.filter, *query.exclude):
         if not scope.shows(item.path):
-            yield (
+            yield Warned(
+                "filter-left-out",
                 f"The filter by “{full_label(item.path)}” is left out, as that property is hidden: the link shows"
-                " events that you did not."
+                " events that you did not.",
+                item.path,
             )
 
 

@@ -58,7 +58,11 @@ def _page(request: HttpRequest, found: Share, password: str | None = None) -> Ht
 def revoke(request: HttpRequest, share_id: str) -> HttpResponseBase:
     found = _minded(request, share_id)
     Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
-    messages.success(request, f"Revoked: the link for {full_label(found.recipient)} opens nothing any more.")
+    messages.success(
+        request,
+        f"Revoked: the link for {full_label(found.recipient)} opens nothing any more.",
+        extra_tags="revoked",
+    )
     return redirect("shares")
 
 
@@ -68,7 +72,7 @@ def revoke_all(request: HttpRequest) -> HttpResponseBase:
     if request.POST.get("sure") != "yes":
         raise BadRequest
     count = Share.objects.unrevoked().update(revoked_at=timezone.now())
-    messages.success(request, f"Revoked: {count} links open nothing any more.")
+    messages.success(request, f"Revoked: {count} links open nothing any more.", extra_tags="revoked")
     return redirect("shares")
 
 
@@ -81,7 +85,11 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponseBase:
     end = timezone.now() + timedelta(days=days)
     Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=end)
     less = ", which is less than before" if end < found.expires_at else ""
-    messages.success(request, f"The link opens for {LIVES[days]} from now{less}.")
+    messages.success(
+        request,
+        f"The link opens for {LIVES[days]} from now{less}.",
+        extra_tags="shortened" if less else "extended",
+    )
     return redirect("share", found.pk)
 
 
@@ -97,7 +105,7 @@ def password(request: HttpRequest, share_id: str) -> HttpResponseBase:
         raise BadRequest
     if wanted == "none":
         passwords.remove(found)
-        messages.success(request, "The link needs no password any more.")
+        messages.success(request, "The link needs no password any more.", extra_tags="unlocked")
         return redirect("share", found.pk)
     new = passwords.generated()
     passwords.change(found, new)

@@ -68,7 +68,7 @@ def looked_at(at: Desk, texts: list[str]) -> list[Shape]:
         at.get("/events/histogram/", part=True, **params),
         at.get("/events/live/", part=True, **params, columns=texts[:1]),
     ]
-    return [Shape(text) for text in pages]
+    return [Shape(page.html) for page in pages]
 
 
 Browse = Callable[[list[str]], list[Shape]]

@@ -12,6 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from tests.conftest import forget
+from tests.page import Page
 from usage.sample import SAMPLE_KEY
 
 KEY = "am_sk_test_canary_7f3a9c"
@@ -48,17 +49,17 @@ def error(status: int, code: str, message: str = "No.") -> Callable[[Request], R
 
 @pytest.mark.parametrize("address", ["/", "/events/", "/usage/?customer_id=cus_1"])
 @pytest.mark.parametrize(
-    ("answer", "status", "title"),
+    ("answer", "status", "notice"),
     [
-        (error(401, "invalid_secret_key"), 502, "Autumn refused the key"),
-        (error(403, "insufficient_scopes"), 502, "Autumn refused the key"),
-        (error(500, "internal_error"), 503, "Autumn is out of reach"),
-        (lambda request: Response("<html>busy</html>", 200), 502, "Autumn answered nonsense"),
-        (lambda request: Response("slow down", 429, headers={"Retry-After": "60"}), 503, "Autumn is busy"),
+        (error(401, "invalid_secret_key"), 502, "key-refused"),
+        (error(403, "insufficient_scopes"), 502, "key-refused"),
+        (error(500, "internal_error"), 503, "offline"),
+        (lambda request: Response("<html>busy</html>", 200), 502, "invalid-response"),
+        (lambda request: Response("slow down", 429, headers={"Retry-After": "60"}), 503, "rate-limited"),
         (
             lambda request: Response("", 302, headers={"Location": "/elsewhere"}),
             502,
-            "Autumn answered nonsense",
+            "invalid-response",
         ),
     ],
     ids=["401", "403", "500", "html", "429", "redirect"],
@@ -69,17 +70,16 @@ def test_trouble_has_its_sentence_and_status(
     address: str,
     answer: Callable[[Request], Response],
     status: int,
-    title: str,
+    notice: str,
 ) -> None:
     """Each failure of Autumn's has a title, a truthful status and a way to try again; the key is in none."""
     every_call(autumn, answer)
     page = signed_in().get(address)
-    text = page.content.decode()
+    shown = Page(page)
     assert page.status_code == status
-    assert f"<h2>{title}</h2>" in text
-    assert "Try again" in text
+    assert shown.one(data_notice=notice).has("a", data_retry=True)
     assert ("Retry-After" in page.headers) == (status == 503)
-    assert KEY not in text
+    assert KEY not in shown.html
 
 
 def test_pages_seen_before_stay(autumn: HTTPServer, signed_in: Callable[..., Client]) -> None:
@@ -88,15 +88,15 @@ def test_pages_seen_before_stay(autumn: HTTPServer, signed_in: Callable[..., Cli
     autumn.expect_request("/v1/events.list").respond_with_json(rows)
     person = signed_in()
     address = "/events/?customer_id=cus_1&start=1794999999000&end=1795000001000&tz=UTC"
-    assert "evt_1" in person.get(address).content.decode()
+    assert Page(person.get(address)).rows == ["evt_1"]
     autumn.clear()
     every_call(autumn, error(500, "internal_error"))
     again = person.get(address, headers={"Cache-Control": "no-cache"})
-    text = again.content.decode()
+    shown = Page(again)
     assert again.status_code == 200
-    assert "evt_1" in text
-    assert "kept from before" in text
-    assert "Autumn has a failure of its own (status 500)." in text
+    assert shown.rows == ["evt_1"]
+    assert shown.has(data_source="stale")
+    assert "500" in shown.one(data_notice="stale").text
 
 
 def test_rows_of_somebody_else_are_refused_and_told(
@@ -106,14 +106,12 @@ def test_rows_of_somebody_else_are_refused_and_told(
     other = {**ROW, "id": "evt_foreign", "customer_id": "cus_2"}
     rows = {"list": [ROW, other, {"id": 5}], "has_more": False, "offset": 0, "limit": 100, "total": 3}
     autumn.expect_request("/v1/events.list").respond_with_json(rows)
-    text = (
-        signed_in()
-        .get("/events/?customer_id=cus_1&start=1794999999000&end=1795000001000&tz=UTC")
-        .content.decode()
-    )
-    assert "evt_1" in text
-    assert "evt_foreign" not in text
-    assert "1 rows could not be read and 1 rows of somebody else were refused." in text
+    address = "/events/?customer_id=cus_1&start=1794999999000&end=1795000001000&tz=UTC"
+    shown = Page(signed_in().get(address))
+    assert shown.rows == ["evt_1"]
+    assert "evt_foreign" not in shown.html
+    left_out = shown.one(data_notice="unreadable-rows")
+    assert (left_out["data-unreadable"], left_out["data-foreign"]) == ("1", "1")
 
 
 def test_the_key_is_told_apart(
@@ -122,9 +120,12 @@ def test_the_key_is_told_apart(
     """A test key and a live key are told apart on every page."""
     every_call(autumn, error(500, "internal_error"))
     person = signed_in()
-    assert "test key" in person.get("/").content.decode()
-    settings.AUTUMN_MODE = "live"
-    assert "LIVE key" in person.get("/").content.decode()
+    modes, texts = [], set()
+    for settings.AUTUMN_MODE in ("test", "live"):
+        shown = Page(person.get("/")).one(data_mode=True)
+        modes.append(shown["data-mode"])
+        texts.add(shown.text)
+    assert (modes, len(texts)) == (["test", "live"], 2)
 
 
 def test_nobody_gets_in_without_signing_in(autumn: HTTPServer) -> None:
