@@ -1,4 +1,4 @@
-# Two commands do most of it: `make run` and `make test`.
+# Two commands do most of it: `make run` and `make test`. `make test-slow` has the tests that take longer.
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check bench soak screenshots test-next clean
+.PHONY: help run install test test-slow check bench soak screenshots test-next clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,11 @@ install: .venv/.installed ## make the environment in .venv, with the versions of
 	@$(PIP) --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
-test: .venv/.installed-test ## run the tests; browser tests too where Chromium is installed
-	@$(BIN)/python -m pytest -n 2 $(TESTS)
+test: .venv/.installed-test ## run the tests in under four minutes; browser tests too where Chromium is installed
+	@$(BIN)/python -m pytest -n 2 -m 'not slow' $(TESTS)
+
+test-slow: .venv/.installed-test ## run what takes longer: tests marked slow, and property tests with many examples
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-many} $(BIN)/python -m pytest -n 2 -m 'slow or hypothesis' $(TESTS)
 
 check: .venv/.installed-test ## lint, types, and Django's checks with settings as in production
 	@$(BIN)/ruff check .

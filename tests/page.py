@@ -190,19 +190,20 @@ class Page(Element):
 
     @property
     def rows(self) -> list[str]:
-        """The ids of the events in the table, newest first, open ones once."""
+        """The ids of the events in the table, newest first; an open row's link closes it, so it is left out."""
         return [event for _, event in self.positions]
 
     @property
     def positions(self) -> list[tuple[int, str]]:
         """(epoch ms, id) of the events in the table."""
-        rows = [
+        rows = (
             row
             for body in self.all("tbody", id="found")
             for row in body.all("tr")
             if "detail" not in row.classes
-        ]
-        return [position(row.all("a")[0]["href"] or "") for row in rows]
+        )
+        opens = (row.all("a")[0]["href"] or "" for row in rows)
+        return [position(href) for href in opens if "event" in parameters(href)]
 
     @property
     def notices(self) -> set[str]:

@@ -107,7 +107,7 @@ def site() -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.fixture(params=[1360, 390])
+@pytest.fixture(params=[1360, pytest.param(390, marks=pytest.mark.slow)])
 def width(request: pytest.FixtureRequest) -> int:
     chosen: int = request.param
     return chosen
@@ -253,7 +253,7 @@ def test_hidden_lines_and_themes(page: Page, site: str) -> None:
     until(page, f"{colour} !== '{before}'")
 
 
-@pytest.mark.parametrize("kind", ["png", "svg"])
+@pytest.mark.parametrize("kind", ["png", pytest.param("svg", marks=pytest.mark.slow)])
 def test_pictures_to_take_away(page: Page, site: str, kind: str) -> None:
     """The chart is handed over as a picture, with its title and its lines named."""
     drawn(page, f"{site}/usage/")

@@ -135,6 +135,7 @@ def test_pages_neither_skip_nor_repeat(events: Page, store: Store) -> None:
     assert seen == [event_id for (event_id,) in rows]
 
 
+@pytest.mark.slow
 def test_search_goes_on_stops_and_goes_on(tab: Page, served: Served) -> None:
     """A search reports how far it is, stops when told to, and goes on from there."""
     tab.goto(f"{served.url}/events/?range=90d&tz=UTC&filter=request_id:nobody")
@@ -151,6 +152,7 @@ def test_search_goes_on_stops_and_goes_on(tab: Page, served: Served) -> None:
     assert "before=" not in tab.url
 
 
+@pytest.mark.slow
 def test_live(events: Page, store: Store) -> None:
     """New events come on top by themselves, not while a row is open, and the address stays as it is."""
     address = events.url

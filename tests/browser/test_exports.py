@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.test_pages import ACME
@@ -22,6 +23,7 @@ def test_a_download_and_its_line(tab: Page, served: Served, tmp_path: Path) -> N
     expect(tab.locator("#export")).to_have_text(re.compile(rf"\s*The file is whole: {rows:,} rows\.\s*"))
 
 
+@pytest.mark.slow
 def test_stop_by_keyboard(tab: Page, served: Served) -> None:
     """The count goes on across changes of the filter; Stop keeps its focus meanwhile, and ends the download broken."""
     tab.goto(f"{served.url}/events/?range=90d")

@@ -122,7 +122,7 @@ def test_without_script(chromium: Browser, served: Served) -> None:
     context.close()
 
 
-@pytest.mark.parametrize("width", [390, 360])
+@pytest.mark.parametrize("width", [pytest.param(390, marks=pytest.mark.slow), 360])
 @pytest.mark.parametrize(
     "address",
     [

@@ -88,6 +88,7 @@ def test_a_link_from_its_making_to_its_end(desk: Page, guest: Page, served: Serv
     assert guest.evaluate("JSON.stringify({...localStorage, ...sessionStorage})").count(CUSTOMER) == 0
 
 
+@pytest.mark.slow
 def test_a_page_kept_whole_for_the_way_back(desk: Page, guest: Page) -> None:
     """A browser that keeps the page in memory hides it as it is left, and asks again before it shows it once more."""
     link, password = make(desk)
@@ -109,6 +110,7 @@ def test_a_second_click_makes_nothing(desk: Page) -> None:
     expect(desk.get_by_label("Link", exact=True)).to_have_value(re.compile(r"/s/[\w-]{43}$"))
 
 
+@pytest.mark.slow
 def test_a_second_click_in_the_preview(desk: Page) -> None:
     """The button there makes one link too, and shows it."""
     fill_form(desk)
@@ -118,6 +120,7 @@ def test_a_second_click_in_the_preview(desk: Page) -> None:
     expect(desk.get_by_label("Link", exact=True)).to_have_value(re.compile(r"/s/[\w-]{43}$"))
 
 
+@pytest.mark.slow
 def test_what_is_written_is_chosen(desk: Page) -> None:
     """A feature that is ticked unticks “All of them” and back; a date chooses the kind of period it belongs to."""
     fill_form(desk)
@@ -141,6 +144,7 @@ def test_offers_come_with_the_customer(desk: Page) -> None:
     expect(desk.get_by_label("Recipient")).to_have_value("Ada of support")
 
 
+@pytest.mark.slow
 def test_a_part_that_is_asked_for_after_the_end(desk: Page, guest: Page) -> None:
     """A filter that is changed on a page whose link was revoked meanwhile brings the whole page of dead links."""
     link, password = make(desk)

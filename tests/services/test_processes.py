@@ -22,6 +22,8 @@ from tests.usage.conftest import redis_server
 
 __all__ = ["redis_server"]
 
+pytestmark = pytest.mark.slow
+
 
 def programs() -> Path | None:
     """Where PostgreSQL's own programs are: Debian keeps them out of the path."""

@@ -215,6 +215,7 @@ def test_filters_apply(page: Client, sample: Store) -> None:
     assert {line["properties.model"] for line in read(data)} == {"gpt-large"}
 
 
+@pytest.mark.slow
 def test_each_event_once_while_others_arrive(page: Client, sample: Store) -> None:
     """Events that arrive during an export, early and late ones, neither repeat a row nor push one out."""
     start = int(time.time() * 1000) - 60 * DAY_MS

@@ -125,6 +125,7 @@ def test_stop_cuts_the_connection(site: Keyed, switch: Switch) -> None:
     assert "The file is not whole" in text_of(site)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [FILE, f"{FILE}&filter=nothing:like-this"], ids=["rows", "scan without a match"]
 )
@@ -146,6 +147,7 @@ def test_nobody_waits_for_an_export(site: Keyed, switch: Switch) -> None:
         assert site.http.get("/healthz").elapsed.total_seconds() < 1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed(tmp_path: Path, autumn: tuple[Switch, str, Store]) -> None:
     """kill -9 in the middle of a file is a broken connection too."""
     site = Keyed(tmp_path, autumn[1])

@@ -79,7 +79,12 @@ def leads(page: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "view", ["", "&group_by=properties.model", "&group_by=properties.model&bin_size=week"]
+    "view",
+    [
+        pytest.param("", marks=pytest.mark.slow),
+        pytest.param("&group_by=properties.model", marks=pytest.mark.slow),
+        "&group_by=properties.model&bin_size=week",
+    ],
 )
 def test_everything_that_a_snapshot_offers_is_kept(late: House, view: str) -> None:
     """Each tile, line, shape, size of bins, group and feature shows figures as they were; so do those they lead to."""

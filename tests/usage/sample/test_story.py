@@ -20,6 +20,8 @@ EPOCH = NOW // DAY * DAY
 COLUMNS = "id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions"
 MakeStore = Callable[..., Store]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:

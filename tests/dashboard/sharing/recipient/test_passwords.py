@@ -57,6 +57,7 @@ def test_a_part_leads_back_to_its_page(house: House) -> None:
     assert client.post(f"{share.root}unlock", {"password": RIGHT, "next": sent}).headers["Location"] == wanted
 
 
+@pytest.mark.slow
 def test_guessing_is_throttled_before_hashing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 1,000 wrong passwords from 200 addresses, five are looked at in fifteen minutes, then five more."""
     share, token = house.share(RIGHT)
