@@ -86,9 +86,9 @@ class Element:
     def has(self, tag: str | None = None, **wanted: str | bool) -> bool:
         return bool(self.all(tag, **wanted))
 
-    def values(self, name: str, tag: str | None = None, **wanted: str | bool) -> list[str]:
+    def values(self, attribute: str, tag: str | None = None, /, **wanted: str | bool) -> list[str]:
         """This attribute of each element inside that has it."""
-        return [item.attributes[name] for item in self.all(tag, **wanted) if name in item]
+        return [item.attributes[attribute] for item in self.all(tag, **wanted) if attribute in item]
 
     def texts(self, tag: str | None = None, **wanted: str | bool) -> list[str]:
         return [item.text for item in self.all(tag, **wanted)]

@@ -65,8 +65,8 @@ def listening(app: WSGIApplication) -> Iterator[str]:
 class Keyed:
     """A site that asks the Autumn at `url`; everything is asked as its one person, who may administrate."""
 
-    def __init__(self, folder: Path, url: str, key: str = KEY) -> None:
-        chosen = {"AUTUMN_SECRET_KEY": key, "AUTUMN_API_URL": url}
+    def __init__(self, folder: Path, url: str, key: str = KEY, **more: str) -> None:
+        chosen = {"AUTUMN_SECRET_KEY": key, "AUTUMN_API_URL": url, **more}
         self.served = Served(folder, **chosen)
         assert self.served.first_line.endswith(f"{self.served.url}\n"), self.served.stderr
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.dashboard.live_site import KEY, Keyed, Switch, listening
+from tests.page import Element, Page
 from usage.sample import SampleApp, Store
 
 EVENTS = 14_000
@@ -55,7 +56,7 @@ def switch(autumn: tuple[Switch, str, Store], site: Keyed) -> Iterator[Switch]:
     switch = autumn[0]
     yield switch
     switch.fails = lambda _: False
-    eventually(lambda: "export-stop" not in text_of(site))
+    eventually(lambda: line_of(site)["data-ending"] != "")
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -72,9 +73,9 @@ def rest_of(response: HTTPResponse) -> bytes:
     return caught.value.partial
 
 
-def text_of(site: Keyed) -> str:
-    """What the page says about the export."""
-    return site.http.get("/events/export/").text
+def line_of(site: Keyed) -> Element:
+    """The page's line about the export: `data-ending` is empty while it runs."""
+    return Page(site.http.get("/events/export/")).one(data_ending=True)
 
 
 def after(calls: int) -> Callable[[int], bool]:
@@ -87,7 +88,8 @@ def test_a_whole_file_ends_cleanly(site: Keyed, switch: Switch) -> None:
     with site.begun(FILE) as response:
         ids = [json.loads(line)["id"] for line in response.read().splitlines()]
     assert ids == [f"evt_{n:05}" for n in range(EVENTS)]
-    assert "The file is whole: 14,000 rows." in text_of(site)
+    line = line_of(site)
+    assert (line["data-ending"], line["data-rows"]) == ("whole", str(EVENTS))
 
 
 def test_an_autumn_that_fails_midway(site: Keyed, switch: Switch) -> None:
@@ -96,8 +98,7 @@ def test_an_autumn_that_fails_midway(site: Keyed, switch: Switch) -> None:
     with site.begun(FILE) as response:
         rows = rest_of(response).count(b"\n")
     assert 1000 <= rows < EVENTS
-    text = text_of(site)
-    assert "The file is not whole" in text
+    assert line_of(site)["data-ending"] == "failed"
     assert '"event": "export.ended"' in site.served.stderr
     assert "Traceback" not in site.served.stderr
 
@@ -117,12 +118,12 @@ def test_stop_cuts_the_connection(site: Keyed, switch: Switch) -> None:
     """Stop, pressed in the page, ends the download within moments, and it is seen not to be whole."""
     with site.begun(FILE) as response:
         response.read(100_000)
-        answer = site.post("/events/export/", text_of(site))
+        answer = site.post("/events/export/", site.http.get("/events/export/").text)
         assert answer.status_code == 302
         pressed = time.monotonic()
         rest_of(response)
     assert time.monotonic() - pressed < 3
-    assert "The file is not whole" in text_of(site)
+    assert line_of(site)["data-ending"] == "stopped"
 
 
 @pytest.mark.slow
@@ -134,7 +135,7 @@ def test_autumn_is_left_alone_when_the_client_goes(site: Keyed, switch: Switch, 
     switch.lists = 0
     with site.begun(path):
         pass
-    eventually(lambda: "given up" in text_of(site), 10)
+    eventually(lambda: line_of(site)["data-ending"] == "left", 10)
     calls = switch.lists
     time.sleep(1.5)
     assert switch.lists == calls < EVENTS // 1000

@@ -34,6 +34,7 @@ from tests.dashboard.exports.download import (
     record,
     somebody,
 )
+from tests.page import Page as Html
 from usage.api.deadline import EXPORT_S
 from usage.events.pages import Batch
 from usage.results import Event
@@ -45,13 +46,23 @@ __all__ = ["failing_app", "looks_each_time"]
 Ending = ExportRecord.Ending
 
 
+def ending(response: Any) -> str | None:
+    """How the export ended, as its line has it."""
+    return Html(response).one(data_ending=True)["data-ending"]
+
+
+def asks_again(response: Any) -> bool:
+    """Whether the line asks for news by itself."""
+    return "every" in (Html(response).one(id="export")["hx-trigger"] or "")
+
+
 def test_one_at_a_time(page: Client, sample: Store) -> None:
     """A second export of the same person waits for the first one's end, and is told so."""
     response, pieces = begun(page)
     refused = page.get("/events/export.csv?range=24h", headers=PAGE)
     assert refused.status_code == 409
     assert refused.headers["Retry-After"]
-    assert "Another export of yours is running." in refused.text
+    assert "export-running" in Html(refused).notices
     assert page.get("/usage/export.csv?range=7d&customer_id=acme-robotics").status_code == 200
     rows = b"".join(pieces).count(b"\n")
     response.close()
@@ -96,7 +107,7 @@ def test_stopping(page: Client, sample: Store) -> None:
     """Stop frees the turn at once, and the stream is cut before it asks Autumn again."""
     response, pieces = begun(page)
     answer = page.post("/events/export/", headers=HTMX)
-    assert "The file is not whole: it ends after about" in answer.text
+    assert ending(answer) == "stopped"
     with pytest.raises(BrokenOff, match="stopped"):
         list(pieces)
     calls = services.upstream().snapshot()["calls"]
@@ -108,20 +119,22 @@ def test_stopping(page: Client, sample: Store) -> None:
 
 def test_progress(page: Client, sample: Store) -> None:
     """The line says how many rows are sent, of about how many, asks again each second, and ends with the truth."""
-    assert 'hx-trigger="begun"' in page.get("/events/export/", headers=HTMX).text
+    assert not asks_again(page.get("/events/export/", headers=HTMX))
     response, pieces = begun(page, "/events/export.jsonl?range=30d&customer_id=acme-robotics")
     for _ in range(20):
         next(pieces)
-    line = page.get("/events/export/", headers=HTMX).text
-    assert "every 1s" in line
-    assert "of about" in line
-    assert "Stop" in line
-    assert "Stop" in page.get("/events/export/").text
+    line = page.get("/events/export/", headers=HTMX)
+    assert asks_again(line)
+    running = Html(line).one("form", data_ending="")
+    assert 0 < int(running["data-rows"] or 0) <= int(running["data-total"] or 0)
+    assert running.has("button", id="export-stop")
+    assert Html(page.get("/events/export/")).has("button", id="export-stop")
     list(pieces)
     response.close()
-    line = page.get("/events/export/", headers=HTMX).text
-    assert f"The file is whole: {record().rows:,} rows." in line
-    assert "every 1s" not in line
+    line = page.get("/events/export/", headers=HTMX)
+    assert ending(line) == "whole"
+    assert Html(line).one(data_ending="whole")["data-rows"] == str(record().rows)
+    assert not asks_again(line)
     assert record().total == record().rows
 
 
@@ -207,12 +220,14 @@ def test_a_break_midway(page: Client, failing_app: SampleApp) -> None:
 
 def test_pages_offer_their_files(page: Client) -> None:
     """The events page offers CSV and JSON Lines, the usage page CSV, both of the query that they show."""
-    shown = page.get("/events/?customer_id=acme-robotics&range=7d&tz=UTC&filter=model:gpt-large").text
-    query = "customer_id=acme-robotics&amp;filter=model%3Agpt-large&amp;range=7d&amp;tz=UTC"
-    for suffix in ("csv", "jsonl"):
-        assert f'href="/events/export.{suffix}?{query}" data-export' in shown
-    shown = page.get("/usage/?customer_id=acme-robotics&range=7d&tz=UTC").text
-    assert 'href="/usage/export.csv?customer_id=acme-robotics&amp;range=7d&amp;tz=UTC" data-export' in shown
+    query = "customer_id=acme-robotics&filter=model%3Agpt-large&range=7d&tz=UTC"
+    shown = Html(page.get(f"/events/?{query}"))
+    assert shown.values("href", "a", data_export=True) == [
+        f"/events/export.{suffix}?{query}" for suffix in ("csv", "jsonl")
+    ]
+    query = "customer_id=acme-robotics&range=7d&tz=UTC"
+    shown = Html(page.get(f"/usage/?{query}"))
+    assert f"/usage/export.csv?{query}" in shown.values("href", "a", data_export=True)
 
 
 def test_who_took_what_is_for_admins(signed_in: Callable[..., Client], sample: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import sqlite3
 import urllib.error
@@ -17,6 +16,7 @@ import pytest
 
 from dashboard.web.logging import redacted
 from tests.conftest import Served
+from tests.page import Page
 
 TOKEN = "S3cr3tT0k3n-of_the-tests-0123456789abcdefghij"
 
@@ -50,8 +50,9 @@ class Visitor:
 
     def make(self, **choices: str) -> tuple[str, str]:
         """A link by the form, with a password: its token and that."""
-        _, form = self.ask("/shares/new?customer_id=acme-robotics&range=90d")
-        sent = dict(re.findall(r'name="(csrfmiddlewaretoken|share_id|view)" value="([^"]*)"', form))
+        _, page = self.ask("/shares/new?customer_id=acme-robotics&range=90d")
+        form = Page(page).form("/shares/new").fields
+        sent = {name: form[name][0] for name in ("csrfmiddlewaretoken", "share_id", "view")}
         usual = {
             "recipient": "Ada",
             "customer_id": "acme-robotics",
@@ -61,19 +62,20 @@ class Visitor:
             "life": "7",
             "password": "generated",
         }
-        _, made = self.ask("/shares/new", **usual, **choices, **sent)
-        [token] = re.findall(r"/s/([\w-]{43})", made)
-        [password] = re.findall(r'id="password" value="([^"]+)"', made)
-        return token, password
+        _, answer = self.ask("/shares/new", **usual, **choices, **sent)
+        made = Page(answer)
+        link, password = (made.one("input", id=name)["value"] or "" for name in ("link", "password"))
+        return link.rpartition("/")[2], password
 
     def unlock(self, token: str, password: str) -> str:
         """Opens a link with its password: the address below which it is."""
         status, locked = self.ask(f"/s/{token}")
         assert status == 403
-        fields = dict(re.findall(r'name="(csrfmiddlewaretoken|next)" value="([^"]*)"', locked))
-        [root] = re.findall(r'action="(/shared/\w+/)unlock"', locked)
-        assert self.ask(f"{root}unlock", password=password, **fields)[0] == 200
-        return str(root)
+        [form] = Page(locked).all("form")
+        fields = {name: value[0] for name, value in form.fields.items() if name != "password"}
+        unlock = form["action"] or ""
+        assert self.ask(unlock, password=password, **fields)[0] == 200
+        return unlock.removesuffix("unlock")
 
 
 def absent(token: str, site: Served) -> None:

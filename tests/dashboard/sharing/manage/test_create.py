@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,10 +13,10 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.models import User
-from dashboard.sharing.manage.forms import Warned
 from dashboard.sharing.manage.suggestions import Offer, Offers, doubt
 from dashboard.sharing.models import Share
 from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, House, bounds, now_ms
+from tests.page import Page
 from usage.window import to_ms
 
 pytestmark = pytest.mark.django_db
@@ -36,9 +34,6 @@ FORM = {
 }
 
 
-NO_PASSWORD_READ = Warned("Without a password, whoever gets hold of the link sees all of it.").key
-
-
 @pytest.fixture
 def maker(house: House) -> Client:
     client = Client()
@@ -47,33 +42,40 @@ def maker(house: House) -> Client:
 
 
 def made(client: Client, **changes: Any) -> tuple[Any, Share]:
+    """The answer that shows a link once, and the link."""
     response = client.post("/shares/new", {**FORM, **changes})
-    assert "is shown this once" in response.content.decode(), response.content.decode()[-3000:]
+    assert shown(response, "link"), response.content.decode()[-3000:]
     return response, Share.objects.get()
 
 
 def shown(response: Any, name: str) -> str:
-    found = re.search(rf'id="{name}" value="([^"]+)"', response.content.decode())
-    assert found
-    return html.unescape(found[1])
+    """The link or the password, on the page that shows it once."""
+    return Page(response).one("input", id=name)["value"] or ""
 
 
-def inputs(response: Any) -> dict[str, list[str]]:
-    """The fields of the form as a browser would send them, without those that are not ticked."""
-    found: dict[str, list[str]] = {}
-    for tag in re.findall(r"<input[^>]+>", response.content.decode()):
-        name, value = re.search(r'name="(\w+)"', tag), re.search(r'value="([^"]*)"', tag)
-        ticked = "checked" in tag or not re.search(r'type="(checkbox|radio)"', tag)
-        if name and ticked:
-            found.setdefault(name[1], []).append(html.unescape(value[1]) if value else "on")
-    return found
+def form_of(response: Any) -> dict[str, list[str]]:
+    """The fields of the page's forms as a browser would send them."""
+    return Page(response).fields
+
+
+def warnings(response: Any) -> set[tuple[str, str]]:
+    """The warnings before a link is made: their kinds, and what each is about."""
+    return {
+        (warning["data-warning"] or "", warning["data-about"] or "")
+        for warning in Page(response).all("li", data_warning=True)
+    }
+
+
+def offered(response: Any, name: str) -> set[str]:
+    """The choices of a field of tick boxes."""
+    return set(Page(response).values("value", "input", name=name))
 
 
 def test_every_view_offers_it(house: House, maker: Client, signed_in: Callable[..., Client]) -> None:
     """Usage and events lead to the form with their own query; not for those who may not share."""
     query = f"customer_id={SEEN}&feature_id=api_calls&range=90d&tz=UTC"
     for page in ("usage/", "events/"):
-        assert f'href="/shares/new?{html.escape(query)}"' in maker.get(f"/{page}?{query}").content.decode()
+        assert f"/shares/new?{query}" in Page(maker.get(f"/{page}?{query}")).hrefs
         assert "/shares/" not in signed_in("viewer").get(f"/{page}?{query}").content.decode()
         User.objects.filter(username="viewer").delete()
 
@@ -84,7 +86,7 @@ def test_the_form_is_filled_by_the_view(house: House, maker: Client) -> None:
     query = (
         f"customer_id={SEEN}&feature_id=api_calls&start={start}&end={end}&group_by=properties.model&tz=UTC"
     )
-    filled = inputs(maker.get(f"/shares/new?{query}"))
+    filled = form_of(maker.get(f"/shares/new?{query}"))
     assert filled["customer_id"] == [SEEN]
     assert filled["features"] == ["api_calls"]
     assert "every_feature" not in filled
@@ -98,7 +100,7 @@ def test_the_form_is_filled_by_the_view(house: House, maker: Client) -> None:
 
 def test_a_new_form_shows_no_more_than_the_view(house: House, maker: Client) -> None:
     """A view that moves on opens "not before" its start; a link made so shows nothing older."""
-    filled = inputs(maker.get(f"/shares/new?customer_id={SEEN}&range=7d&tz=UTC"))
+    filled = form_of(maker.get(f"/shares/new?customer_id={SEEN}&range=7d&tz=UTC"))
     assert (filled["period"], filled["start"], filled["end"]) == (["free"], [""], [""])
     first = (now_ms() // DAY - 6) * DAY
     assert filled["since"] == [datetime.fromtimestamp(first / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")]
@@ -119,7 +121,7 @@ def test_a_billing_cycle_is_its_dates(house: House, maker: Client) -> None:
     begun = (now_ms() // DAY - 12) * DAY
     house.store.add_customer(SEEN, subscribed_at_ms=begun)
     view = f"customer_id={SEEN}&range=1bc&tz=UTC"
-    filled = inputs(maker.get(f"/shares/new?{view}"))
+    filled = form_of(maker.get(f"/shares/new?{view}"))
     first = datetime.fromtimestamp(begun / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
     assert (filled["period"], filled["since"]) == (["free"], [first])
     _, share = made(maker, view=view, period="fixed")
@@ -132,7 +134,7 @@ def test_an_hour_that_comes_twice(house: House, maker: Client) -> None:
     zone = ZoneInfo("America/New_York")
     start, end = (datetime(2026, 11, 1, 1, tzinfo=zone, fold=1), datetime(2026, 11, 1, 6, tzinfo=zone))
     view = f"customer_id={SEEN}&start={to_ms(start)}&end={to_ms(end)}&tz={zone.key}"
-    filled = inputs(maker.get(f"/shares/new?{view}"))
+    filled = form_of(maker.get(f"/shares/new?{view}"))
     assert (filled["period"], filled["start"], filled["end"]) == (["fixed"], [""], [""])
     _, share = made(maker, view=view, period="fixed")
     assert (share.start, share.end) == (to_ms(start), to_ms(end))
@@ -141,34 +143,33 @@ def test_an_hour_that_comes_twice(house: House, maker: Client) -> None:
 def test_groups_that_were_chosen(house: House, maker: Client) -> None:
     """Plans are ticked where the view is by plan; where its groups cannot be shown, that they were chosen is named."""
     view = f"customer_id={SEEN}&group_by=$plan_id&group=pro&range=90d&tz=UTC"
-    assert inputs(maker.get(f"/shares/new?{view}"))["plans"] == ["on"]
-    page = maker.post("/shares/new", {**FORM, "view": view}).content.decode()
-    assert "choice of groups by “$plan_id” is left out" in page
+    assert form_of(maker.get(f"/shares/new?{view}"))["plans"] == ["on"]
+    assert ("groups-left-out", "$plan_id") in warnings(maker.post("/shares/new", {**FORM, "view": view}))
 
 
 def test_a_view_of_a_time_to_come(house: House, maker: Client) -> None:
     """It has no dates to fill the form with; the form says so instead of failing."""
     page = maker.get("/shares/new?start=2090-01-01&end=2090-02-01&tz=UTC")
     assert page.status_code == 200
-    assert "no dates yet" in page.content.decode()
+    filled = form_of(page)
+    assert (filled["since"], filled["start"], filled["end"]) == ([""], [""], [""])
 
 
 def test_what_the_view_had_and_a_link_cannot(house: House, maker: Client) -> None:
     """An entity and filters by hidden properties are named before a link is made that shows more than the view did."""
     view = f"customer_id={SEEN}&entity_id=CANARY_entity&filter=model:model-0&exclude=meta.tier:tin&range=90d&tz=UTC"
-    page = maker.post("/shares/new", {**FORM, "view": view, "properties": ["model"]}).content.decode()
-    assert "the entity “CANARY_entity” alone" in page
-    assert "filter by “meta.tier” is left out" in page
-    assert "filter by “model”" not in page
+    page = maker.post("/shares/new", {**FORM, "view": view, "properties": ["model"]})
+    assert warnings(page) == {("entity-left-out", "CANARY_entity"), ("filter-left-out", "meta.tier")}
     assert not Share.objects.exists()
 
 
 def test_filters_that_come_along_are_no_bounds(house: House, maker: Client) -> None:
     """They are listed with the word that they can be taken off; and they can."""
     view = f"customer_id={SEEN}&filter=model:model-0&value_min=2&range=90d&tz=UTC"
-    page = maker.get(f"/shares/new?{view}").content.decode()
-    for told in ("can take them off", "model:model-0", "value at least 2"):
-        assert told in page
+    listed = Page(maker.get(f"/shares/new?{view}")).one(data_notice="filters-are-no-bounds")
+    chips = listed.texts("span", class_="chip")
+    assert len(chips) == 2
+    assert "model:model-0" in chips
     response, share = made(maker, view=view, properties=["model"])
     assert "filter=model%3Amodel-0" in share.view
     holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
@@ -177,17 +178,13 @@ def test_filters_that_come_along_are_no_bounds(house: House, maker: Client) -> N
 
 def test_offers_follow_the_customer(house: House, maker: Client) -> None:
     """Whoever begins without a customer writes one, and is offered what that one has; what was chosen stays."""
-    assert 'name="properties"' not in maker.get("/shares/new").content.decode()
+    assert not Page(maker.get("/shares/new")).has_field("properties")
     begun = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
-    offered = maker.post("/shares/offers", begun)
-    filled = inputs(offered)
-    assert set(re.findall(r'name="properties" value="([^"]+)"', offered.content.decode())) >= {
-        "model",
-        "user",
-    }
-    assert filled["properties"] == ["model"]
-    assert '<option value="30" selected>' in offered.content.decode()
-    assert 'role="alert"' not in offered.content.decode()
+    answer = maker.post("/shares/offers", begun)
+    filled = form_of(answer)
+    assert offered(answer, "properties") >= {"model", "user"}
+    assert (filled["properties"], filled["life"]) == (["model"], ["30"])
+    assert not Page(answer).has(role="alert")
     assert not Share.objects.exists()
 
 
@@ -201,27 +198,23 @@ def test_plans_need_no_deductions(house: House, maker: Client) -> None:
 
 def test_it_offers_what_was_seen(house: House, maker: Client) -> None:
     """The customer's features, those of balances too, and properties by their paths, of that time; nobody else's."""
-    page = maker.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC").content.decode()
-    offered = set(re.findall(r'name="properties" value="([^"]+)"', page))
-    assert offered == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
-    assert set(re.findall(r'name="features" value="([^"]+)"', page)) == {
-        "api_calls",
-        "CANARY_hidden_feature",
-        "CANARY_credits",
-    }
-    assert "of_another" not in page
-    assert page.count("looks like e-mail addresses") == 1
+    page = maker.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC")
+    assert offered(page, "properties") == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
+    assert offered(page, "features") == {"api_calls", "CANARY_hidden_feature", "CANARY_credits"}
+    assert "of_another" not in page.content.decode()
+    assert Page(page).values("data-doubt") == ["user"]
 
 
 def test_a_link_is_shown_once(house: House, maker: Client) -> None:
     """The page that made it shows link and password, which open it; a reload of that page leads to its log instead."""
     response, share = made(maker)
     link, password = shown(response, "link"), shown(response, "password")
-    assert re.fullmatch(r"http://testserver/s/[\w-]{43}", link)
+    assert link.startswith("http://testserver/s/")
+    assert len(link.rpartition("/")[2]) == 43
     assert "no-store" in response.headers["Cache-Control"]
     again = maker.post("/shares/new", FORM, follow=True)
     assert again.redirect_chain == [(f"/shares/{share.pk}/", 302)]
-    assert "was made already, and its address was shown that once" in again.content.decode()
+    assert "created-before" in Page(again).notices
     assert Share.objects.count() == 1
     holder = Client()
     holder.get(urlsplit(link).path)
@@ -235,19 +228,11 @@ def test_warnings_come_before_the_link(house: House, maker: Client) -> None:
     """Properties about people, no password and a long life are each named, and nothing is made until they were read."""
     wanted = {**FORM, "properties": ["user", "model"], "password": "none", "life": "365"}
     response = maker.post("/shares/new", wanted)
-    page = response.content.decode()
-    for sentence in (
-        "Nothing has been made yet",
-        "“user” looks like e-mail",
-        "Without a password",
-        "It will open for a year",
-    ):
-        assert sentence in page
-    assert "“model”" not in page
+    assert warnings(response) == {("personal-property", "user"), ("no-password", ""), ("long-life", "")}
     assert not Share.objects.exists()
-    accepted = inputs(response)["accepted"]
+    accepted = form_of(response)["accepted"]
     worse = {**wanted, "accepted": accepted, "properties": ["user", "meta.inner", "CANARY_key", "first_name"]}
-    assert "“first_name” may be about a person" in maker.post("/shares/new", worse).content.decode()
+    assert ("personal-property", "first_name") in warnings(maker.post("/shares/new", worse))
     made(maker, **{**wanted, "accepted": accepted})
 
 
@@ -264,44 +249,48 @@ def test_what_is_about_people() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "field"),
     [
-        ({"recipient": ""}, "required"),
-        ({"customer_id": " "}, "Name one customer"),
-        ({"every_feature": ""}, "Choose a feature"),
-        ({"password": "mine"}, "not one of the available"),
-        ({"every_feature": "on", "features": ["api_calls"]}, "not both"),
-        ({"period": "fixed", "start": "2026-01-02"}, "a start and an end"),
-        ({"period": "fixed", "view": "range=1bc&tz=UTC"}, "a start and an end"),
-        ({"period": "free", "start": "2026-01-02"}, "Dates belong to “This period only”"),
+        ({"recipient": ""}, "recipient"),
+        ({"customer_id": " "}, "customer_id"),
+        ({"every_feature": ""}, "features"),
+        ({"password": "mine"}, "password"),
+        ({"every_feature": "on", "features": ["api_calls"]}, "features"),
+        ({"period": "fixed", "start": "2026-01-02"}, "start"),
+        ({"period": "fixed", "view": "range=1bc&tz=UTC"}, "start"),
+        ({"period": "free", "start": "2026-01-02"}, "start"),
         (
             {"period": "fixed", "start": "2026-01-02", "end": "2026-01-03", "since": "2026-01-03"},
-            "belongs to “Any period",
+            "since",
         ),
-        ({"period": "fixed", "start": "2026-01-02", "end": "2026-01-01"}, "before the end"),
-        ({"period": "fixed", "start": "soon", "end": "2026-01-01"}, "Write a date"),
-        ({"fresh": "snapshot"}, "Only one period"),
-        ({"period": "fixed", "start": "2020-01-01", "end": "2025-01-01"}, "at most 1,250 days"),
-        ({"period": "fixed", "start": "2090-01-01", "end": "2090-02-01"}, "has not begun yet"),
-        ({"period": "fixed", "view": "start=2090-01-01&end=2090-02-01&tz=UTC"}, "a start and an end"),
-        ({"since": "2090-01-01"}, "which ended before"),
-        ({"since": "2026-01-01", "view": "start=2025-01-01&end=2025-02-01&tz=UTC"}, "which ended before"),
-        ({"view": "range=last_cycle&tz=UTC"}, "no billing cycle"),
-        ({"customer_id": "cus_nobody"}, "cus_nobody"),
-        ({"life": "8"}, "not one of the available"),
-        ({"share_id": "../admin"}, "This form is damaged"),
-        ({"share_id": "0123456789abcdef\n"}, "This form is damaged"),
-        ({"share_id": ""}, "This form is damaged"),
-        ({"view": "filter=a:" + "b" * 30_000}, "more filters than a link can keep"),
-        ({"properties": ["a\0b"]}, "Select a valid choice"),
+        ({"period": "fixed", "start": "2026-01-02", "end": "2026-01-01"}, "start"),
+        ({"period": "fixed", "start": "soon", "end": "2026-01-01"}, "start"),
+        ({"fresh": "snapshot"}, "fresh"),
+        ({"period": "fixed", "start": "2020-01-01", "end": "2025-01-01"}, "start"),
+        ({"period": "fixed", "start": "2090-01-01", "end": "2090-02-01"}, "start"),
+        ({"period": "fixed", "view": "start=2090-01-01&end=2090-02-01&tz=UTC"}, "start"),
+        ({"since": "2090-01-01"}, "since"),
+        ({"since": "2026-01-01", "view": "start=2025-01-01&end=2025-02-01&tz=UTC"}, "since"),
+        ({"view": "range=last_cycle&tz=UTC"}, "since"),
+        ({"customer_id": "cus_nobody"}, "customer_id"),
+        ({"life": "8"}, "life"),
+        ({"share_id": "../admin"}, None),
+        ({"share_id": "0123456789abcdef\n"}, None),
+        ({"share_id": ""}, None),
+        ({"view": "filter=a:" + "b" * 30_000}, None),
+        ({"properties": ["a\0b"]}, "properties"),
     ],
 )
-def test_what_cannot_be_made(house: House, maker: Client, changes: dict[str, Any], sentence: str) -> None:
-    """A field that makes no sense is a 400 with a sentence beside it, and no link."""
+def test_form_error_is_beside_its_field(
+    house: House, maker: Client, changes: dict[str, Any], field: str | None
+) -> None:
+    """A 400, an error beside the field or, of what nobody sees, above the form; and no link."""
     for address in ("/shares/new", "/shares/preview/"):
         response = maker.post(address, {**FORM, **changes})
         assert response.status_code == 400
-        assert sentence in response.content.decode()
+        page = Page(response)
+        assert set(page.values("data-error")) == ({field} if field else set())
+        assert len(page.one(data_notice="not-created").all("p")) == (1 if field else 2)
     assert not Share.objects.exists()
 
 
@@ -343,11 +332,11 @@ def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> 
     entrance = maker.post("/shares/preview/", wanted).headers["Location"]
     preview = maker.get(entrance)
     assert preview.status_code == 200
-    assert "Ada</b> will see" in preview.content.decode()
+    assert Page(preview).one(data_notice="preview").has("b")
     for hidden in ("CANARY_hidden_feature", "CANARY_inner", "CANARY@", "of_another"):
         assert hidden not in preview.content.decode()
     assert not Share.objects.exists()
-    sent = inputs(preview)
+    sent = form_of(preview)
     response = maker.post(
         "/shares/new",
         {name: value for name, value in sent.items() if name in {*FORM, "features", "properties"}},
@@ -356,7 +345,7 @@ def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> 
     holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
     view = f"usage/?{urlsplit(entrance).query}"
     seen, previewed = holder.get(f"{share.root}{view}"), maker.get(entrance)
-    assert body_of(seen, share.root) == body_of(preview, "/shares/preview/0123456789abcdef/")
+    assert figures_of(seen, share.root) == figures_of(preview, "/shares/preview/0123456789abcdef/")
     assert previewed.headers["Location"] == "/shares/new"
 
 
@@ -371,41 +360,50 @@ def test_each_tab_has_its_own_draft(house: House, maker: Client) -> None:
     }
     mine = maker.post("/shares/preview/", FORM).headers["Location"]
     theirs = maker.post("/shares/preview/", other).headers["Location"]
-    assert f"<h1>{SEEN}</h1>" in maker.get(mine).content.decode()
+    assert Page(maker.get(mine)).one("h1").text == SEEN
     made(maker)
-    page = maker.get(theirs).content.decode()
-    assert f"<h1>{OTHER}</h1>" in page
-    assert "Bert</b> will see" in page
+    page = Page(maker.get(theirs))
+    assert page.one("h1").text == OTHER
+    assert page.one(data_notice="preview").one("b").text == "Bert"
     assert maker.get(mine).headers["Location"] == "/shares/new"
     part = maker.get(mine, headers={"HX-Request": "true"})
     assert part.headers["HX-Redirect"] == "/shares/new"
-    assert inputs(maker.get(f"/shares/draft/{'f' * 16}"))["recipient"] == ["Bert"]
+    assert form_of(maker.get(f"/shares/draft/{'f' * 16}"))["recipient"] == ["Bert"]
 
 
 def test_a_preview_says_what_kind_of_link_it_is(house: House, maker: Client) -> None:
     """A snapshot's says that figures stay as they are, though none are kept before it is made."""
     start, end = bounds()
     wanted = {**FORM, "fresh": "snapshot", "period": "fixed", "start": str(start), "end": str(end)}
-    page = maker.get(maker.post("/shares/preview/", wanted).headers["Location"]).content.decode()
-    assert "figures as of" in page
-    assert "as they were on" in page
+    page = Page(maker.get(maker.post("/shares/preview/", wanted).headers["Location"]))
+    assert page.has("details", data_snapshot=True)
 
 
-def body_of(response: Any, root: str) -> str:
-    text = response.content.decode().replace(root, "/")
-    body = re.sub(
-        r"\w+ ago",
-        "",
-        text[text.index('<div id="view"') :],
-        flags=re.DOTALL,
+def figures_of(response: Any, root: str) -> dict[str, Any]:
+    """All that a page shows and leads to, its frame and what changes by the second left out."""
+    view = Page(response.content.decode().replace(root, "/")).one(id="view")
+    marks = (
+        "data-sum",
+        "data-count",
+        "data-shown",
+        "data-total",
+        "data-events",
+        "data-group",
+        "data-feature",
     )
-    return re.sub(r"As of [\d:]+, \w+|title=\"[^\"]*UTC[^\"]*\"|\d+ (second|minute)s?", "", body)
+    return {
+        "figures": {mark: view.values(mark) for mark in marks},
+        "cells": view.texts("td"),
+        "links": view.hrefs,
+        "fields": view.fields,
+        "drawing": [drawing.source for drawing in view.all("svg")],
+    }
 
 
 def test_back_from_the_preview_the_form_is_as_it_was(house: House, maker: Client) -> None:
     """Every field has what was sent to the preview."""
     maker.post("/shares/preview/", {**FORM, "properties": ["meta.tier"], "exports": "on"})
-    filled = inputs(maker.get("/shares/draft/0123456789abcdef"))
+    filled = form_of(maker.get("/shares/draft/0123456789abcdef"))
     assert (filled["recipient"], filled["properties"], filled["exports"]) == (["Ada"], ["meta.tier"], ["on"])
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
-import re
-
 import pytest
 from django.test import Client
 
 from tests.dashboard.sharing.canary_organization import SEEN, House, bounds, now_ms
 from tests.dashboard.sharing.manage.test_create import FORM
+from tests.page import Page
 
 pytestmark = pytest.mark.django_db
 
@@ -31,18 +29,20 @@ def test_nothing_is_called_a_duplicate(house: House) -> None:
     ]
     house.store.add(alike)
     share, token = house.share(properties=[])
-    checks = house.holder(share, token).get(f"{share.root}events/facets/?tz=UTC").content.decode()
-    assert "Checks" in checks
-    assert "uplicate" not in checks
+    checks = Page(house.holder(share, token).get(f"{share.root}events/facets/?tz=UTC")).one(
+        "details", class_="checks"
+    )
+    assert not checks.has(data_check="duplicates")
+    assert "uplicate" not in checks.text
 
 
 def test_nobody_is_told_who_else_looks(house: House) -> None:
     """How busy Autumn is with this customer would tell when staff look at them: it stands on staff's pages alone."""
     share, token = house.share()
-    assert "requests/s" not in house.holder(share, token).get(f"{share.root}usage/").content.decode()
+    assert not Page(house.holder(share, token).get(f"{share.root}usage/")).has(data_in_use=True)
     staff = Client()
     staff.force_login(house.maker)
-    assert "of 5 requests/s" in staff.get(f"/usage/?customer_id={SEEN}").content.decode()
+    assert Page(staff.get(f"/usage/?customer_id={SEEN}")).has(data_in_use=True)
 
 
 def test_a_holder_refreshes_nothing(house: House) -> None:
@@ -59,18 +59,18 @@ def test_hidden_properties_are_not_said_to_be_none(house: House) -> None:
     """An open row and the choice of columns say that the link shows none, not that there are none."""
     share, token = house.share(properties=[])
     holder = house.holder(share, token)
-    listed = holder.get(f"{share.root}events/?tz=UTC").content.decode()
-    assert "no properties that this link shows" in listed
-    opened = html.unescape(re.findall(r'href="([^"]+event=[^"]+)"', listed)[0])
-    assert "It has none that this link shows." in holder.get(opened).content.decode()
+    listed = Page(holder.get(f"{share.root}events/?tz=UTC"))
+    assert listed.one("form", id="columns").has(data_notice="properties-hidden")
+    opened = listed.one("tbody", id="found").links()[0]
+    assert Page(holder.get(opened)).one(data_event=True).has(data_notice="properties-hidden")
 
 
 def test_keys_that_do_something(house: House) -> None:
     """The list of keys has none for a field that a link has not."""
     share, token = house.share()
-    page = house.holder(share, token).get(f"{share.root}events/").content.decode()
-    assert "<dd>filters</dd>" in page
-    assert "<dd>customer</dd>" not in page
+    keys = Page(house.holder(share, token).get(f"{share.root}events/")).one("dialog", id="keys").texts("kbd")
+    assert "f" in keys
+    assert "/" not in keys
 
 
 def test_characters_that_do_not_show(house: House) -> None:
@@ -79,20 +79,16 @@ def test_characters_that_do_not_show(house: House) -> None:
     house.store.add([{**event, "properties": {UNSEEN: 1}}])
     maker = Client()
     maker.force_login(house.maker)
-    offered = maker.get(f"/shares/new?customer_id={SEEN}&tz=UTC").content.decode()
-    assert offered.count(f"<span>{SPELLED}</span>") == 2
-    made = maker.post(
-        "/shares/new", {**FORM, "recipient": UNSEEN, "every_feature": "", "features": [UNSEEN]}
-    ).content.decode()
-    root = re.findall(r'href="/shares/(\w{16})/"', made)[0]
-    for page in (
-        made,
-        maker.get("/shares/").content.decode(),
-        maker.get(f"/shares/{root}/").content.decode(),
-    ):
-        assert SPELLED in page
-        assert UNSEEN not in page
-    maker.post(f"/shares/{root}/revoke")
-    assert f"the link for {SPELLED} opens nothing" in maker.get("/shares/").content.decode()
+    offered = Page(maker.get(f"/shares/new?customer_id={SEEN}&tz=UTC")).texts("span")
+    assert offered.count(SPELLED) == 2
+    wanted = {**FORM, "recipient": UNSEEN, "every_feature": "", "features": [UNSEEN]}
+    made = maker.post("/shares/new", wanted)
+    address = f"/shares/{FORM['share_id']}/"
+    for page in (made, maker.get("/shares/"), maker.get(address)):
+        assert SPELLED in Page(page).text
+        assert UNSEEN not in page.content.decode()
+    maker.post(f"{address}revoke")
+    assert SPELLED in Page(maker.get("/shares/")).one(data_notice="revoked").text
     share, token = house.share(recipient=UNSEEN)
-    assert f"<b>{SPELLED}</b>" in house.holder(share, token).get(f"{share.root}usage/").content.decode()
+    seen = Page(house.holder(share, token).get(f"{share.root}usage/"))
+    assert seen.one("details", class_="about").texts("b")[1] == SPELLED
