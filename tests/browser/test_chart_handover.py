@@ -177,7 +177,7 @@ def test_works_without_any_script(chromium: Browser, site: str) -> None:
     links = page.locator(".hits a")
     assert links.count() == 3
     assert "/events/?" in str(links.first.get_attribute("href"))
-    page.get_by_text("Show as table").click()
+    page.locator("details.figures > summary").click()
     assert page.locator(".figures tbody tr").first.inner_text().split() == [
         "21",
         "Nov",
@@ -257,7 +257,7 @@ def test_hidden_lines_and_themes(page: Page, site: str) -> None:
 def test_pictures_to_take_away(page: Page, site: str, kind: str) -> None:
     """The chart is handed over as a picture, with its title and its lines named."""
     drawn(page, f"{site}/usage/")
-    page.locator("summary[title='Take away']").click()
+    page.locator("details.menu > summary").click()
     with page.expect_download() as download:
         page.locator(f"[data-download={kind}]").click()
     content = download.value.path().read_bytes()
