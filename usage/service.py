@@ -1,6 +1,6 @@
 """`Usage`: a Query in, results out. What views, exports, shares and commands all call.
 
-usage = Usage(upstream, MemoryDirectory())
+usage = Usage(gateway, MemoryDirectory())
 usage.series(query)            the figures of a chart
 usage.page(query)              one page of events
 usage.iterate(query)           every event that matches, exactly once
@@ -21,7 +21,7 @@ from cachetools import TTLCache
 from usage.api.calls import Asking, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities, probe
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
-from usage.api.gateway import Upstream
+from usage.api.gateway import AnswerSource
 from usage.charts.bins import Cycle, frame_of
 from usage.charts.queries import Charting
 from usage.charts.series import Series
@@ -64,17 +64,17 @@ class Usage:
 
     def __init__(
         self,
-        upstream: Upstream,
+        gateway: AnswerSource,
         known: Directory,
         *,
         clock: Callable[[], float] = time.time,
         pool: ThreadPoolExecutor | None = None,
     ) -> None:
-        self._upstream = upstream
+        self._gateway = gateway
         self._known = known
         self._clock = clock
         self._pool = pool or ThreadPoolExecutor(max_workers=64, thread_name_prefix="usage")
-        self._take(Calls(upstream, known, self._pool), _Learned(clock))
+        self._take(Calls(gateway, known, self._pool), _Learned(clock))
 
     def _take(self, calls: Calls, learned: _Learned) -> None:
         self._calls, self._learned = calls, learned
@@ -87,13 +87,13 @@ class Usage:
 
     def within(self, scope: Scope) -> Usage:
         """The same service, bound to `scope`: its answers hold nothing that the scope does not show."""
-        bound = Usage(self._upstream, self._known, clock=self._clock, pool=self._pool)
+        bound = Usage(self._gateway, self._known, clock=self._clock, pool=self._pool)
         bound._take(self._calls.within(scope), self._learned)
         return bound
 
-    def through(self, upstream: Upstream) -> Usage:
-        """The same service with its questions going to `upstream`, such as one that keeps answers for a snapshot."""
-        other = Usage(upstream, self._known, clock=self._clock, pool=self._pool)
+    def through(self, gateway: AnswerSource) -> Usage:
+        """The same service with its questions going to `gateway`, such as one that keeps answers for a snapshot."""
+        other = Usage(gateway, self._known, clock=self._clock, pool=self._pool)
         other._take(other._calls, self._learned)
         return other
 
@@ -103,7 +103,7 @@ class Usage:
 
     def in_use(self, customer_id: str | None) -> int:
         """How many of the five calls a second Autumn has lately been asked about this customer."""
-        return self._upstream.in_use(customer_id)
+        return self._gateway.in_use(customer_id)
 
     def capabilities(self, asking: Asking) -> Capabilities:
         """What this server can do: asked once an hour. Within a scope, only what can be asked about its customer."""

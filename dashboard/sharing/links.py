@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from dashboard.sharing.models import Share
-from dashboard.sharing.snapshots import keep, recorded
+from dashboard.sharing.snapshots import record_answers, save_answers
 
 TOKEN_BYTES = 32
 HOLDER_BYTES = 8
@@ -39,10 +39,10 @@ def make(share: Share, password: str | None = None) -> str:
     share.token_hash = hash_of(token)
     if password is not None:
         share.password_hash, share.password_version = make_password(password), 1
-    answers = recorded(share) if share.snapshot else []
+    answers = record_answers(share) if share.snapshot else []
     with transaction.atomic():
         share.save(force_insert=True)
-        keep(share, answers)
+        save_answers(share, answers)
     return token
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from usage.api.gateway import open_upstream
+from usage.api.gateway import open_gateway
 from usage.known_customers import MemoryDirectory
 from usage.query import Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
@@ -47,7 +47,7 @@ class Desk:
         self.app = SampleApp(store)
         transport = httpx.WSGITransport(app=Slow(self.app))
         self.usage = Usage(
-            open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory
+            open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory
         )
 
     def view(self, query: Query, *, refresh: bool = False) -> None:

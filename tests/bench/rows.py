@@ -12,7 +12,7 @@ from collections.abc import Callable
 import httpx
 
 from tests.bench import canned
-from usage.api.gateway import open_upstream
+from usage.api.gateway import open_gateway
 from usage.events.pages import EventPage
 from usage.freshness import Freshness
 from usage.known_customers import MemoryDirectory
@@ -57,7 +57,7 @@ def measured(rows: int) -> tuple[float, float, float, int]:
 
     transport = httpx.WSGITransport(app=SampleApp(Store()))
     usage = Usage(
-        open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
     )
     place, query = Place(usage), Query(per_page=1000)
     events = tuple(decode_rows(canned.events(rows)).events)

@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from usage.api.gateway import open_upstream
+from usage.api.gateway import open_gateway
 from usage.known_customers import MemoryDirectory
 from usage.query import PropertyFilter, Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
@@ -34,10 +34,10 @@ def test_the_37_among_a_hundred_thousand() -> None:
         for at in range(EVENTS)
     )
     app = SampleApp(store)
-    upstream = open_upstream(
+    gateway = open_gateway(
         url="https://sample.invalid", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=app)
     )
-    usage = Usage(upstream, MemoryDirectory())
+    usage = Usage(gateway, MemoryDirectory())
     query = Query(
         customer_id="cus_1",
         start=end - EVENTS * STEP_MS,
@@ -57,4 +57,4 @@ def test_the_37_among_a_hundred_thousand() -> None:
     assert len(app.calls) <= 120
     assert steps > 10
     assert scanned >= EVENTS
-    assert upstream.snapshot()["failures"] == 0
+    assert gateway.counts()["failures"] == 0

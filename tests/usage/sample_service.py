@@ -15,7 +15,7 @@ import time_machine
 
 from usage.api.cache import Cache
 from usage.api.client import Client
-from usage.api.gateway import Upstream
+from usage.api.gateway import Gateway
 from usage.api.limiter import Limiter
 from usage.api.stores import MemoryStore
 from usage.known_customers import MemoryDirectory, Seen
@@ -78,8 +78,8 @@ class Autumn:
             url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
         )
         # No test here waits for its turn: the limiter has tests of its own.
-        upstream = Upstream(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
-        self.usage = Usage(upstream, self.known, pool=_pool)
+        gateway = Gateway(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
+        self.usage = Usage(gateway, self.known, pool=_pool)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:

@@ -19,7 +19,7 @@ import structlog
 from usage.api.cache import Cached
 from usage.api.client import Endpoint
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream
+from usage.api.gateway import AnswerSource
 from usage.freshness import Dated
 from usage.known_customers import Directory, sightings
 from usage.results import (
@@ -82,16 +82,16 @@ class Calls:
     """The two calls, for staff (`scope` None) or for the holder of a link."""
 
     def __init__(
-        self, upstream: Upstream, known: Directory, pool: ThreadPoolExecutor, scope: Scope | None = None
+        self, gateway: AnswerSource, known: Directory, pool: ThreadPoolExecutor, scope: Scope | None = None
     ) -> None:
-        self._upstream = upstream
+        self._gateway = gateway
         self._known = known
         self._pool = pool
         self.scope = scope
 
     def within(self, scope: Scope) -> Calls:
         """The same calls, bound to a scope."""
-        return Calls(self._upstream, self._known, self._pool, scope)
+        return Calls(self._gateway, self._known, self._pool, scope)
 
     def rows(self, body: Body, *, closed: bool, asking: Asking) -> RowsAnswer:
         """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
@@ -130,10 +130,10 @@ class Calls:
     ) -> Cached:
         self._check_customer(body)
         if not asking.keep:
-            return self._upstream.direct(
+            return self._gateway.direct(
                 endpoint, body, deadline=asking.deadline, check=check, urgent=asking.urgent, transform=strip
             )
-        return self._upstream.answer(
+        return self._gateway.answer(
             endpoint,
             body,
             fresh_s=FRESH_CLOSED_S if closed else FRESH_NOW_S,

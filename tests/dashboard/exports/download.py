@@ -50,6 +50,6 @@ def asked(method: str = "get", path: str = EVERYTHING) -> HttpRequest:
     return request
 
 
-def sample_app(upstream: Any) -> Any:
-    """The sample behind an upstream."""
-    return upstream._client._transport.app
+def sample_app(gateway: Any) -> Any:
+    """The sample behind a gateway."""
+    return gateway._client._transport.app

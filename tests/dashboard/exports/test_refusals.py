@@ -41,9 +41,9 @@ def test_problems_come_before_the_first_byte(
     page: Client, monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
     """What Autumn refuses or fails is a status and a sentence, not an empty file."""
-    upstream = services.upstream()
-    monkeypatch.setattr(upstream, "_sleep", lambda _: None)
-    sample_app(upstream).fail_next(code, 3)
+    gateway = services.gateway()
+    monkeypatch.setattr(gateway, "_sleep", lambda _: None)
+    sample_app(gateway).fail_next(code, 3)
     answer = page.get(EVERYTHING)
     assert answer.status_code == status
     assert ("Retry-After" in answer.headers) == (status == 503)

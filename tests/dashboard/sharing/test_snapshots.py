@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.sharing.models import Share
-from dashboard.sharing.snapshots import NOT_KEPT
+from dashboard.sharing.snapshots import NOT_RECORDED
 from tests.dashboard.sharing.canary_organization import DAY, HOUR, SEEN, House, bounds
 from tests.dashboard.sharing.manage.test_create import FORM, NO_PASSWORD_READ, shown
 from tests.dashboard.sharing.test_attack import body_of
@@ -93,7 +93,7 @@ def test_everything_that_a_snapshot_offers_is_kept(late: House, view: str) -> No
         for href in sorted(todo - seen):
             seen.add(href)
             page = client.get(href if href.startswith("/") else f"{usage}{href}").content.decode()
-            assert NOT_KEPT not in page, href
+            assert NOT_RECORDED not in page, href
             assert "9,999,999" not in figures(page), href
             assert "of_later" not in figures(page), href
             found |= leads(page)
@@ -108,7 +108,7 @@ def test_a_bar_of_a_snapshot_opens_its_rows(late: House) -> None:
     start, _ = bounds()
     bar = f"{share.root}events/?feature_id=feature_03&start={start}&end={start + DAY}&tz=UTC"
     opened = client.get(bar, headers={"HX-Request": "true", "HX-Target": "events-in-view"}).content.decode()
-    assert f"The <b>3</b> events listed here sum to <b>10,000,045</b>. {NOT_KEPT}" in opened
+    assert f"The <b>3</b> events listed here sum to <b>10,000,045</b>. {NOT_RECORDED}" in opened
 
 
 def test_all_features_are_kept(late: House) -> None:
@@ -135,7 +135,7 @@ def test_what_was_not_kept_is_said(late: House) -> None:
     for query in (f"start={start + DAY}&end={end}", "filter=model:model-0"):
         page = client.get(f"{share.root}usage/?tz=UTC&{query}")
         assert page.status_code == 200
-        assert NOT_KEPT in page.content.decode()
+        assert NOT_RECORDED in page.content.decode()
         assert f'href="{share.root}">Show the view that was kept' in page.content.decode()
         assert re.search(r"event=\d+", page.content.decode())
 
