@@ -11,7 +11,7 @@ from django.conf import settings
 from dashboard.known_customers import KeptDirectory
 from usage.api.gateway import Gateway, open_gateway
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
+from usage.service import Usage, open_usage
 
 SAMPLE_URL = "https://sample.invalid"
 
@@ -43,4 +43,4 @@ def directory() -> KeptDirectory:
 @cache
 def usage() -> Usage:
     """The service that views, exports, shares and commands call."""
-    return Usage(gateway(), directory())
+    return open_usage(gateway(), directory())

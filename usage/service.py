@@ -1,10 +1,11 @@
 """`Usage`: a Query in, results out. What views, exports, shares and commands all call.
 
-usage = Usage(gateway, MemoryDirectory())
+usage = open_usage(gateway, InMemoryKnownCustomers())
 usage.series(query)            the figures of a chart
 usage.page(query)              one page of events
+usage.usage_page(query)        both, fetched side by side
 usage.iterate(query)           every event that matches, exactly once
-usage.within(scope)            the same, for the holder of a share link
+usage.within(scope)            the same, for the recipient of a share link
 """
 
 from __future__ import annotations
@@ -14,12 +15,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
-from threading import Lock
-
-from cachetools import TTLCache
 
 from usage.api.calls import Asking, Calls
-from usage.api.capabilities import PROBE_FEATURE, Capabilities, probe
+from usage.api.capabilities import PROBE_FEATURE, Capabilities, CapabilityCache
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
 from usage.charts.bins import Cycle, frame_of
@@ -30,10 +28,11 @@ from usage.events.match import Facets, facets_of
 from usage.events.pages import Batch, EventPage, Listing, Newest
 from usage.freshness import Freshness, freshness_of
 from usage.known_customers import Directory, Seen
+from usage.page_data import UsagePage, chart_rows
 from usage.query import BadQuery, Position, Query
 from usage.results import Event
 from usage.scope import Scope
-from usage.visible_features import RECENT, REMEMBERED_S, Memory, Naming
+from usage.visible_features import RECENT, Memory, Naming
 from usage.window import HOUR_MS, Window
 
 
@@ -46,39 +45,29 @@ class Busiest:
     fresh: Freshness
 
 
-class _Learned:
-    """What one process has found out, shared by staff and all scopes."""
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """What a service works with; shared by staff and all scopes. `clock`: epoch seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.capabilities: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
-        self.lock = Lock()
-        self.names = Memory(clock)
+    gateway: AnswerSource
+    known: Directory
+    clock: Callable[[], float]
+    pool: ThreadPoolExecutor
+    capabilities: CapabilityCache
+    features: Memory
 
 
 class Usage:
-    """The usage service for staff or, `within` a scope, for the holder of a link. Safe to share between threads.
+    """The usage service for staff or, with a `scope`, for the recipient of a link. Safe to share between threads.
 
     Every method raises a UsageError for what Autumn can't or won't answer, and BadQuery for what can't be asked.
-    `clock`: epoch seconds.
     """
 
-    def __init__(
-        self,
-        gateway: AnswerSource,
-        known: Directory,
-        *,
-        clock: Callable[[], float] = time.time,
-        pool: ThreadPoolExecutor | None = None,
-    ) -> None:
-        self._gateway = gateway
-        self._known = known
-        self._clock = clock
-        self._pool = pool or ThreadPoolExecutor(max_workers=64, thread_name_prefix="usage")
-        self._take(Calls(gateway, known, self._pool), _Learned(clock))
-
-    def _take(self, calls: Calls, learned: _Learned) -> None:
-        self._calls, self._learned = calls, learned
-        self._naming = Naming(calls, self._known, learned.names)
+    def __init__(self, context: ServiceContext, scope: Scope | None = None) -> None:
+        self._context = context
+        self._known = context.known
+        self._calls = Calls(context.gateway, context.known, context.pool, scope)
+        self._naming = Naming(self._calls, context.known, context.features)
 
     @property
     def scope(self) -> Scope | None:
@@ -87,34 +76,23 @@ class Usage:
 
     def within(self, scope: Scope) -> Usage:
         """The same service, bound to `scope`: its answers hold nothing that the scope does not show."""
-        bound = Usage(self._gateway, self._known, clock=self._clock, pool=self._pool)
-        bound._take(self._calls.within(scope), self._learned)
-        return bound
+        return Usage(self._context, scope)
 
     def through(self, gateway: AnswerSource) -> Usage:
-        """The same service with its questions going to `gateway`, such as one that keeps answers for a snapshot."""
-        other = Usage(gateway, self._known, clock=self._clock, pool=self._pool)
-        other._take(other._calls, self._learned)
-        return other
+        """The same service with its calls going to `gateway`, such as one that records answers for a snapshot."""
+        return Usage(replace(self._context, gateway=gateway), self.scope)
 
     def now(self) -> int:
         """The present, in epoch milliseconds. Read it once for each request and hand it on."""
-        return int(self._clock() * 1000)
+        return int(self._context.clock() * 1000)
 
     def in_use(self, customer_id: str | None) -> int:
         """How many of the five calls a second Autumn has lately been asked about this customer."""
-        return self._gateway.in_use(customer_id)
+        return self._context.gateway.in_use(customer_id)
 
     def capabilities(self, asking: Asking) -> Capabilities:
         """What this server can do: asked once an hour. Within a scope, only what can be asked about its customer."""
-        learned, is_staff = self._learned, self.scope is None
-        with learned.lock:
-            can = learned.capabilities.get(True) or learned.capabilities.get(is_staff)
-        if can is None:
-            can = probe(self._calls, asking)
-            with learned.lock:
-                learned.capabilities[is_staff] = can
-        return can if is_staff else replace(can, organisation=False)
+        return self._context.capabilities.get(self._calls, asking)
 
     def window(self, query: Query, now: int | None = None) -> Window:
         """The window of a list: that of the query, billing cycles resolved, within the scope's bounds."""
@@ -147,6 +125,18 @@ class Usage:
         if not page.events and query.before is None and not page.unfinished:
             self._check_customer(query, asking)
         return page
+
+    def usage_page(self, query: Query, now: int | None = None, *, refresh: bool = False) -> UsagePage:
+        """A chart and the newest of its rows, side by side. Raises what either raises, the chart's error first."""
+        now, rows = now or self.now(), chart_rows(query).having()
+        # A page submits nothing to the pool itself, so that full pools cannot wait for themselves.
+        newest = self._calls.start(lambda: self.page(rows, now, refresh=refresh))
+        series, sentence = None, None
+        try:
+            series = self.series(query, now, refresh=refresh)
+        except Unsupported as error:
+            sentence = error.sentence
+        return UsagePage(series, sentence, newest.result())
 
     def count(self, query: Query, now: int | None = None) -> int | None:
         """How many events match, where Autumn can count them; None where it can't, or doesn't answer.
@@ -294,3 +284,15 @@ def _counts_whole(query: Query, window: Window, now: int) -> bool:
     """Whether Autumn's hours are those of the window: what has not begun yet holds no event."""
     is_open = window.end > now or (window.end == now and query.end is None)
     return window.start % HOUR_MS == 0 and (is_open or window.end % HOUR_MS == 0)
+
+
+def open_usage(
+    gateway: AnswerSource,
+    known: Directory,
+    *,
+    clock: Callable[[], float] = time.time,
+    pool: ThreadPoolExecutor | None = None,
+) -> Usage:
+    """A service for staff. `clock`: epoch seconds; `pool`: has the threads of calls that go out side by side."""
+    threads = pool or ThreadPoolExecutor(max_workers=64, thread_name_prefix="usage")
+    return Usage(ServiceContext(gateway, known, clock, threads, CapabilityCache(clock), Memory(clock)))

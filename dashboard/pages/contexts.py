@@ -13,7 +13,7 @@ from dashboard.formats import compact, date_text, exact_moment, full_label, labe
 from dashboard.mount import Page, Place
 from dashboard.pages.status_bar import strip
 from usage.charts.series import Series
-from usage.page_data import Look, look, of_chart
+from usage.page_data import UsagePage, chart_rows
 from usage.query import Query
 from usage.window import local
 
@@ -44,7 +44,7 @@ class Looks:
             None if query.is_cycle else query.range
         )  # a cycle belongs to one customer, and none is chosen here
         wide = Query(range=days, start=query.start, end=query.end, tz=query.tz, focus=query.focus)
-        seen = look(self.place.usage, wide.having(per_page=50), now, refresh=refresh)
+        seen = self.place.usage.usage_page(wide.having(per_page=50), now, refresh=refresh)
         series = seen.series
         busiest: tuple[Ranked, ...] = ()
         feature = None
@@ -70,13 +70,13 @@ class Looks:
 
     def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The chart, its legend and tiles, and the newest events behind it."""
-        seen = look(self.place.usage, query, now, refresh=refresh)
+        seen = self.place.usage.usage_page(query, now, refresh=refresh)
         return {
             "panel": None if seen.series is None else self._panel(seen.series, query),
             "sentence": seen.sentence,
             "table": table(self.place, "usage", query, seen.page, now),
-            "whole": query.group_by is None or len(of_chart(query).feature_id) == 1,
-            "all_events": self.place.url("events", of_chart(query)),
+            "whole": query.group_by is None or len(chart_rows(query).feature_id) == 1,
+            "all_events": self.place.url("events", chart_rows(query)),
             "exports": _exports(self.place, "usage", query, {"CSV": "csv"})
             if seen.series is not None
             else (),
@@ -123,7 +123,7 @@ class Lead:
     window: str
 
 
-def _lead(seen: Look, query: Query, now: int) -> Lead:
+def _lead(seen: UsagePage, query: Query, now: int) -> Lead:
     zone = query.zone
     newest = seen.page.events[0].timestamp if seen.page.events else None
     window = ""

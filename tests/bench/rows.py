@@ -19,7 +19,7 @@ from usage.known_customers import MemoryDirectory
 from usage.query import Query
 from usage.results import decode_rows
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
+from usage.service import open_usage
 
 ROUNDS = 15
 GOALS = {100: 0.5, 1000: 0.15}
@@ -56,7 +56,7 @@ def measured(rows: int) -> tuple[float, float, float, int]:
     from dashboard.mount import Place
 
     transport = httpx.WSGITransport(app=SampleApp(Store()))
-    usage = Usage(
+    usage = open_usage(
         open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
     )
     place, query = Place(usage), Query(per_page=1000)

@@ -22,7 +22,7 @@ from usage.known_customers import MemoryDirectory
 from usage.query import Query, Range
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.sample.cast import CUSTOMERS
-from usage.service import Usage
+from usage.service import Usage, open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -111,7 +111,7 @@ def test_busy_desk(tmp_path: Path) -> None:
             view(usage, query)
 
     with served(tmp_path / "sample.sqlite3") as gateway:
-        usage = Usage(gateway, MemoryDirectory())
+        usage = open_usage(gateway, MemoryDirectory())
         failures = together([partial(work, person) for person in range(PEOPLE)])
         counts = gateway.counts()
     print(counts)
@@ -125,7 +125,7 @@ def test_crowd() -> None:
     store.ensure_story()
     app = SampleApp(store)
     transport = httpx.WSGITransport(app=Slow(app))
-    usage = Usage(
+    usage = open_usage(
         open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
     )
     query = Query(
@@ -164,7 +164,8 @@ def test_long_export(tmp_path: Path) -> None:
         arrivals.start()
         try:
             ids = [
-                event.id for event in Usage(gateway, MemoryDirectory()).iterate(Query(customer_id="exported"))
+                event.id
+                for event in open_usage(gateway, MemoryDirectory()).iterate(Query(customer_id="exported"))
             ]
         finally:
             done.set()

@@ -20,7 +20,7 @@ from usage.api.limiter import Limiter
 from usage.api.stores import MemoryStore
 from usage.known_customers import MemoryDirectory, Seen
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
+from usage.service import open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -79,7 +79,7 @@ class Autumn:
         )
         # No test here waits for its turn: the limiter has tests of its own.
         gateway = Gateway(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
-        self.usage = Usage(gateway, self.known, pool=_pool)
+        self.usage = open_usage(gateway, self.known, pool=_pool)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:

@@ -89,10 +89,6 @@ class Calls:
         self._pool = pool
         self.scope = scope
 
-    def within(self, scope: Scope) -> Calls:
-        """The same calls, bound to a scope."""
-        return Calls(self._gateway, self._known, self._pool, scope)
-
     def rows(self, body: Body, *, closed: bool, asking: Asking) -> RowsAnswer:
         """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
         read = Once(decode_rows)
@@ -112,10 +108,13 @@ class Calls:
         asked = body["feature_id"]
         return AggregateAnswer(_only(read(dated.body), asked if isinstance(asked, list) else [asked]), dated)
 
+    def start(self, ask: Callable[[], T]) -> Future[T]:
+        """Runs `ask` in the pool, within the caller's context."""
+        return self._pool.submit(contextvars.copy_context().run, ask)
+
     def side_by_side(self, *asks: Callable[[], T]) -> list[T]:
         """All of them at once, since latency costs more than parsing. Raises the first one's error that has one."""
-        context = contextvars.copy_context
-        futures: list[Future[T]] = [self._pool.submit(context().run, ask) for ask in asks[1:]]
+        futures = [self.start(ask) for ask in asks[1:]]
         results = [ask() for ask in asks[:1]]
         return results + [future.result() for future in futures]
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from cachetools import TTLCache
 
 from usage.api.calls import Asking, Calls
 from usage.errors import Refused
 
 PROBE_FEATURE = "capability-probe"
+REMEMBERED_S = 3600.0
+"""How long a server's capabilities are taken for unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,22 @@ def probe(calls: Calls, asking: Asking) -> Capabilities:
             "max_groups" in refusal.sentence, calls.scope is None and "customer_id" not in refusal.sentence
         )
     return Capabilities(grouping=False, organisation=calls.scope is None)
+
+
+class CapabilityCache:
+    """The server's capabilities, found out once an hour, for staff and all scopes. `clock`: epoch seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._by_staff: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
+        self._lock = Lock()
+
+    def get(self, calls: Calls, asking: Asking) -> Capabilities:
+        """What this server can do; within a scope, only what can be asked about its customer."""
+        is_staff = calls.scope is None
+        with self._lock:
+            can = self._by_staff.get(True) or self._by_staff.get(is_staff)
+        if can is None:
+            can = probe(calls, asking)
+            with self._lock:
+                self._by_staff[is_staff] = can
+        return can if is_staff else replace(can, organisation=False)
