@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from usage.errors import Unreachable, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.scope import Scope
 from usage.service import Usage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ALL = Query(customer_id="cus_1", group_by="properties.model", compare="previous")
 
@@ -166,6 +170,29 @@ def test_older_server() -> None:
         asked = [body for endpoint, body in service.sent if endpoint == "aggregate"][1:]
         assert not any({"filter_by", "max_groups", "entity_id"} & body.keys() for body in asked)
         assert len(service.usage.page(Query()).events) == 100
+
+
+def refusing(message: str) -> Callable[[WSGIApplication], WSGIApplication]:
+    """A server that refuses calls with `max_groups: 0`, saying `message`."""
+
+    def wrap(app: WSGIApplication) -> WSGIApplication:
+        def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if b'"max_groups":0' not in environ["wsgi.input"].read():
+                return app(environ, start_response)
+            start_response("400 Bad Request", [("Content-Type", "application/json")])
+            return [json.dumps({"message": message, "code": "invalid_inputs"}).encode()]
+
+        return serve
+
+    return wrap
+
+
+@pytest.mark.parametrize("length", [10, 3000])
+def test_capabilities_are_read_from_the_whole_refusal(length: int) -> None:
+    """However long its words are before it names the second field."""
+    message = f"max_groups: {'must be positive, ' * (length // 18)}customer_id: is required"
+    with autumn(wrap=refusing(message)) as service, pytest.raises(Unsupported, match="Choose a customer"):
+        service.usage.series(Query())
 
 
 def test_newer_server() -> None:

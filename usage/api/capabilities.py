@@ -42,9 +42,8 @@ def probe(calls: Calls, asking: Asking) -> Capabilities:
     except Refused as refusal:
         if refusal.status != 400:
             raise
-        return Capabilities(
-            "max_groups" in refusal.sentence, calls.scope is None and "customer_id" not in refusal.sentence
-        )
+        organisation = calls.scope is None and "customer_id" not in refusal.detail
+        return Capabilities("max_groups" in refusal.detail, organisation)
     return Capabilities(grouping=False, organisation=calls.scope is None)
 
 

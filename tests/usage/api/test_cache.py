@@ -128,7 +128,7 @@ def test_a_failure_is_forgotten_after_seconds(cache: Cache, origin: Origin, cloc
 @pytest.mark.parametrize(
     "error",
     [
-        Refused("the key", status=401, code="invalid_secret_key"),
+        Refused("the key", status=401, code="invalid_secret_key", detail="limit: too large"),
         UnknownCustomer("nobody", status=404, code="customer_not_found"),
         Unsupported("too new", status=400),
         RateLimited("five a second", retry_after_s=1.5),
@@ -147,7 +147,7 @@ def test_every_error_keeps_its_class_and_words(cache: Cache, origin: Origin, err
         assert raised.retry_after_s == error.retry_after_s
         if isinstance(error, Refused):
             assert isinstance(raised, Refused)
-            assert (raised.status, raised.code) == (error.status, error.code)
+            assert (raised.status, raised.code, raised.detail) == (error.status, error.code, error.detail)
     assert len(origin.calls) == 1
 
 
