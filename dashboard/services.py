@@ -10,6 +10,7 @@ from django.conf import settings
 
 from dashboard.known_customers import KeptDirectory
 from usage.api.gateway import Gateway, open_gateway
+from usage.api.pace import HEADROOM
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import Usage, open_usage
 
@@ -22,7 +23,9 @@ def gateway() -> Gateway:
     shared: dict[str, Any] = {"redis_url": settings.REDIS_URL or "", "per_second": settings.AUTUMN_PACE}
     if settings.AUTUMN_SECRET_KEY is not None:
         return open_gateway(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)
-    transport = httpx.WSGITransport(app=SampleApp(sample_store(), limit_per_second=settings.AUTUMN_PACE + 1))
+    transport = httpx.WSGITransport(
+        app=SampleApp(sample_store(), limit_per_second=settings.AUTUMN_PACE + HEADROOM)
+    )
     return open_gateway(url=SAMPLE_URL, key=SAMPLE_KEY, transport=transport, **shared)
 
 

@@ -87,7 +87,7 @@ class Usage:
         return int(self._context.clock() * 1000)
 
     def in_use(self, customer_id: str | None) -> int:
-        """How many of the five calls a second Autumn has lately been asked about this customer."""
+        """How many calls Autumn was asked about this customer in about the last second."""
         return self._context.gateway.in_use(customer_id)
 
     def capabilities(self, asking: Asking) -> Capabilities:

@@ -24,6 +24,7 @@ import httpx
 import msgspec
 
 from usage.api.deadline import Deadline
+from usage.api.pace import AUTUMN_PER_SECOND_WORD
 from usage.api.transport import DeadlineTransport, within
 from usage.errors import (
     Malformed,
@@ -43,6 +44,8 @@ MESSAGE_LIMIT = 200
 DETAIL_LIMIT = 4096
 """Characters of it that code may read."""
 CODE_LIMIT = 64
+
+TOO_FAST = f"Autumn takes no more than {AUTUMN_PER_SECOND_WORD} calls a second."
 
 Endpoint = Literal["events.list", "events.aggregate"]
 
@@ -144,7 +147,7 @@ class Client:
         status = response.status_code
         if status == 429:
             wait = _retry_after(response)
-            return RateLimited("Autumn takes no more than five calls a second.", retry_after_s=wait)
+            return RateLimited(TOO_FAST, retry_after_s=wait)
         if 400 <= status < 500:
             return self._refusal(status, _read_refusal(response, deadline))
         if status >= 500:

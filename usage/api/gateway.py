@@ -21,7 +21,8 @@ import structlog
 from usage.api.cache import Cache, Cached, Fetched
 from usage.api.client import Client, Endpoint, Reply
 from usage.api.deadline import Deadline
-from usage.api.limiter import PER_SECOND, Limiter, RedisWindow
+from usage.api.limiter import Limiter, RedisWindow
+from usage.api.pace import PER_SECOND
 from usage.api.stores import MemoryStore, RedisLink, RedisStore
 from usage.errors import RateLimited, Refused, Unreachable, UsageError
 

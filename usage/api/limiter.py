@@ -19,10 +19,10 @@ from threading import Condition, Lock
 from typing import Protocol
 
 from usage.api.deadline import Deadline
+from usage.api.pace import AUTUMN_PER_SECOND_WORD, PER_SECOND
 from usage.api.stores import PREFIX, RedisLink
 from usage.errors import RateLimited
 
-PER_SECOND = 4
 WINDOW_S = 1.1
 HOLD_LIMIT_S = 60.0
 PEOPLE_ABOUT_S = 5.0
@@ -253,6 +253,6 @@ def _refuse_if_late(wait_s: float, deadline: Deadline) -> None:
     left = deadline.left()
     if wait_s > left or left <= 0:
         raise RateLimited(
-            "Too many calls are waiting for Autumn, which takes five a second.",
+            f"Too many calls are waiting for Autumn, which takes {AUTUMN_PER_SECOND_WORD} a second.",
             retry_after_s=max(wait_s, 1.0),
         )

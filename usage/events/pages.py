@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from usage.api.calls import CLOSED_AFTER_MS, Asking, Calls, RowsAnswer
+from usage.api.pace import PER_SECOND
 from usage.errors import Malformed
 from usage.events.match import matches
 from usage.freshness import Freshness, freshness_of
@@ -23,7 +24,7 @@ MAX_OFFSET = 200_000
 """Rows counted within one second before its list is taken for an endless one."""
 MAX_STEPS = 50
 """How many calls a page may make at all, rows that were seen before included."""
-SCAN_CALLS = 4
+SCAN_CALLS = PER_SECOND
 """How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a second."""
 SPARE = 25
 """Rows asked for beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
