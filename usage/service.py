@@ -24,7 +24,7 @@ from usage.charts.bins import Cycle, frame_of
 from usage.charts.queries import Charting
 from usage.charts.series import Series
 from usage.errors import Unsupported, UsageError
-from usage.events.match import Facets, facets_of
+from usage.events.facets import Facets, facets_of
 from usage.events.pages import Batch, EventPage, Listing, Newest
 from usage.freshness import Freshness, freshness_of
 from usage.known_customers import Directory, Seen

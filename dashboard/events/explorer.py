@@ -20,7 +20,8 @@ from dashboard.mount import Place
 from dashboard.pages.status_bar import strip
 from usage.errors import Unsupported
 from usage.events.checks import checks_of
-from usage.events.match import facets_of, flatten, matches
+from usage.events.facets import facets_of
+from usage.events.match import flatten, matches
 from usage.events.pages import EventPage
 from usage.query import Query
 from usage.results import Event

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dashboard.events.filter_links import Narrow
 from dashboard.formats import full_label, label, number
-from usage.events.match import Facet, Facets
+from usage.events.facets import Facet, Facets
 
 MOST_PROPERTIES = 20
 MOST_VALUES = 6

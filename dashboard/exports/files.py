@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import msgspec
 
 from usage.charts.series import Kind, Series
-from usage.events.match import MISSING, facets_of, lookup
+from usage.events.facets import facets_of
+from usage.events.match import MISSING, lookup
 from usage.results import Event
 from usage.window import local
 

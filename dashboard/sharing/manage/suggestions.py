@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dashboard.formats import full_label
 from dashboard.services import usage
 from usage.errors import UsageError
-from usage.events.match import facets_of
+from usage.events.facets import facets_of
 from usage.query import BadQuery, Query
 
 TELLING = re.compile(
