@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
-from dashboard.known_customers import KeptDirectory
+from dashboard.known_customers import StoredKnownCustomers
 from usage.api.gateway import Gateway, open_gateway
 from usage.api.pace import HEADROOM
 from usage.sample import SAMPLE_KEY, SampleApp, Store
@@ -38,12 +38,12 @@ def sample_store() -> Store:
 
 
 @cache
-def directory() -> KeptDirectory:
+def known_customers() -> StoredKnownCustomers:
     """The customers and features that have been seen."""
-    return KeptDirectory(settings.AUTUMN_SOURCE)
+    return StoredKnownCustomers(settings.AUTUMN_SOURCE)
 
 
 @cache
 def usage() -> Usage:
     """The service that views, exports, shares and commands call."""
-    return open_usage(gateway(), directory())
+    return open_usage(gateway(), known_customers())

@@ -60,7 +60,7 @@ def forget() -> None:
         services.gateway().close()
     if services.sample_store.cache_info().currsize:
         services.sample_store().close()
-    for made in (services.usage, services.directory, services.gateway, services.sample_store):
+    for made in (services.usage, services.known_customers, services.gateway, services.sample_store):
         made.cache_clear()
 
 

@@ -23,6 +23,7 @@ LAYERS = (
     "usage.events",
     "usage.visible_features",
     "usage.charts",
+    "usage.query_resolver",
     "usage.page_data",
     "usage.service",
     "dashboard.models",

@@ -23,8 +23,8 @@ class Seen:
     last_seen: int
 
 
-class Directory(Protocol):
-    """Where sightings are kept. Implementations are thread-safe and never raise for what they can't store."""
+class KnownCustomers(Protocol):
+    """Customers and features that were seen. Thread-safe; never raises for what cannot be stored."""
 
     def note(self, sightings: Iterable[Seen]) -> None:
         """Remember these, keeping the newest `last_seen`."""
@@ -36,8 +36,8 @@ class Directory(Protocol):
         """Features seen for a customer, or for anybody with None; newest first."""
 
 
-class MemoryDirectory:
-    """A Directory for one process: gone when it ends. Bounded, oldest out first."""
+class InMemoryKnownCustomers:
+    """Known customers of one process: gone when it ends. Bounded, oldest out first."""
 
     def __init__(self, most: int = 50_000) -> None:
         self._most = most

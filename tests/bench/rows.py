@@ -15,7 +15,7 @@ from tests.bench import canned
 from usage.api.gateway import open_gateway
 from usage.events.pages import EventPage
 from usage.freshness import Freshness
-from usage.known_customers import MemoryDirectory
+from usage.known_customers import InMemoryKnownCustomers
 from usage.query import Query
 from usage.results import decode_rows
 from usage.sample import SAMPLE_KEY, SampleApp, Store
@@ -57,7 +57,7 @@ def measured(rows: int) -> tuple[float, float, float, int]:
 
     transport = httpx.WSGITransport(app=SampleApp(Store()))
     usage = open_usage(
-        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), InMemoryKnownCustomers()
     )
     place, query = Place(usage), Query(per_page=1000)
     events = tuple(decode_rows(canned.events(rows)).events)

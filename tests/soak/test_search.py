@@ -7,7 +7,7 @@ import time
 import httpx
 
 from usage.api.gateway import open_gateway
-from usage.known_customers import MemoryDirectory
+from usage.known_customers import InMemoryKnownCustomers
 from usage.query import PropertyFilter, Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import open_usage
@@ -37,7 +37,7 @@ def test_the_37_among_a_hundred_thousand() -> None:
     gateway = open_gateway(
         url="https://sample.invalid", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=app)
     )
-    usage = open_usage(gateway, MemoryDirectory())
+    usage = open_usage(gateway, InMemoryKnownCustomers())
     query = Query(
         customer_id="cus_1",
         start=end - EVENTS * STEP_MS,

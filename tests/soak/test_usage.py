@@ -18,7 +18,7 @@ import httpx
 from tests.conftest import free_port
 from usage.api.gateway import Gateway, open_gateway
 from usage.errors import UsageError
-from usage.known_customers import MemoryDirectory
+from usage.known_customers import InMemoryKnownCustomers
 from usage.query import Query, Range
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.sample.cast import CUSTOMERS
@@ -111,7 +111,7 @@ def test_busy_desk(tmp_path: Path) -> None:
             view(usage, query)
 
     with served(tmp_path / "sample.sqlite3") as gateway:
-        usage = open_usage(gateway, MemoryDirectory())
+        usage = open_usage(gateway, InMemoryKnownCustomers())
         failures = together([partial(work, person) for person in range(PEOPLE)])
         counts = gateway.counts()
     print(counts)
@@ -126,7 +126,7 @@ def test_crowd() -> None:
     app = SampleApp(store)
     transport = httpx.WSGITransport(app=Slow(app))
     usage = open_usage(
-        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), InMemoryKnownCustomers()
     )
     query = Query(
         customer_id="acme-robotics", group_by="properties.model", compare="previous", focus="ai_tokens"
@@ -165,7 +165,9 @@ def test_long_export(tmp_path: Path) -> None:
         try:
             ids = [
                 event.id
-                for event in open_usage(gateway, MemoryDirectory()).iterate(Query(customer_id="exported"))
+                for event in open_usage(gateway, InMemoryKnownCustomers()).iterate(
+                    Query(customer_id="exported")
+                )
             ]
         finally:
             done.set()

@@ -18,7 +18,7 @@ from usage.api.client import Client
 from usage.api.gateway import Gateway
 from usage.api.limiter import Limiter
 from usage.api.stores import MemoryStore
-from usage.known_customers import MemoryDirectory, Seen
+from usage.known_customers import InMemoryKnownCustomers, Seen
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import open_usage
 
@@ -73,7 +73,7 @@ class Autumn:
         self.app = SampleApp(self.store, older=older, limit_per_second=None)
         self.wire = Recorder(wrap(self.app) if wrap else self.app)
         self.kept = MemoryStore()
-        self.known = MemoryDirectory()
+        self.known = InMemoryKnownCustomers()
         client = Client(
             url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from usage.known_customers import MemoryDirectory, Seen, sightings
+from usage.known_customers import InMemoryKnownCustomers, Seen, sightings
 from usage.results import Event
 
 
@@ -20,7 +20,7 @@ def test_sightings() -> None:
 
 def test_search() -> None:
     """Customers by a part of their id in any case, newest first; a later sighting never makes one older."""
-    known = MemoryDirectory()
+    known = InMemoryKnownCustomers()
     known.note([Seen("Acme", "f", 5), Seen("acme-2", "f", 9), Seen("other", "f", 7), Seen("Straße", "f", 1)])
     known.note([Seen("acme-2", "f", 2)])
     assert known.customers("ACME") == [("acme-2", 9), ("Acme", 5)]
@@ -31,7 +31,7 @@ def test_search() -> None:
 
 def test_features() -> None:
     """Features of one customer, or of all; a customer known by name only has none."""
-    known = MemoryDirectory()
+    known = InMemoryKnownCustomers()
     known.note([Seen("c", "f", 5), Seen("c", "g", 9), Seen("d", "h", 7), Seen("e", "", 0)])
     assert known.features("c") == ["g", "f"]
     assert known.features(None) == ["g", "h", "f"]
@@ -40,7 +40,7 @@ def test_features() -> None:
 
 def test_bounded() -> None:
     """However many are seen, the newest are kept and memory is not filled."""
-    known = MemoryDirectory(most=100)
+    known = InMemoryKnownCustomers(most=100)
     known.note(Seen(f"c{number:05}", "f", number) for number in range(1000))
     assert len(known.customers(limit=10_000)) <= 100
     assert known.customers(limit=1) == [("c00999", 999)]
@@ -48,7 +48,7 @@ def test_bounded() -> None:
 
 def test_threads() -> None:
     """Many threads may note and ask at once."""
-    known = MemoryDirectory(most=500)
+    known = InMemoryKnownCustomers(most=500)
 
     def work(name: int) -> None:
         for number in range(200):

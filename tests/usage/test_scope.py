@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from tests.usage.sample_service import DAY, HOUR, NOW, autumn, ms
 from tests.usage.test_query import queries
-from usage.api.calls import Asking
+from usage.api.calls import CallOptions
 from usage.api.deadline import Deadline
 from usage.errors import UsageError
 from usage.query import BadQuery, Position, PropertyFilter, Query
@@ -315,7 +315,7 @@ def test_calls_without_their_customer() -> None:
         link = service.usage.within(LINK)
         for body in ({}, {"customer_id": "cus_2"}):
             with capture_logs() as logs, pytest.raises(ValueError, match="name its customer"):
-                link._calls.rows(body, closed=False, asking=Asking(Deadline.after(5)))
+                link._calls.rows(body, closed=False, options=CallOptions(Deadline.after(5)))
             assert [entry["event"] for entry in logs] == ["scope_escape"]
         assert not service.sent
 

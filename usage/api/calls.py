@@ -21,7 +21,7 @@ from usage.api.client import Endpoint
 from usage.api.deadline import Deadline
 from usage.api.gateway import AnswerSource
 from usage.freshness import Dated
-from usage.known_customers import Directory, sightings
+from usage.known_customers import KnownCustomers, sightings
 from usage.results import (
     Aggregate,
     Event,
@@ -69,42 +69,46 @@ class AggregateAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """How a call is made: by when, whether a person waits for it, whether what is kept may answer it."""
+class CallOptions:
+    """How a call is made: by when, whether a person waits for it, whether it is fetched anew, whether it is cached."""
 
     deadline: Deadline
     urgent: bool = True
     refresh: bool = False
-    keep: bool = True
+    use_cache: bool = True
 
 
 class Calls:
-    """The two calls, for staff (`scope` None) or for the holder of a link."""
+    """The two calls, for staff (`scope` None) or for the recipient of a link."""
 
     def __init__(
-        self, gateway: AnswerSource, known: Directory, pool: ThreadPoolExecutor, scope: Scope | None = None
+        self,
+        gateway: AnswerSource,
+        known_customers: KnownCustomers,
+        pool: ThreadPoolExecutor,
+        scope: Scope | None = None,
     ) -> None:
         self._gateway = gateway
-        self._known = known
+        self._known_customers = known_customers
         self._pool = pool
         self.scope = scope
 
-    def rows(self, body: Body, *, closed: bool, asking: Asking) -> RowsAnswer:
+    def rows(self, body: Body, *, closed: bool, options: CallOptions) -> RowsAnswer:
         """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
         read = Once(decode_rows)
         if self.scope is None:
-            dated = self._ask("events.list", body, read, closed, asking)
+            dated = self._ask("events.list", body, read, closed, options)
             rows = self._of_customer(read(dated.body), body)
         else:
-            dated = self._ask("events.list", body, read, closed, asking, self._stripper(self.scope, read))
+            dated = self._ask("events.list", body, read, closed, options, self._stripper(self.scope, read))
             rows = decode_kept_rows(dated.body)
-        self._known.note(sightings(rows.events))
+        self._known_customers.note(sightings(rows.events))
         return RowsAnswer(rows, dated)
 
-    def aggregate(self, body: Body, *, closed: bool, asking: Asking) -> AggregateAnswer:
+    def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
         """One events.aggregate call."""
         read = Once(decode_aggregate)
-        dated = self._ask("events.aggregate", body, read, closed, asking)
+        dated = self._ask("events.aggregate", body, read, closed, options)
         asked = body["feature_id"]
         return AggregateAnswer(_only(read(dated.body), asked if isinstance(asked, list) else [asked]), dated)
 
@@ -124,23 +128,23 @@ class Calls:
         body: Body,
         check: Callable[[bytes], object],
         closed: bool,
-        asking: Asking,
+        options: CallOptions,
         strip: Callable[[bytes], bytes] | None = None,
     ) -> Cached:
         self._check_customer(body)
-        if not asking.keep:
+        if not options.use_cache:
             return self._gateway.direct(
-                endpoint, body, deadline=asking.deadline, check=check, urgent=asking.urgent, transform=strip
+                endpoint, body, deadline=options.deadline, check=check, urgent=options.urgent, transform=strip
             )
         return self._gateway.answer(
             endpoint,
             body,
             fresh_s=FRESH_CLOSED_S if closed else FRESH_NOW_S,
-            deadline=asking.deadline,
+            deadline=options.deadline,
             check=check,
             scope=self.scope.key if self.scope is not None else "staff",
-            urgent=asking.urgent,
-            refresh=asking.refresh,
+            urgent=options.urgent,
+            refresh=options.refresh,
             transform=strip,
         )
 

@@ -8,7 +8,7 @@ from threading import Lock
 
 from cachetools import TTLCache
 
-from usage.api.calls import Asking, Calls
+from usage.api.calls import CallOptions, Calls
 from usage.errors import Refused
 
 PROBE_FEATURE = "capability-probe"
@@ -24,7 +24,7 @@ class Capabilities:
     organisation: bool
 
 
-def probe(calls: Calls, asking: Asking) -> Capabilities:
+def probe(calls: Calls, options: CallOptions) -> Capabilities:
     """One call that a newer server must refuse: 400 for `max_groups: 0`. An older one answers it, or misses a customer.
 
     Without a customer the refusal tells both at once; with one (all that a share may ask), `organisation` is False.
@@ -38,7 +38,7 @@ def probe(calls: Calls, asking: Asking) -> Capabilities:
     if calls.scope is not None:
         body["customer_id"] = calls.scope.customer_id
     try:
-        calls.aggregate(body, closed=False, asking=asking)
+        calls.aggregate(body, closed=False, options=options)
     except Refused as refusal:
         if refusal.status != 400:
             raise
@@ -54,13 +54,13 @@ class CapabilityCache:
         self._by_staff: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
         self._lock = Lock()
 
-    def get(self, calls: Calls, asking: Asking) -> Capabilities:
+    def get(self, calls: Calls, options: CallOptions) -> Capabilities:
         """What this server can do; within a scope, only what can be asked about its customer."""
         is_staff = calls.scope is None
         with self._lock:
             can = self._by_staff.get(True) or self._by_staff.get(is_staff)
         if can is None:
-            can = probe(calls, asking)
+            can = probe(calls, options)
             with self._lock:
                 self._by_staff[is_staff] = can
         return can if is_staff else replace(can, organisation=False)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, Asking, Calls
+from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import Answers, Figures
 from usage.charts.bins import Cycle, Frame
@@ -19,7 +19,7 @@ from usage.charts.series import Series, by_group, exact
 from usage.errors import TooLarge, Unsupported
 from usage.freshness import Dated
 from usage.query import BadQuery, Query
-from usage.visible_features import Naming
+from usage.visible_features import VisibleFeatures
 from usage.window import DAY_MS, HOUR_MS, BinSize, Window
 
 MAX_CELLS = 60_000
@@ -56,18 +56,18 @@ def _named(answer: AggregateAnswer) -> _Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Charting:
+class ChartQueries:
     """The charts of one request in a caller's scope, on a server that `can` do so much. `now`: epoch ms.
 
-    `naming`: is told which features have events, and whether it shows others: these may be known from elsewhere.
+    `visible_features`: learns which features have events, and decides whether others are shown.
     """
 
     calls: Calls
     can: Capabilities
-    asking: Asking
+    options: CallOptions
     now: int
+    visible_features: VisibleFeatures
     most: int = MAX_GROUPS
-    naming: Naming | None = None
 
     def series(self, query: Query, features: tuple[str, ...], frame: Frame) -> Series:
         """The figures of `features` in `frame`: of all that are asked for, else of the largest dozen of those given.
@@ -93,10 +93,9 @@ class Charting:
         answers = self.calls.side_by_side(*plain_asks, *grouped_asks)
         plain, grouped = answers[: len(plain_asks)], answers[len(plain_asks) :]
         ranked = _largest_first(plain[0], features)
-        if self.naming is not None:
-            used = [name for name in ranked if any(name in answer.figures.total for answer in plain)]
-            self.naming.note(used)
-            ranked = tuple(used) if self.naming.sparing and not query.feature_id else ranked
+        used = [name for name in ranked if any(name in answer.figures.total for answer in plain)]
+        self.visible_features.add_used(used)
+        ranked = tuple(used) if self.visible_features.hides_unused and not query.feature_id else ranked
         if query.group_by is not None and focus is None and ranked:
             focus = ranked[0]
             grouped = self.calls.side_by_side(*self._grouped(query, focus, frame))
@@ -185,11 +184,11 @@ class Charting:
         if name is not None or window is None:
             # A cycle's ungrouped figures were asked for a moment ago, to learn its window.
             just_read = window is not None and more is None
-            asking = replace(self.asking, refresh=self.asking.refresh and not just_read)
-            return self.calls.aggregate(body | {"range": name}, closed=name == "last_cycle", asking=asking)
+            options = replace(self.options, refresh=self.options.refresh and not just_read)
+            return self.calls.aggregate(body | {"range": name}, closed=name == "last_cycle", options=options)
         body["custom_range"] = window.aggregate_range()
         closed = window.end < self.now - CLOSED_AFTER_MS
-        return self.calls.aggregate(body, closed=closed, asking=self.asking)
+        return self.calls.aggregate(body, closed=closed, options=self.options)
 
     def _most_groups(self, frame: Frame) -> int:
         if not self.can.grouping:

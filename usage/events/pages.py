@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from usage.api.calls import CLOSED_AFTER_MS, Asking, Calls, RowsAnswer
+from usage.api.calls import CLOSED_AFTER_MS, CallOptions, Calls, RowsAnswer
 from usage.api.pace import PER_SECOND
 from usage.errors import Malformed
 from usage.events.match import matches
@@ -87,20 +87,20 @@ def place_of(event: Event) -> Position:
     return Position(event.timestamp, event.id)
 
 
-class Listing:
+class EventReader:
     """The lists of one caller's scope."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def page(self, query: Query, window: Window, now: int, asking: Asking) -> EventPage:
+    def page(self, query: Query, window: Window, now: int, options: CallOptions) -> EventPage:
         """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls.
 
         More only where thousands of rows share a second with `before`: they are read again to get behind it.
         """
         found, steps = list[Event](), list[_Step]()
         limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
-        for step in self._steps(query, window, now, lambda: asking, limit):
+        for step in self._steps(query, window, now, lambda: options, limit):
             steps.append(step)
             found += [event for event in step.events if matches(query, event)]
             scanned = sum(step.advanced for step in steps)
@@ -109,20 +109,22 @@ class Listing:
         return _as_page(query, found, steps)
 
     def batches(
-        self, query: Query, window: Window, now: int, asking: Callable[[], Asking]
+        self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions]
     ) -> Iterator[Batch]:
-        """Every event of the window that matches, exactly once, call by call; at least one batch. `asking` is called
-        for each step's own deadline."""
-        for step in self._steps(query, window, now, asking, MAX_LIMIT):
+        """Every event of the window that matches, exactly once, call by call; at least one batch.
+
+        `new_options` is called for each step's own deadline.
+        """
+        for step in self._steps(query, window, now, new_options, MAX_LIMIT):
             matching = [event for event in step.events if matches(query, event)]
             yield Batch(matching, step.events, step.answer.rows.bad_rows, step.more)
 
     def newest(
-        self, query: Query, window: Window, now: int, asking: Asking, limit: int = MAX_LIMIT
+        self, query: Query, window: Window, now: int, options: CallOptions, limit: int = MAX_LIMIT
     ) -> Newest:
         """The newest rows of the window, property filters left aside: one call. Not pinned to a floored moment."""
         plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None)
-        step = next(self._steps(plain, window, now, lambda: asking, limit))
+        step = next(self._steps(plain, window, now, lambda: options, limit))
         rows, fetched = step.answer.rows, int(step.answer.dated.fetched_at * 1000)
         return Newest(
             events=tuple(e for e in rows.events if e.timestamp in window and e.timestamp <= fetched),
@@ -131,24 +133,28 @@ class Listing:
             fresh=freshness_of([step.answer.dated], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows),
         )
 
-    def find(self, query: Query, at: Position, now: int, asking: Asking) -> Event | None:
+    def find(self, query: Query, at: Position, now: int, options: CallOptions) -> Event | None:
         """The event at a place: there is no call to get one (trap 16), so its second is read until it turns up."""
         window = Window(at.timestamp, at.timestamp + 1)
-        for step in self._steps(query.having(until=at.timestamp + 1), window, now, lambda: asking, MAX_LIMIT):
+        for step in self._steps(
+            query.having(until=at.timestamp + 1), window, now, lambda: options, MAX_LIMIT
+        ):
             for event in step.events:
                 if event.id == at.id:
                     return event
         return None
 
     def _steps(
-        self, query: Query, window: Window, now: int, asking: Callable[[], Asking], limit: int
+        self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions], limit: int
     ) -> Iterator[_Step]:
         place, last_range, offset, until = query.before, None, 0, query.until
         while True:
             bounds = _bounds(query, window, place, now)
             offset = offset if bounds == last_range else 0
             closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
-            answer = self._calls.rows(_body(query, bounds, offset, limit), closed=closed, asking=asking())
+            answer = self._calls.rows(
+                _body(query, bounds, offset, limit), closed=closed, options=new_options()
+            )
             until = _pinned(query, window, now, answer) if until is None else until
             step = _step(answer, window, place, until)
             yield step

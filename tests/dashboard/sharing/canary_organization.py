@@ -118,7 +118,7 @@ class House:
         """Ends the process's service with all that it has kept: the next request makes another."""
         if services.gateway.cache_info().currsize:
             services.gateway().close()
-        for made in (services.usage, services.directory, services.gateway):
+        for made in (services.usage, services.known_customers, services.gateway):
             made.cache_clear()
 
     def share(self, password: str | None = None, **given: Any) -> tuple[Share, str]:
