@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
-from usage.charts.bins import Cycle
+from usage.charts.bins import BillingCycle
 from usage.charts.queries import ChartQueries
 from usage.errors import Unsupported
 from usage.query import BadQuery, Query
@@ -45,7 +45,7 @@ class QueryResolver:
             window = self.cycle(replace(query, compare=None), features, now, options).window
         return self.inside(window)
 
-    def cycle(self, query: Query, features: tuple[str, ...], now: int, options: CallOptions) -> Cycle:
+    def cycle(self, query: Query, features: tuple[str, ...], now: int, options: CallOptions) -> BillingCycle:
         """The window of a billing cycle. A scope with bounds learns it without any figures from outside of them."""
         is_bounded = self._scope is not None and self._scope.is_bounded
         return self.chart_queries(query, now, options).cycle(query, () if is_bounded else features)
@@ -66,7 +66,7 @@ class QueryResolver:
             raise BadQuery("entity_id", "This Autumn server cannot filter by entity.")
         if query.customer_id is None and query.is_cycle:
             raise BadQuery("range", "A billing cycle belongs to one customer. Choose one, or choose days.")
-        if query.customer_id is None and not can.organisation:
+        if query.customer_id is None and not can.organization:
             raise Unsupported(
                 "This Autumn server has no figures for the whole organisation. Choose a customer.", status=400
             )

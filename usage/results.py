@@ -72,7 +72,7 @@ class Rows(msgspec.Struct, frozen=True):
     foreign_rows: int = 0
 
 
-class Bin(msgspec.Struct, frozen=True):
+class AutumnBin(msgspec.Struct, frozen=True):
     """One of Autumn's bins. `period`: its start in epoch ms, UTC. Values by feature, then by group where asked."""
 
     period: int
@@ -90,7 +90,7 @@ class Total(msgspec.Struct, frozen=True):
 class Aggregate(msgspec.Struct, frozen=True):
     """An aggregate answer: its bins in time order; totals by feature, without features that had no event."""
 
-    bins: list[Bin] = msgspec.field(name="list")
+    bins: list[AutumnBin] = msgspec.field(name="list")
     total: dict[str, Total] = {}
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from usage.api.calls import CallOptions, Calls
-from usage.api.capabilities import PROBE_FEATURE, Capabilities, CapabilityCache
+from usage.api.capabilities import PROBE_FEATURE, CapabilityCache
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
-from usage.charts.bins import frame_of
+from usage.charts.bins import chart_window_of
 from usage.charts.series import Series
 from usage.errors import Unsupported, UsageError
 from usage.events.facets import Facets, facets_of
@@ -92,10 +92,6 @@ class Usage:
         """How many calls Autumn was asked about this customer in about the last second."""
         return self._context.gateway.in_use(customer_id)
 
-    def capabilities(self, options: CallOptions) -> Capabilities:
-        """What this server can do: asked once an hour. Within a scope, only what can be asked about its customer."""
-        return self._context.capabilities.get(self._calls, options)
-
     def window(self, query: Query, now: int | None = None) -> Window:
         """The window of a list: that of the query, billing cycles resolved, within the scope's bounds."""
         query, now = self._resolver.narrow(query), now or self.now()
@@ -114,7 +110,7 @@ class Usage:
         if window is None:
             cycle = self._resolver.cycle(query, features, now, options)
             window = cycle.window
-        return queries.series(query, features, frame_of(query, window, now, self.scope, cycle))
+        return queries.series(query, features, chart_window_of(query, window, now, self.scope, cycle))
 
     def page(
         self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
@@ -160,7 +156,7 @@ class Usage:
         try:
             queries = self._resolver.chart_queries(query, now, options)
             features = self._visible_features.candidates(query, now, options)
-            return queries.count(query, features, frame_of(query, window, now, self.scope))
+            return queries.count(query, features, chart_window_of(query, window, now, self.scope))
         except (UsageError, BadQuery):
             return None
 
@@ -217,9 +213,9 @@ class Usage:
         )
         queries = self._resolver.chart_queries(ranked, now, options)
         window = self._resolver.list_window(ranked, now, options)
-        customers, dated = queries.ranking(ranked, feature_id, frame_of(ranked, window, now))
+        customers, fetch_info = queries.ranking(ranked, feature_id, chart_window_of(ranked, window, now))
         self._known_customers.note(Seen(customer, feature_id, 0) for customer, _ in customers)
-        return Busiest(feature_id, tuple(customers), freshness_of([dated]))
+        return Busiest(feature_id, tuple(customers), freshness_of([fetch_info]))
 
     def customers(self, search: str = "", limit: int = 20) -> list[tuple[str, int]]:
         """Known customers whose id contains `search`: (id, last seen epoch ms or 0), newest first. Staff only."""

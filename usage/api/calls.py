@@ -20,7 +20,7 @@ from usage.api.cache import Cached
 from usage.api.client import Endpoint
 from usage.api.deadline import Deadline
 from usage.api.gateway import AnswerSource
-from usage.freshness import Dated
+from usage.freshness import FetchInfo
 from usage.known_customers import KnownCustomers, sightings
 from usage.results import (
     Aggregate,
@@ -52,7 +52,7 @@ class RowsAnswer:
     """Rows that belong to the question, and what the answer had beside them."""
 
     rows: Rows
-    dated: Dated
+    fetch_info: FetchInfo
 
     @property
     def events(self) -> list[Event]:
@@ -65,7 +65,7 @@ class AggregateAnswer:
     """Figures of the features that were asked for, and of no others."""
 
     figures: Aggregate
-    dated: Dated
+    fetch_info: FetchInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +97,24 @@ class Calls:
         """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
         read = Once(decode_rows)
         if self.scope is None:
-            dated = self._ask("events.list", body, read, closed, options)
-            rows = self._of_customer(read(dated.body), body)
+            fetch_info = self._ask("events.list", body, read, closed, options)
+            rows = self._of_customer(read(fetch_info.body), body)
         else:
-            dated = self._ask("events.list", body, read, closed, options, self._stripper(self.scope, read))
-            rows = decode_kept_rows(dated.body)
+            fetch_info = self._ask(
+                "events.list", body, read, closed, options, self._stripper(self.scope, read)
+            )
+            rows = decode_kept_rows(fetch_info.body)
         self._known_customers.note(sightings(rows.events))
-        return RowsAnswer(rows, dated)
+        return RowsAnswer(rows, fetch_info)
 
     def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
         """One events.aggregate call."""
         read = Once(decode_aggregate)
-        dated = self._ask("events.aggregate", body, read, closed, options)
+        fetch_info = self._ask("events.aggregate", body, read, closed, options)
         asked = body["feature_id"]
-        return AggregateAnswer(_only(read(dated.body), asked if isinstance(asked, list) else [asked]), dated)
+        return AggregateAnswer(
+            _only(read(fetch_info.body), asked if isinstance(asked, list) else [asked]), fetch_info
+        )
 
     def start(self, ask: Callable[[], T]) -> Future[T]:
         """Runs `ask` in the pool, within the caller's context."""

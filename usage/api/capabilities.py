@@ -18,16 +18,16 @@ REMEMBERED_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organisation`: aggregates without a customer."""
+    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organization`: aggregates without a customer."""
 
     grouping: bool
-    organisation: bool
+    organization: bool
 
 
 def probe(calls: Calls, options: CallOptions) -> Capabilities:
     """One call that a newer server must refuse: 400 for `max_groups: 0`. An older one answers it, or misses a customer.
 
-    Without a customer the refusal tells both at once; with one (all that a share may ask), `organisation` is False.
+    Without a customer the refusal tells both at once; with one (all that a share may ask), `organization` is False.
     """
     body: dict[str, object] = {
         "feature_id": [PROBE_FEATURE],
@@ -42,9 +42,9 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
     except Refused as refusal:
         if refusal.status != 400:
             raise
-        organisation = calls.scope is None and "customer_id" not in refusal.detail
-        return Capabilities("max_groups" in refusal.detail, organisation)
-    return Capabilities(grouping=False, organisation=calls.scope is None)
+        organization = calls.scope is None and "customer_id" not in refusal.detail
+        return Capabilities("max_groups" in refusal.detail, organization)
+    return Capabilities(grouping=False, organization=calls.scope is None)
 
 
 class CapabilityCache:
@@ -63,4 +63,4 @@ class CapabilityCache:
             can = probe(calls, options)
             with self._lock:
                 self._by_staff[is_staff] = can
-        return can if is_staff else replace(can, organisation=False)
+        return can if is_staff else replace(can, organization=False)

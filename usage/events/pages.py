@@ -125,12 +125,14 @@ class EventReader:
         """The newest rows of the window, property filters left aside: one call. Not pinned to a floored moment."""
         plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None)
         step = next(self._steps(plain, window, now, lambda: options, limit))
-        rows, fetched = step.answer.rows, int(step.answer.dated.fetched_at * 1000)
+        rows, fetched = step.answer.rows, int(step.answer.fetch_info.fetched_at * 1000)
         return Newest(
             events=tuple(e for e in rows.events if e.timestamp in window and e.timestamp <= fetched),
             ahead=tuple(e for e in rows.events if e.timestamp > fetched),
             whole=not step.more,
-            fresh=freshness_of([step.answer.dated], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows),
+            fresh=freshness_of(
+                [step.answer.fetch_info], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows
+            ),
         )
 
     def find(self, query: Query, at: Position, now: int, options: CallOptions) -> Event | None:
@@ -187,7 +189,7 @@ def _pinned(query: Query, window: Window, now: int, answer: RowsAnswer) -> int:
     """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers agree."""
     if not _is_open(query, window, now):
         return window.end
-    fetched = int(answer.dated.fetched_at * 1000)
+    fetched = int(answer.fetch_info.fetched_at * 1000)
     return min(window.end, fetched - fetched % 10_000)
 
 
@@ -218,7 +220,7 @@ def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
     following = place_of(shown[-1]) if len(found) > query.per_page else last.place if last.more else None
     rows = [step.answer.rows for step in steps]
     fresh = freshness_of(
-        [step.answer.dated for step in steps],
+        [step.answer.fetch_info for step in steps],
         bad_rows=sum(item.bad_rows for item in rows),
         foreign_rows=sum(item.foreign_rows for item in rows),
     )

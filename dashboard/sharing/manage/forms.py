@@ -21,7 +21,7 @@ from dashboard.sharing import passwords
 from dashboard.sharing.manage.initial import filled_by, filters_of, hours_of, widened, within
 from dashboard.sharing.manage.suggestions import Offers, offers
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
-from usage.charts.bins import frame_of
+from usage.charts.bins import chart_window_of
 from usage.query import BadQuery, Query, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
@@ -162,7 +162,7 @@ class ShareForm(forms.Form):
         window = view.window(now)
         try:
             if window is not None:
-                frame_of(scope.narrow(view), window, now, scope)
+                chart_window_of(scope.narrow(view), window, now, scope)
         except BadQuery as bad:
             self.blame(bad)
 
