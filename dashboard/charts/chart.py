@@ -10,7 +10,7 @@ from dashboard import formats
 from dashboard.charts import colours
 from dashboard.charts.ticks import Tick, bin_labels, bin_times, time_ticks, value_range, value_ticks
 from usage.charts.series import Kind, Line, Series, exact
-from usage.query import Chart as Shape
+from usage.query import ChartType as Shape
 from usage.window import default_bin_size
 
 # Sums of the largest floats overflow; what is drawn stays where arithmetic works.

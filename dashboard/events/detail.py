@@ -15,7 +15,7 @@ from dashboard.events.filter_links import Narrow, can_filter
 from dashboard.formats import exact_moment, full_label, label, number, relative
 from dashboard.mount import Place
 from usage.events.match import text_of
-from usage.events.pages import place_of
+from usage.events.pages import position_of
 from usage.query import MAX_MOMENT, PropertyFilter, Query
 from usage.results import Event
 from usage.window import Window
@@ -166,7 +166,7 @@ def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = N
         start=max(0, event.timestamp - ms),
         end=min(MAX_MOMENT - 1, event.timestamp + ms),
         filter=() if same is None else (same,),
-        event=place_of(event),
+        event=position_of(event),
     )
 
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from dashboard.mount import Place
 from usage.events.match import matches
-from usage.events.pages import MAX_LIMIT, SPARE, place_of
+from usage.events.pages import MAX_LIMIT, SPARE, position_of
 from usage.freshness import Freshness
 from usage.query import Position, Query
 from usage.results import Event
@@ -33,7 +33,7 @@ def arrivals(place: Place, query: Query, top: Position | None, now: int) -> Arri
     newest = place.usage.newest(query, now, limit=limit)
     if now - newest.fresh.fetched_at * 1000 > AGE_MS:
         newest = place.usage.newest(query, now, limit=limit, refresh=True, urgent=False)
-    above = list(takewhile(lambda event: top is None or place_of(event) > top, newest.events))
+    above = list(takewhile(lambda event: top is None or position_of(event) > top, newest.events))
     found = [event for event in above if matches(query, event)]
     missed = len(found) > MOST or (top is not None and bool(above) and len(above) == len(newest.events))
     return Arrivals(tuple(found[:MOST]), missed, int(newest.fresh.fetched_at * 1000) + 1, newest.fresh)

@@ -22,7 +22,7 @@ from dashboard.formats import (
 )
 from dashboard.mount import Page, Place
 from usage.events.match import MISSING, lookup, text_of
-from usage.events.pages import EventPage, place_of
+from usage.events.pages import EventPage, position_of
 from usage.query import Position, Query
 from usage.results import Event
 from usage.window import local
@@ -223,7 +223,7 @@ class _Rows:
         object.__setattr__(self, "_address", self._around_event())
 
     def row(self, event: Event) -> Row:
-        is_open = self.query.event == place_of(event)
+        is_open = self.query.event == position_of(event)
         at = local(event.timestamp, self.query.zone)
         time = f"{date_text(at)} {at:%H:%M:%S}.{event.timestamp % 1000:03d}"
         return Row(

@@ -25,10 +25,10 @@ from usage.known_customers import KnownCustomers, sightings
 from usage.results import (
     Aggregate,
     Event,
-    Once,
-    Rows,
+    EventList,
+    MemoizedDecoder,
     decode_aggregate,
-    decode_kept_rows,
+    decode_cached_rows,
     decode_rows,
     encode_rows,
 )
@@ -48,10 +48,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class RowsAnswer:
+class ListAnswer:
     """Rows that belong to the question, and what the answer had beside them."""
 
-    rows: Rows
+    rows: EventList
     fetch_info: FetchInfo
 
     @property
@@ -93,40 +93,41 @@ class Calls:
         self._pool = pool
         self.scope = scope
 
-    def rows(self, body: Body, *, closed: bool, options: CallOptions) -> RowsAnswer:
+    def rows(self, body: Body, *, closed: bool, options: CallOptions) -> ListAnswer:
         """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
-        read = Once(decode_rows)
+        read = MemoizedDecoder(decode_rows)
         if self.scope is None:
-            fetch_info = self._ask("events.list", body, read, closed, options)
+            fetch_info = self._call("events.list", body, read, closed, options)
             rows = self._of_customer(read(fetch_info.body), body)
         else:
-            fetch_info = self._ask(
+            fetch_info = self._call(
                 "events.list", body, read, closed, options, self._stripper(self.scope, read)
             )
-            rows = decode_kept_rows(fetch_info.body)
+            rows = decode_cached_rows(fetch_info.body)
         self._known_customers.note(sightings(rows.events))
-        return RowsAnswer(rows, fetch_info)
+        return ListAnswer(rows, fetch_info)
 
     def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
         """One events.aggregate call."""
-        read = Once(decode_aggregate)
-        fetch_info = self._ask("events.aggregate", body, read, closed, options)
-        asked = body["feature_id"]
+        read = MemoizedDecoder(decode_aggregate)
+        fetch_info = self._call("events.aggregate", body, read, closed, options)
+        requested = body["feature_id"]
         return AggregateAnswer(
-            _only(read(fetch_info.body), asked if isinstance(asked, list) else [asked]), fetch_info
+            _only(read(fetch_info.body), requested if isinstance(requested, list) else [requested]),
+            fetch_info,
         )
 
-    def start(self, ask: Callable[[], T]) -> Future[T]:
-        """Runs `ask` in the pool, within the caller's context."""
-        return self._pool.submit(contextvars.copy_context().run, ask)
+    def start(self, call: Callable[[], T]) -> Future[T]:
+        """Runs `call` in the pool, within the caller's context."""
+        return self._pool.submit(contextvars.copy_context().run, call)
 
-    def side_by_side(self, *asks: Callable[[], T]) -> list[T]:
+    def side_by_side(self, *calls: Callable[[], T]) -> list[T]:
         """All of them at once, since latency costs more than parsing. Raises the first one's error that has one."""
-        futures = [self.start(ask) for ask in asks[1:]]
-        results = [ask() for ask in asks[:1]]
+        futures = [self.start(call) for call in calls[1:]]
+        results = [call() for call in calls[:1]]
         return results + [future.result() for future in futures]
 
-    def _ask(
+    def _call(
         self,
         endpoint: Endpoint,
         body: Body,
@@ -152,7 +153,7 @@ class Calls:
             transform=strip,
         )
 
-    def _of_customer(self, rows: Rows, body: Body) -> Rows:
+    def _of_customer(self, rows: EventList, body: Body) -> EventList:
         customer = body.get("customer_id")
         if customer is None:
             return rows
@@ -160,7 +161,7 @@ class Calls:
             rows, [event for event in rows.events if event.customer_id == customer], customer
         )
 
-    def _stripper(self, scope: Scope, read: Callable[[bytes], Rows]) -> Callable[[bytes], bytes]:
+    def _stripper(self, scope: Scope, read: Callable[[bytes], EventList]) -> Callable[[bytes], bytes]:
         """Encodes a list answer anew, with what `scope` may see: the rest is never even cached (hardening.md)."""
 
         def strip(body: bytes) -> bytes:
@@ -180,7 +181,7 @@ class Calls:
             raise ValueError("a scope's call must name its customer")
 
 
-def _without_foreign(rows: Rows, own: list[Event], customer_id: object) -> Rows:
+def _without_foreign(rows: EventList, own: list[Event], customer_id: object) -> EventList:
     foreign = len(rows.events) - len(own)
     if not foreign:
         return rows
@@ -188,9 +189,9 @@ def _without_foreign(rows: Rows, own: list[Event], customer_id: object) -> Rows:
     return msgspec.structs.replace(rows, events=own, foreign_rows=foreign)
 
 
-def _only(figures: Aggregate, asked: Sequence[object]) -> Aggregate:
+def _only(figures: Aggregate, requested: Sequence[object]) -> Aggregate:
     """Zero-filled for every feature that was asked for (trap 11), without any that was not (trap 4)."""
-    names = [str(name) for name in asked]
+    names = [str(name) for name in requested]
     exactly = set(names)
     bins = [
         item

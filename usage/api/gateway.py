@@ -1,4 +1,4 @@
-"""One call to Autumn as the service makes it: cached, in its turn, tried again where that helps, and told.
+"""One call to Autumn as the service makes it: cached, in its turn, tried again where that helps, and logged.
 
 `answer` goes through the cache, `direct` does not. Both make at most `attempts` attempts inside one deadline.
 """
@@ -18,7 +18,7 @@ from typing import Protocol
 import httpx
 import structlog
 
-from usage.api.cache import Cache, Cached, Fetched
+from usage.api.cache import Cache, Cached, FetchedBody
 from usage.api.client import Client, Endpoint, Reply
 from usage.api.deadline import Deadline
 from usage.api.limiter import Limiter, RedisWindow
@@ -137,7 +137,7 @@ class Gateway:
         """
         call = _Call(endpoint, body, check, transform)
 
-        def fetch(deadline: Deadline, *, urgent: bool) -> Fetched:
+        def fetch(deadline: Deadline, *, urgent: bool) -> FetchedBody:
             return self._fetched(call, deadline, urgent=urgent)
 
         cached = self._cache.get(
@@ -181,14 +181,14 @@ class Gateway:
         self._client.close()
         self._cache.close()
 
-    def _fetched(self, call: _Call, deadline: Deadline, *, urgent: bool) -> Fetched:
+    def _fetched(self, call: _Call, deadline: Deadline, *, urgent: bool) -> FetchedBody:
         try:
             reply = self._reply(call, deadline, urgent)
         except UsageError:
             self._count("failures")
             raise
         body = call.transform(reply.body) if call.transform else reply.body
-        return Fetched(body, reply.fetched_at)
+        return FetchedBody(body, reply.fetched_at)
 
     def _reply(self, call: _Call, deadline: Deadline, urgent: bool) -> Reply:
         attempt = 0
@@ -209,7 +209,7 @@ class Gateway:
             self._count("retries")
 
     def _attempt(self, call: _Call, deadline: Deadline, attempt: int) -> Reply:
-        told = log.bind(endpoint=call.endpoint, customer=call.customer, attempt=attempt)
+        call_log = log.bind(endpoint=call.endpoint, customer=call.customer, attempt=attempt)
         start = time.monotonic()
         self._count("calls")
         try:
@@ -218,12 +218,16 @@ class Gateway:
             call.check(reply.body)
         except UsageError as error:
             # A question that is refused is no trouble: capabilities are found by asking one.
-            tell = told.info if isinstance(error, Refused) and error.status in (400, 404) else told.warning
+            write_log = (
+                call_log.info
+                if isinstance(error, Refused) and error.status in (400, 404)
+                else call_log.warning
+            )
             ms = round((time.monotonic() - start) * 1000)
             status = error.status if isinstance(error, Refused) else None
-            tell("autumn.call", error=type(error).__name__, status=status, ms=ms)
+            write_log("autumn.call", error=type(error).__name__, status=status, ms=ms)
             raise
-        told.info("autumn.call", status=200, ms=round(reply.ms), bytes=len(reply.body))
+        call_log.info("autumn.call", status=200, ms=round(reply.ms), bytes=len(reply.body))
         return reply
 
     def _hold(self, call: _Call, error: RateLimited) -> float:

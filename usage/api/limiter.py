@@ -29,7 +29,7 @@ PEOPLE_ABOUT_S = 5.0
 SWEEP_AT = 4096
 
 
-class Window(Protocol):
+class RateWindow(Protocol):
     """The calls of the last moments, by bucket. All times are in seconds."""
 
     length_s: float
@@ -161,7 +161,7 @@ def _keys(bucket: str) -> list[str]:
 
 
 @dataclass(slots=True, eq=False)
-class _Line:
+class _Waiters:
     """Who waits for a bucket, in order of arrival: people, and behind them background work."""
 
     people: deque[Condition] = field(default_factory=deque)
@@ -185,25 +185,25 @@ class Limiter:
     refreshes). Background work leaves one place free while people have been about in the last five seconds.
     """
 
-    def __init__(self, window: Window | None = None, *, per_second: int = PER_SECOND) -> None:
+    def __init__(self, window: RateWindow | None = None, *, per_second: int = PER_SECOND) -> None:
         self._window = window or MemoryWindow()
         self._per_second = per_second
         self._mutex = Lock()
-        self._lines: dict[str, _Line] = {}
+        self._waiters: dict[str, _Waiters] = {}
 
     def acquire(self, bucket: str, deadline: Deadline, *, urgent: bool = True) -> None:
         """Wait for one's turn. Raises `RateLimited` once it is certain not to come before the deadline."""
         turn = Condition(self._mutex)
         with self._mutex:
-            line = self._line(bucket)
-            self._refuse_if_hopeless(line, deadline, urgent)
-            queue = line.people if urgent else line.background
+            waiters = self._waiters_of(bucket)
+            self._refuse_if_hopeless(waiters, deadline, urgent)
+            queue = waiters.people if urgent else waiters.background
             queue.append(turn)
             try:
-                self._wait(bucket, line, turn, deadline, urgent)
+                self._wait(bucket, waiters, turn, deadline, urgent)
             finally:
                 queue.remove(turn)
-                if following := line.head():
+                if following := waiters.head():
                     following.notify()
 
     def observe(self, bucket: str, remaining: int | None, reset_s: float | None) -> None:
@@ -219,33 +219,35 @@ class Limiter:
         """Calls let through in about the last second."""
         return self._window.used(bucket)
 
-    def _line(self, bucket: str) -> _Line:
-        if len(self._lines) >= SWEEP_AT:
-            self._lines = {name: line for name, line in self._lines.items() if line.head()}
-        return self._lines.setdefault(bucket, _Line())
+    def _waiters_of(self, bucket: str) -> _Waiters:
+        if len(self._waiters) >= SWEEP_AT:
+            self._waiters = {name: waiters for name, waiters in self._waiters.items() if waiters.head()}
+        return self._waiters.setdefault(bucket, _Waiters())
 
-    def _refuse_if_hopeless(self, line: _Line, deadline: Deadline, urgent: bool) -> None:
+    def _refuse_if_hopeless(self, waiters: _Waiters, deadline: Deadline, urgent: bool) -> None:
         """At best, those ahead go in full windows from the moment that the first of them was told."""
-        full_windows = line.ahead_of(urgent) // self._per_second
-        known = max(0.0, line.next_at - time.monotonic()) if line.head() else 0.0
+        full_windows = waiters.ahead_of(urgent) // self._per_second
+        known = max(0.0, waiters.next_at - time.monotonic()) if waiters.head() else 0.0
         _refuse_if_late(known + full_windows * self._window.length_s, deadline)
 
-    def _wait(self, bucket: str, line: _Line, turn: Condition, deadline: Deadline, urgent: bool) -> None:
+    def _wait(
+        self, bucket: str, waiters: _Waiters, turn: Condition, deadline: Deadline, urgent: bool
+    ) -> None:
         while True:
-            if line.head() is not turn:
+            if waiters.head() is not turn:
                 _refuse_if_late(0.0, deadline)
                 turn.wait(deadline.left())
                 continue
-            wait = self._window.take(bucket, self._room(line, urgent))
+            wait = self._window.take(bucket, self._room(waiters, urgent))
             if wait <= 0:
-                line.people_at = time.monotonic() if urgent else line.people_at
+                waiters.people_at = time.monotonic() if urgent else waiters.people_at
                 return
-            line.next_at = time.monotonic() + wait
+            waiters.next_at = time.monotonic() + wait
             _refuse_if_late(wait, deadline)
             turn.wait(wait)
 
-    def _room(self, line: _Line, urgent: bool) -> int:
-        people_about = time.monotonic() - line.people_at < PEOPLE_ABOUT_S
+    def _room(self, waiters: _Waiters, urgent: bool) -> int:
+        people_about = time.monotonic() - waiters.people_at < PEOPLE_ABOUT_S
         return max(1, self._per_second - 1) if people_about and not urgent else self._per_second
 
 

@@ -29,7 +29,10 @@ OLD_MAX_GROUPS = 9
 """How many groups a server keeps that does not know `max_groups`."""
 TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
-TOO_MANY_GROUPS = "This has too many different values for bins this small: choose UTC, a shorter window or another property."
+TOO_MANY_GROUPS = (
+    "This has too many different values for bins this small: "
+    "choose UTC, a shorter window or another property."
+)
 MAX_FILTERS = 5
 MAX_FEATURES = 12
 """A chart of all of a customer's features shows the largest dozen."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.usage.api.origin import Clock, Origin, eventually, get
-from usage.api.cache import Cache, Cached, Fetched
+from usage.api.cache import Cache, Cached, FetchedBody
 from usage.api.deadline import Deadline
 from usage.api.stores import MemoryStore
 from usage.errors import (
@@ -182,9 +182,9 @@ def test_background_work_without_room_is_no_failure(cache: Cache, origin: Origin
     clock.now += 60
     origin.failure = RateLimited("no room", retry_after_s=5)
     get(cache, origin)
-    eventually(lambda: len(origin.calls) == 2 and not cache._flights)
+    eventually(lambda: len(origin.calls) == 2 and not cache._in_progress)
     assert get(cache, origin).source == "cache"
-    eventually(lambda: not cache._flights)
+    eventually(lambda: not cache._in_progress)
     origin.failure = None
     assert get(cache, origin, refresh=True).source == "live"
 
@@ -205,7 +205,7 @@ def test_a_waiter_with_less_time_leaves_earlier(cache: Cache, origin: Origin) ->
 def test_a_mistake_in_a_fetch_does_not_leave_others_waiting(cache: Cache, origin: Origin) -> None:
     """It is raised where it happened; the next caller asks again."""
 
-    def mistaken(deadline: Deadline, *, urgent: bool) -> Fetched:
+    def mistaken(deadline: Deadline, *, urgent: bool) -> FetchedBody:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -226,9 +226,9 @@ def test_a_person_has_a_turn_of_their_own(cache: Cache) -> None:
     """Who waits for a background call that found no room in the queue asks again as a person, and gets the answer."""
     started, joined = threading.Event(), threading.Event()
 
-    def fetch(deadline: Deadline, *, urgent: bool) -> Fetched:
+    def fetch(deadline: Deadline, *, urgent: bool) -> FetchedBody:
         if urgent:
-            return Fetched(b"mine", 1.0)
+            return FetchedBody(b"mine", 1.0)
         started.set()
         joined.wait(10)
         raise RateLimited("No room.")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.conftest import free_port
 from tests.usage.api.origin import Clock
 from usage.api.deadline import Deadline
-from usage.api.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RedisWindow, Window
+from usage.api.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RateWindow, RedisWindow
 from usage.api.stores import RedisLink
 from usage.errors import RateLimited
 
@@ -24,7 +24,7 @@ FAST = 0.11
 class Recorded:
     """A window that notes whom it let through, and between which two moments (monotonic seconds)."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: RateWindow) -> None:
         self.window = window
         self.length_s = window.length_s
         self.grants: list[tuple[int, float, float]] = []
@@ -107,7 +107,7 @@ def test_buckets_at_rest_are_forgotten() -> None:
 
 
 @pytest.fixture(params=["memory", "redis"])
-def fast_window(request: pytest.FixtureRequest) -> Iterator[Window]:
+def fast_window(request: pytest.FixtureRequest) -> Iterator[RateWindow]:
     """A window of a tenth of the real length."""
     if request.param == "memory":
         yield MemoryWindow(FAST)
@@ -117,7 +117,7 @@ def fast_window(request: pytest.FixtureRequest) -> Iterator[Window]:
     link.close()
 
 
-def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: Window) -> None:
+def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: RateWindow) -> None:
     """All get through, and a fifth call never comes within a window's length of the first."""
     recorded = Recorded(fast_window)
     limiter = Limiter(recorded)
@@ -129,7 +129,7 @@ def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: Window) -> None:
     assert min(five[-1][2] - min(before for _, before, _ in five) for five in fives) >= FAST - 0.001
 
 
-def test_buckets_do_not_wait_for_each_other(fast_window: Window) -> None:
+def test_buckets_do_not_wait_for_each_other(fast_window: RateWindow) -> None:
     """One that is full says nothing about another."""
     limiter = Limiter(fast_window)
     fast_window.hold("full", 30)
@@ -138,7 +138,7 @@ def test_buckets_do_not_wait_for_each_other(fast_window: Window) -> None:
         limiter.acquire("full", Deadline.after(5))
 
 
-def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: Window) -> None:
+def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) -> None:
     """Nobody waits in vain, and the error tells when it makes sense again."""
     limiter = Limiter(fast_window)
     limiter.penalise("b", 40)
@@ -157,7 +157,7 @@ def test_a_queue_beyond_the_deadline_is_refused_at_once() -> None:
     waiting = queue_up(limiter, *[lambda: limiter.acquire("b", Deadline.after(30))] * 4)
     with pytest.raises(RateLimited):
         limiter.acquire("b", Deadline.after(1.5))
-    assert len(limiter._lines["b"].people) == 4
+    assert len(limiter._waiters["b"].people) == 4
     for thread in waiting:
         thread.join()
 
@@ -168,12 +168,12 @@ def queue_up(limiter: Limiter, *calls: Callable[[], object]) -> list[threading.T
     for call in calls:
         threads.append(threading.Thread(target=call))
         threads[-1].start()
-        while "b" not in limiter._lines or limiter._lines["b"].ahead_of(urgent=False) < len(threads):
+        while "b" not in limiter._waiters or limiter._waiters["b"].ahead_of(urgent=False) < len(threads):
             time.sleep(0.001)
     return threads
 
 
-def test_none_remaining_is_believed(fast_window: Window) -> None:
+def test_none_remaining_is_believed(fast_window: RateWindow) -> None:
     """Until Autumn's second is over, whatever our own count says; a shorter wait never cuts a longer one."""
     limiter = Limiter(fast_window)
     limiter.observe("b", 3, 30.0)
@@ -186,7 +186,7 @@ def test_none_remaining_is_believed(fast_window: Window) -> None:
     assert (caught.value.retry_after_s or 0) > 20
 
 
-def test_an_absurd_wait_is_cut(fast_window: Window) -> None:
+def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
     """A hostile header cannot close the house for a year."""
     limiter = Limiter(fast_window)
     limiter.penalise("b", 1e9)

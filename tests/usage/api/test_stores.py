@@ -16,7 +16,7 @@ from tests.conftest import free_port
 from tests.usage.api.hostile_server import serving
 from tests.usage.api.origin import Clock, Origin, eventually, get
 from usage.api.cache import Cache
-from usage.api.stores import MemoryStore, RedisLink, RedisStore, Store
+from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -193,7 +193,7 @@ def test_a_killed_leader_holds_nobody_up_for_long(redis_url: str) -> None:
 
 def test_stores_have_one_shape(link: RedisLink) -> None:
     """Either serves where a store is asked for."""
-    stores: list[Store] = [MemoryStore(), RedisStore(link)]
+    stores: list[CacheStore] = [MemoryStore(), RedisStore(link)]
     for store in stores:
         store.set("k", b"v", 10)
         assert store.get("k") == b"v"
