@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class UsageError(Exception):
-    """Base of the tree. `sentence` may be shown to anybody who may see the page it belongs to.
+    """Base of the tree. `sentence` may be shown to everyone who may see the page it belongs to.
 
     `retry_after_s` is set where waiting helps: seconds until another try makes sense.
     """
@@ -61,4 +61,4 @@ class Malformed(UsageError):
 
 
 class TooLarge(Malformed):
-    """Autumn's answer has more bytes than anybody here reads: there are too many groups in too many bins."""
+    """Autumn's answer has more bytes than are read: there are too many groups in too many bins."""

@@ -24,7 +24,7 @@ class FetchInfo(Protocol):
 class Freshness:
     """`fetched_at`: epoch seconds of the oldest part. `reason`: why it is stale, as a sentence.
 
-    `bad_rows`: rows that broke the contract. `foreign_rows`: rows of somebody else than was asked for.
+    `bad_rows`: rows that broke the contract. `foreign_rows`: rows of other customers or features.
     """
 
     fetched_at: float

@@ -1,6 +1,6 @@
 """The customers and features that have been seen: Autumn's two calls list neither.
 
-Everything here was read off rows and aggregates on their way to a page; nobody is asked for it.
+Everything here was read off rows and aggregates on their way to a page; no call is made for it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class KnownCustomers(Protocol):
         """(customer, last seen) whose id contains `search`, case folded; newest first."""
 
     def features(self, customer_id: str | None) -> list[str]:
-        """Features seen for a customer, or for anybody with None; newest first."""
+        """Features seen for a customer, or for all customers with None; newest first."""
 
 
 class InMemoryKnownCustomers:

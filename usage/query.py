@@ -42,7 +42,7 @@ _FIXED_GROUPS = ("$entity_id", "$customer_id", "$plan_id")
 
 
 class BadQuery(ValueError):
-    """A query that cannot be meant. `sentence` belongs beside the field `field`, which is a parameter's name."""
+    """A query that is invalid. `sentence` belongs beside the field `field`, which is a parameter's name."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(f"{field}: {sentence}")

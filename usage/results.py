@@ -62,7 +62,7 @@ class EventList(msgspec.Struct, frozen=True):
     """A list answer as decoded: rows newest first, and whether more follow.
 
     `read`: how many rows it had, which is what offsets count. Of these, `bad_rows` could not be read or were there
-    twice, and `foreign_rows` belonged to somebody else than was asked for.
+    twice, and `foreign_rows` belonged to other customers or features.
     """
 
     events: list[Event]
@@ -73,7 +73,7 @@ class EventList(msgspec.Struct, frozen=True):
 
 
 class AutumnBin(msgspec.Struct, frozen=True):
-    """One of Autumn's bins. `period`: its start in epoch ms, UTC. Values by feature, then by group where asked."""
+    """One of Autumn's bins. `period`: its start in epoch ms, UTC. Values by feature, then by group where requested."""
 
     period: int
     values: dict[str, Amount]
@@ -129,7 +129,7 @@ def decode_rows(body: bytes) -> EventList:
 
 
 def encode_rows(rows: EventList) -> bytes:
-    """Rows as they are kept for a scope, which may see less of them than Autumn sent."""
+    """Rows as they are cached for a scope, which may see less of them than Autumn sent."""
     return msgspec.json.encode(rows)
 
 

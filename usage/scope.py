@@ -18,7 +18,7 @@ from usage.window import Window, ceil_hour, floor_hour
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """One customer, exactly as meant.
+    """One customer, and how much of its usage a link shows.
 
     `features`: None for all. `properties`: the paths that are visible; everything else is absent. `start`, `end`:
     bounds in epoch milliseconds, [start, end), where set; charts show the whole hours inside them. `deductions`,

@@ -60,7 +60,7 @@ class ServiceContext:
 class Usage:
     """The usage service for staff or, with a `scope`, for the recipient of a link. Safe to share between threads.
 
-    Every method raises a UsageError for what Autumn can't or won't answer, and BadQuery for what can't be asked.
+    Every method raises a UsageError for what Autumn can't or won't answer, and BadQuery for an invalid query.
     """
 
     def __init__(self, context: ServiceContext, scope: Scope | None = None) -> None:
@@ -165,7 +165,7 @@ class Usage:
         return chain.from_iterable(batch.events for batch in self.batches(query, now))
 
     def batches(self, query: Query, now: int | None = None) -> Iterator[Batch]:
-        """What `iterate` gives, a call at a time: between two of them it can be stopped, and nothing more is asked."""
+        """What `iterate` gives, a call at a time: it can be stopped between two of them."""
         query, now = self._resolver.narrow(query), now or self.now()
         window = self._resolver.list_window(query, now, CallOptions(Deadline.after(PAGE_S)))
         pinned = query if query.until is not None else replace(query, until=min(window.end, now))
@@ -223,7 +223,7 @@ class Usage:
         return self._known_customers.customers(search, limit)
 
     def features(self, customer_id: str | None) -> list[str]:
-        """Features seen so far for a customer, or for anybody with None; within a scope, those that it shows."""
+        """Features seen so far for a customer, or for all customers with None; within a scope, those that it shows."""
         return self._visible_features.features(customer_id)
 
     def _staff_only(self) -> None:

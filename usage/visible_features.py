@@ -14,7 +14,7 @@ from usage.scope import Scope
 from usage.window import DAY_MS, HOUR_MS, Window
 
 CANDIDATES = 50
-"""Features asked for to find the largest dozen."""
+"""Features requested to find the largest dozen."""
 NEWEST_ROWS = 1000
 """Rows read to see which features a customer has."""
 FEATURES_REREAD_S = 3600.0
@@ -69,7 +69,7 @@ class VisibleFeatures:
         return self._scope is not None and self._scope.features is None and self._scope.is_bounded
 
     def features(self, customer_id: str | None) -> list[str]:
-        """Features seen so far for a customer, or for anybody with None; within a scope, those that it shows."""
+        """Features seen so far for a customer, or for all customers with None; within a scope, those that it shows."""
         if self._scope is None:
             return self._known_customers.features(customer_id)
         if self.hides_unused:
@@ -78,7 +78,7 @@ class VisibleFeatures:
         return self._known_customers.features(self._scope.customer_id) if shown is None else sorted(shown)
 
     def candidates(self, query: Query, now: int, options: CallOptions) -> tuple[str, ...]:
-        """The features asked for, or else those to ask about: now and then the newest rows are read for them.
+        """The features of the query, or else those to request: once an hour the newest rows are read for them.
 
         Within bounds these are all that the customer is known to have: Autumn tells which of them have events there.
         """

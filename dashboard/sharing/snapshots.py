@@ -23,6 +23,7 @@ from dashboard.forms import query_of
 from dashboard.services import gateway, usage
 from dashboard.sharing.models import Figures, Share
 from usage.api.cache import Cached
+from usage.api.calls import Body
 from usage.api.capabilities import PROBE_FEATURE
 from usage.api.client import Endpoint
 from usage.api.gateway import AnswerSource
@@ -30,8 +31,6 @@ from usage.errors import TooLarge, Unreachable, Unsupported, UsageError
 from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.window import BinSize
-
-Body = Mapping[str, object]
 
 NOT_RECORDED = (
     "This link keeps the figures of one view as they were, and none of this one. Its events are those of now."

@@ -1,4 +1,4 @@
-"""One question to Autumn, decoded, checked and dated: what the readers of lists and charts are built on.
+"""One call to Autumn, decoded, checked and dated: what the readers of lists and charts are built on.
 
 Every call of a scope goes out with its customer in it, and every row that comes back is checked against it: a blank
 customer would mean the whole organisation (trap 3), and a dropped key an unfiltered answer (trap 4).
@@ -62,7 +62,7 @@ class ListAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AggregateAnswer:
-    """Figures of the features that were asked for, and of no others."""
+    """Figures of the requested features, and of no others."""
 
     figures: Aggregate
     fetch_info: FetchInfo
@@ -94,7 +94,7 @@ class Calls:
         self.scope = scope
 
     def rows(self, body: Body, *, closed: bool, options: CallOptions) -> ListAnswer:
-        """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
+        """One events.list call. Rows of other customers are dropped, counted and logged."""
         read = MemoizedDecoder(decode_rows)
         if self.scope is None:
             fetch_info = self._call("events.list", body, read, closed, options)
@@ -169,7 +169,7 @@ class Calls:
             own = _without_foreign(
                 rows, [event for event in rows.events if scope.admits(event)], scope.customer_id
             )
-            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and nobody else's.
+            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and of the same customer.
             inside = [scope.strip(event) for event in own.events if scope.covers(event.timestamp)]
             return encode_rows(msgspec.structs.replace(own, events=inside))
 
@@ -190,7 +190,7 @@ def _without_foreign(rows: EventList, own: list[Event], customer_id: object) -> 
 
 
 def _only(figures: Aggregate, requested: Sequence[object]) -> Aggregate:
-    """Zero-filled for every feature that was asked for (trap 11), without any that was not (trap 4)."""
+    """Zero-filled for every requested feature (trap 11), without any other (trap 4)."""
     names = [str(name) for name in requested]
     exactly = set(names)
     bins = [

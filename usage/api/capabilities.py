@@ -1,4 +1,4 @@
-"""What this Autumn server can do. Older ones drop fields they don't know without a word (trap 4), so each is asked."""
+"""What this Autumn server can do. Older ones drop fields they don't know without a word (trap 4), so each is probed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CapabilityCache:
         self._lock = Lock()
 
     def get(self, calls: Calls, options: CallOptions) -> Capabilities:
-        """What this server can do; within a scope, only what can be asked about its customer."""
+        """What this server can do; within a scope, only what it can answer about its customer."""
         is_staff = calls.scope is None
         with self._lock:
             can = self._by_staff.get(True) or self._by_staff.get(is_staff)

@@ -55,8 +55,8 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 class Reply:
     """An answer of status 200, not yet decoded.
 
-    `body`: at most 16 MiB, decompressed. `fetched_at`: epoch seconds when it was asked for (an answer is as
-    old as its question). `ms`: how long it took. `limit`, `remaining`, `reset_s`: Autumn's rate limit as its
+    `body`: at most 16 MiB, decompressed. `fetched_at`: epoch seconds when it was requested (an answer is as
+    old as its request). `ms`: how long it took. `limit`, `remaining`, `reset_s`: Autumn's rate limit as its
     headers tell it (calls, calls, seconds), None where they are absent.
     """
 

@@ -54,7 +54,7 @@ class _Call:
         return "" if customer is None else _digest(str(customer))[:12]
 
     def key(self, fingerprint: str, scope: str) -> str:
-        """Where the answer is kept: one place for one question in one scope to one API with one key."""
+        """The cache key: one for one request in one scope to one API with one key."""
         parts = [fingerprint, scope, self.endpoint, self.body]
         return _digest(json.dumps(parts, sort_keys=True, separators=(",", ":")))
 
@@ -132,7 +132,7 @@ class Gateway:
         """The answer's bytes, from the cache where they are at most `fresh_s` old, else from Autumn.
 
         `check` decodes what came (it raises `Malformed`), and `transform` re-encodes it for `scope`, before
-        anything is kept. `refresh` asks even for what is fresh. Raises a `UsageError` where nothing can be
+        anything is cached. `refresh` fetches even what is fresh. Raises a `UsageError` where nothing can be
         served.
         """
         call = _Call(endpoint, body, check, transform)
@@ -162,7 +162,7 @@ class Gateway:
         urgent: bool = False,
         transform: Transform | None = None,
     ) -> Cached:
-        """The answer's bytes straight from Autumn, for exports: nothing is looked up, and nothing kept."""
+        """The answer's bytes straight from Autumn, for exports: nothing is read from the cache or written to it."""
         fetched = self._fetched(_Call(endpoint, body, check, transform), deadline, urgent=urgent)
         return Cached(fetched.body, fetched.fetched_at, "live")
 
@@ -198,7 +198,7 @@ class Gateway:
             try:
                 return self._attempt(call, deadline, attempt)
             except RateLimited as error:
-                pause, wait = 0.0, self._hold(call, error)
+                pause, wait = 0.0, self._pause_bucket(call, error)
                 if attempt >= self._attempts or wait >= deadline.left():
                     raise
             except Unreachable as error:
@@ -230,11 +230,11 @@ class Gateway:
         call_log.info("autumn.call", status=200, ms=round(reply.ms), bytes=len(reply.body))
         return reply
 
-    def _hold(self, call: _Call, error: RateLimited) -> float:
+    def _pause_bucket(self, call: _Call, error: RateLimited) -> float:
         """Make all calls of this bucket wait in the limiter, where they keep their order, for so long."""
         self._count("limited")
         wait = AFTER_429_S if error.retry_after_s is None else error.retry_after_s
-        self._limiter.penalise(self._bucket(call.customer), wait + _random.uniform(0, BACK_OFF_S))
+        self._limiter.pause(self._bucket(call.customer), wait + _random.uniform(0, BACK_OFF_S))
         return wait
 
     def _bucket(self, customer: str) -> str:
@@ -263,8 +263,8 @@ def open_gateway(
 
 def _back_off(error: Unreachable, attempt: int) -> float:
     """Seconds until another attempt: what Autumn asks for, and a random part so that crowds come apart."""
-    crowd = _random.uniform(0, min(BACK_OFF_LIMIT_S, BACK_OFF_S * 2**attempt))
-    return (error.retry_after_s or 0.0) + crowd
+    jitter = _random.uniform(0, min(BACK_OFF_LIMIT_S, BACK_OFF_S * 2**attempt))
+    return (error.retry_after_s or 0.0) + jitter
 
 
 def _digest(text: str) -> str:

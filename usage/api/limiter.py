@@ -1,4 +1,4 @@
-"""Autumn's five calls a second for each customer, kept to before Autumn has to say so.
+"""Autumn's limit of calls a second for each customer, observed before Autumn refuses any.
 
 Autumn counts in fixed seconds of its own clock, and the network moves calls about: four in any 1.1 seconds
 stay below five in any second of Autumn's, as long as delays differ by less than a tenth of a second; what is
@@ -162,7 +162,7 @@ def _keys(bucket: str) -> list[str]:
 
 @dataclass(slots=True, eq=False)
 class _Waiters:
-    """Who waits for a bucket, in order of arrival: people, and behind them background work."""
+    """The calls that wait for a bucket, in order of arrival: people, and behind them background work."""
 
     people: deque[Condition] = field(default_factory=deque)
     background: deque[Condition] = field(default_factory=deque)
@@ -174,7 +174,7 @@ class _Waiters:
         return next(iter(self.people or self.background), None)
 
     def ahead_of(self, urgent: bool) -> int:
-        """How many go before somebody who joins now."""
+        """How many go before one that joins now."""
         return len(self.people) if urgent else len(self.people) + len(self.background)
 
 
@@ -209,10 +209,10 @@ class Limiter:
     def observe(self, bucket: str, remaining: int | None, reset_s: float | None) -> None:
         """Believe Autumn's count: none remaining means no call until its second is over."""
         if remaining == 0:
-            self.penalise(bucket, 1.0 if reset_s is None else reset_s)
+            self.pause(bucket, 1.0 if reset_s is None else reset_s)
 
-    def penalise(self, bucket: str, seconds: float) -> None:
-        """Let nobody through for so long, at most a minute."""
+    def pause(self, bucket: str, seconds: float) -> None:
+        """Grant no call for so long, at most a minute."""
         self._window.hold(bucket, min(seconds, HOLD_LIMIT_S))
 
     def in_use(self, bucket: str) -> int:
@@ -225,7 +225,7 @@ class Limiter:
         return self._waiters.setdefault(bucket, _Waiters())
 
     def _refuse_if_hopeless(self, waiters: _Waiters, deadline: Deadline, urgent: bool) -> None:
-        """At best, those ahead go in full windows from the moment that the first of them was told."""
+        """At best, those ahead go in full windows from the moment that the first of them may go."""
         full_windows = waiters.ahead_of(urgent) // self._per_second
         known = max(0.0, waiters.next_at - time.monotonic()) if waiters.head() else 0.0
         _refuse_if_late(known + full_windows * self._window.length_s, deadline)

@@ -1,6 +1,6 @@
-"""Where answers are kept, as bytes: in this process's memory, or in Redis for all processes together.
+"""Stores answers as bytes: in this process's memory, or in Redis for all processes together.
 
-A Redis that is down, slow or full is not an error to anybody: for a few seconds its users go on with their
+A Redis that is down, slow or full is not an error: for a few seconds its users go on with their
 own memory, and then it is tried again. Nothing is pickled.
 """
 
@@ -66,7 +66,7 @@ class MemoryStore:
 
     @property
     def used_bytes(self) -> int:
-        """Bytes of what is kept, with an allowance for keys."""
+        """Bytes in use, with an allowance for keys."""
         with self._mutex:
             return int(self._entries.currsize)
 

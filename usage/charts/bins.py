@@ -1,4 +1,4 @@
-"""The window of a chart: its bins, those of the previous period, and what Autumn must be asked for them. Pure.
+"""The window of a chart: its bins, those of the previous period, and what is requested of Autumn for them. Pure.
 
 The traps that live here: 6 (whole hours), 8 (cycles by name), 9 and 10 (sizes of bins, days of the viewer).
 """
@@ -64,7 +64,7 @@ class ChartWindow:
 
     @property
     def requested(self) -> Window:
-        """What Autumn is asked for: hours that have begun. Events that claim a later one are in no bar and no total."""
+        """Requested of Autumn: hours that have begun. Events that claim a later one are in no bar and no total."""
         window = self.bins.window
         return Window(window.start, min(window.end, floor_hour(self.now) + HOUR_MS))
 

@@ -73,10 +73,10 @@ class ChartQueries:
     group_limit: int = MAX_GROUPS
 
     def series(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> Series:
-        """The figures of `features` in `chart`: of all that are asked for, else of the largest dozen of those given.
+        """The figures of `features` in `chart`: of all that the query names, else of the largest dozen of those given.
 
         With `group_by`, the groups of one of them: `focus`, or else the largest. Where these are too many for one
-        answer, fewer are asked for, once; Unsupported where no number of them would fit.
+        answer, fewer are requested, once; Unsupported where no number of them would fit.
         """
         try:
             return self._series(query, features, chart)
@@ -174,7 +174,7 @@ class ChartQueries:
         name: str | None,
         more: dict[str, object] | None = None,
     ) -> AggregateAnswer:
-        # An aggregate must name a feature: one that nobody has stands for none.
+        # An aggregate must name a feature: one that does not exist stands for none.
         body: dict[str, object] = {
             "feature_id": list(features or (PROBE_FEATURE,)),
             "bin_size": size,
@@ -187,7 +187,7 @@ class ChartQueries:
         if self.can.grouping and (filters := wire_filters(query)):
             body["filter_by"] = filters
         if name is not None or window is None:
-            # A cycle's ungrouped figures were asked for a moment ago, to learn its window.
+            # A cycle's ungrouped figures were requested a moment ago, to learn its window.
             just_read = window is not None and more is None
             options = replace(self.options, refresh=self.options.refresh and not just_read)
             return self.calls.aggregate(body | {"range": name}, closed=name == "last_cycle", options=options)
@@ -224,7 +224,7 @@ def _conditions(query: Query) -> int:
 
 
 def _focus(query: Query, features: tuple[str, ...]) -> str | None:
-    """The feature whose groups are asked for, where it is known before the figures are."""
+    """The feature whose groups are requested, where it is known before the figures are."""
     if query.group_by is None:
         return None
     return query.focus or (features[0] if len(features) == 1 else None)

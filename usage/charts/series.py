@@ -196,9 +196,9 @@ def group_lines(
         }
     values = {name: current.values.get(name, empty) for name in {*current.values, *(before or {}), *only}}
     if only:
-        kept = {name: values[name] for name in only}
-        kept_before = None if before is None else {name: before.get(name, empty) for name in only}
-        return _largest_lines("group", kept, kept_before, current.folded, empty, empty)
+        chosen = {name: values[name] for name in only}
+        only_previous = None if before is None else {name: before.get(name, empty) for name in only}
+        return _largest_lines("group", chosen, only_previous, current.folded, empty, empty)
     rest_before = previous[0].rest if previous else empty
     lines = _largest_lines("group", values, before, current.folded, current.rest, rest_before)
     return (*lines, *_none_line(current, whole, previous))

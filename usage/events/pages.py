@@ -27,7 +27,7 @@ MAX_STEPS = 50
 SCAN_CALLS = PER_SECOND
 """How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a second."""
 SPARE = 25
-"""Rows asked for beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
+"""Rows requested beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def test_buckets_do_not_wait_for_each_other(fast_window: RateWindow) -> None:
 def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) -> None:
     """Nobody waits in vain, and the error tells when it makes sense again."""
     limiter = Limiter(fast_window)
-    limiter.penalise("b", 40)
+    limiter.pause("b", 40)
     start = time.monotonic()
     with pytest.raises(RateLimited) as caught:
         limiter.acquire("b", Deadline.after(20))
@@ -189,7 +189,7 @@ def test_none_remaining_is_believed(fast_window: RateWindow) -> None:
 def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
     """A hostile header cannot close the house for a year."""
     limiter = Limiter(fast_window)
-    limiter.penalise("b", 1e9)
+    limiter.pause("b", 1e9)
     with pytest.raises(RateLimited) as caught:
         limiter.acquire("b", Deadline.after(5))
     assert (caught.value.retry_after_s or 0) <= 60
@@ -212,7 +212,7 @@ def test_people_go_before_background_work_that_came_first() -> None:
     """An export waits while somebody looks at a page."""
     recorded = Recorded(MemoryWindow(FAST))
     limiter = Limiter(recorded)
-    limiter.penalise("b", 0.5)
+    limiter.pause("b", 0.5)
 
     def enter(urgent: bool) -> Callable[[], None]:
         return lambda: limiter.acquire("b", Deadline.after(30), urgent=urgent)
@@ -236,7 +236,7 @@ def test_background_work_takes_all_places_while_nobody_is_about() -> None:
 def test_first_come_first_served() -> None:
     """Among people, the order of arrival is the order of calls."""
     limiter = Limiter(MemoryWindow(FAST), per_second=1)
-    limiter.penalise("b", 0.3)
+    limiter.pause("b", 0.3)
     order: list[int] = []
 
     def enter(number: int) -> Callable[[], None]:
