@@ -41,14 +41,15 @@ class QueryResolver:
         self.check_entity(query, options)
         window = query.window(now)
         if window is None:
+            queries = self.chart_queries(query, now, options)
             features = self._visible_features.candidates(query, now, options)
-            window = self.cycle(replace(query, compare=None), features, now, options).window
+            window = self.cycle(queries, replace(query, compare=None), features).window
         return self.inside(window)
 
-    def cycle(self, query: Query, features: tuple[str, ...], now: int, options: CallOptions) -> BillingCycle:
+    def cycle(self, queries: ChartQueries, query: Query, features: tuple[str, ...]) -> BillingCycle:
         """The window of a billing cycle. A scope with bounds learns it without any figures from outside of them."""
         is_bounded = self._scope is not None and self._scope.is_bounded
-        return self.chart_queries(query, now, options).cycle(query, () if is_bounded else features)
+        return queries.cycle(query, () if is_bounded else features)
 
     def chart_queries(self, query: Query, now: int, options: CallOptions) -> ChartQueries:
         """The calls behind `query`'s chart. BadQuery or Unsupported where this server cannot answer them."""

@@ -103,12 +103,11 @@ class Usage:
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
         queries = self._resolver.chart_queries(query, now, options)
         features = self._visible_features.candidates(query, now, options)
-        query = replace(
-            query, feature_id=chosen
-        )  # of all that a scope shows, a chart shows the largest dozen
+        # Of all the features that a scope shows, a chart shows the largest dozen.
+        query = replace(query, feature_id=chosen)
         window, cycle = query.window(now), None
         if window is None:
-            cycle = self._resolver.cycle(query, features, now, options)
+            cycle = self._resolver.cycle(queries, query, features)
             window = cycle.window
         return queries.series(query, features, chart_window_of(query, window, now, self.scope, cycle))
 
@@ -141,16 +140,12 @@ class Usage:
 
         It counts whole hours, known features and no property filters. Without a comparison, its call is the chart's.
         """
-        query, now = (
-            self._resolver.narrow(replace(query, compare=None, group_by=None, group=(), focus=None)),
-            now or self.now(),
-        )
+        ungrouped = replace(query, compare=None, group_by=None, group=(), focus=None)
+        query, now = self._resolver.narrow(ungrouped), now or self.now()
         window = query.window(now)
-        if (
-            window is None
-            or query.has_row_filters
-            or not _counts_whole(query, self._resolver.inside(window), now)
-        ):
+        if window is None or query.has_row_filters:
+            return None
+        if not _counts_whole(query, self._resolver.inside(window), now):
             return None
         options = CallOptions(Deadline.after(PAGE_S))
         try:
