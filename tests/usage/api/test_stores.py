@@ -125,7 +125,7 @@ def test_a_redis_that_comes_back_is_used_again(redis_url: str) -> None:
 CALLER = """
 import sys, time
 from redis import Redis
-from usage.api.cache import Cache, Fetched
+from usage.api.cache import Cache, FetchedBody
 from usage.api.deadline import Deadline
 from usage.errors import Unreachable, UsageError
 from usage.api.stores import RedisLink, RedisStore
@@ -141,7 +141,7 @@ def fetch(deadline, *, urgent):
     time.sleep(0.5)
     if mode == "fail":
         raise Unreachable("down, as " + name + " was told", retry_after_s=8)
-    return Fetched(name.encode(), time.time())
+    return FetchedBody(name.encode(), time.time())
 
 probe.rpush("ready", name)
 probe.blpop("go", 30)
