@@ -105,7 +105,7 @@ class Browser:
         """Where the page asks for what is new: only where that would come on top."""
         window = query.window(now)
         is_newest = query.before is None and window is not None and window.end > now - 60_000
-        return self.place.part("live", query) if is_newest and self.place.parts else None
+        return self.place.part("live", query) if is_newest else None
 
     def _apart(self, query: Query, listed: EventPage, now: int) -> Event | None:
         if query.event is None or _on_page(query, listed):

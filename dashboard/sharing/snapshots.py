@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from dashboard.forms import query_of
+from dashboard.forms import saved_query
 from dashboard.services import upstream, usage
 from dashboard.sharing.models import Figures, Share
 from usage.api.cache import Cached
@@ -89,7 +89,7 @@ def recorded(share: Share) -> list[Noted]:
 
     Names the features of `share` where it shows all of them, as the ones that come later are no part of it.
     """
-    query = query_of(share.view)
+    query = saved_query(share.view)
     if share.features is None:
         every = usage().within(share.scope)
         every.series(_plain(query))
