@@ -15,6 +15,7 @@ from dashboard.charts.links import Links
 from dashboard.charts.tiles import Tile, tiles_of
 from dashboard.formats import Change, change, number, rounded
 from usage.charts.series import Line, Series
+from usage.notes import Note
 from usage.query import CHARTS, Query
 from usage.window import default_bin_size, local
 
@@ -75,7 +76,7 @@ class Reconcile:
     gap: str
     reason: str | None
     partial: str | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)

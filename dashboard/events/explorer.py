@@ -17,7 +17,6 @@ from dashboard.events.search_progress import scan_of
 from dashboard.events.table import Table, table
 from dashboard.formats import full_label, number
 from dashboard.mount import Place
-from dashboard.pages.status_bar import strip
 from usage.errors import Unsupported
 from usage.events.checks import checks_of
 from usage.events.match import facets_of, flatten, matches
@@ -52,7 +51,7 @@ class Browser:
             "paths": paths,
             "picker": picker_of(self.place, query, rows, paths),
             "live": self._live(query, listed, now),
-            "strip": strip(self.place, query, listed.fresh, now),
+            "fresh": listed.fresh,
         }
 
     def histogram(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from dashboard.charts.ticks import value_ticks
 from dashboard.formats import number
 from dashboard.mount import Place
 from usage.charts.series import Series
+from usage.notes import Note
 from usage.query import Query
 from usage.window import default_bin_size
 
@@ -40,7 +41,7 @@ class Bars:
     view: str
     keys: tuple[Key, ...]
     edges: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def bars_of(series: Series, place: Place, query: Query) -> Bars:

@@ -21,6 +21,7 @@ from usage.charts.series import (
     within,
 )
 from usage.freshness import freshness_of
+from usage.notes import Note
 from usage.query import Query
 from usage.results import Bin
 from usage.window import Window
@@ -48,7 +49,7 @@ class Figures:
     grouped: Answers | None
     most_groups: int
 
-    def series(self, notes: tuple[str, ...]) -> Series:
+    def series(self, notes: tuple[Note, ...]) -> Series:
         """The chart's figures, with `notes` after the frame's own."""
         frame, current, before = self.frame, self._current(), self._before()
         shown = list(current) if self.focus is None else [self.focus]

@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC
 
+from usage.notes import Note
 from usage.query import BadQuery, Query
 from usage.scope import Scope
 from usage.window import (
@@ -44,7 +45,7 @@ class Frame:
     """The bins of a chart and, where it compares, those of the period before, one for each.
 
     `running`: the bin whose value still moves. `cycle`, `cycle_before`: the ranges to name instead of giving bounds
-    (trap 8). `notes`: sentences on what the bins are not.
+    (trap 8). `notes`: what the bins are not.
     """
 
     bins: Bins
@@ -55,7 +56,7 @@ class Frame:
     before: Bins | None = None
     cycle: str | None = None
     cycle_before: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def asked(self) -> Window:
@@ -148,30 +149,33 @@ def _is_widened(query: Query, window: Window, now: int) -> bool:
     return any(ms % HOUR_MS and not is_midnight(ms, query.zone) for ms in ends)
 
 
-def _approximate(query: Query) -> str:
-    return f"{query.tz} is not a whole number of hours from UTC: bins begin at the nearest full hour of UTC."
+def _approximate(query: Query) -> Note:
+    sentence = (
+        f"{query.tz} is not a whole number of hours from UTC: bins begin at the nearest full hour of UTC."
+    )
+    return Note("approximate-zone", sentence)
 
 
-def _whole_hours(query: Query, bins: Bins) -> str:
+def _whole_hours(query: Query, bins: Bins) -> Note:
     first, last = (local(ms, query.zone).strftime("%Y-%m-%d %H:%M") for ms in (bins.edges[0], bins.edges[-1]))
-    return f"Charts know whole hours: this one runs from {first} to {last}."
+    return Note("windows-widened", f"Charts know whole hours: this one runs from {first} to {last}.")
 
 
 def _compared(frame: Frame, query: Query, window: Window, scope: Scope | None, cycle: Cycle | None) -> Frame:
     """With the period before, or with a sentence that says why there is none."""
     cut = min(frame.bins.edges[-1], floor_hour(frame.now))
     if cut <= frame.bins.edges[0]:
-        return _noted(frame, "There is nothing to compare yet: this window has no full hour.")
+        return _not_compared(frame, "There is nothing to compare yet: this window has no full hour.")
     bins = _cut(frame.bins, Window(frame.bins.edges[0], cut))
     before = bins.shifted(shift_of(window, query.zone)) if cycle is None else _cycle_before(bins, cycle)
     if before is None:
-        return _noted(
+        return _not_compared(
             frame, "Autumn names no billing cycle before this one: there is nothing to compare with."
         )
     if scope is not None and scope.start is not None and before.edges[0] < scope.start:
-        return _noted(frame, "This link does not show the period before.")
+        return _not_compared(frame, "This link does not show the period before.")
     if before.edges[0] >= before.edges[-1] or before.edges[0] < 0:
-        return _noted(frame, "There is no period before this one.")
+        return _not_compared(frame, "There is no period before this one.")
     running = frame.running if frame.running is not None and frame.running < len(bins) else None
     last = "last_cycle" if cycle is not None else None
     return replace(frame, bins=bins, running=running, before=before, cycle_before=last)
@@ -187,5 +191,5 @@ def _cycle_before(bins: Bins, cycle: Cycle) -> Bins | None:
     return replace(bins, edges=tuple(min(shift.back(edge), last) for edge in bins.edges))
 
 
-def _noted(frame: Frame, note: str) -> Frame:
-    return replace(frame, notes=(*frame.notes, note))
+def _not_compared(frame: Frame, sentence: str) -> Frame:
+    return replace(frame, notes=(*frame.notes, Note("no-comparison", sentence)))

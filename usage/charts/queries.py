@@ -18,6 +18,7 @@ from usage.charts.bins import Cycle, Frame
 from usage.charts.series import Series, by_group, exact
 from usage.errors import TooLarge, Unsupported
 from usage.freshness import Dated
+from usage.notes import Note
 from usage.query import BadQuery, Query
 from usage.visible_features import Naming
 from usage.window import DAY_MS, HOUR_MS, BinSize, Window
@@ -30,6 +31,9 @@ OLD_MAX_GROUPS = 9
 TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
 TOO_MANY = "This has too many different values for bins this small: choose UTC, a shorter window or another property."
+UNFILTERED = (
+    "Autumn cannot apply all of these filters to charts: these figures include events that they hide."
+)
 MAX_FILTERS = 5
 MAX_FEATURES = 12
 """A chart of all of a customer's features shows the largest dozen."""
@@ -196,11 +200,9 @@ class Charting:
             return OLD_MAX_GROUPS
         return max(1, min(self.most, MAX_CELLS // frame.grouped_bins))
 
-    def _notes(self, query: Query) -> tuple[str, ...]:
+    def _notes(self, query: Query) -> tuple[Note, ...]:
         if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < _conditions(query)):
-            return (
-                "Autumn cannot apply all of these filters to charts: these figures include events that they hide.",
-            )
+            return (Note("filters-not-applied", UNFILTERED),)
         return ()
 
 
