@@ -28,12 +28,16 @@ class UsageError(Exception):
 
 
 class Refused(UsageError):
-    """Autumn refused the key or the call. `status` is Autumn's HTTP status, `code` its own word for it."""
+    """Autumn refused the key or the call. `status` is Autumn's HTTP status, `code` its own word for it.
 
-    def __init__(self, sentence: str, *, status: int, code: str = "") -> None:
+    `detail`: all that Autumn said, for programs; `sentence` has its beginning.
+    """
+
+    def __init__(self, sentence: str, *, status: int, code: str = "", detail: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.code = code
+        self.detail = detail
 
 
 class UnknownCustomer(Refused):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from usage.charts.series import Series
@@ -11,8 +10,6 @@ from usage.events.pages import EventPage
 from usage.freshness import Freshness, freshness_of
 from usage.query import Query
 from usage.service import Usage
-
-_pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="look")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +29,16 @@ def of_chart(query: Query) -> Query:
 
 def look(usage: Usage, query: Query, now: int, *, refresh: bool = False) -> Look:
     """Both for `query`; the rows are the newest of `of_chart`. Raises what either raises, the chart's error first."""
-    newest = _pool.submit(usage.page, of_chart(query).having(), now, refresh=refresh)
-    series, sentence = None, None
-    try:
-        series = usage.series(query, now, refresh=refresh)
-    except Unsupported as error:
-        sentence = error.sentence
-    page = newest.result()
+
+    def chart() -> tuple[Series | None, str | None]:
+        try:
+            return usage.series(query, now, refresh=refresh), None
+        except Unsupported as error:
+            return None, error.sentence
+
+    (series, sentence), page = usage.side_by_side(
+        chart, lambda: usage.page(of_chart(query).having(), now, refresh=refresh)
+    )
     parts = [page.fresh] if series is None else [series.fresh, page.fresh]
     fresh = freshness_of(parts, bad_rows=page.fresh.bad_rows, foreign_rows=page.fresh.foreign_rows)
     return Look(series, sentence, page, fresh)

@@ -1,10 +1,10 @@
 """`Usage`: a Query in, results out. What views, exports, shares and commands all call.
 
-usage = Usage(upstream, MemoryDirectory())
+usage = open_usage(upstream, MemoryDirectory())
 usage.series(query)            the figures of a chart
 usage.page(query)              one page of events
 usage.iterate(query)           every event that matches, exactly once
-usage.within(scope)            the same, for the holder of a share link
+usage.within(scope)            the same, for the recipient of a share link
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
+from typing import TypeVar
 
 from cachetools import TTLCache
 
@@ -36,6 +37,11 @@ from usage.scope import Scope
 from usage.visible_features import RECENT, REMEMBERED_S, Memory, Naming
 from usage.window import HOUR_MS, Window
 
+POOL_THREADS = 96
+
+T = TypeVar("T")
+S = TypeVar("S")
+
 
 @dataclass(frozen=True, slots=True)
 class Busiest:
@@ -56,29 +62,18 @@ class _Learned:
 
 
 class Usage:
-    """The usage service for staff or, `within` a scope, for the holder of a link. Safe to share between threads.
+    """The usage service for staff or, `within` a scope, for the recipient of a link. Safe to share between threads.
 
-    Every method raises a UsageError for what Autumn can't or won't answer, and BadQuery for what can't be asked.
-    `clock`: epoch seconds.
+    Every method raises a UsageError for what Autumn can't or won't answer, and BadQuery for an invalid question.
+    Build one with `open_usage`.
     """
 
-    def __init__(
-        self,
-        upstream: Upstream,
-        known: Directory,
-        *,
-        clock: Callable[[], float] = time.time,
-        pool: ThreadPoolExecutor | None = None,
-    ) -> None:
-        self._upstream = upstream
+    def __init__(self, calls: Calls, known: Directory, learned: _Learned, clock: Callable[[], float]) -> None:
+        self._calls = calls
         self._known = known
+        self._learned = learned
         self._clock = clock
-        self._pool = pool or ThreadPoolExecutor(max_workers=64, thread_name_prefix="usage")
-        self._take(Calls(upstream, known, self._pool), _Learned(clock))
-
-    def _take(self, calls: Calls, learned: _Learned) -> None:
-        self._calls, self._learned = calls, learned
-        self._naming = Naming(calls, self._known, learned.names)
+        self._naming = Naming(calls, known, learned.names)
 
     @property
     def scope(self) -> Scope | None:
@@ -87,15 +82,15 @@ class Usage:
 
     def within(self, scope: Scope) -> Usage:
         """The same service, bound to `scope`: its answers hold nothing that the scope does not show."""
-        bound = Usage(self._upstream, self._known, clock=self._clock, pool=self._pool)
-        bound._take(self._calls.within(scope), self._learned)
-        return bound
+        return Usage(self._calls.within(scope), self._known, self._learned, self._clock)
 
     def through(self, upstream: Upstream) -> Usage:
         """The same service with its questions going to `upstream`, such as one that keeps answers for a snapshot."""
-        other = Usage(upstream, self._known, clock=self._clock, pool=self._pool)
-        other._take(other._calls, self._learned)
-        return other
+        return Usage(self._calls.through(upstream), self._known, self._learned, self._clock)
+
+    def side_by_side(self, first: Callable[[], T], second: Callable[[], S]) -> tuple[T, S]:
+        """Both at once, on the pool that calls use too. Raises the first one's error, else the second one's."""
+        return self._calls.both(first, second)
 
     def now(self) -> int:
         """The present, in epoch milliseconds. Read it once for each request and hand it on."""
@@ -103,7 +98,7 @@ class Usage:
 
     def in_use(self, customer_id: str | None) -> int:
         """How many of the five calls a second Autumn has lately been asked about this customer."""
-        return self._upstream.in_use(customer_id)
+        return self._calls.upstream.in_use(customer_id)
 
     def capabilities(self, asking: Asking) -> Capabilities:
         """What this server can do: asked once an hour. Within a scope, only what can be asked about its customer."""
@@ -288,6 +283,18 @@ class Usage:
             )
             window = cycle.window
         return self._inside(window)
+
+
+def open_usage(
+    upstream: Upstream,
+    known: Directory,
+    *,
+    clock: Callable[[], float] = time.time,
+    pool: ThreadPoolExecutor | None = None,
+) -> Usage:
+    """The service of a process, for staff. `clock`: epoch seconds. `pool`: the threads of calls made side by side."""
+    pool = pool or ThreadPoolExecutor(max_workers=POOL_THREADS, thread_name_prefix="usage")
+    return Usage(Calls(upstream, known, pool), known, _Learned(clock), clock)
 
 
 def _counts_whole(query: Query, window: Window, now: int) -> bool:

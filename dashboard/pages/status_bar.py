@@ -7,11 +7,11 @@ from typing import Literal
 
 from dashboard.formats import exact_moment, number, relative, zone_name
 from dashboard.mount import Place
+from usage.api.limiter import ALLOWED_PER_SECOND
 from usage.freshness import Freshness
 from usage.query import Query
 from usage.window import local
 
-ALLOWED = 5
 WORDS = {"live": "live", "cache": "cached", "stale": "kept from before"}
 
 
@@ -31,7 +31,7 @@ class Strip:
     zone: str
     zone_title: str
     in_use: int | None
-    allowed: int = ALLOWED
+    allowed: int = ALLOWED_PER_SECOND
 
 
 def strip(place: Place, query: Query, fresh: Freshness, now: int) -> Strip:
@@ -47,7 +47,7 @@ def strip(place: Place, query: Query, fresh: Freshness, now: int) -> Strip:
         left_out=_left_out(fresh),
         zone=zone_name(now, query.zone),
         zone_title=query.tz,
-        in_use=None if place.shared else min(ALLOWED, place.usage.in_use(query.customer_id)),
+        in_use=None if place.shared else min(ALLOWED_PER_SECOND, place.usage.in_use(query.customer_id)),
     )
 
 

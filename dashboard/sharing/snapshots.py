@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from dashboard.forms import saved_query
-from dashboard.services import upstream, usage
+from dashboard.services import gateway, usage
 from dashboard.sharing.models import Figures, Share
 from usage.api.cache import Cached
 from usage.api.capabilities import PROBE_FEATURE
@@ -81,7 +81,7 @@ def usage_of(share: Share) -> Usage:
     noted = [
         Noted(each.asked, _opened(each), each.question) for each in share.figures.all()
     ]  # here, as the service asks in threads of its own, and each would hold a connection to the database
-    return usage().through(Kept(upstream(), noted)).within(share.scope)
+    return usage().through(Kept(gateway(), noted)).within(share.scope)
 
 
 def recorded(share: Share) -> list[Noted]:
@@ -96,7 +96,7 @@ def recorded(share: Share) -> list[Noted]:
         share.features = sorted(every.features(None))
     if not share.features:
         raise BadQuery("customer_id", NO_USAGE)
-    recorder = Recorder(upstream(), [])
+    recorder = Recorder(gateway(), [])
     service = usage().through(recorder).within(share.scope)
     shown = service.series(query)  # the view itself: what cannot be shown of it cannot be kept
     largest = [total.feature_id for total in shown.features[:MOST_GROUPED]]
@@ -148,59 +148,53 @@ def _is_figures(endpoint: Endpoint, body: Body) -> bool:
     return endpoint == "events.aggregate" and body.get("feature_id") != [PROBE_FEATURE]
 
 
-class _Beside(Upstream):
-    """An upstream beside another, which has the connections, the cache and the limiter."""
+def _find(noted: list[Noted], question: Body) -> Noted | None:
+    """What answers `question`: the very same before one that is to be summed."""
+    fitting = [each for each in list(noted) if each.has(question)]
+    size = question.get("bin_size")
+    return min(fitting, key=lambda each: each.asked.get("bin_size") != size, default=None)
+
+
+class _Figures:
+    """A gateway whose figures are looked up; everything else is asked of the live one."""
 
     def __init__(self, live: Upstream, noted: list[Noted]) -> None:
         self.live = live
         self.noted = noted
 
-    def direct(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
-        return self.live.direct(endpoint, body, **how)
+    def answer(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
+        if not _is_figures(endpoint, body):
+            return self.live.answer(endpoint, body, **options)
+        found = _find(self.noted, body) or self.missing(endpoint, body, options)
+        if found.answer is None:
+            raise TooLarge("Autumn's answer was too large.")
+        return found.answer
+
+    def missing(self, endpoint: Endpoint, body: Body, options: dict[str, Any]) -> Noted:
+        """What stands for figures that are not noted."""
+        raise Unsupported(NOT_KEPT, status=400)
+
+    def direct(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
+        return self.live.direct(endpoint, body, **options)
 
     def in_use(self, customer_id: str | None) -> int:
         return self.live.in_use(customer_id)
 
-    def found(self, question: Body) -> Noted | None:
-        """What answers `question`: the very same before one that is to be summed."""
-        fitting = [each for each in list(self.noted) if each.has(question)]
-        size = question.get("bin_size")
-        return min(fitting, key=lambda each: each.asked.get("bin_size") != size, default=None)
+
+class Kept(_Figures):
+    """Figures are those that were noted; other ones it does not have."""
 
 
-class Recorder(_Beside):
+class Recorder(_Figures):
     """Asks as always, and notes the figures that it has not noted yet."""
 
-    def answer(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
-        if not _is_figures(endpoint, body):
-            return self.live.answer(endpoint, body, **how)
-        found = self.found(body)
-        if found is not None:
-            return _told(found)
+    def missing(self, endpoint: Endpoint, body: Body, options: dict[str, Any]) -> Noted:
         try:
-            answer: Cached | None = self.live.answer(endpoint, body, **how)
+            answer: Cached | None = self.live.answer(endpoint, body, **options)
         except TooLarge:
             answer = None
         if answer is not None and answer.source == "stale":
             raise Unreachable(answer.reason or "Autumn does not answer.")  # old figures are not those of now
         noted = Noted(dict(body), answer, _name_of(body))
         self.noted.append(noted)
-        return _told(noted)
-
-
-class Kept(_Beside):
-    """Figures are those that were noted; other ones it does not have."""
-
-    def answer(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
-        if not _is_figures(endpoint, body):
-            return self.live.answer(endpoint, body, **how)
-        found = self.found(body)
-        if found is None:
-            raise Unsupported(NOT_KEPT, status=400)
-        return _told(found)
-
-
-def _told(noted: Noted) -> Cached:
-    if noted.answer is None:
-        raise TooLarge("Autumn's answer was too large.")
-    return noted.answer
+        return noted

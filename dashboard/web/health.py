@@ -42,7 +42,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 def counters() -> dict[str, int]:
     """What this process has asked of Autumn so far; nothing is asked for it."""
-    return services.upstream().snapshot() if services.upstream.cache_info().currsize else {}
+    return services.gateway().snapshot() if services.gateway.cache_info().currsize else {}
 
 
 def database() -> str:

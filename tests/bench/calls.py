@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from usage.api.gateway import open_upstream
+from usage.api.gateway import open_gateway
 from usage.known_customers import MemoryDirectory
 from usage.query import Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
+from usage.service import open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -46,8 +46,8 @@ class Desk:
     def __init__(self, store: Store, directory: MemoryDirectory) -> None:
         self.app = SampleApp(store)
         transport = httpx.WSGITransport(app=Slow(self.app))
-        self.usage = Usage(
-            open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory
+        self.usage = open_usage(
+            open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory
         )
 
     def view(self, query: Query, *, refresh: bool = False) -> None:

@@ -12,14 +12,14 @@ from collections.abc import Callable
 import httpx
 
 from tests.bench import canned
-from usage.api.gateway import open_upstream
+from usage.api.gateway import open_gateway
 from usage.events.pages import EventPage
 from usage.freshness import Freshness
 from usage.known_customers import MemoryDirectory
 from usage.query import Query
 from usage.results import decode_rows
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
+from usage.service import open_usage
 
 ROUNDS = 15
 GOALS = {100: 0.5, 1000: 0.15}
@@ -56,8 +56,8 @@ def measured(rows: int) -> tuple[float, float, float, int]:
     from dashboard.mount import Exporter, Mount
 
     transport = httpx.WSGITransport(app=SampleApp(Store()))
-    usage = Usage(
-        open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+    usage = open_usage(
+        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
     )
     mount, query = Mount(usage, Exporter("bench", "bench", lambda: True)), Query(per_page=1000)
     events = tuple(decode_rows(canned.events(rows)).events)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.usage.api.hostile_server import Request, answer, serving
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream, open_upstream
+from usage.api.gateway import Gateway, open_gateway
 from usage.errors import UsageError
 
 KEY = "am_sk_of_the_desk"
@@ -46,7 +46,7 @@ class StrictAutumn:
         return answer(429, b"Too many requests", headers) if remaining < 0 else answer(200, b"{}", headers)
 
 
-def page(upstream: Upstream, customer: str, number: int) -> None:
+def page(upstream: Gateway, customer: str, number: int) -> None:
     """A cold page: its calls side by side."""
     deadline = Deadline.after(15)
 
@@ -89,7 +89,7 @@ def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, told: bool) 
 
     with serving(handle) as server:
         shared = redis_url if processes > 1 else ""
-        desks = [open_upstream(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
+        desks = [open_gateway(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
         together([partial(work, desks[person % processes], person) for person in range(PEOPLE)])
         for desk in desks:
             desk.close()
@@ -98,7 +98,7 @@ def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, told: bool) 
     assert autumn.statuses[429] <= calls / 200
 
 
-def work(upstream: Upstream, person: int) -> None:
+def work(upstream: Gateway, person: int) -> None:
     """One of the people looks at ten customers, one page after the other."""
     for number in range(PAGES // PEOPLE):
         page(upstream, f"cus_{random.randrange(CUSTOMERS)}", person * PAGES + number)
@@ -114,7 +114,7 @@ def test_everybody_at_one_customer_meets_no_limit(phase: float) -> None:
         connection.sendall(autumn.reply(server.requests[number]))
 
     with serving(handle) as server:
-        upstream = open_upstream(url=server.url, key=KEY)
+        upstream = open_gateway(url=server.url, key=KEY)
         deadline = Deadline.after(30)
 
         def call(number: int) -> None:

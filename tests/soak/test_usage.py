@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tests.conftest import free_port
-from usage.api.gateway import Upstream, open_upstream
+from usage.api.gateway import Gateway, open_gateway
 from usage.errors import UsageError
 from usage.known_customers import MemoryDirectory
 from usage.query import Query, Range
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.sample.cast import CUSTOMERS
-from usage.service import Usage
+from usage.service import Usage, open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -44,14 +44,14 @@ class Slow:
 
 
 @contextmanager
-def served(database: Path) -> Iterator[Upstream]:
+def served(database: Path) -> Iterator[Gateway]:
     """An upstream to the sample on a port, with its real limit of five calls a second."""
     port = free_port()
     command = [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(database)]
     with subprocess.Popen(command) as server:
         try:
             _wait_for(port)
-            upstream = open_upstream(url=f"http://127.0.0.1:{port}", key=SAMPLE_KEY)
+            upstream = open_gateway(url=f"http://127.0.0.1:{port}", key=SAMPLE_KEY)
             yield upstream
             upstream.close()
         finally:
@@ -111,7 +111,7 @@ def test_busy_desk(tmp_path: Path) -> None:
             view(usage, query)
 
     with served(tmp_path / "sample.sqlite3") as upstream:
-        usage = Usage(upstream, MemoryDirectory())
+        usage = open_usage(upstream, MemoryDirectory())
         failures = together([partial(work, person) for person in range(PEOPLE)])
         counts = upstream.snapshot()
     print(counts)
@@ -125,8 +125,8 @@ def test_crowd() -> None:
     store.ensure_story()
     app = SampleApp(store)
     transport = httpx.WSGITransport(app=Slow(app))
-    usage = Usage(
-        open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+    usage = open_usage(
+        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
     )
     query = Query(
         customer_id="acme-robotics", group_by="properties.model", compare="previous", focus="ai_tokens"
@@ -165,7 +165,7 @@ def test_long_export(tmp_path: Path) -> None:
         try:
             ids = [
                 event.id
-                for event in Usage(upstream, MemoryDirectory()).iterate(Query(customer_id="exported"))
+                for event in open_usage(upstream, MemoryDirectory()).iterate(Query(customer_id="exported"))
             ]
         finally:
             done.set()

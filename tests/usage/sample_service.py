@@ -15,12 +15,12 @@ import time_machine
 
 from usage.api.cache import Cache
 from usage.api.client import Client
-from usage.api.gateway import Upstream
+from usage.api.gateway import Gateway
 from usage.api.limiter import Limiter
 from usage.api.stores import MemoryStore
 from usage.known_customers import MemoryDirectory, Seen
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
+from usage.service import open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -78,8 +78,8 @@ class Autumn:
             url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
         )
         # No test here waits for its turn: the limiter has tests of its own.
-        upstream = Upstream(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
-        self.usage = Usage(upstream, self.known, pool=_pool)
+        upstream = Gateway(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
+        self.usage = open_usage(upstream, self.known, pool=_pool)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:

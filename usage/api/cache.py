@@ -81,15 +81,16 @@ class _Failure(msgspec.Struct, frozen=True):
     retry_after_s: float | None
     status: int
     code: str
+    detail: str = ""
 
     @classmethod
     def of(cls, error: UsageError) -> _Failure:
-        status, code = (error.status, error.code) if isinstance(error, Refused) else (0, "")
-        return cls(type(error).__name__, error.sentence, error.retry_after_s, status, code)
+        refused = (error.status, error.code, error.detail) if isinstance(error, Refused) else (0, "")
+        return cls(type(error).__name__, error.sentence, error.retry_after_s, *refused)
 
     def error(self) -> UsageError:
         if refusal := _REFUSALS.get(self.kind):
-            return refusal(self.sentence, status=self.status, code=self.code)
+            return refusal(self.sentence, status=self.status, code=self.code, detail=self.detail)
         return _ERRORS.get(self.kind, Unreachable)(self.sentence, retry_after_s=self.retry_after_s)
 
 

@@ -45,6 +45,7 @@ CLOSED_AFTER_MS = 600_000
 
 Body = Mapping[str, object]
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,18 @@ class Calls:
     def __init__(
         self, upstream: Upstream, known: Directory, pool: ThreadPoolExecutor, scope: Scope | None = None
     ) -> None:
-        self._upstream = upstream
+        self.upstream = upstream
         self._known = known
         self._pool = pool
         self.scope = scope
 
     def within(self, scope: Scope) -> Calls:
         """The same calls, bound to a scope."""
-        return Calls(self._upstream, self._known, self._pool, scope)
+        return Calls(self.upstream, self._known, self._pool, scope)
+
+    def through(self, upstream: Upstream) -> Calls:
+        """The same calls, made through `upstream`."""
+        return Calls(upstream, self._known, self._pool, self.scope)
 
     def rows(self, body: Body, *, closed: bool, asking: Asking) -> RowsAnswer:
         """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
@@ -119,6 +124,11 @@ class Calls:
         results = [ask() for ask in asks[:1]]
         return results + [future.result() for future in futures]
 
+    def both(self, first: Callable[[], T], second: Callable[[], S]) -> tuple[T, S]:
+        """Two different questions at once. Raises the first one's error, else the second one's."""
+        future = self._pool.submit(contextvars.copy_context().run, second)
+        return first(), future.result()
+
     def _ask(
         self,
         endpoint: Endpoint,
@@ -130,10 +140,10 @@ class Calls:
     ) -> Cached:
         self._check_customer(body)
         if not asking.keep:
-            return self._upstream.direct(
+            return self.upstream.direct(
                 endpoint, body, deadline=asking.deadline, check=check, urgent=asking.urgent, transform=strip
             )
-        return self._upstream.answer(
+        return self.upstream.answer(
             endpoint,
             body,
             fresh_s=FRESH_CLOSED_S if closed else FRESH_NOW_S,

@@ -37,6 +37,6 @@ def probe(calls: Calls, asking: Asking) -> Capabilities:
         if refusal.status != 400:
             raise
         return Capabilities(
-            "max_groups" in refusal.sentence, calls.scope is None and "customer_id" not in refusal.sentence
+            "max_groups" in refusal.detail, calls.scope is None and "customer_id" not in refusal.detail
         )
     return Capabilities(grouping=False, organisation=calls.scope is None)

@@ -39,6 +39,7 @@ API_VERSION = "2.1"
 BODY_LIMIT = 16 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 MESSAGE_LIMIT = 200
+DETAIL_LIMIT = 4096
 CODE_LIMIT = 64
 
 Endpoint = Literal["events.list", "events.aggregate"]
@@ -156,12 +157,13 @@ class Client:
             return Refused(f"Autumn refused the key (status {status}).", status=status, code=code)
         if status == 404 and code == "customer_not_found":
             return UnknownCustomer("Autumn knows no customer of this id.", status=status, code=code)
-        message = self._without_key(_plain(said.message))
-        reason = f": {message}" if message else "."
-        return Refused(f"Autumn refused the call (status {status}){reason}", status=status, code=code)
+        detail = self._without_key(_plain(said.message))[:DETAIL_LIMIT]
+        reason = f": {detail[:MESSAGE_LIMIT]}" if detail else "."
+        sentence = f"Autumn refused the call (status {status}){reason}"
+        return Refused(sentence, status=status, code=code, detail=detail)
 
     def _without_key(self, text: str) -> str:
-        return text.replace(self._headers["authorization"].removeprefix("Bearer "), "[key]")[:MESSAGE_LIMIT]
+        return text.replace(self._headers["authorization"].removeprefix("Bearer "), "[key]")
 
 
 class _Refusal(msgspec.Struct):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from random import SystemRandom
 from threading import Lock
+from typing import Protocol
 
 import httpx
 import structlog
@@ -57,7 +58,41 @@ class _Call:
         return _digest(json.dumps(parts, sort_keys=True, separators=(",", ":")))
 
 
-class Upstream:
+class Upstream(Protocol):
+    """What answers calls: Autumn, or what stands in front of it."""
+
+    def answer(
+        self,
+        endpoint: Endpoint,
+        body: Mapping[str, object],
+        *,
+        fresh_s: float,
+        deadline: Deadline,
+        check: Check,
+        scope: str = "staff",
+        urgent: bool = True,
+        refresh: bool = False,
+        transform: Transform | None = None,
+    ) -> Cached:
+        """The answer's bytes, from a cache where they are at most `fresh_s` old."""
+
+    def direct(
+        self,
+        endpoint: Endpoint,
+        body: Mapping[str, object],
+        *,
+        deadline: Deadline,
+        check: Check,
+        urgent: bool = False,
+        transform: Transform | None = None,
+    ) -> Cached:
+        """The answer's bytes straight from Autumn."""
+
+    def in_use(self, customer_id: str | None) -> int:
+        """Calls about this customer (None: about all of them together) in about the last second."""
+
+
+class Gateway:
     """Client, limiter and cache as one; safe to share between threads.
 
     `sleep` waits for so many seconds (tests pass one that does not).
@@ -205,20 +240,20 @@ class Upstream:
             self._counts[name] += 1
 
 
-def open_upstream(
+def open_gateway(
     *,
     url: str,
     key: str,
     redis_url: str = "",
     transport: httpx.BaseTransport | None = None,
     per_second: int = PER_SECOND,
-) -> Upstream:
-    """An upstream for this process; with a `redis_url`, cache and limiter are shared with others."""
+) -> Gateway:
+    """The gateway of this process; with a `redis_url`, cache and limiter are shared with others."""
     client = Client(url=url, key=key, transport=transport)
     if not redis_url:
-        return Upstream(client, Limiter(per_second=per_second), Cache(MemoryStore()))
+        return Gateway(client, Limiter(per_second=per_second), Cache(MemoryStore()))
     link = RedisLink(redis_url)
-    return Upstream(client, Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link)))
+    return Gateway(client, Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link)))
 
 
 def _back_off(error: Unreachable, attempt: int) -> float:

@@ -99,9 +99,9 @@ def test_stopping(page: Client, sample: Store) -> None:
     assert "The file is not whole: it ends after about" in answer.text
     with pytest.raises(BrokenOff, match="stopped"):
         list(pieces)
-    calls = services.upstream().snapshot()["calls"]
+    calls = services.gateway().snapshot()["calls"]
     response.close()
-    assert services.upstream().snapshot()["calls"] == calls
+    assert services.gateway().snapshot()["calls"] == calls
     assert record().ending == Ending.STOPPED
     assert page.get("/events/export.csv?range=24h").status_code == 200
 
@@ -200,7 +200,7 @@ def test_a_share_takes_what_it_shows(sample: Store) -> None:
 
 def test_a_break_midway(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """When Autumn fails after the first rows, the iteration raises; it never just ends."""
-    upstream = services.upstream()
+    upstream = services.gateway()
     monkeypatch.setattr(upstream, "_sleep", lambda _: None)
     _, pieces = begun(page)
     sample_app(upstream).fail_next(

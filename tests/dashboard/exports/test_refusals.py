@@ -41,7 +41,7 @@ def test_problems_come_before_the_first_byte(
     page: Client, monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
     """What Autumn refuses or fails is a status and a sentence, not an empty file."""
-    upstream = services.upstream()
+    upstream = services.gateway()
     monkeypatch.setattr(upstream, "_sleep", lambda _: None)
     sample_app(upstream).fail_next(code, 3)
     answer = page.get(EVERYTHING)

@@ -16,7 +16,7 @@ from tests.usage.api.hostile_server import (
 from usage.api.cache import Cache, Cached
 from usage.api.client import Client
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream
+from usage.api.gateway import Gateway
 from usage.api.limiter import Limiter, MemoryWindow
 from usage.api.stores import MemoryStore
 from usage.errors import Malformed
@@ -44,7 +44,7 @@ class House:
         self.client = Client(url=server.url, key=KEY, read_s=1)
         cache = Cache(MemoryStore(clock=self.clock), clock=self.clock)
         # Twenty times the pace, so that no test waits for the limiter; its own tests are next door.
-        self.upstream = Upstream(self.client, Limiter(MemoryWindow(0.05)), cache, sleep=self.sleeps)
+        self.upstream = Gateway(self.client, Limiter(MemoryWindow(0.05)), cache, sleep=self.sleeps)
 
     def clock(self) -> float:
         return time.time() + self.ahead_s

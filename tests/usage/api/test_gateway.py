@@ -21,7 +21,7 @@ from tests.usage.api.hostile_server import (
 from usage.api.cache import Cache, Cached
 from usage.api.client import Client
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream, open_upstream
+from usage.api.gateway import Gateway, open_gateway
 from usage.api.limiter import Limiter, MemoryWindow
 from usage.api.stores import MemoryStore
 from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageError
@@ -164,7 +164,7 @@ def test_calls_in_the_last_second_are_told_for_each_customer() -> None:
     """For the strip; a customer's calls and those about all have buckets of their own."""
     with serving(always(answer())) as server:
         client = Client(url=server.url, key=KEY)
-        upstream = Upstream(client, Limiter(MemoryWindow(60)), Cache(MemoryStore()))
+        upstream = Gateway(client, Limiter(MemoryWindow(60)), Cache(MemoryStore()))
         for _ in range(2):
             upstream.direct("events.list", BODY, deadline=Deadline.after(5), check=json_object)
         assert upstream.in_use("cus_secretive") == 2
@@ -210,7 +210,7 @@ def test_each_attempt_leaves_a_line_without_key_customer_or_body() -> None:
 def test_upstreams_over_one_redis_share_answers_and_pace(redis_url: str) -> None:
     """What one process has fetched, the other serves; the key is nowhere in Redis."""
     with serving(always(answer(200, b'{"list": []}'))) as server:
-        first, second = (open_upstream(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
+        first, second = (open_gateway(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
         for upstream, source in ((first, "live"), (second, "cache")):
             found = upstream.answer(
                 "events.list", BODY, fresh_s=15, deadline=Deadline.after(10), check=json_object
