@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import get_template
 
+from dashboard.web.htmx import as_whole_page
+
 BELOW_LINKS = ("/s/", "/shared/")
 """Where share links live: whoever is there has no account, and nowhere else to go."""
 
@@ -69,18 +71,12 @@ def too_busy(request: HttpRequest) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request, the person or the database: any of them may be what broke."""
     page = get_template("error.html").render(_shown(request.path, BROKEN, 500))
-    return whole_page(HttpResponse(page, status=500))
+    return as_whole_page(HttpResponse(page, status=500))
 
 
 def _page(request: HttpRequest, said: Said, status: int) -> HttpResponse:
-    return whole_page(render(request, "error.html", _shown(request.path, said, status), status=status))
+    return as_whole_page(render(request, "error.html", _shown(request.path, said, status), status=status))
 
 
 def _shown(path: str, said: Said, status: int) -> dict[str, object]:
     return {"said": said, "status": status, "below_a_link": path.startswith(BELOW_LINKS)}
-
-
-def whole_page(response: HttpResponse) -> HttpResponse:
-    """Tells htmx, which may have asked for a fragment, that this is the page."""
-    response["HX-Retarget"], response["HX-Reswap"] = "body", "innerHTML"
-    return response

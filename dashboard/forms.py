@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -146,6 +147,7 @@ class QueryForm(forms.Form):
     event = One(parse_position)
 
     query: Query
+    data: QueryDict
 
     def __init__(self, params: QueryDict, viewer_tz: str | None = None) -> None:
         super().__init__(params)
@@ -167,6 +169,11 @@ class QueryForm(forms.Form):
         """What was written for a parameter, as it was, for showing it again."""
         given: list[str] = self.fields[name].widget.value_from_datadict(self.data, self.files, name)
         return given
+
+    def as_given(self, **changes: str) -> str:
+        """The query string as it was written, with other values for some parameters: for showing what is wrong."""
+        given = [pair for pair in self.data.lists() if pair[0] not in changes]
+        return urlencode([*changes.items(), *((name, value) for name, values in given for value in values)])
 
     def sentences(self, name: str) -> list[str]:
         """What is wrong with a parameter."""
@@ -204,7 +211,22 @@ class QueryForm(forms.Form):
             self.blame(bad)
 
 
-def query_of(params: str) -> Query:
-    """The query of a query string that was written here; what has become of anything else is the plain one."""
+class CustomerSearchForm(forms.Form):
+    """What was typed into the customer field."""
+
+    customer_id = One()
+
+    def clean(self) -> dict[str, Any]:
+        for name in set(self.data) - set(self.fields):
+            self.add_error(None, f"There is no parameter “{name[:100]}”.")
+        return self.cleaned_data
+
+
+def saved_query(params: str) -> Query:
+    """The query of a query string that was saved earlier. BadQuery where it is no longer valid, such as for a zone
+    that no longer exists."""
     form = QueryForm(QueryDict(params))
-    return form.query if form.is_valid() else Query()
+    if form.is_valid():
+        return form.query
+    field = next(iter(form.errors))
+    raise BadQuery(field, form.sentences(field)[0])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -17,6 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from dashboard import error_views
 from dashboard.accounts.hashing import TooBusy
 from dashboard.models import demo_user
+from dashboard.web.htmx import HtmxRequest, current_page
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 ACCOUNTS = "/accounts/"
@@ -135,8 +136,7 @@ class SignInRequired(LoginRequiredMiddleware):
         return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> Any:
-        htmx = request.htmx  # type: ignore[attr-defined]
-        if htmx:
-            page = htmx.current_url_abs_path or "/"
-            return HttpResponseClientRedirect(redirect_to_login(page).url)
+        asking = cast("HtmxRequest", request)
+        if asking.htmx:
+            return HttpResponseClientRedirect(redirect_to_login(current_page(asking) or "/").url)
         return super().handle_no_permission(request, view_func)

@@ -35,6 +35,9 @@ from usage.scope import Scope
 from usage.visible_features import NEWEST_ROWS, FeatureCache, VisibleFeatures
 from usage.window import HOUR_MS, Window
 
+POOL_THREADS = 96
+"""Threads for calls that go out side by side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Busiest:
@@ -252,7 +255,7 @@ def open_usage(
     pool: ThreadPoolExecutor | None = None,
 ) -> Usage:
     """A service for staff. `clock`: epoch seconds; `pool`: has the threads of calls that go out side by side."""
-    threads = pool or ThreadPoolExecutor(max_workers=64, thread_name_prefix="usage")
+    threads = pool or ThreadPoolExecutor(max_workers=POOL_THREADS, thread_name_prefix="usage")
     return Usage(
         ServiceContext(gateway, known_customers, clock, threads, CapabilityCache(clock), FeatureCache(clock))
     )

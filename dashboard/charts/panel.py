@@ -12,9 +12,11 @@ from dashboard import formats
 from dashboard.charts import figure, svg
 from dashboard.charts.chart import Chart, Drawn, chart_of
 from dashboard.charts.links import Links
+from dashboard.charts.svg import Drawing
 from dashboard.charts.tiles import Tile, tiles_of
 from dashboard.formats import Change, change, number, rounded
 from usage.charts.series import Line, Series
+from usage.notes import Note
 from usage.query import CHARTS, Query
 from usage.window import default_bin_size, local
 
@@ -65,6 +67,14 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """The table beside the chart; without rows where there are too many."""
+
+    heads: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """The line that says whether the bars tell the truth."""
 
@@ -75,7 +85,7 @@ class Reconcile:
     gap: str
     reason: str | None
     partial: str | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +105,13 @@ class Panel:
     title: str
     subtitle: str
     described: str
-    axes: Markup
-    marks: Markup
-    hatch: Markup
-    view: str
-    hits: Markup
+    drawing: Drawing
     figure: Markup
     shapes: tuple[Shape, ...]
     legend: Legend
     tiles: tuple[Tile, ...]
     reconcile: Reconcile
-    heads: tuple[str, ...]
-    table: tuple[TableRow, ...]
+    table: Table
     export: str
 
 
@@ -136,18 +141,13 @@ def chart_panel(
         title=chart.title,
         subtitle=_subtitle(series, chart),
         described=_described(series, chart),
-        axes=svg.axes(chart),
-        marks=svg.marks(chart),
-        hatch=svg.hatch(chart, f"{name}-hatch"),
-        view=svg.view_box(chart),
-        hits=_hits(series, chart, opens),
+        drawing=svg.drawing(chart, f"{name}-hatch", _hits(series, chart, opens)),
         figure=figure.embedded(_for_script(series, chart, links, ranges)),
         shapes=_shapes(chart, links),
         legend=_legend(series, chart, links),
         tiles=tiles_of(series, links, features),
         reconcile=_reconcile(series),
-        heads=(*(line.label for line in chart.lines), "Total"),
-        table=_table(series, chart, opens),
+        table=Table((*(line.label for line in chart.lines), "Total"), _rows(series, chart, opens)),
         export=f"{base_path}export.csv?{links.query.having().to_query_string()}",
     )
 
@@ -234,7 +234,7 @@ def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: L
     )
 
 
-def _table(series: Series, chart: Chart, opens: Sequence[str]) -> tuple[TableRow, ...]:
+def _rows(series: Series, chart: Chart, opens: Sequence[str]) -> tuple[TableRow, ...]:
     labels = [
         f"{label} (partial)" if at == series.running else label for at, label in enumerate(chart.labels)
     ]

@@ -20,8 +20,6 @@ NO_ROWS_FOR = {
     "$plan_id": "Autumn's rows are not told apart by plan: these are all events of this bin.",
 }
 
-UNFILTERED = "Autumn cannot apply all of these filters"
-"""How the note begins that a chart has then."""
 NOT_COUNTED = "Autumn cannot count under all of these filters: its count includes events that they hide."
 
 
@@ -78,7 +76,7 @@ def names_a_line(query: Query) -> bool:
 def told(query: Query, series: Series, listed: EventPage, now: int) -> Told:
     """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
     counted = series.reconciliation
-    if any(note.startswith(UNFILTERED) for note in series.notes):
+    if any(note.code == "filters-not-applied" for note in series.notes):
         return _told(counted, listed, None, NOT_COUNTED, of=None)
     rows = exact(sum(event.value for event in listed.events))
     whole = listed.next is None and query.before is None

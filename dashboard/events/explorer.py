@@ -17,7 +17,6 @@ from dashboard.events.search_progress import scan_of
 from dashboard.events.table import Table, table
 from dashboard.formats import full_label, number
 from dashboard.mount import Place
-from dashboard.pages.status_bar import strip
 from usage.errors import Unsupported
 from usage.events.checks import checks_of
 from usage.events.facets import facets_of
@@ -53,7 +52,7 @@ class Browser:
             "paths": paths,
             "picker": picker_of(self.place, query, rows, paths),
             "live": self._live(query, listed, now),
-            "strip": strip(self.place, query, listed.fresh, now),
+            "fresh": listed.fresh,
         }
 
     def histogram(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
@@ -106,7 +105,7 @@ class Browser:
         """Where the page asks for what is new: only where that would come on top."""
         window = query.window(now)
         is_newest = query.before is None and window is not None and window.end > now - 60_000
-        return self.place.part("live", query) if is_newest and self.place.parts else None
+        return self.place.part("live", query) if is_newest else None
 
     def _apart(self, query: Query, listed: EventPage, now: int) -> Event | None:
         if query.event is None or _on_page(query, listed):

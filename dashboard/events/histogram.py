@@ -10,10 +10,12 @@ from markupsafe import Markup
 from dashboard.charts import svg
 from dashboard.charts.chart import chart_of
 from dashboard.charts.panel import MOST_LINKS
+from dashboard.charts.svg import Drawing
 from dashboard.charts.ticks import value_ticks
 from dashboard.formats import number
 from dashboard.mount import Place
 from usage.charts.series import Series
+from usage.notes import Note
 from usage.query import Query
 from usage.window import default_bin_size
 
@@ -33,14 +35,10 @@ class Bars:
 
     size: str
     described: str
-    axes: Markup
-    marks: Markup
-    hatch: Markup
-    hits: Markup
-    view: str
+    drawing: Drawing
     keys: tuple[Key, ...]
     edges: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def bars_of(series: Series, place: Place, query: Query) -> Bars:
@@ -57,11 +55,9 @@ def bars_of(series: Series, place: Place, query: Query) -> Bars:
     return Bars(
         size=size,
         described=f"{chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in all",
-        axes=svg.axes(chart),
-        marks=svg.marks(chart),
-        hatch=svg.hatch(chart, "strip-hatch"),
-        hits=svg.hits(hrefs, names) if len(hrefs) <= MOST_LINKS else Markup(""),
-        view=svg.view_box(chart),
+        drawing=svg.drawing(
+            chart, "strip-hatch", svg.hits(hrefs, names) if len(hrefs) <= MOST_LINKS else Markup()
+        ),
         keys=tuple(Key(line.slot, line.label, line.title) for line in chart.lines),
         edges=" ".join(map(str, edges)),
         notes=series.notes,

@@ -42,7 +42,7 @@ def scan_of(place: Place, query: Query, listed: EventPage, now: int, before: Dis
         back="" if listed.next is None else moment(listed.next.timestamp, query.zone),
         percent=_percent(query, listed, now),
         on=None if following is None else place.url("events", following),
-        more=None if following is None or not place.parts else place.part("more", following),
+        more=None if following is None else place.part("more", following),
         runs=listed.unfinished and found < query.per_page,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -118,7 +118,7 @@ def table(
     if columns is None:
         columns = query.columns or _common(listed.events)
     pinned = pinned_at(query, listed.until)
-    maker = _Rows(place, page, pinned, columns, now)
+    maker = _RowMaker(place, page, pinned, columns, now)
     rows = tuple(map(maker.row, listed.events))
     following = None if listed.next is None or listed.unfinished else going_on(pinned, listed.next)
     return Table(
@@ -204,23 +204,14 @@ def _quoted(event_id: str) -> str:
     return event_id if plain else quote_plus(event_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Makes rows: what is the same for all of them, or for many, is worked out once."""
+class _RowMaker:
+    """Makes rows. It remembers what is the same for many of them: cells, and the address around an event."""
 
-    place: Place
-    page: Page
-    query: Query
-    columns: Sequence[str]
-    now: int
-    narrow: Narrow = field(init=False)
-    _address: tuple[str, str] = field(init=False)
-    _cells: dict[tuple[str, int], Cell] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        at = "events" if self.page == "overview" else self.page
-        object.__setattr__(self, "narrow", Narrow(self.place, at, self.query))
-        object.__setattr__(self, "_address", self._around_event())
+    def __init__(self, place: Place, page: Page, query: Query, columns: Sequence[str], now: int) -> None:
+        self.place, self.page, self.query, self.columns, self.now = place, page, query, columns, now
+        self.narrow = Narrow(place, "events" if page == "overview" else page, query)
+        self._address = self._around_event()
+        self._cells: dict[tuple[str, int], Cell] = {}
 
     def row(self, event: Event) -> Row:
         is_open = self.query.event == position_of(event)

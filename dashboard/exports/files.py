@@ -92,7 +92,7 @@ CSV = Format("csv", "text/csv; charset=utf-8", CsvRows)
 JSON_LINES = Format("jsonl", "application/x-ndjson; charset=utf-8", JsonRows)
 
 
-def usage_csv(series: Series) -> tuple[int, bytes]:
+def chart_csv(series: Series) -> tuple[int, bytes]:
     """What a chart shows, bin by bin: its groups, Other and (none), or without groups all of its features.
 
     How many rows that is, and the file.

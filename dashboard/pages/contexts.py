@@ -66,7 +66,8 @@ class Looks:
         """One page of rows, and the open one."""
         exports = _exports(self.place, "events", query, {"CSV": "csv", "JSON Lines": "jsonl"})
         shown = {"title": title_of(self.place, query), "exports": exports}
-        return Browser(self.place).page(query, now, refresh) | shown
+        page = Browser(self.place).page(query, now, refresh)
+        return page | shown | {"strip": strip(self.place, query, page["fresh"], now)}
 
     def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The chart, its legend and tiles, and the newest events behind it."""

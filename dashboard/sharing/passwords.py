@@ -15,8 +15,6 @@ from dashboard.sharing.models import Share, Visit
 
 TRIES = 5
 PAUSE = timedelta(minutes=15)
-WRONG, RIGHT, EARLIER = "wrong password", "password", "wrong password, an earlier one"
-TRYING = "password, being checked"
 CHECKED_WITHIN = timedelta(minutes=1)
 
 LONGEST = 200
@@ -31,12 +29,12 @@ def generated() -> str:
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
 
 
-def change(share: Share, password: str) -> None:
+def change_password(share: Share, password: str) -> None:
     """Gives the link this password. Whoever gave an earlier one is asked again, and may try anew."""
     _change(share, make_password(password))
 
 
-def remove(share: Share) -> None:
+def remove_password(share: Share) -> None:
     """From now on the link opens without one."""
     _change(share, "")
 
@@ -46,7 +44,9 @@ def _change(share: Share, password_hash: str) -> None:
         Share.objects.filter(pk=share.pk).update(
             password_hash=password_hash, password_version=F("password_version") + 1
         )
-        share.visits.filter(page=WRONG).update(page=EARLIER)  # guesses at a password that is no more
+        share.visits.filter(kind=Visit.Kind.WRONG).update(
+            kind=Visit.Kind.WRONG_BEFORE
+        )  # guesses at a password that is no more
 
 
 def tried(share: Share, password: str, address: str) -> Outcome:
@@ -57,7 +57,7 @@ def tried(share: Share, password: str, address: str) -> Outcome:
     if not isinstance(visit, Visit):
         return visit
     right = len(password) <= LONGEST and check_password(password, share.password_hash)
-    Visit.objects.filter(pk=visit.pk).update(page=RIGHT if right else WRONG)
+    Visit.objects.filter(pk=visit.pk).update(kind=Visit.Kind.RIGHT if right else Visit.Kind.WRONG)
     return "open" if right else "wrong"
 
 
@@ -66,10 +66,10 @@ def _reserved(share: Share, address: str) -> Visit | Outcome:
     now = timezone.now()
     with transaction.atomic():
         Share.objects.select_for_update().get(pk=share.pk)
-        wrong = share.visits.filter(page=WRONG, at__gt=now - PAUSE).count()
-        trying = share.visits.filter(page=TRYING, at__gt=now - CHECKED_WITHIN).count()
+        wrong = share.visits.filter(kind=Visit.Kind.WRONG, at__gt=now - PAUSE).count()
+        trying = share.visits.filter(kind=Visit.Kind.CHECKING, at__gt=now - CHECKED_WITHIN).count()
         if wrong >= TRIES:
             return "wait"
         if wrong + trying >= TRIES:
             return "busy"
-        return share.visits.create(page=TRYING, address=address)
+        return share.visits.create(kind=Visit.Kind.CHECKING, address=address)

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from dashboard.forms import query_of
+from dashboard.forms import saved_query
 from dashboard.services import gateway, usage
 from dashboard.sharing.models import Figures, Share
 from usage.api.cache import Cached
@@ -94,7 +94,7 @@ def record_answers(share: Share) -> list[RecordedAnswer]:
 
     Names the features of `share` where it shows all of them, as the ones that come later are no part of it.
     """
-    query = query_of(share.view)
+    query = saved_query(share.view)
     if share.features is None:
         every = usage().within(share.scope)
         every.series(_ungrouped(query))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.http import HttpRequest, HttpResponseBase
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -31,6 +35,7 @@ def plotly_bundle() -> Path:
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
+@cache
 def plotly_styles(bundle: Path) -> list[str]:
     """The texts of the style elements that the bundle writes as it loads: an empty one, and a map's."""
     found = re.findall(r"\.textContent='([^'\\]*)',document\.head", bundle.read_text())
@@ -45,10 +50,9 @@ STATIC = BASE_DIR / "static"
 SHEETS = ("pages/app.css", "charts/charts.css", "pages/view.css", "events/events.css")
 APP_CSS = stylesheet(*(STATIC / sheet for sheet in SHEETS))
 
-DIRECTIVES = {
+DIRECTIVES: dict[str, list[str]] = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
-    "style-src": ["'self'", digest(APP_CSS), *map(digest, plotly_styles(plotly_bundle()))],
     "img-src": ["'self'", "data:", "blob:"],  # blob: is how Plotly hands over a PNG
     "connect-src": ["'self'"],
     "font-src": ["'self'"],
@@ -56,3 +60,20 @@ DIRECTIVES = {
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
 }
+
+
+def style_sources() -> list[str]:
+    """What `style-src` allows. The bundle has 4.8 MB, so it is read with the first response, not at import."""
+    return ["'self'", digest(APP_CSS), *map(digest, plotly_styles(plotly_bundle()))]
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """django-csp's middleware, with `style-src` added once it is needed."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if not report_only:
+            parts.replace = {**(parts.replace or {}), "style-src": style_sources()}
+        return parts

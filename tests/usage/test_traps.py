@@ -102,9 +102,8 @@ def test_6_hours_of_an_aggregate() -> None:
         half = Query(customer_id="cus_1", feature_id=("messages",), start=start + 1, end=end - HOUR + 1)
         widened = service.usage.series(half)
         assert widened.lines[0].values == (2, 4)
-        assert widened.notes == (
-            "Charts know whole hours: this one runs from 2025-11-10 08:00 to 2025-11-10 10:00.",
-        )
+        assert [note.code for note in widened.notes] == ["windows-widened"]
+        assert "2025-11-10 08:00 to 2025-11-10 10:00" in widened.notes[0].sentence
 
 
 def test_7_presets() -> None:

@@ -21,6 +21,7 @@ from usage.charts.series import (
     group_lines,
 )
 from usage.freshness import freshness_of
+from usage.notes import Note
 from usage.query import Query
 from usage.results import AutumnBin
 from usage.window import Window
@@ -48,7 +49,7 @@ class ChartAssembly:
     grouped: PeriodAnswers | None
     group_limit: int
 
-    def series(self, notes: tuple[str, ...]) -> Series:
+    def series(self, notes: tuple[Note, ...]) -> Series:
         """The chart's figures, with `notes` after the frame's own."""
         chart, current, previous = self.chart, self._current_sums(), self._previous_sums()
         shown = list(current) if self.focus is None else [self.focus]

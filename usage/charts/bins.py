@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC
 
+from usage.notes import Note
 from usage.query import BadQuery, Query
 from usage.scope import Scope
 from usage.window import (
@@ -49,7 +50,7 @@ class ChartWindow:
     """The bins of a chart and, where it compares, those of the previous period, one for each.
 
     `running`: the bin whose value still moves. `cycle`, `previous_cycle`: the ranges to name instead of giving bounds
-    (trap 8). `notes`: sentences on what the bins are not.
+    (trap 8). `notes`: what the bins are not.
     """
 
     bins: Bins
@@ -60,7 +61,7 @@ class ChartWindow:
     previous: Bins | None = None
     cycle: str | None = None
     previous_cycle: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def requested(self) -> Window:
@@ -153,13 +154,16 @@ def _is_widened(query: Query, window: Window, now: int) -> bool:
     return any(ms % HOUR_MS and not is_midnight(ms, query.zone) for ms in ends)
 
 
-def _approximate(query: Query) -> str:
-    return f"{query.tz} is not a whole number of hours from UTC: bins begin at the nearest full hour of UTC."
+def _approximate(query: Query) -> Note:
+    sentence = (
+        f"{query.tz} is not a whole number of hours from UTC: bins begin at the nearest full hour of UTC."
+    )
+    return Note("approximate-zone", sentence)
 
 
-def _whole_hours(query: Query, bins: Bins) -> str:
+def _whole_hours(query: Query, bins: Bins) -> Note:
     first, last = (local(ms, query.zone).strftime("%Y-%m-%d %H:%M") for ms in (bins.edges[0], bins.edges[-1]))
-    return f"Charts know whole hours: this one runs from {first} to {last}."
+    return Note("windows-widened", f"Charts know whole hours: this one runs from {first} to {last}.")
 
 
 def _compared(
@@ -168,19 +172,19 @@ def _compared(
     """With the previous period, or with a sentence that says why there is none."""
     cut = min(chart.bins.edges[-1], floor_hour(chart.now))
     if cut <= chart.bins.edges[0]:
-        return _with_note(chart, "There is nothing to compare yet: this window has no full hour.")
+        return _not_compared(chart, "There is nothing to compare yet: this window has no full hour.")
     bins = _clipped_to(chart.bins, Window(chart.bins.edges[0], cut))
     previous = (
         bins.shifted(shift_of(window, query.zone)) if cycle is None else _previous_cycle_bins(bins, cycle)
     )
     if previous is None:
-        return _with_note(
+        return _not_compared(
             chart, "Autumn names no billing cycle before this one: there is nothing to compare with."
         )
     if scope is not None and scope.start is not None and previous.edges[0] < scope.start:
-        return _with_note(chart, "This link does not show the period before.")
+        return _not_compared(chart, "This link does not show the period before.")
     if previous.edges[0] >= previous.edges[-1] or previous.edges[0] < 0:
-        return _with_note(chart, "There is no period before this one.")
+        return _not_compared(chart, "There is no period before this one.")
     running = chart.running if chart.running is not None and chart.running < len(bins) else None
     last = "last_cycle" if cycle is not None else None
     return replace(chart, bins=bins, running=running, previous=previous, previous_cycle=last)
@@ -196,5 +200,5 @@ def _previous_cycle_bins(bins: Bins, cycle: BillingCycle) -> Bins | None:
     return replace(bins, edges=tuple(min(shift.back(edge), last) for edge in bins.edges))
 
 
-def _with_note(chart: ChartWindow, note: str) -> ChartWindow:
-    return replace(chart, notes=(*chart.notes, note))
+def _not_compared(chart: ChartWindow, sentence: str) -> ChartWindow:
+    return replace(chart, notes=(*chart.notes, Note("no-comparison", sentence)))

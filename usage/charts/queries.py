@@ -18,6 +18,7 @@ from usage.charts.bins import BillingCycle, ChartWindow
 from usage.charts.series import Series, by_group, exact
 from usage.errors import TooLarge, Unsupported
 from usage.freshness import FetchInfo
+from usage.notes import Note
 from usage.query import BadQuery, Query
 from usage.visible_features import VisibleFeatures
 from usage.window import DAY_MS, HOUR_MS, BinSize, Window
@@ -32,6 +33,9 @@ TIGHT_CELLS = 300_000
 TOO_MANY_GROUPS = (
     "This has too many different values for bins this small: "
     "choose UTC, a shorter window or another property."
+)
+UNFILTERED = (
+    "Autumn cannot apply all of these filters to charts: these figures include events that they hide."
 )
 MAX_FILTERS = 5
 MAX_FEATURES = 12
@@ -200,11 +204,9 @@ class ChartQueries:
             return OLD_MAX_GROUPS
         return max(1, min(self.group_limit, MAX_CELLS // chart.grouped_bins))
 
-    def _notes(self, query: Query) -> tuple[str, ...]:
+    def _notes(self, query: Query) -> tuple[Note, ...]:
         if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < _conditions(query)):
-            return (
-                "Autumn cannot apply all of these filters to charts: these figures include events that they hide.",
-            )
+            return (Note("filters-not-applied", UNFILTERED),)
         return ()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from usage.freshness import Freshness
+from usage.notes import Note
 from usage.query import Query
 from usage.results import RESERVED, Aggregate, AutumnBin
 from usage.window import Bins, Window
@@ -80,7 +81,7 @@ class Series:
     """A chart's figures, and everything a page says about them.
 
     `lines`: largest first, then Other, then (none). `running`: the bin that `now` lies in, whose value still moves.
-    `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: sentences on what these
+    `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: what these
     figures are not. `named`: the lines that are drawn where no groups are chosen; colours go by these.
     """
 
@@ -94,7 +95,7 @@ class Series:
     fresh: Freshness
     running: int | None = None
     previous: tuple[float, ...] | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = field(default=())
     named: tuple[str, ...] = ()
 
     @property

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+
 from django.contrib import messages
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from dashboard.exports.views import staff_taker
-from dashboard.forms import QueryForm, query_of
+from dashboard.forms import QueryForm, saved_query
+from dashboard.mount import Mount
+from dashboard.pages.routes import Route
+from dashboard.pages.staff import staff_exporter
 from dashboard.problems import problem_of
 from dashboard.services import usage
 from dashboard.sharing import links
 from dashboard.sharing.manage.forms import ShareForm
 from dashboard.sharing.manage.initial import looked_at
-from dashboard.sharing.pages import Below, Lenses, place_of
+from dashboard.sharing.mounts import link_mount
 from dashboard.sharing.permissions import sharer, sharers_only
 from dashboard.sharing.summary import about
+from dashboard.web.htmx import HtmxRequest
 from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
 
@@ -81,7 +87,7 @@ def _shows_something(form: ShareForm) -> bool:
         return False
     share = form.share
     try:
-        usage().within(share.scope).series(query_of(share.view))
+        usage().within(share.scope).series(saved_query(share.view))
     except UnknownCustomer as error:
         form.add_error("customer_id", error.sentence)
     except BadQuery as bad:
@@ -120,7 +126,7 @@ def offer(request: HttpRequest) -> HttpResponseBase:
 @sharers_only
 @never_cache
 @require_safe
-def draft(request: HttpRequest, share_id: str) -> HttpResponseBase:
+def draft(request: HtmxRequest, share_id: str) -> HttpResponseBase:
     """Back from the preview: the form as it was."""
     kept = _drafts(request).get(share_id)
     return _anew(request) if kept is None else _form(request, ShareForm.of(QueryDict(kept), sharer(request)))
@@ -137,37 +143,42 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     name = form.share.pk
     others = {other: kept for other, kept in _drafts(request).items() if other != name}
     _keep_drafts(request, {**others, name: _without_csrf(request.POST).urlencode()})
-    lenses = _previewed(request, name)
-    return _anew(request) if lenses is None else redirect(lenses.entrance)
+    return redirect(_preview_mount(request, form).entrance or "share_new")
 
 
-def previewed(below: Below) -> URLPattern:
-    """The same page for whoever is about to make the link."""
+def with_draft(route: Route) -> Callable[..., HttpResponseBase]:
+    """The access rule of a preview: the pages of a link that is not created yet, for whoever is about to."""
 
     @sharers_only
     @never_cache
-    @require_http_methods(list(below.methods))
-    def view(request: HttpRequest, share_id: str) -> HttpResponseBase:
-        lenses = _previewed(request, share_id)
-        if lenses is None:
+    @require_http_methods(list(route.methods))
+    @wraps(route.view)
+    def view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
+        form = _drafted(request, share_id)
+        if form is None:
             return _anew(request)
-        if below.file and not lenses.share.exports:
+        if route.file and not form.share.exports:
             raise Http404
-        return below.answer(lenses, request)
+        return route.answer(request, _preview_mount(request, form))
 
-    return path(f"shares/preview/<slug:share_id>/{below.route}", view, name=f"preview_{below.name}")
+    return view
 
 
-def _previewed(request: HttpRequest, share_id: str) -> Lenses | None:
-    drafted = QueryDict(_drafts(request).get(share_id, ""))
-    form = ShareForm.of(drafted, sharer(request))
-    if not form.is_valid():
-        return None
-    sent = [(name, value) for name, values in drafted.lists() for value in values]
-    shown = {"preview": True, "draft": sent}
-    live = usage().within(form.share.scope)  # nothing is kept before it is made
-    place = place_of(form.share, reverse("preview_overview", args=[share_id]), live)
-    return Lenses(form.share, place, staff_taker(request), "preview", shown)
+def _drafted(request: HttpRequest, share_id: str) -> ShareForm | None:
+    """The form that was previewed, if it is still there and still valid."""
+    form = ShareForm.of(QueryDict(_drafts(request).get(share_id, "")), sharer(request))
+    return form if form.is_valid() else None
+
+
+def _preview_mount(request: HttpRequest, form: ShareForm) -> Mount:
+    sent = [
+        (name, value)
+        for name, values in QueryDict(_drafts(request)[form.share.pk]).lists()
+        for value in values
+    ]
+    live = usage().within(form.share.scope)  # figures are stored when the link is created
+    root = reverse("preview_overview", args=[form.share.pk])
+    return link_mount(form.share, root, live, staff_exporter(request), "preview_", preview=True, draft=sent)
 
 
 def _drafts(request: HttpRequest) -> dict[str, str]:
@@ -180,10 +191,9 @@ def _keep_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
     request.session[DRAFTS] = dict(list(drafts.items())[-MOST_DRAFTS:])
 
 
-def _anew(request: HttpRequest) -> HttpResponseBase:
+def _anew(request: HtmxRequest) -> HttpResponseBase:
     """There is no such draft any more: a new form, as a page of its own."""
-    htmx = request.htmx  # type: ignore[attr-defined]
-    return HttpResponseClientRedirect(reverse("share_new")) if htmx else redirect("share_new")
+    return HttpResponseClientRedirect(reverse("share_new")) if request.htmx else redirect("share_new")
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:

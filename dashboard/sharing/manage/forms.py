@@ -15,7 +15,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from dashboard.formats import full_label
-from dashboard.forms import LONGEST, query_of
+from dashboard.forms import LONGEST, saved_query
 from dashboard.models import User
 from dashboard.sharing import passwords
 from dashboard.sharing.manage.initial import filled_by, filters_of, hours_of, widened, within
@@ -95,7 +95,7 @@ class ShareForm(forms.Form):
     @classmethod
     def of(cls, data: QueryDict, maker: User) -> ShareForm:
         """The form as it was sent; the view that it was opened from travels in it."""
-        return cls(data, query_of(data.get("view", "")), maker)
+        return cls(data, _view_of(data), maker)
 
     @classmethod
     def blank(cls, query: Query, maker: User, now: int) -> ShareForm:
@@ -109,7 +109,7 @@ class ShareForm(forms.Form):
         stands = {
             name: field.widget.value_from_datadict(data, {}, name) for name, field in cls.base_fields.items()
         }
-        return cls(None, query_of(data.get("view", "")), maker, stands)
+        return cls(None, _view_of(data), maker, stands)
 
     @cached_property
     def offers(self) -> Offers:
@@ -130,6 +130,14 @@ class ShareForm(forms.Form):
     def given(self, name: str) -> Any:
         """What a field holds now."""
         return self[name].value()
+
+    def clean_view(self) -> str:
+        view: str = self.cleaned_data["view"]
+        try:
+            saved_query(view)
+        except BadQuery as bad:
+            raise ValidationError(f"{DAMAGED} {bad.field}: {bad.sentence}") from None
+        return view
 
     def clean_customer_id(self) -> str:
         name: str = self.cleaned_data["customer_id"]
@@ -157,7 +165,7 @@ class ShareForm(forms.Form):
 
     def _check_view(self) -> None:
         """A link must open with something: whoever gets it cannot choose another time before they see a page."""
-        scope, view = self.share.scope, query_of(self.share.view)
+        scope, view = self.share.scope, saved_query(self.share.view)
         now = to_ms(self.share.created_at)
         window = view.window(now)
         try:
@@ -266,6 +274,14 @@ class ShareForm(forms.Form):
     def unread(self) -> list[Warned]:
         """Those warnings that have not been seen yet."""
         return [warned for warned in self.warnings() if warned.key not in self.cleaned_data["accepted"]]
+
+
+def _view_of(data: QueryDict) -> Query:
+    """The view that a form was opened from; `clean_view` says what is wrong with one that is no longer valid."""
+    try:
+        return saved_query(data.get("view", ""))
+    except BadQuery:
+        return Query()
 
 
 def _now() -> int:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
 from dashboard.sharing import links, passwords
-from dashboard.sharing.access import gone, locked
+from dashboard.sharing.access import locked, not_found
 from dashboard.sharing.access_log import address_of
 from dashboard.sharing.models import Share
+from dashboard.web.htmx import HtmxRequest
 
 
 @require_safe
 @login_not_required
 @sensitive_variables("token")
-def redeem(request: HttpRequest, token: str) -> HttpResponseBase:
+def redeem(request: HtmxRequest, token: str) -> HttpResponseBase:
     """Trades the token in the address for a cookie, so that it stands in no history, no bookmark and no referrer."""
     share = links.redeemed(token)
     if share is None:
-        return gone(request)
+        return not_found(request)
     response = redirect(share.root)
     links.hold(response, share)
     return response
 
 
 @sensitive_variables("password")
-def unlock(request: HttpRequest, share: Share) -> HttpResponseBase:
+def unlock(request: HtmxRequest, share: Share) -> HttpResponseBase:
     password = request.POST.get("password", "")
     outcome = passwords.tried(share, password, address_of(request)) if share.password_hash else "open"
     if outcome == "wait":
@@ -47,7 +48,7 @@ def unlock(request: HttpRequest, share: Share) -> HttpResponseBase:
     return opened
 
 
-def _wanted(request: HttpRequest, share: Share) -> str:
+def _wanted(request: HtmxRequest, share: Share) -> str:
     wanted = request.POST.get("next", "")
     inside = wanted.startswith(share.root) and url_has_allowed_host_and_scheme(wanted, None)
     return wanted if inside and not wanted.startswith(f"{share.root}unlock") else share.root

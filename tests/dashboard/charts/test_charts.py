@@ -229,8 +229,8 @@ def test_legend_and_table_say_what_the_chart_shows() -> None:
         ("(none)", "21", "1\N{NO-BREAK SPACE}%"),
     ]
     assert panel.legend.total == "3,141"
-    assert [row.cells for row in panel.table][1] == ("≥ 400", "600", "40", "7", "1,047")
-    assert panel.table[2].label == "23 Nov 2026 (partial)"
+    assert [row.cells for row in panel.table.rows][1] == ("≥ 400", "600", "40", "7", "1,047")
+    assert panel.table.rows[2].label == "23 Nov 2026 (partial)"
 
 
 def test_partial_until_the_bars_end() -> None:
@@ -252,8 +252,8 @@ def test_links_change_one_thing() -> None:
     assert only.startswith("/shared/7/usage/?")
     assert "&group=gpt&group_by=properties.model&" in only
     assert [nameless, *rest] == [None, None, None]
-    assert panel.table[0].href.startswith("/shared/7/events/?")
-    assert "start=1795305600000" in panel.table[0].href
+    assert panel.table.rows[0].href.startswith("/shared/7/events/?")
+    assert "start=1795305600000" in panel.table.rows[0].href
     again = chart_panel(groups("gpt", size=2, group=("gpt",)))
     assert "group=gpt" not in str(again.legend.rows[0].href)
 
@@ -269,15 +269,15 @@ def test_a_group_opens_its_own_rows() -> None:
 def test_chosen_groups_open_their_own_rows() -> None:
     """Under chosen groups a whole bin leads to the rows of those groups, not to those of the feature."""
     both = chart_panel(groups("gpt", "embed", size=2, group=("gpt", "embed")))
-    assert "&filter=model%3Aembed&filter=model%3Agpt&" in both.table[0].href
+    assert "&filter=model%3Aembed&filter=model%3Agpt&" in both.table.rows[0].href
     one = chart_panel(
         a_series([Line("group", "gpt", (1.0, 2.0))], a_query(2, group_by="properties.model", group=("gpt",)))
     )
-    assert "&filter=model%3Agpt&" in one.table[0].href
+    assert "&filter=model%3Agpt&" in one.table.rows[0].href
     assert json.loads(one.figure)["lines"][0]["rows"].count("filter=") == 1
     by_customer = a_query(2, customer_id=None, group_by="$customer_id", group=("acme",))
     mine = chart_panel(a_series([Line("group", "acme", (1.0, 2.0))], by_customer))
-    for address in (mine.table[0].href, json.loads(mine.figure)["lines"][0]["rows"]):
+    for address in (mine.table.rows[0].href, json.loads(mine.figure)["lines"][0]["rows"]):
         assert "customer_id=acme" in address
         assert "group" not in address
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.test import Client, RequestFactory
+from django_htmx.middleware import HtmxDetails
 
 from dashboard.exports import stream, views
-from dashboard.exports.lease import Taker
 from dashboard.models import ExportRecord
+from dashboard.mount import Exporter
+from dashboard.web.htmx import HtmxRequest
 
 EVERYTHING = "/events/export.jsonl?range=90d"
 PAGE = {"Accept": "text/html"}
@@ -23,7 +25,7 @@ def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A stream looks after itself at every piece, not only each quarter second."""
     monkeypatch.setattr(stream, "LOOK_S", 0.0)
     yield
-    views._slots.cache_clear()
+    views.export_slots.cache_clear()
 
 
 def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
@@ -41,12 +43,13 @@ def record() -> ExportRecord:
     return ExportRecord.objects.get()
 
 
-def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Taker:
-    return Taker(key, "a share", allowed)
+def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Exporter:
+    return Exporter(key, "a share", allowed)
 
 
-def asked(method: str = "get", path: str = EVERYTHING) -> HttpRequest:
-    request: HttpRequest = getattr(RequestFactory(), method)(path)
+def asked(method: str = "get", path: str = EVERYTHING) -> HtmxRequest:
+    request: HtmxRequest = getattr(RequestFactory(), method)(path)
+    request.htmx = HtmxDetails(request)
     return request
 
 

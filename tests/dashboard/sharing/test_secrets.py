@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import socket
@@ -51,7 +52,8 @@ class Visitor:
     def make(self, **choices: str) -> tuple[str, str]:
         """A link by the form, with a password: its token and that."""
         _, form = self.ask("/shares/new?customer_id=acme-robotics&range=90d")
-        sent = dict(re.findall(r'name="(csrfmiddlewaretoken|share_id|view)" value="([^"]*)"', form))
+        hidden = re.findall(r'name="(csrfmiddlewaretoken|share_id|view)" value="([^"]*)"', form)
+        sent = {name: html.unescape(value) for name, value in hidden}
         usual = {
             "recipient": "Ada",
             "customer_id": "acme-robotics",

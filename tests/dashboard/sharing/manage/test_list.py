@@ -50,8 +50,8 @@ def test_the_log(house: House) -> None:
     rows = re.findall(r'<td class="mono">([\d./]+)</td><td>([^<]+)</td></tr>', page)
     assert rows == [
         ("192.0.2.0/24", "events"),
-        ("192.0.2.0/24", "password"),
-        ("203.0.113.0/24", "wrong password"),
+        ("192.0.2.0/24", "Password"),
+        ("203.0.113.0/24", "Wrong password"),
     ]
     assert "203.0.113.77" not in page
 
