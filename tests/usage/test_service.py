@@ -150,7 +150,7 @@ def test_nothing_to_compare_yet() -> None:
         service.track(NOW - 60_000)
         series = service.usage.series(Query(customer_id="cus_1", start=NOW - 120_000, compare="previous"))
         assert series.previous is None
-        assert [note.code for note in series.notes] == ["no-comparison"]
+        assert "no-comparison" in [note.code for note in series.notes]
 
 
 def test_older_server() -> None:
