@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from dashboard import formats
-from dashboard.charts import colours
+from dashboard.charts import colors
 from dashboard.charts.ticks import Tick, bin_labels, bin_times, time_ticks, value_range, value_ticks
 from usage.charts.series import Kind, Line, Series, exact
 from usage.query import ChartType as Shape
@@ -85,11 +85,11 @@ def stack(lines: Sequence[Values], *, apart: bool) -> list[list[tuple[float, flo
     return parts
 
 
-def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
-    """The picture of `series`, as its query asks for it. `rivals`: the names that colours are shared out among."""
+def chart_of(series: Series, color_peers: Collection[str] = ()) -> Chart:
+    """The picture of `series`, as its query asks for it. `color_peers`: the names that colours are shared out among."""
     shape = series.query.chart
     drawn = _begun(series)
-    lines = _lines(series, shape, rivals, drawn)
+    lines = _lines(series, shape, color_peers, drawn)
     previous = None if series.previous is None else _shown(series.previous, shape, drawn)
     stacked = _is_stacked(shape, lines)
     if not stacked and len(lines) > 1:
@@ -100,7 +100,7 @@ def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
     return Chart(
         shape=shape,
         stacked=stacked,
-        title=title_of(series),
+        title=page_title(series),
         lines=lines,
         labels=bin_labels(times, size),
         x_ticks=time_ticks(times, size),
@@ -114,7 +114,7 @@ def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
     )
 
 
-def title_of(series: Series) -> str:
+def page_title(series: Series) -> str:
     """What the chart shows: a feature by its groups, or features."""
     by = series.query.group_by
     if by is not None:
@@ -138,17 +138,17 @@ def _begun(series: Series) -> int:
     return sum(start <= series.now for start in series.bins.starts) or len(series.bins)
 
 
-def _lines(series: Series, shape: Shape, rivals: Collection[str], drawn: int) -> tuple[Drawn, ...]:
+def _lines(series: Series, shape: Shape, color_peers: Collection[str], drawn: int) -> tuple[Drawn, ...]:
     names = [line.name for line in series.lines if line.kind in ("feature", "group")]
-    dimension = colours.dimension(series.query, series.focus)
-    slots = colours.slots(series.query.customer_id, dimension, names, rivals)
+    dimension = colors.dimension(series.query, series.focus)
+    slots = colors.slots(series.query.customer_id, dimension, names, color_peers)
     return tuple(
         Drawn(
             kind=line.kind,
             name=line.name,
             label=label_of(line),
             title=formats.full_label(line.name) if line.kind in ("feature", "group") else label_of(line),
-            slot={"other": colours.OTHER, "none": colours.NONE}.get(line.kind) or slots[line.name],
+            slot={"other": colors.OTHER, "none": colors.NONE}.get(line.kind) or slots[line.name],
             values=_shown(line.values, shape, drawn),
             previous=None if line.previous is None else _shown(line.previous, shape, drawn),
             folded=line.folded,

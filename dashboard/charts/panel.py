@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from dashboard import formats
 from dashboard.charts import figure, svg
+from dashboard.charts.cards import FeatureCard, feature_cards
 from dashboard.charts.chart import Chart, Drawn, chart_of
 from dashboard.charts.links import Links
 from dashboard.charts.svg import Drawing
-from dashboard.charts.tiles import Tile, tiles_of
 from dashboard.formats import Change, change, number, rounded
 from usage.charts.series import Line, Series
 from usage.notes import Note
@@ -109,7 +109,7 @@ class Panel:
     figure: Markup
     shapes: tuple[Shape, ...]
     legend: Legend
-    tiles: tuple[Tile, ...]
+    cards: tuple[FeatureCard, ...]
     reconcile: Reconcile
     table: Table
     export: str
@@ -118,23 +118,22 @@ class Panel:
 def chart_panel(
     series: Series,
     *,
-    asked: Query | None = None,
+    requested: Query | None = None,
     base_path: str = "/usage/",
     events_path: str = "/events/",
     name: str = "chart",
-    rivals: Collection[str] = (),
+    color_peers: Collection[str] = (),
     features: Collection[str] = (),
     ranges: bool = True,
 ) -> Panel:
-    """Everything about one chart. `asked`: the query that its links go on from, where it is not that of the figures.
+    """Everything about one chart. `requested`: the query that its links start from, where it differs from the figures'.
 
-    `ranges`: whether a part of its time can be chosen in it. `rivals`: the lines of the unfiltered chart; `features`:
-    all that the customer has. Those two keep colours steady while filters change what is drawn; left out, colours are
-    shared out among what is there.
+    `ranges`: whether a part of its time can be selected. `color_peers`: the lines of the unfiltered chart. `features`:
+    all that the customer has. Both keep colors steady while filters change what is drawn.
     """
-    links = Links(asked or series.query, series.focus, base_path, events_path)
+    links = Links(requested or series.query, series.focus, base_path, events_path)
     features = features or [total.feature_id for total in series.features]
-    chart = chart_of(series, rivals or (features if series.query.group_by is None else ()))
+    chart = chart_of(series, color_peers or (features if series.query.group_by is None else ()))
     opens = links.bins(series.bins.edges) if len(series.bins) <= MOST_ROWS else []
     return Panel(
         name=name,
@@ -145,7 +144,7 @@ def chart_panel(
         figure=figure.embedded(_for_script(series, chart, links, ranges)),
         shapes=_shapes(chart, links),
         legend=_legend(series, chart, links),
-        tiles=tiles_of(series, links, features),
+        cards=feature_cards(series, links, features),
         reconcile=_reconcile(series),
         table=Table((*(line.label for line in chart.lines), "Total"), _rows(series, chart, opens)),
         export=f"{base_path}export.csv?{links.query.having().to_query_string()}",

@@ -17,7 +17,7 @@ from usage.query import Position, parse_position
 
 
 @dataclass(frozen=True, slots=True)
-class Display:
+class ClientState:
     """`scanned`, `found`: by the steps of a search so far. `top`: the newest row. `columns`: those of the table."""
 
     scanned: int = 0
@@ -26,7 +26,7 @@ class Display:
     columns: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Display:
+    def of(cls, request: HttpRequest) -> ClientState:
         """What the headers of a request tell."""
         told = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get("Scan-So-Far", ""))
         scanned, found = (int(told[1]), int(told[2])) if told else (0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dashboard.events.filter_links import Narrow
+from dashboard.events.filter_links import FilterLinks
 from dashboard.formats import full_label, label, number
 from usage.events.facets import Facet, Facets
 
@@ -16,8 +16,8 @@ OPEN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One value. `href` toggles it, `but` keeps it out; None where no address can say so."""
+class FacetChoice:
+    """One value. `href` toggles it, `exclude` keeps it out; None where no address can say so."""
 
     text: str
     title: str
@@ -25,30 +25,30 @@ class Choice:
     share: int
     chosen: bool
     href: str | None
-    but: str | None = None
+    exclude: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FacetGroup:
     """One property, or the features. `more`: how many other values there are."""
 
     name: str
     rows: str
-    choices: tuple[Choice, ...]
+    choices: tuple[FacetChoice, ...]
     more: str
     open: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Picks:
+class FacetPanel:
     """All choices over `rows` rows."""
 
     rows: str
-    features: Group
-    properties: tuple[Group, ...]
+    features: FacetGroup
+    properties: tuple[FacetGroup, ...]
 
 
-def picks_of(facets: Facets, narrow: Narrow) -> Picks:
+def facet_panel(facets: Facets, narrow: FilterLinks) -> FacetPanel:
     """The choices of `facets`. A property whose values are all different has none: it tells rows apart, not kinds."""
     telling = [facet for facet in facets.properties if facet.distinct == 1 or facet.distinct < facet.rows]
     used = {item.path for item in narrow.query.filter}
@@ -57,14 +57,14 @@ def picks_of(facets: Facets, narrow: Narrow) -> Picks:
         _property(facet, narrow, at < OPEN or facet.path in used)
         for at, facet in enumerate(telling[:MOST_PROPERTIES])
     )
-    return Picks(number(facets.rows), _features(facets, narrow), tuple(groups))
+    return FacetPanel(number(facets.rows), _features(facets, narrow), tuple(groups))
 
 
-def _features(facets: Facets, narrow: Narrow) -> Group:
+def _features(facets: Facets, narrow: FilterLinks) -> FacetGroup:
     counts = dict(facets.features)
     names = [*(name for name in narrow.query.feature_id if name not in counts), *counts][:12]
     choices = (
-        Choice(
+        FacetChoice(
             text=label(name),
             title=full_label(name),
             count=number(counts.get(name, 0)),
@@ -74,33 +74,33 @@ def _features(facets: Facets, narrow: Narrow) -> Group:
         )
         for name in names
     )
-    return Group("Feature", number(facets.rows), tuple(choices), "", open=True)
+    return FacetGroup("Feature", number(facets.rows), tuple(choices), "", open=True)
 
 
-def _property(facet: Facet, narrow: Narrow, is_open: bool) -> Group:
+def _property(facet: Facet, narrow: FilterLinks, is_open: bool) -> FacetGroup:
     chosen = [item.value for item in narrow.query.filter if item.path == facet.path]
     counts = dict(facet.values)
     values = list(dict.fromkeys((*chosen, *counts)))[: MOST_VALUES + len(chosen)]
     choices = tuple(_choices(facet, narrow, values, counts, chosen))
     left = facet.distinct - len(counts.keys() & set(values))
-    return Group(
+    return FacetGroup(
         full_label(facet.path), number(facet.rows), choices, number(left) if left > 0 else "", is_open
     )
 
 
 def _choices(
-    facet: Facet, narrow: Narrow, values: Iterable[str], counts: dict[str, int], chosen: list[str]
-) -> Iterable[Choice]:
+    facet: Facet, narrow: FilterLinks, values: Iterable[str], counts: dict[str, int], chosen: list[str]
+) -> Iterable[FacetChoice]:
     for value in values:
         is_chosen = value in chosen
-        yield Choice(
+        yield FacetChoice(
             text=label(value),
             title=f"{full_label(facet.path)}: {full_label(value)}",
             count=number(counts.get(value, 0)),
             share=_share(counts.get(value, 0), facet.rows),
             chosen=is_chosen,
             href=narrow.without(facet.path, value) if is_chosen else narrow.only(facet.path, value),
-            but=None if is_chosen else narrow.but(facet.path, value),
+            exclude=None if is_chosen else narrow.exclude(facet.path, value),
         )
 
 

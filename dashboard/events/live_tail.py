@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import takewhile
 
-from dashboard.mount import Place
+from dashboard.mount import Mount
 from usage.events.match import matches
 from usage.events.pages import MAX_LIMIT, SPARE, position_of
 from usage.freshness import Freshness
@@ -27,12 +27,12 @@ class Arrivals:
     fresh: Freshness
 
 
-def arrivals(place: Place, query: Query, top: Position | None, now: int) -> Arrivals:
+def arrivals(mount: Mount, query: Query, top: Position | None, now: int) -> Arrivals:
     """The rows above `top`, by a call at most that gives way to people who wait for a page."""
     limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
-    newest = place.usage.newest(query, now, limit=limit)
+    newest = mount.usage.newest(query, now, limit=limit)
     if now - newest.fresh.fetched_at * 1000 > AGE_MS:
-        newest = place.usage.newest(query, now, limit=limit, refresh=True, urgent=False)
+        newest = mount.usage.newest(query, now, limit=limit, refresh=True, urgent=False)
     above = list(takewhile(lambda event: top is None or position_of(event) > top, newest.events))
     found = [event for event in above if matches(query, event)]
     missed = len(found) > MOST or (top is not None and bool(above) and len(above) == len(newest.events))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboard.events.client_state import Display
+from dashboard.events.client_state import ClientState
 from dashboard.events.table import going_on, pinned_at
 from dashboard.formats import moment, number
-from dashboard.mount import Place
+from dashboard.mount import Mount
 from usage.events.pages import EventPage
 from usage.query import Query
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class SearchProgress:
     """The line below the table. `on`: where the search goes on, as a page.
 
     `more`: where, as further rows of this one. `runs`: it goes on by itself, as the page is not full yet.
@@ -30,19 +30,21 @@ class Scan:
     runs: bool
 
 
-def scan_of(place: Place, query: Query, listed: EventPage, now: int, before: Display) -> Scan:
+def search_progress(
+    mount: Mount, query: Query, listed: EventPage, now: int, before: ClientState
+) -> SearchProgress:
     """The state of the search for `query` after the step that gave `listed`."""
     scanned, found = before.scanned + listed.scanned, before.found + len(listed.events)
     following = None if listed.next is None else going_on(pinned_at(query, listed.until), listed.next)
-    return Scan(
+    return SearchProgress(
         scanned=scanned,
         found=found,
         scanned_text=number(scanned),
         found_text=number(found),
         back="" if listed.next is None else moment(listed.next.timestamp, query.zone),
         percent=_percent(query, listed, now),
-        on=None if following is None else place.url("events", following),
-        more=None if following is None else place.part("more", following),
+        on=None if following is None else mount.url("events", following),
+        more=None if following is None else mount.part("more", following),
         runs=listed.unfinished and found < query.per_page,
     )
 

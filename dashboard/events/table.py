@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from dashboard.events.detail import Detail, opened
-from dashboard.events.filter_links import Narrow, can_filter, can_name
+from dashboard.events.detail import Detail, event_detail
+from dashboard.events.filter_links import FilterLinks, can_filter, can_name
 from dashboard.formats import (
     MAX_LABEL,
     date_text,
@@ -20,7 +20,7 @@ from dashboard.formats import (
     relative,
     zone_name,
 )
-from dashboard.mount import Page, Place
+from dashboard.mount import Mount, Page
 from usage.events.match import MISSING, lookup, text_of
 from usage.events.pages import EventPage, position_of
 from usage.query import Position, Query
@@ -103,7 +103,7 @@ class Table:
 
 
 def table(
-    place: Place,
+    mount: Mount,
     page: Page,
     query: Query,
     listed: EventPage,
@@ -118,20 +118,20 @@ def table(
     if columns is None:
         columns = query.columns or _common(listed.events)
     pinned = pinned_at(query, listed.until)
-    maker = _RowMaker(place, page, pinned, columns, now)
+    maker = _RowMaker(mount, page, pinned, columns, now)
     rows = tuple(map(maker.row, listed.events))
     following = None if listed.next is None or listed.unfinished else going_on(pinned, listed.next)
     return Table(
         columns=tuple(map(_column, columns)),
         chosen=columns,
-        with_customer=query.customer_id is None and not place.shared,
+        with_customer=query.customer_id is None and not mount.shared,
         zone=zone_of(_ends(query, listed, now), query),
-        base=place.url("events" if page == "overview" else page, query.having()),
+        base=mount.url("events" if page == "overview" else page, query.having()),
         rows=rows,
-        apart=None if found is None else opened(found, place, maker.narrow, now),
+        apart=None if found is None else event_detail(found, mount, maker.narrow, now),
         numbers=_numbers(query, len(rows)),
-        newest=place.url(page, query.having()) if query.before is not None else None,
-        next=None if following is None else place.url(page, following),
+        newest=mount.url(page, query.having()) if query.before is not None else None,
+        next=None if following is None else mount.url(page, following),
     )
 
 
@@ -207,9 +207,9 @@ def _quoted(event_id: str) -> str:
 class _RowMaker:
     """Makes rows. It remembers what is the same for many of them: cells, and the address around an event."""
 
-    def __init__(self, place: Place, page: Page, query: Query, columns: Sequence[str], now: int) -> None:
-        self.place, self.page, self.query, self.columns, self.now = place, page, query, columns, now
-        self.narrow = Narrow(place, "events" if page == "overview" else page, query)
+    def __init__(self, mount: Mount, page: Page, query: Query, columns: Sequence[str], now: int) -> None:
+        self.mount, self.page, self.query, self.columns, self.now = mount, page, query, columns, now
+        self.narrow = FilterLinks(mount, "events" if page == "overview" else page, query)
         self._address = self._around_event()
         self._cells: dict[tuple[str, int], Cell] = {}
 
@@ -226,7 +226,7 @@ class _RowMaker:
             cells=tuple([self._cell(lookup(event.properties, path)) for path in self.columns]),
             rest=self._rest(event),
             href=self._closed() if is_open else self._opens(event),
-            detail=opened(event, self.place, self.narrow, self.now) if is_open else None,
+            detail=event_detail(event, self.mount, self.narrow, self.now) if is_open else None,
         )
 
     def _known(self, text: str, most: int = MAX_LABEL) -> Cell:
@@ -248,7 +248,7 @@ class _RowMaker:
         return Pair(name.text, self._known(text, SHORT_VALUE), name.raw)
 
     def _closed(self) -> str:
-        return self.place.url(self.page, self._with(None))
+        return self.mount.url(self.page, self._with(None))
 
     def _opens(self, event: Event) -> str:
         before, after = self._address
@@ -256,7 +256,7 @@ class _RowMaker:
 
     def _around_event(self) -> tuple[str, str]:
         """The address of an open row, before and behind the event: a query string is too dear to make for each."""
-        whole = self.place.url(self.page, self._with(NOWHERE))
+        whole = self.mount.url(self.page, self._with(NOWHERE))
         before, after = whole.split(f"event={quote_plus(str(NOWHERE))}", 1)
         return f"{before}event=", after
 

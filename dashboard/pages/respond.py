@@ -52,7 +52,7 @@ def respond_part(
 
 def _context(request: HttpRequest, mount: Mount, page: Page, form: QueryForm, build: Build) -> dict[str, Any]:
     now = mount.usage.now()
-    context: dict[str, Any] = {"place": mount, "form": form, "now": now, "page_name": page, "problem": None}
+    context: dict[str, Any] = {"mount": mount, "form": form, "now": now, "page_name": page, "problem": None}
     context |= mount.context
     if form.is_valid():
         context |= _built(form, mount, build, now, request)
@@ -76,7 +76,7 @@ def _rendered(request: HttpRequest, template: str, form: QueryForm, context: dic
 
 def _built(form: QueryForm, mount: Mount, build: Build, now: int, request: HttpRequest) -> Mapping[str, Any]:
     try:
-        form.query = mount.meant(form.query)
+        form.query = mount.resolved(form.query)
         return build(form.query, now, _is_refresh(request, mount))
     except BadQuery as bad:
         form.blame(bad)

@@ -17,7 +17,7 @@ from plotly.io import to_json  # type: ignore[import-untyped]  # likewise
 
 from dashboard.charts import chart_of, chart_panel, figure, svg
 from dashboard.charts.chart import stack
-from dashboard.charts.colours import SLOTS, slots
+from dashboard.charts.colors import SLOTS, slots
 from dashboard.charts.ticks import (
     MOST_NARROW,
     MOST_WIDE,

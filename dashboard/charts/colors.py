@@ -25,12 +25,12 @@ def dimension(query: Query, focus: str | None) -> str:
 
 
 def slots(
-    customer: str | None, dimension: str, drawn: Collection[str], rivals: Collection[str] = ()
+    customer: str | None, dimension: str, drawn: Collection[str], color_peers: Collection[str] = ()
 ) -> dict[str, str]:
     """A colour for each drawn name. Where more than eight rivals share colours, no two drawn names do, up to eight."""
-    scores = {name: _score(customer, dimension, name) for name in {*drawn, *rivals}}
+    scores = {name: _score(customer, dimension, name) for name in {*drawn, *color_peers}}
     steady: dict[str, str] = {}
-    for name in sorted(rivals or scores, key=scores.__getitem__):
+    for name in sorted(color_peers or scores, key=scores.__getitem__):
         steady[name] = _choose(scores[name], Counter(steady.values()))
     taken: dict[str, str] = {}
     for name in sorted(scores.keys() & set(drawn), key=lambda name: (name not in steady, scores[name])):
