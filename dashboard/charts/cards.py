@@ -33,14 +33,14 @@ class FeatureCard:
     current: bool
 
 
-def feature_cards(series: Series, links: Links, known: Collection[str]) -> tuple[FeatureCard, ...]:
-    """A tile for each feature, the largest first; colours are shared out among all `known` features."""
+def feature_cards(series: Series, links: Links, all_features: Collection[str]) -> tuple[FeatureCard, ...]:
+    """A tile for each feature, the largest first; colors are shared out among all `all_features` features."""
     drawn = [total.feature_id for total in series.features]
-    slots = colors.slots(series.query.customer_id, "feature", drawn, known)
-    return tuple(_tile(total, series, links, slots[total.feature_id]) for total in series.features)
+    slots = colors.slots(series.query.customer_id, "feature", drawn, all_features)
+    return tuple(_card(total, series, links, slots[total.feature_id]) for total in series.features)
 
 
-def _tile(total: FeatureTotal, series: Series, links: Links, slot: str) -> FeatureCard:
+def _card(total: FeatureTotal, series: Series, links: Links, slot: str) -> FeatureCard:
     begun = sum(start <= series.now for start in series.bins.starts)
     return FeatureCard(
         label=formats.label(total.feature_id, 28),

@@ -12,7 +12,7 @@ from usage.events.match import text_of
 from usage.query import MAX_MOMENT, PropertyFilter, Query
 from usage.results import Event
 
-MOST = 5
+MAX_PER_KIND = 5
 """More of one kind are told by their number."""
 
 
@@ -27,28 +27,30 @@ class CheckResult:
 
 def check_results(checks: Checks, mount: Mount, query: Query) -> tuple[CheckResult, ...]:
     """Every finding of `checks`, the surest kinds first."""
-    sentences = _Sentences(mount, query)
+    results = _Results(mount, query)
     return (
-        *sentences.duplicates(checks.duplicates),
-        *sentences.ahead(checks.ahead),
-        *map(sentences.outlier, checks.outliers),
-        *map(sentences.gap, checks.gaps),
+        *results.duplicates(checks.duplicates),
+        *results.ahead(checks.ahead),
+        *map(results.outlier, checks.outliers),
+        *map(results.gap, checks.gaps),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentences:
+class _Results:
     mount: Mount
     query: Query
 
     def duplicates(self, runs: tuple[tuple[Event, ...], ...]) -> Iterator[CheckResult]:
-        for run in runs[:MOST]:
+        for run in runs[:MAX_PER_KIND]:
             first = run[0]
             text = f"{len(run)} alike: {label(first.feature_id)} {number(first.value)}, {self._time(first)}"
             yield CheckResult("Likely duplicates", text, self._rows(run, same=_same_request(run)))
-        if len(runs) > MOST:
-            rest = [event for run in runs[MOST:] for event in run]
-            yield CheckResult("Likely duplicates", f"and {number(len(runs) - MOST)} more", self._rows(rest))
+        if len(runs) > MAX_PER_KIND:
+            rest = [event for run in runs[MAX_PER_KIND:] for event in run]
+            yield CheckResult(
+                "Likely duplicates", f"and {number(len(runs) - MAX_PER_KIND)} more", self._rows(rest)
+            )
 
     def ahead(self, events: tuple[Event, ...]) -> Iterator[CheckResult]:
         if events:

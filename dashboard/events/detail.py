@@ -20,13 +20,13 @@ from usage.query import MAX_MOMENT, PropertyFilter, Query
 from usage.results import Event
 from usage.window import Window
 
-DEEPEST = 6
-MOST_LEAVES = 200
-LONGEST_VALUE = 200
+MAX_DEPTH = 6
+MAX_LEAVES = 200
+MAX_VALUE_LENGTH = 200
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 # What services call the two things that support looks for first, and how far around the event it is looked for.
-REQUESTS = ("request_id", "requestId", "trace_id")
-USERS = ("user", "user_id", "userId", "email")
+REQUEST_NAMES = ("request_id", "requestId", "trace_id")
+USER_NAMES = ("user", "user_id", "userId", "email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class RelatedLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class EventDetail:
     """An open row. `charge_sentences` is None where deductions may not be seen; `curl` where nobody has a key.
 
     `shared`: whether it is seen through a link, which may show just some properties. `some_balances`: whether
@@ -76,13 +76,13 @@ class Detail:
     curl: str | None
 
 
-def event_detail(event: Event, mount: Mount, narrow: FilterLinks, now: int) -> Detail:
+def event_detail(event: Event, mount: Mount, filter_links: FilterLinks, now: int) -> EventDetail:
     """`event`, with links that go on from the list it stands in."""
-    scope, query = mount.usage.scope, narrow.query
-    tells = scope is None or scope.deductions
-    leaves = _Leaves(narrow)
+    scope, query = mount.usage.scope, filter_links.query
+    shows_deductions = scope is None or scope.deductions
+    leaves = _Leaves(filter_links)
     tree = tuple(leaves.of(event.properties))
-    return Detail(
+    return EventDetail(
         id=full_label(event.id),
         when=f"{exact_moment(event.timestamp, query.zone)}, {relative(event.timestamp, now)}",
         value=number(event.value),
@@ -91,11 +91,11 @@ def event_detail(event: Event, mount: Mount, narrow: FilterLinks, now: int) -> D
         customer_href=None
         if mount.shared
         else mount.url("usage", Query(customer_id=event.customer_id, tz=query.tz)),
-        facts=tuple(_facts(event, narrow)),
+        facts=tuple(_facts(event, filter_links)),
         tree=tree,
         left_out=leaves.left_out,
-        json=event_json(event, deductions=tells),
-        charge_sentences=charge_sentences(event, query.zone) if tells else None,
+        json=event_json(event, deductions=shows_deductions),
+        charge_sentences=charge_sentences(event, query.zone) if shows_deductions else None,
         shared=mount.shared,
         some_balances=scope is not None and scope.features is not None,
         related=tuple(_related_links(event, mount, query)),
@@ -107,19 +107,19 @@ def event_detail(event: Event, mount: Mount, narrow: FilterLinks, now: int) -> D
 class _Leaves:
     """Walks an event's properties, so far and no further: strangers decide how large they are."""
 
-    def __init__(self, narrow: FilterLinks) -> None:
-        self._narrow = narrow
+    def __init__(self, filter_links: FilterLinks) -> None:
+        self._filter_links = filter_links
         self._count = 0
         self.left_out = 0
 
     def of(self, properties: dict[str, Any], prefix: str = "", depth: int = 1) -> Iterator[Leaf]:
         for name, value in properties.items():
-            if self._count >= MOST_LEAVES:
+            if self._count >= MAX_LEAVES:
                 self.left_out += 1
                 continue
             self._count += 1
             path = f"{prefix}{name}"
-            if isinstance(value, dict) and value and depth < DEEPEST:
+            if isinstance(value, dict) and value and depth < MAX_DEPTH:
                 yield Leaf(full_label(name), inner=tuple(self.of(value, f"{path}.", depth + 1)))
             else:
                 yield self._leaf(name, path, text_of(value))
@@ -127,25 +127,28 @@ class _Leaves:
     def _leaf(self, name: str, path: str, text: str) -> Leaf:
         return Leaf(
             name=full_label(name),
-            value=label(text, LONGEST_VALUE),
-            title=f"{path} = {text}" if len(text) < LONGEST_VALUE else path,
-            only=self._narrow.only(path, text),
-            exclude=self._narrow.exclude(path, text),
+            value=label(text, MAX_VALUE_LENGTH),
+            title=f"{path} = {text}" if len(text) < MAX_VALUE_LENGTH else path,
+            only=self._filter_links.only(path, text),
+            exclude=self._filter_links.exclude(path, text),
         )
 
 
-def _facts(event: Event, narrow: FilterLinks) -> Iterator[Leaf]:
+def _facts(event: Event, filter_links: FilterLinks) -> Iterator[Leaf]:
     """What every event has, with the same links."""
-    if not narrow.mount.shared:
+    if not filter_links.mount.shared:
         name = full_label(event.customer_id)
-        yield Leaf("customer", name, name, narrow.customer(event.customer_id))
+        yield Leaf("customer", name, name, filter_links.customer(event.customer_id))
     name = full_label(event.feature_id)
-    yield Leaf("feature", name, name, narrow.only_feature(event.feature_id))
+    yield Leaf("feature", name, name, filter_links.only_feature(event.feature_id))
     yield Leaf("value", number(event.value), str(event.value))
 
 
 def _related_links(event: Event, mount: Mount, query: Query) -> Iterator[RelatedLink]:
-    for names, around, words in ((REQUESTS, HOUR_MS, "an hour around"), (USERS, DAY_MS, "a day around")):
+    for names, around, words in (
+        (REQUEST_NAMES, HOUR_MS, "an hour around"),
+        (USER_NAMES, DAY_MS, "a day around"),
+    ):
         for name in names:
             value = event.properties.get(name)
             if isinstance(value, str | int) and can_filter(name, text_of(value)):

@@ -53,13 +53,13 @@ class Drilldown:
             query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
         )
         try:
-            line = check_rows(query, self.mount.usage.series(plain, now, refresh=refresh), listed, now)
+            check = check_rows(query, self.mount.usage.series(plain, now, refresh=refresh), listed, now)
         except Unsupported as error:
-            line = _check_line(None, listed, None, error.sentence, of=None)
+            check = _check_line(None, listed, None, error.sentence, of=None)
         return {
             "table": table(self.mount, "events", query, listed, now),
             "window": _window(query, now),
-            "told": line,
+            "check": check,
             "what": "bar" if names_a_line(query) else "bin",
         }
 
@@ -79,20 +79,20 @@ def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> Dri
     if any(note.code == "filters-not-applied" for note in series.notes):
         return _check_line(counted, listed, None, NOT_COUNTED, of=None)
     rows = exact(sum(event.value for event in listed.events))
-    whole = listed.next is None and query.before is None
+    is_complete = listed.next is None and query.before is None
     agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
         listed.events
     )
     reason = NO_ROWS_FOR.get(query.group_by or "") if query.group else None
-    if reason is None and whole and not agrees:
+    if reason is None and is_complete and not agrees:
         running = query.end is None or query.end > now - 60_000
         reason = (
             "Events are still arriving."
             if running
             else "Autumn counts by the hour, and may know more than it lists yet."
         )
-    sure = agrees if whole and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
-    return _check_line(counted, listed, sure, reason, of=f"{counted.count:,}")
+    certain = agrees if is_complete and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
+    return _check_line(counted, listed, certain, reason, of=f"{counted.count:,}")
 
 
 def _check_line(

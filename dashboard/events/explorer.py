@@ -14,7 +14,7 @@ from dashboard.events.filter_links import FilterLinks, can_name
 from dashboard.events.histogram import Histogram, histogram_of
 from dashboard.events.live_tail import arrivals
 from dashboard.events.search_progress import search_progress
-from dashboard.events.table import Table, table
+from dashboard.events.table import EventTable, table
 from dashboard.formats import full_label, number
 from dashboard.mount import Mount
 from usage.errors import Unsupported
@@ -25,16 +25,16 @@ from usage.events.pages import EventPage
 from usage.query import Query
 from usage.results import Event
 
-GROUPABLE = 40
+MAX_PATHS = 40
 """So many of the newest rows' properties are offered to group by, and as columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """The event browser of a place. `display`: what the page that asks for a part shows already."""
+    """The event browser of a place. `client_state`: what the page that asks for a part shows already."""
 
     mount: Mount
-    display: ClientState = field(default_factory=ClientState)
+    client_state: ClientState = field(default_factory=ClientState)
 
     def page(self, query: Query, now: int, refresh: bool) -> dict[str, Any]:
         """One page of rows, and the open one."""
@@ -45,30 +45,34 @@ class Explorer:
         aside = query.having(until=listed.until)
         return {
             "table": rows,
-            "scan": search_progress(self.mount, query, listed, now, ClientState())
+            "progress": search_progress(self.mount, query, listed, now, ClientState())
             if query.has_row_filters
             else None,
             "aside": aside,
-            "key": key_of(self.mount, aside),
+            "key": part_key(self.mount, aside),
             "missing": query.event is not None and found is None and not _on_page(query, listed),
             "paths": paths,
-            "picker": column_picker(self.mount, query, rows, paths),
+            "column_picker": column_picker(self.mount, query, rows, paths),
             "live": self._live(query, listed, now),
             "fresh": listed.fresh,
         }
 
     def histogram(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """Usage over the window, and how many events it has: one call answers both."""
-        bars: Histogram | None = None
+        histogram: Histogram | None = None
         plain = replace(query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars")
         try:
             series = self.mount.usage.series(plain, now, refresh=refresh)
-            bars = histogram_of(series, self.mount, query)
+            histogram = histogram_of(series, self.mount, query)
             sentence = None
         except Unsupported as error:
             sentence = error.sentence
         count = self.mount.usage.count(query.having(), now)
-        return {"bars": bars, "sentence": sentence, "total": None if count is None else number(count)}
+        return {
+            "histogram": histogram,
+            "sentence": sentence,
+            "total": None if count is None else number(count),
+        }
 
     def facets(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """What the newest rows have in common, and what looks wrong with them: one call answers both."""
@@ -78,27 +82,29 @@ class Explorer:
         if self.mount.shared:  # what tells events apart may be what the link hides
             checks = replace(checks, duplicates=())
         return {
-            "picks": facet_panel(facets_of(newest.events), FilterLinks(self.mount, "events", query)),
+            "facets": facet_panel(facets_of(newest.events), FilterLinks(self.mount, "events", query)),
             "whole": newest.whole,
             "checked": number(checks.rows),
-            "findings": check_results(checks, self.mount, query),
+            "checks": check_results(checks, self.mount, query),
         }
 
     def more(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The next step of a search: what it found, and where it stands."""
         listed = self.mount.usage.page(query, now, refresh=refresh)
         return {
-            "table": table(self.mount, "events", query, listed, now, columns=self.display.columns),
-            "scan": search_progress(self.mount, query, listed, now, self.display),
+            "table": table(self.mount, "events", query, listed, now, columns=self.client_state.columns),
+            "progress": search_progress(self.mount, query, listed, now, self.client_state),
         }
 
     def live(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """What arrived above the rows that the page shows, and how old that news is."""
-        news = arrivals(self.mount, query, self.display.top, now)
+        news = arrivals(self.mount, query, self.client_state.newest, now)
         listed = EventPage(news.events, news.until, None, len(news.events), False, news.fresh)
         behind = max(0, now - int(news.fresh.fetched_at * 1000))
         return {
-            "table": table(self.mount, "events", query.having(), listed, now, columns=self.display.columns),
+            "table": table(
+                self.mount, "events", query.having(), listed, now, columns=self.client_state.columns
+            ),
             "missed": news.missed,
             "behind": behind,
         }
@@ -130,11 +136,11 @@ class ColumnPicker:
 
     action: str
     carried: tuple[tuple[str, str], ...]
-    suggestions: tuple[ColumnChoice, ...]
+    choices: tuple[ColumnChoice, ...]
     usual: str | None
 
 
-def column_picker(mount: Mount, query: Query, rows: Table, paths: Iterable[str]) -> ColumnPicker:
+def column_picker(mount: Mount, query: Query, rows: EventTable, paths: Iterable[str]) -> ColumnPicker:
     """The choice of columns: those on display first, in their order, then what else the rows have."""
     names = [name for name in dict.fromkeys((*rows.chosen, *paths)) if can_name(name)]
     bare = query.having(columns=())
@@ -142,12 +148,12 @@ def column_picker(mount: Mount, query: Query, rows: Table, paths: Iterable[str])
     return ColumnPicker(
         action=mount.url("events"),
         carried=tuple(shown.to_params()),
-        suggestions=tuple(ColumnChoice(name, full_label(name), name in rows.chosen) for name in names),
+        choices=tuple(ColumnChoice(name, full_label(name), name in rows.chosen) for name in names),
         usual=mount.url("events", bare) if query.columns else None,
     )
 
 
-def key_of(mount: Mount, query: Query) -> str:
+def part_key(mount: Mount, query: Query) -> str:
     """Names a part by what it shows: while that stays the same, the page keeps the part that it has (hx-preserve)."""
     return hashlib.blake2b(mount.params(query).encode(), digest_size=6).hexdigest()
 
@@ -166,7 +172,7 @@ def paths_of(events: Iterable[Event]) -> tuple[str, ...]:
         for path, value in flatten(event.properties):
             if not isinstance(value, list | dict):
                 counts[path] = counts.get(path, 0) + 1
-    return tuple(sorted(sorted(counts, key=lambda path: (-counts[path], path))[:GROUPABLE]))
+    return tuple(sorted(sorted(counts, key=lambda path: (-counts[path], path))[:MAX_PATHS]))
 
 
 def _on_page(query: Query, listed: EventPage) -> bool:

@@ -9,9 +9,9 @@ from dashboard.events.filter_links import FilterLinks
 from dashboard.formats import full_label, label, number
 from usage.events.facets import Facet, Facets
 
-MOST_PROPERTIES = 20
-MOST_VALUES = 6
-OPEN = 3
+MAX_PROPERTIES = 20
+MAX_VALUES = 6
+OPEN_PROPERTIES = 3
 """So many properties show their values at once; the others when they are opened."""
 
 
@@ -48,40 +48,40 @@ class FacetPanel:
     properties: tuple[FacetGroup, ...]
 
 
-def facet_panel(facets: Facets, narrow: FilterLinks) -> FacetPanel:
+def facet_panel(facets: Facets, filter_links: FilterLinks) -> FacetPanel:
     """The choices of `facets`. A property whose values are all different has none: it tells rows apart, not kinds."""
     telling = [facet for facet in facets.properties if facet.distinct == 1 or facet.distinct < facet.rows]
-    used = {item.path for item in narrow.query.filter}
+    used = {item.path for item in filter_links.query.filter}
     telling.sort(key=lambda facet: facet.path not in used)
     groups = (
-        _property(facet, narrow, at < OPEN or facet.path in used)
-        for at, facet in enumerate(telling[:MOST_PROPERTIES])
+        _property(facet, filter_links, at < OPEN_PROPERTIES or facet.path in used)
+        for at, facet in enumerate(telling[:MAX_PROPERTIES])
     )
-    return FacetPanel(number(facets.rows), _features(facets, narrow), tuple(groups))
+    return FacetPanel(number(facets.rows), _features(facets, filter_links), tuple(groups))
 
 
-def _features(facets: Facets, narrow: FilterLinks) -> FacetGroup:
+def _features(facets: Facets, filter_links: FilterLinks) -> FacetGroup:
     counts = dict(facets.features)
-    names = [*(name for name in narrow.query.feature_id if name not in counts), *counts][:12]
+    names = [*(name for name in filter_links.query.feature_id if name not in counts), *counts][:12]
     choices = (
         FacetChoice(
             text=label(name),
             title=full_label(name),
             count=number(counts.get(name, 0)),
             share=_share(counts.get(name, 0), facets.rows),
-            chosen=name in narrow.query.feature_id,
-            href=narrow.feature(name),
+            chosen=name in filter_links.query.feature_id,
+            href=filter_links.feature(name),
         )
         for name in names
     )
     return FacetGroup("Feature", number(facets.rows), tuple(choices), "", open=True)
 
 
-def _property(facet: Facet, narrow: FilterLinks, is_open: bool) -> FacetGroup:
-    chosen = [item.value for item in narrow.query.filter if item.path == facet.path]
+def _property(facet: Facet, filter_links: FilterLinks, is_open: bool) -> FacetGroup:
+    chosen = [item.value for item in filter_links.query.filter if item.path == facet.path]
     counts = dict(facet.values)
-    values = list(dict.fromkeys((*chosen, *counts)))[: MOST_VALUES + len(chosen)]
-    choices = tuple(_choices(facet, narrow, values, counts, chosen))
+    values = list(dict.fromkeys((*chosen, *counts)))[: MAX_VALUES + len(chosen)]
+    choices = tuple(_choices(facet, filter_links, values, counts, chosen))
     left = facet.distinct - len(counts.keys() & set(values))
     return FacetGroup(
         full_label(facet.path), number(facet.rows), choices, number(left) if left > 0 else "", is_open
@@ -89,7 +89,7 @@ def _property(facet: Facet, narrow: FilterLinks, is_open: bool) -> FacetGroup:
 
 
 def _choices(
-    facet: Facet, narrow: FilterLinks, values: Iterable[str], counts: dict[str, int], chosen: list[str]
+    facet: Facet, filter_links: FilterLinks, values: Iterable[str], counts: dict[str, int], chosen: list[str]
 ) -> Iterable[FacetChoice]:
     for value in values:
         is_chosen = value in chosen
@@ -99,8 +99,10 @@ def _choices(
             count=number(counts.get(value, 0)),
             share=_share(counts.get(value, 0), facet.rows),
             chosen=is_chosen,
-            href=narrow.without(facet.path, value) if is_chosen else narrow.only(facet.path, value),
-            exclude=None if is_chosen else narrow.exclude(facet.path, value),
+            href=filter_links.without(facet.path, value)
+            if is_chosen
+            else filter_links.only(facet.path, value),
+            exclude=None if is_chosen else filter_links.exclude(facet.path, value),
         )
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from dashboard.charts import svg
 from dashboard.charts.chart import chart_of
-from dashboard.charts.panel import MOST_LINKS
+from dashboard.charts.panel import MAX_LINKED_BINS
 from dashboard.charts.svg import Drawing
 from dashboard.charts.ticks import value_ticks
 from dashboard.formats import number
@@ -22,7 +22,7 @@ from usage.window import default_bin_size
 
 @dataclass(frozen=True, slots=True)
 class LegendKey:
-    """A line's colour and name."""
+    """A line's color and name."""
 
     slot: str
     label: str
@@ -36,7 +36,7 @@ class Histogram:
     size: str
     described: str
     drawing: Drawing
-    keys: tuple[LegendKey, ...]
+    legend: tuple[LegendKey, ...]
     edges: str
     notes: tuple[Note, ...]
 
@@ -56,9 +56,9 @@ def histogram_of(series: Series, mount: Mount, query: Query) -> Histogram:
         size=size,
         described=f"{chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in all",
         drawing=svg.drawing(
-            chart, "strip-hatch", svg.hits(hrefs, names) if len(hrefs) <= MOST_LINKS else Markup()
+            chart, "histogram-hatch", svg.hits(hrefs, names) if len(hrefs) <= MAX_LINKED_BINS else Markup()
         ),
-        keys=tuple(LegendKey(line.slot, line.label, line.title) for line in chart.lines),
+        legend=tuple(LegendKey(line.slot, line.label, line.title) for line in chart.lines),
         edges=" ".join(map(str, edges)),
         notes=series.notes,
     )

@@ -90,8 +90,10 @@ def facets(request: HtmxRequest, mount: Mount) -> HttpResponse:
 
 
 def more(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    display = ClientState.of(request)
-    return respond_part(request, mount, "more", Explorer(mount, display).more, {"display": display})
+    client_state = ClientState.of(request)
+    return respond_part(
+        request, mount, "more", Explorer(mount, client_state).more, {"client_state": client_state}
+    )
 
 
 def live(request: HtmxRequest, mount: Mount) -> HttpResponse:
