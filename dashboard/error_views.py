@@ -45,42 +45,44 @@ SERVER_ERROR = ErrorText(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, BAD_REQUEST, 400)
+    return _error_page(request, BAD_REQUEST, 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, ACCESS_DENIED, 403)
+    return _error_page(request, ACCESS_DENIED, 403)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(request, FORM_EXPIRED, 403)
+    return _error_page(request, FORM_EXPIRED, 403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, NOT_FOUND, 404)
+    return _error_page(request, NOT_FOUND, 404)
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    response = _page(request, TOO_MANY, 429)
+    response = _error_page(request, TOO_MANY, 429)
     response["Retry-After"] = "60"
     return response
 
 
 def too_busy(request: HttpRequest) -> HttpResponse:
-    response = _page(request, BUSY, 503)
+    response = _error_page(request, BUSY, 503)
     response["Retry-After"] = "10"
     return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request, the person or the database: any of them may be what broke."""
-    page = get_template("error.html").render(_shown(request.path, SERVER_ERROR, 500))
+    page = get_template("error.html").render(_error_context(request.path, SERVER_ERROR, 500))
     return as_whole_page(HttpResponse(page, status=500))
 
 
-def _page(request: HttpRequest, error: ErrorText, status: int) -> HttpResponse:
-    return as_whole_page(render(request, "error.html", _shown(request.path, error, status), status=status))
+def _error_page(request: HttpRequest, error: ErrorText, status: int) -> HttpResponse:
+    return as_whole_page(
+        render(request, "error.html", _error_context(request.path, error, status), status=status)
+    )
 
 
-def _shown(path: str, error: ErrorText, status: int) -> dict[str, object]:
-    return {"said": error, "status": status, "below_a_link": path.startswith(BELOW_LINKS)}
+def _error_context(path: str, error: ErrorText, status: int) -> dict[str, object]:
+    return {"error": error, "status": status, "below_a_link": path.startswith(BELOW_LINKS)}

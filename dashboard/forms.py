@@ -28,8 +28,8 @@ from usage.query import (
     zone_names,
 )
 
-LONGEST = 1000
-MOST = 50
+MAX_TEXT_LENGTH = 1000
+MAX_REPEATS = 50
 HIGHEST_PAGE = 10_000_000
 TZ_COOKIE = "tz"
 
@@ -47,7 +47,7 @@ class Many(forms.Field):
     """A repeatable parameter: a tuple of what `parse` makes of each value."""
 
     widget = Values
-    most = MOST
+    most = MAX_REPEATS
 
     def __init__(self, parse: Parse = str) -> None:
         super().__init__(required=False)
@@ -64,8 +64,8 @@ class Many(forms.Field):
     def _one(self, value: str) -> Any:
         if "\0" in value:
             raise ValidationError("Leave out the null character.")
-        if len(value) > LONGEST:
-            raise ValidationError(f"Keep this to {LONGEST:,} characters.")
+        if len(value) > MAX_TEXT_LENGTH:
+            raise ValidationError(f"Keep this to {MAX_TEXT_LENGTH:,} characters.")
         try:
             return self.parse(value)
         except ValueError as error:

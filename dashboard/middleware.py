@@ -19,7 +19,7 @@ from dashboard.accounts.hashing import TooBusy
 from dashboard.models import demo_user
 from dashboard.web.htmx import HtmxRequest, current_page
 
-Next = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 ACCOUNTS = "/accounts/"
 METHODS = ("GET", "HEAD", "POST")
 
@@ -29,7 +29,7 @@ access = structlog.get_logger("dashboard.access")
 FORWARDED = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
-def trusted_proxies(get_response: Next) -> Next:
+def trusted_proxies(get_response: GetResponse) -> GetResponse:
     """Believes as many hops about client and HTTPS as the operator vouches for, counted from our end."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -52,7 +52,7 @@ def listed(header: str) -> list[str]:
     return [part.strip() for part in header.split(",") if part.strip()]
 
 
-def access_log(get_response: Next) -> Next:
+def access_log(get_response: GetResponse) -> GetResponse:
     """A line for each request at level INFO: the path alone, as queries name customers."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -71,7 +71,7 @@ def access_log(get_response: Next) -> Next:
     return middleware
 
 
-def page_headers(get_response: Next) -> Next:
+def page_headers(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault(
@@ -93,7 +93,7 @@ class Compressed(GZipMiddleware):
         return packed
 
 
-def known_methods(get_response: Next) -> Next:
+def known_methods(get_response: GetResponse) -> GetResponse:
     """No page answers other methods, and views that don't care would answer them like GET."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -104,7 +104,7 @@ def known_methods(get_response: Next) -> Next:
     return middleware
 
 
-def demo_person(get_response: Next) -> Next:
+def demo_person(get_response: GetResponse) -> GetResponse:
     """With sample data whoever comes is the demo user, without a session; real people can still sign in."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

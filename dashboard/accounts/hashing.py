@@ -48,5 +48,5 @@ def hashing_slot() -> Iterator[None]:
                     continue
                 yield
                 return
-        time.sleep(_random.uniform(0.01, 0.05))  # so that nobody waits for one place while the other is free
+        time.sleep(_random.uniform(0.01, 0.05))  # so that nobody waits for one slot while the other is free
     raise TooBusy

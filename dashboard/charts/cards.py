@@ -18,7 +18,7 @@ MOST_POINTS = 46
 
 @dataclass(frozen=True, slots=True)
 class FeatureCard:
-    """One feature's tile. `exact` is the whole figure, `spark` the points of a 92 by 30 line."""
+    """One feature's card. `exact` is the whole figure, `spark` the points of a 92 by 30 line."""
 
     label: str
     title: str
@@ -34,7 +34,7 @@ class FeatureCard:
 
 
 def feature_cards(series: Series, links: Links, all_features: Collection[str]) -> tuple[FeatureCard, ...]:
-    """A tile for each feature, the largest first; colors are shared out among all `all_features` features."""
+    """A card for each feature, the largest first; colors are shared out among `all_features`."""
     drawn = [total.feature_id for total in series.features]
     slots = colors.slots(series.query.customer_id, "feature", drawn, all_features)
     return tuple(_card(total, series, links, slots[total.feature_id]) for total in series.features)
@@ -58,7 +58,7 @@ def _card(total: FeatureTotal, series: Series, links: Links, slot: str) -> Featu
 
 
 def spark(values: Sequence[float]) -> str:
-    """The points of a polyline through the values, or means of neighbours where there are many. Empty for one point."""
+    """The points of a polyline through the values, or through means of some where there are many. Empty for one."""
     points = _thinned(values)
     low, high = min((0.0, *points)), max((0.0, *points))
     if len(points) < 2 or low == high:

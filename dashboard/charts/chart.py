@@ -17,7 +17,7 @@ from usage.window import default_bin_size
 MAX_DRAWN = 1e300
 FIXED_LABELS = {"other": "Other", "none": "(none)"}
 
-Values = tuple[float, ...]
+BinValues = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class DrawnLine:
     label: str
     title: str
     slot: str
-    values: Values
-    previous: Values | None
+    values: BinValues
+    previous: BinValues | None
     folded: frozenset[int]
 
 
@@ -57,7 +57,7 @@ class Chart:
     high: float
     drawn: int
     running: int | None
-    previous: Values | None
+    previous: BinValues | None
     folded: tuple[int, ...]
 
     def stack(self) -> list[list[tuple[float, float]]]:
@@ -70,7 +70,7 @@ class Chart:
         return sum(v for v in values if v < 0), sum(v for v in values if v > 0)
 
 
-def stack(lines: Sequence[Values], *, apart: bool) -> list[list[tuple[float, float]]]:
+def stack(lines: Sequence[BinValues], *, apart: bool) -> list[list[tuple[float, float]]]:
     """Each line on top of those before it. `apart`: negative parts grow downwards from zero, as Plotly stacks bars."""
     size = len(lines[0]) if lines else 0
     up, down = [0.0] * size, [0.0] * size
@@ -159,7 +159,7 @@ def _drawn_lines(
     )
 
 
-def _drawn_values(values: Values, shape: ChartType, drawn: int) -> Values:
+def _drawn_values(values: BinValues, shape: ChartType, drawn: int) -> BinValues:
     shown = values[:drawn]
     if max(map(abs, shown), default=0) > MAX_DRAWN:
         shown = tuple(min(max(value, -MAX_DRAWN), MAX_DRAWN) for value in shown)
@@ -174,7 +174,7 @@ def _is_stacked(shape: ChartType, lines: Sequence[DrawnLine]) -> bool:
 
 
 def _extremes(
-    lines: Sequence[DrawnLine], previous: Values | None, shape: ChartType, stacked: bool
+    lines: Sequence[DrawnLine], previous: BinValues | None, shape: ChartType, stacked: bool
 ) -> tuple[float, float]:
     reached = [*(previous or ()), 0.0]
     if stacked:

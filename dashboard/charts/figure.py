@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from dashboard.charts.chart import Chart, DrawnLine, Values
+from dashboard.charts.chart import BinValues, Chart, DrawnLine
 from dashboard.charts.ticks import Tick
 
 MARGIN = {"l": 52, "r": 16, "t": 14, "b": 34}
@@ -97,7 +97,7 @@ def _previous_trace(chart: Chart) -> list[dict[str, Any]]:
     return [_dashed_trace(chart.previous, "hvh" if chart.shape == "bars" else "linear", "period before")]
 
 
-def _dashed_trace(values: Values, shape: str, name: str) -> dict[str, Any]:
+def _dashed_trace(values: BinValues, shape: str, name: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -117,7 +117,7 @@ def _folded_trace(chart: Chart) -> list[dict[str, Any]]:
     return [{"type": "scatter", "x": list(chart.folded), "y": tops, **spots}]
 
 
-def _compact_values(values: Values) -> msgspec.Raw:
+def _compact_values(values: BinValues) -> msgspec.Raw:
     """A line's values as JSON, whole numbers without their `.0`: a third of the bytes."""
     text = _encoder.encode(values)
     if b"n" in text:  # null, which msgspec writes for NaN and Infinity

@@ -47,7 +47,7 @@ def view_box(chart: Chart) -> str:
     return f"-.5 0 {len(chart.labels)} {_height(chart)}"
 
 
-def _scale(chart: Chart) -> ToRow:
+def _row_scale(chart: Chart) -> ToRow:
     scale = _height(chart) / (chart.high - chart.low)
     return lambda value: str(round(scale * (chart.high - value)))
 
@@ -75,7 +75,7 @@ def _time_label(size: int, tick: Tick) -> str:
 
 def marks(chart: Chart) -> Markup:
     """The series themselves, then the period before, then the marks of bins with folded groups."""
-    y = _scale(chart)
+    y = _row_scale(chart)
     draw = _bars if chart.shape == "bars" else _areas if chart.stacked else _line_paths
     parts = [*draw(chart, y)]
     if chart.previous is not None and len(chart.previous) > 1:

@@ -16,7 +16,7 @@ STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label at a place of the axis. On a narrow screen only those stay that are `narrow`."""
+    """A label at a position on the axis. On a narrow screen only those stay that are `narrow`."""
 
     at: float
     text: str

@@ -58,14 +58,16 @@ def _sentence(event: Event, item: Deduction, zone: tzinfo) -> Iterator[Phrase]:
         yield Phrase(", which never resets.")
         return
     yield Phrase(
-        f", which resets every {_interval(item)}" if item.reset.resets_at is None else ", which resets on "
+        f", which resets every {_reset_interval(item)}"
+        if item.reset.resets_at is None
+        else ", which resets on "
     )
     if item.reset.resets_at is not None:
         yield Phrase(_date(item.reset.resets_at, zone), strong=True)
     yield Phrase(".")
 
 
-def _interval(item: Deduction) -> str:
+def _reset_interval(item: Deduction) -> str:
     if item.reset is None:
         return ""
     count = item.reset.interval_count

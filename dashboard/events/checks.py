@@ -13,7 +13,7 @@ from usage.query import MAX_MOMENT, PropertyFilter, Query
 from usage.results import Event
 
 MAX_PER_KIND = 5
-"""More of one kind are told by their number."""
+"""Beyond this many of one kind, only their number is shown."""
 
 
 @dataclass(frozen=True, slots=True)

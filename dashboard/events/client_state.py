@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from django.http import HttpRequest
 
 from dashboard.events.filter_links import can_name
-from dashboard.forms import MOST
+from dashboard.forms import MAX_REPEATS
 from usage.query import Position, parse_position
 
 
@@ -41,5 +41,5 @@ def _newest(request: HttpRequest) -> Position | None:
 
 
 def _columns(request: HttpRequest) -> tuple[str, ...]:
-    names = map(unquote, request.headers.get("Columns", "").split(",")[:MOST])
+    names = map(unquote, request.headers.get("Columns", "").split(",")[:MAX_REPEATS])
     return tuple(name for name in names if can_name(name))

@@ -1,4 +1,4 @@
-"""One event, opened: its properties as a tree that filters, its JSON, why it was charged, its neighbours."""
+"""One event, opened: its properties as a tree that filters, its JSON, why it was charged, links to related events."""
 
 from __future__ import annotations
 

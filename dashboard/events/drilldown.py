@@ -42,7 +42,7 @@ class DrilldownCheck:
 
 @dataclass(frozen=True, slots=True)
 class Drilldown:
-    """The bars of a place."""
+    """The events behind the bars of a mount's charts."""
 
     mount: Mount
 
@@ -55,7 +55,7 @@ class Drilldown:
         try:
             check = check_rows(query, self.mount.usage.series(plain, now, refresh=refresh), listed, now)
         except Unsupported as error:
-            check = _check_line(None, listed, None, error.sentence, of=None)
+            check = _drilldown_check(None, listed, None, error.sentence, of=None)
         return {
             "table": table(self.mount, "events", query, listed, now),
             "window": _window(query, now),
@@ -77,7 +77,7 @@ def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> Dri
     """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
     counted = series.reconciliation
     if any(note.code == "filters-not-applied" for note in series.notes):
-        return _check_line(counted, listed, None, NOT_COUNTED, of=None)
+        return _drilldown_check(counted, listed, None, NOT_COUNTED, of=None)
     rows = exact(sum(event.value for event in listed.events))
     is_complete = listed.next is None and query.before is None
     agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
@@ -92,10 +92,10 @@ def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> Dri
             else "Autumn counts by the hour, and may know more than it lists yet."
         )
     certain = agrees if is_complete and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
-    return _check_line(counted, listed, certain, reason, of=f"{counted.count:,}")
+    return _drilldown_check(counted, listed, certain, reason, of=f"{counted.count:,}")
 
 
-def _check_line(
+def _drilldown_check(
     counted: Reconciliation | None, listed: EventPage, agrees: bool | None, reason: str | None, of: str | None
 ) -> DrilldownCheck:
     return DrilldownCheck(

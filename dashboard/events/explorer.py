@@ -31,7 +31,7 @@ MAX_PATHS = 40
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """The event browser of a place. `client_state`: what the page that asks for a part shows already."""
+    """The event explorer of a mount. `client_state`: what the page that asks for a part shows already."""
 
     mount: Mount
     client_state: ClientState = field(default_factory=ClientState)

@@ -1,10 +1,10 @@
-"""The links that narrow a list: only this value, not this one, this feature, this customer. Pure."""
+"""The links that filter a list: only this value, not this one, this feature, this customer. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboard.forms import LONGEST, MOST
+from dashboard.forms import MAX_REPEATS, MAX_TEXT_LENGTH
 from dashboard.mount import Mount, Page
 from usage.query import PropertyFilter, Query
 
@@ -12,17 +12,17 @@ from usage.query import PropertyFilter, Query
 def can_filter(path: str, value: str = "") -> bool:
     """Whether `path:value` reads back as just that: the form takes so many characters, split at the first colon."""
     whole = f"{path}:{value}"
-    return bool(path) and ":" not in path and "\0" not in whole and len(whole) <= LONGEST
+    return bool(path) and ":" not in path and "\0" not in whole and len(whole) <= MAX_TEXT_LENGTH
 
 
 def can_name(text: str) -> bool:
     """Whether a customer, feature or column can be named in a query string; a blank one would mean none."""
-    return bool(text.strip()) and "\0" not in text and len(text) <= LONGEST
+    return bool(text.strip()) and "\0" not in text and len(text) <= MAX_TEXT_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
 class FilterLinks:
-    """Narrows `query` on one page of a place. None where a condition can't be written, or there are too many."""
+    """Links from `query` on one page, one condition changed. None where it can't be written, or there are too many."""
 
     mount: Mount
     page: Page
@@ -45,7 +45,7 @@ class FilterLinks:
         """This feature with those chosen already; without it where it is one of them."""
         chosen = self.query.feature_id
         names = tuple(other for other in chosen if other != name) if name in chosen else (*chosen, name)
-        if not can_name(name) or len(names) > MOST:
+        if not can_name(name) or len(names) > MAX_REPEATS:
             return None
         return self.mount.url(self.page, self.query.having(feature_id=names))
 
@@ -61,6 +61,6 @@ class FilterLinks:
 
     def _added(self, name: str, path: str, value: str) -> str | None:
         items = getattr(self.query, name)
-        if not can_filter(path, value) or len(items) >= MOST:
+        if not can_filter(path, value) or len(items) >= MAX_REPEATS:
             return None
         return self.mount.url(self.page, self.query.having(**{name: (*items, PropertyFilter(path, value))}))

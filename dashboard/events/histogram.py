@@ -1,4 +1,4 @@
-"""Usage over the window as a strip above the rows: bars that open their bin."""
+"""Usage over the window as a histogram above the rows: bars that open their bin."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LegendKey:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """What the template of a strip shows. `edges`: of its bins, for the script that marks the rows shown."""
+    """What the template of a histogram shows. `edges`: of its bins, for the script that marks the rows shown."""
 
     size: str
     described: str
@@ -42,7 +42,7 @@ class Histogram:
 
 
 def histogram_of(series: Series, mount: Mount, query: Query) -> Histogram:
-    """The strip of `series`; its bars open their bin of `query` on the same page."""
+    """The histogram of `series`; its bars open their bin of `query` on the same page."""
     known = mount.usage.features(series.query.customer_id)
     drawn = chart_of(series, known or [total.feature_id for total in series.features])
     chart = replace(drawn, y_ticks=value_ticks(drawn.low, drawn.high, most=2))

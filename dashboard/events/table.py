@@ -28,7 +28,7 @@ from usage.results import Event
 from usage.window import local
 
 DEFAULT_COLUMNS = 3
-MAX_VALUES = 20
+MAX_DISTINCT = 20
 """A property with more values than this on a page says little at a glance, and is no column unless chosen."""
 SAMPLE_ROWS = 200
 """So many rows tell which properties are the usual ones."""
@@ -161,7 +161,7 @@ def next_page_query(pinned: Query, at: Position) -> Query:
 
 
 def _page_number(query: Query) -> int:
-    """Without a place in the list a page is the first, whatever it is called."""
+    """Without a position in the list a page is the first, whatever it is called."""
     return 1 if query.before is None else query.page
 
 
@@ -187,7 +187,7 @@ def _usual_columns(events: Sequence[Event]) -> tuple[str, ...]:
                 counts[path] += 1
                 values.setdefault(path, set()).add(text_of(value))
     telling = [
-        path for path in counts if len(values[path]) <= MAX_VALUES and len(path) <= 24 and can_name(path)
+        path for path in counts if len(values[path]) <= MAX_DISTINCT and len(path) <= 24 and can_name(path)
     ]
     return tuple(sorted(telling, key=lambda path: (-counts[path], path))[:DEFAULT_COLUMNS])
 
@@ -223,7 +223,7 @@ class _RowMaker:
             customer=self._cell(event.customer_id),
             feature=self._cell(event.feature_id),
             value=number(event.value),
-            cells=tuple([self._new_cell(lookup(event.properties, path)) for path in self.columns]),
+            cells=tuple([self._cell_of(lookup(event.properties, path)) for path in self.columns]),
             rest=self._rest(event),
             href=self._closed() if is_open else self._opens(event),
             detail=event_detail(event, self.mount, self.filter_links, self.now) if is_open else None,
@@ -236,14 +236,14 @@ class _RowMaker:
             self._cells[text, most] = cell = _new_cell(text, most)
         return cell
 
-    def _new_cell(self, value: Any) -> Cell | None:
+    def _cell_of(self, value: Any) -> Cell | None:
         return None if value is MISSING else self._cell(text_of(value))
 
     def _rest(self, event: Event) -> tuple[PropertyText, ...]:
         others = [path for path in event.properties if path not in self.columns][:MAX_REST]
-        return tuple([self._pair(path, text_of(event.properties[path])) for path in others])
+        return tuple([self._property(path, text_of(event.properties[path])) for path in others])
 
-    def _pair(self, path: str, text: str) -> PropertyText:
+    def _property(self, path: str, text: str) -> PropertyText:
         name = self._cell(path, SHORT_NAME)
         return PropertyText(name.text, self._cell(text, SHORT_VALUE), name.raw)
 

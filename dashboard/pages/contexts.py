@@ -34,7 +34,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class PageContexts:
-    """The pages of one place."""
+    """The contexts of the pages of one mount."""
 
     mount: Mount
 
@@ -44,22 +44,22 @@ class PageContexts:
             None if query.is_cycle else query.range
         )  # a cycle belongs to one customer, and none is chosen here
         wide = Query(range=days, start=query.start, end=query.end, tz=query.tz, focus=query.focus)
-        seen = self.mount.usage.usage_page(wide.having(per_page=50), now, refresh=refresh)
-        series = seen.series
+        data = self.mount.usage.usage_page(wide.having(per_page=50), now, refresh=refresh)
+        series = data.series
         busiest: tuple[Ranked, ...] = ()
         feature = None
         if series is not None and series.features:
             feature = query.focus or max(series.features, key=lambda total: total.count).feature_id
             busiest = self._busiest(wide, feature, now)
-        newest = replace(seen.page, events=seen.page.events[:NEWEST], next=None)
+        newest = replace(data.page, events=data.page.events[:NEWEST], next=None)
         return {
             "panel": None if series is None else self._panel(series, wide),
-            "sentence": seen.sentence or (OWN_CYCLES if query.is_cycle else None),
+            "sentence": data.sentence or (OWN_CYCLES if query.is_cycle else None),
             "busiest": busiest,
             "feature": None if feature is None else full_label(feature),
             "table": table(self.mount, "overview", wide, newest, now),
             "paths": (),
-            "strip": status_bar(self.mount, query, seen.fresh, now),
+            "status_bar": status_bar(self.mount, query, data.fresh, now),
         }
 
     def events(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
@@ -67,24 +67,24 @@ class PageContexts:
         exports = _exports(self.mount, "events", query, {"CSV": "csv", "JSON Lines": "jsonl"})
         shown = {"title": page_title(self.mount, query), "exports": exports}
         page = Explorer(self.mount).page(query, now, refresh)
-        return page | shown | {"strip": status_bar(self.mount, query, page["fresh"], now)}
+        return page | shown | {"status_bar": status_bar(self.mount, query, page["fresh"], now)}
 
     def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
-        """The chart, its legend and tiles, and the newest events behind it."""
-        seen = self.mount.usage.usage_page(query, now, refresh=refresh)
+        """The chart, its legend and cards, and the newest events behind it."""
+        data = self.mount.usage.usage_page(query, now, refresh=refresh)
         return {
-            "panel": None if seen.series is None else self._panel(seen.series, query),
-            "sentence": seen.sentence,
-            "table": table(self.mount, "usage", query, seen.page, now),
+            "panel": None if data.series is None else self._panel(data.series, query),
+            "sentence": data.sentence,
+            "table": table(self.mount, "usage", query, data.page, now),
             "whole": query.group_by is None or len(chart_rows(query).feature_id) == 1,
             "all_events": self.mount.url("events", chart_rows(query)),
             "exports": _exports(self.mount, "usage", query, {"CSV": "csv"})
-            if seen.series is not None
+            if data.series is not None
             else (),
             "title": page_title(self.mount, query),
-            "lead": _lead(seen, query, now),
-            "paths": paths_of(seen.page.events),
-            "strip": status_bar(self.mount, query, seen.fresh, now),
+            "lead": _lead(data, query, now),
+            "paths": paths_of(data.page.events),
+            "status_bar": status_bar(self.mount, query, data.fresh, now),
         }
 
     def _panel(self, series: Series, requested: Query) -> Panel:
@@ -124,12 +124,12 @@ class Lead:
     window: str
 
 
-def _lead(seen: UsagePage, query: Query, now: int) -> Lead:
+def _lead(data: UsagePage, query: Query, now: int) -> Lead:
     zone = query.zone
-    newest = seen.page.events[0].timestamp if seen.page.events else None
+    newest = data.page.events[0].timestamp if data.page.events else None
     window = ""
-    if seen.series is not None:
-        first, last = seen.series.bins.edges[0], min(seen.series.bins.edges[-1] - 1, now)
+    if data.series is not None:
+        first, last = data.series.bins.edges[0], min(data.series.bins.edges[-1] - 1, now)
         window = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}, {zone_of((first, last), query)}"
     if newest is None:
         return Lead("No events in this window", "", window)

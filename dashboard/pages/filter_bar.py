@@ -211,9 +211,9 @@ def _active_filters(query: Query, mount: Mount, page: Page) -> Iterable[ActiveFi
 def _without_removal(
     active_filters: Iterable[ActiveFilter], mount: Mount, page: Page
 ) -> Iterable[ActiveFilter]:
-    for chip in active_filters:
-        stays = mount.kept is not None and page == "usage" and chip.name != "group"
-        yield replace(chip, without=None) if stays else chip
+    for active_filter in active_filters:
+        stays = mount.kept is not None and page == "usage" and active_filter.name != "group"
+        yield replace(active_filter, without=None) if stays else active_filter
 
 
 def _earlier(query: Query, mount: Mount, page: Page, now: int) -> str | None:
@@ -251,9 +251,9 @@ def _window_text(query: Query, now: int) -> str:
         first, last = date_text(local(window.start, zone)), date_text(local(window.end - 1, zone))
         return first if first == last else f"{first} – {last}"
     first, last = zone_name(window.start, zone), zone_name(window.end, zone)
-    told = (first, last) if first != last else ("", "")
+    shown_days = (first, last) if first != last else ("", "")
     start, end = minute_text(window.start, zone), minute_text(window.end, zone)
-    return f"{start} {told[0]} – {end} {told[1]}".replace("  ", " ").strip()
+    return f"{start} {shown_days[0]} – {end} {shown_days[1]}".replace("  ", " ").strip()
 
 
 def _as_form_value(ms: int, zone: ZoneInfo) -> str:

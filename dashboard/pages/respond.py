@@ -56,7 +56,7 @@ def _context(request: HttpRequest, mount: Mount, page: Page, form: QueryForm, bu
     context |= mount.context
     if form.is_valid():
         context |= _built(form, mount, build, now, request)
-    context["bar"] = filter_bar(form, mount, page, now, context.get("paths", ()))
+    context["filter_bar"] = filter_bar(form, mount, page, now, context.get("paths", ()))
     query = getattr(form, "query", None)
     context["nav_query"] = mount.params(query) if query else ""
     context["share_href"] = _share_href(request, mount, query)

@@ -25,8 +25,8 @@ from dashboard.pages.contexts import PageContexts
 from dashboard.pages.respond import respond, respond_part
 from dashboard.web.htmx import HtmxRequest, wants_partial
 
-View = Callable[[HtmxRequest, Mount], HttpResponseBase]
-Access = Callable[["Route"], Callable[..., HttpResponseBase]]
+PageView = Callable[[HtmxRequest, Mount], HttpResponseBase]
+AccessRule = Callable[["Route"], Callable[..., HttpResponseBase]]
 
 DRILLDOWN_TARGET = "events-in-view"
 """The element of the usage page that shows the events of a bar."""
@@ -44,7 +44,7 @@ class Route:
 
     path: str
     name: str
-    view: View
+    view: PageView
     logged: bool = True
     file: bool = False
     methods: tuple[str, ...] = READ
@@ -58,56 +58,56 @@ class Route:
         return self.logged and request.method == "GET" and request.htmx.target != DRILLDOWN_TARGET
 
 
-def mounted(prefix: str, names: str, access: Access) -> list[URLPattern]:
+def mounted(prefix: str, names: str, access: AccessRule) -> list[URLPattern]:
     """Mount every route below `prefix`. `access` wraps each in the rule that lets a request in and makes its Mount."""
     return [path(f"{prefix}{route.path}", access(route), name=f"{names}{route.name}") for route in ROUTES]
 
 
-def overview(request: HtmxRequest, mount: Mount) -> HttpResponse:
+def overview_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     """Totals, busiest customers, newest events; a share link leads to the view that it opens with."""
     if mount.entrance is not None:
         return redirect(mount.entrance)
     return respond(request, mount, "overview", PageContexts(mount).overview)
 
 
-def events(request: HtmxRequest, mount: Mount) -> HttpResponse:
+def events_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     """The event browser; or, where a chart asks for the events of one bar, just these."""
     if wants_partial(request) and request.htmx.target == DRILLDOWN_TARGET:
         return respond_part(request, mount, "drilldown", Drilldown(mount).context)
     return respond(request, mount, "events", PageContexts(mount).events)
 
 
-def usage(request: HtmxRequest, mount: Mount) -> HttpResponse:
+def usage_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     return respond(request, mount, "usage", PageContexts(mount).usage)
 
 
-def histogram(request: HtmxRequest, mount: Mount) -> HttpResponse:
+def histogram_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     return respond_part(request, mount, "histogram", Explorer(mount).histogram)
 
 
-def facets(request: HtmxRequest, mount: Mount) -> HttpResponse:
+def facets_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     return respond_part(request, mount, "facets", Explorer(mount).facets)
 
 
-def more(request: HtmxRequest, mount: Mount) -> HttpResponse:
+def more_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     client_state = ClientState.of(request)
     return respond_part(
         request, mount, "more", Explorer(mount, client_state).more, {"client_state": client_state}
     )
 
 
-def live(request: HtmxRequest, mount: Mount) -> HttpResponse:
+def live_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     return respond_part(request, mount, "live", Explorer(mount, ClientState.of(request)).live)
 
 
 ROUTES = (
-    Route("", "overview", overview),
-    Route("usage/", "usage", usage),
-    Route("events/", "events", events),
-    Route("events/histogram/", "histogram", histogram, logged=False),
-    Route("events/facets/", "facets", facets, logged=False),
-    Route("events/more/", "more", more, logged=False),
-    Route("events/live/", "live", live, logged=False),
+    Route("", "overview", overview_view),
+    Route("usage/", "usage", usage_view),
+    Route("events/", "events", events_view),
+    Route("events/histogram/", "histogram", histogram_view, logged=False),
+    Route("events/facets/", "facets", facets_view, logged=False),
+    Route("events/more/", "more", more_view, logged=False),
+    Route("events/live/", "live", live_view, logged=False),
     Route("events/export.csv", "events-csv", partial(export_events, file_format=CSV), file=True),
     Route("events/export.jsonl", "events-jsonl", partial(export_events, file_format=JSON_LINES), file=True),
     Route("usage/export.csv", "usage-csv", export_usage, file=True),

@@ -1,4 +1,4 @@
-"""The strip at the foot of each page: as of when, from where, in which zone, how much of Autumn's pace is in use."""
+"""The status bar at the foot of each page: as of when, from where, in which zone, how many calls are made."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StatusBar:
 
 
 def status_bar(mount: Mount, query: Query, fresh: Freshness, now: int) -> StatusBar:
-    """The strip of a page that shows `fresh` figures of `query`."""
+    """The status bar of a page that shows `fresh` figures of `query`."""
     at = int(fresh.fetched_at * 1000)
     age = relative(at, now)
     return StatusBar(

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 SharedView = Callable[[HtmxRequest, Share], HttpResponseBase]
 
 
-def not_found(request: HtmxRequest) -> HttpResponse:
+def link_not_found(request: HtmxRequest) -> HttpResponse:
     """Unknown, expired, revoked, somebody else's: the same page, to the byte."""
     return as_whole_page(render(request, "sharing/recipient/not_found.html", status=404))
 
@@ -48,7 +48,7 @@ def with_link(route: Route) -> Callable[..., HttpResponseBase]:
         share = links.find(share_id)
         access = "nothing" if share is None else links.access_of(request, share)
         if share is None or access == "nothing":
-            return not_found(request)
+            return link_not_found(request)
         if access == "locked":
             return locked(request, share)
         if route.file and not share.exports:
@@ -77,7 +77,7 @@ def unlocking(route: str, view: SharedView, name: str) -> URLPattern:
     def unlock_view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
         share = links.find(share_id)
         if share is None or links.access_of(request, share) == "nothing":
-            return not_found(request)
+            return link_not_found(request)
         if request.method != "POST":
             return redirect(share.root)  # somebody reloads the address that a wrong password left behind
         return view(request, share)

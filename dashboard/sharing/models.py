@@ -97,7 +97,7 @@ class Share(models.Model):
 
     @property
     def state(self) -> str:
-        """In a word, for those who mind it."""
+        """In a word, for its owner."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at <= timezone.now():

@@ -19,10 +19,10 @@ from usage.window import to_ms
 
 def link_summary(share: Share) -> dict[str, Any]:
     """What the pages of a link and the list of its maker say of it."""
-    zone, view_error = _zone(share)
+    zone, view_error = _zone_of_view(share)
     return {
         "share": share,
-        "maker": _maker(share),
+        "maker": _owner_name(share),
         "customer": full_label(share.customer_id),
         "features": "all features" if share.features is None else _listed(share.features),
         "properties": _listed(share.properties) if share.properties else "no properties",
@@ -37,7 +37,7 @@ def link_summary(share: Share) -> dict[str, Any]:
     }
 
 
-def _zone(share: Share) -> tuple[ZoneInfo, str | None]:
+def _zone_of_view(share: Share) -> tuple[ZoneInfo, str | None]:
     """The zone of the link's view; where the view is no longer valid the server's, and what is wrong with it."""
     try:
         return saved_query(share.view).zone, None
@@ -45,7 +45,7 @@ def _zone(share: Share) -> tuple[ZoneInfo, str | None]:
         return ZoneInfo(settings.TIME_ZONE), f"{bad.field}: {bad.sentence}"
 
 
-def _maker(share: Share) -> str:
+def _owner_name(share: Share) -> str:
     if share.maker is None:
         return "somebody who has left"
     return full_label(share.maker.get_full_name() or share.maker.get_username())

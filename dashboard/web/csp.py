@@ -35,7 +35,6 @@ def plotly_bundle() -> Path:
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
-@cache
 def plotly_styles(bundle: Path) -> list[str]:
     """The texts of the style elements that the bundle writes as it loads: an empty one, and a map's."""
     found = re.findall(r"\.textContent='([^'\\]*)',document\.head", bundle.read_text())
@@ -62,9 +61,10 @@ DIRECTIVES: dict[str, list[str]] = {
 }
 
 
-def style_sources() -> list[str]:
-    """What `style-src` allows. The bundle has 4.8 MB, so it is read with the first response, not at import."""
-    return ["'self'", digest(APP_CSS), *map(digest, plotly_styles(plotly_bundle()))]
+@cache
+def style_sources() -> tuple[str, ...]:
+    """What `style-src` allows. The bundle has 4.8 MB, so it is read once, with the first response, not at import."""
+    return ("'self'", digest(APP_CSS), *map(digest, plotly_styles(plotly_bundle())))
 
 
 class ContentSecurityPolicy(CSPMiddleware):
@@ -75,5 +75,5 @@ class ContentSecurityPolicy(CSPMiddleware):
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
         if not report_only:
-            parts.replace = {**(parts.replace or {}), "style-src": style_sources()}
+            parts.replace = {**(parts.replace or {}), "style-src": list(style_sources())}
         return parts

@@ -1,4 +1,4 @@
-"""Making a link: the form, a look as the recipient, and the link, which is shown once."""
+"""Creates a link: the form, a preview as the recipient, and the link, which is shown once."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
 
 DRAFTS = "share_drafts"
-MOST_DRAFTS = 8
-MADE = (
+MAX_DRAFTS = 8
+ALREADY_CREATED = (
     "This link was made already, and its address was shown that once. If you have not seen it, revoke this one and make"
     " another."
 )
@@ -44,18 +44,18 @@ CSRF = "csrfmiddlewaretoken"
 @never_cache
 def new(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
-        return _make(request)
-    asked = QueryForm.of(request)
-    query = asked.query if asked.is_valid() else Query(tz=asked.viewer_tz)
+        return _create(request)
+    query_form = QueryForm.of(request)
+    query = query_form.query if query_form.is_valid() else Query(tz=query_form.viewer_tz)
     form = ShareForm.blank(query, sharer(request), usage().now())
-    wrong = [f"{name}: {sentence}" for name, sentences in asked.errors.items() for sentence in sentences]
+    wrong = [f"{name}: {sentence}" for name, sentences in query_form.errors.items() for sentence in sentences]
     return _form(request, form, wrong=wrong, status=400 if wrong else 200)
 
 
 @sensitive_variables("token", "password")
-def _make(request: HttpRequest) -> HttpResponseBase:
+def _create(request: HttpRequest) -> HttpResponseBase:
     form = ShareForm.of(request.POST, sharer(request))
-    if not _shows_something(form):
+    if not _opens_with_figures(form):
         return _form(request, form, status=400)
     if form.unread():
         return _form(request, form, warned=True)
@@ -70,11 +70,9 @@ def _make(request: HttpRequest) -> HttpResponseBase:
         sentences = [f"The figures could not be kept. {problem.sentence} {problem.advice}"]
         return _form(request, form, wrong=sentences, status=max(problem.status, 400))
     except IntegrityError:
-        messages.warning(request, MADE)  # sent twice, or by a reload
+        messages.warning(request, ALREADY_CREATED)  # sent twice, or by a reload
         return redirect("share", form.share.pk)
-    _keep_drafts(
-        request, {name: stored for name, stored in _drafts(request).items() if name != form.share.pk}
-    )
+    _save_drafts(request, _drafts_beside(request, form.share.pk))
     link = request.build_absolute_uri(reverse("redeem", args=[token]))
     return render(
         request,
@@ -83,7 +81,7 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     )
 
 
-def _shows_something(form: ShareForm) -> bool:
+def _opens_with_figures(form: ShareForm) -> bool:
     """Whether the form makes sense, and Autumn knows what its link opens with. The first look finds that kept."""
     if not form.is_valid():
         return False
@@ -109,10 +107,10 @@ def _form(
 ) -> HttpResponse:
     shown = {
         "form": form,
-        "offers": form.suggestions,
+        "suggestions": form.suggestions,
         "wrong": wrong or [],
         "warnings": form.warnings() if warned else [],
-        "looked_at": viewed_period(form.query, usage().now()),
+        "viewed_period": viewed_period(form.query, usage().now()),
     }
     return render(request, "sharing/manage/create.html", shown, status=status)
 
@@ -120,7 +118,7 @@ def _form(
 @sharers_only
 @never_cache
 @require_POST
-def suggestion(request: HttpRequest) -> HttpResponseBase:
+def load_suggestions(request: HttpRequest) -> HttpResponseBase:
     """The form as it stands, with what the customer in it has."""
     return _form(request, ShareForm.unfinished(request.POST, sharer(request)))
 
@@ -130,10 +128,10 @@ def suggestion(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def draft(request: HtmxRequest, share_id: str) -> HttpResponseBase:
     """Back from the preview: the form as it was."""
-    stored = _drafts(request).get(share_id)
-    return (
-        _anew(request) if stored is None else _form(request, ShareForm.of(QueryDict(stored), sharer(request)))
-    )
+    sent = _drafts(request).get(share_id)
+    if sent is None:
+        return _start_over(request)
+    return _form(request, ShareForm.of(QueryDict(sent), sharer(request)))
 
 
 @sharers_only
@@ -142,11 +140,11 @@ def draft(request: HtmxRequest, share_id: str) -> HttpResponseBase:
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Keeps the form, and leads to what its link would show."""
     form = ShareForm.of(request.POST, sharer(request))
-    if not _shows_something(form):
+    if not _opens_with_figures(form):
         return _form(request, form, status=400)
     name = form.share.pk
-    others = {other: stored for other, stored in _drafts(request).items() if other != name}
-    _keep_drafts(request, {**others, name: _without_csrf(request.POST).urlencode()})
+    sent = _without_csrf(request.POST).urlencode()
+    _save_drafts(request, {**_drafts_beside(request, name), name: sent})
     return redirect(_preview_mount(request, form).entrance or "share_new")
 
 
@@ -160,7 +158,7 @@ def with_draft(route: Route) -> Callable[..., HttpResponseBase]:
     def view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
         form = _drafted(request, share_id)
         if form is None:
-            return _anew(request)
+            return _start_over(request)
         if route.file and not form.share.exports:
             raise Http404
         return route.answer(request, _preview_mount(request, form))
@@ -187,20 +185,24 @@ def _preview_mount(request: HttpRequest, form: ShareForm) -> Mount:
 
 def _drafts(request: HttpRequest) -> dict[str, str]:
     """The forms that were previewed and not made yet, by the names of their links: each tab has its own."""
-    stored: dict[str, str] = request.session.get(DRAFTS, {})
-    return stored
+    drafts: dict[str, str] = request.session.get(DRAFTS, {})
+    return drafts
 
 
-def _keep_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
-    request.session[DRAFTS] = dict(list(drafts.items())[-MOST_DRAFTS:])
+def _drafts_beside(request: HttpRequest, share_id: str) -> dict[str, str]:
+    return {name: sent for name, sent in _drafts(request).items() if name != share_id}
 
 
-def _anew(request: HtmxRequest) -> HttpResponseBase:
+def _save_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
+    request.session[DRAFTS] = dict(list(drafts.items())[-MAX_DRAFTS:])
+
+
+def _start_over(request: HtmxRequest) -> HttpResponseBase:
     """There is no such draft any more: a new form, as a page of its own."""
     return HttpResponseClientRedirect(reverse("share_new")) if request.htmx else redirect("share_new")
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:
-    stored = sent.copy()
-    stored.pop(CSRF, None)
-    return stored
+    fields = sent.copy()
+    fields.pop(CSRF, None)
+    return fields

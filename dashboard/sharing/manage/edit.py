@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.formats import full_label
 from dashboard.sharing import passwords
-from dashboard.sharing.manage.forms import LIVES, Life
+from dashboard.sharing.manage.fields import LIFETIMES, LifetimeField
 from dashboard.sharing.manage.list import detail_page, managed_share
 from dashboard.sharing.models import Share
 from dashboard.sharing.permissions import admins_only, sharers_only
@@ -49,7 +49,7 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponse:
     end = timezone.now() + timedelta(days=days)
     Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=end)
     less = ", which is less than before" if end < found.expires_at else ""
-    messages.success(request, f"The link opens for {LIVES[days]} from now{less}.")
+    messages.success(request, f"The link opens for {LIFETIMES[days]} from now{less}.")
     return redirect("share", found.pk)
 
 
@@ -67,7 +67,7 @@ def password(request: HttpRequest, share_id: str) -> HttpResponse:
         passwords.remove_password(found)
         messages.success(request, "The link needs no password any more.")
         return redirect("share", found.pk)
-    new = passwords.generated()
+    new = passwords.generate_password()
     passwords.change_password(found, new)
     found.refresh_from_db()
     return detail_page(request, found, new)
@@ -75,7 +75,7 @@ def password(request: HttpRequest, share_id: str) -> HttpResponse:
 
 def _life(request: HttpRequest) -> int:
     try:
-        days: int = Life().clean(request.POST.get("life"))
+        days: int = LifetimeField().clean(request.POST.get("life"))
     except ValidationError as error:
         raise BadRequest from error
     return days

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -14,10 +12,19 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from dashboard.formats import full_label
-from dashboard.forms import LONGEST, saved_query
+from dashboard.forms import saved_query
 from dashboard.models import User
 from dashboard.sharing import passwords
+from dashboard.sharing.manage.fields import (
+    DEFAULT_LIFETIME,
+    FRESHNESS,
+    GENERATED,
+    NO_PASSWORD,
+    PASSWORDS,
+    PERIODS,
+    LifetimeField,
+    OpenChoiceField,
+)
 from dashboard.sharing.manage.initial import (
     filter_texts,
     initial_values,
@@ -26,58 +33,30 @@ from dashboard.sharing.manage.initial import (
     widenings,
 )
 from dashboard.sharing.manage.suggestions import Suggestions, suggestions
+from dashboard.sharing.manage.warnings import LinkWarning, access_warnings, privacy_warnings
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
 from usage.charts.bins import chart_window_of
 from usage.query import BadQuery, Query, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
-LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
-DEFAULT_LIFE = 7
-LONG_LIFE = 30
-GENERATED, NO_PASSWORD = "generated", "none"
-PASSWORDS = {GENERATED: "Made for you, shown once with the link", NO_PASSWORD: "None"}
-LONGEST_VIEW = 30_000
-LONG_VIEW = "The view has more filters than a link can keep: drop some of them there first."
-DAMAGED = "This form is damaged. Open a new one."
-PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
-FRESH = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
-
-
-class Life(forms.TypedChoiceField):
-    """How long a link lives, in days."""
-
-    def __init__(self) -> None:
-        super().__init__(choices=list(LIVES.items()), coerce=int, initial=DEFAULT_LIFE)
-
-
-class AnyOf(forms.MultipleChoiceField):
-    """Names that were seen are offered; others are as good, as nobody has a list of all."""
-
-    def valid_value(self, value: str) -> bool:
-        return bool(value.strip()) and len(value) <= LONGEST and "\0" not in value
-
-
-@dataclass(frozen=True, slots=True)
-class LinkWarning:
-    """Something to think twice about."""
-
-    sentence: str
-
-    @property
-    def key(self) -> str:
-        """Says which, so that having read it can be noted."""
-        return hashlib.sha256(self.sentence.encode()).hexdigest()[:16]
+MAX_VIEW_LENGTH = 30_000
+VIEW_TOO_LONG = "The view has more filters than a link can keep: drop some of them there first."
+FORM_DAMAGED = "This form is damaged. Open a new one."
 
 
 class ShareForm(forms.Form):
-    share_id = forms.RegexField(r"\A[0-9a-f]{16}\Z", error_messages={"required": DAMAGED, "invalid": DAMAGED})
-    view = forms.CharField(required=False, max_length=LONGEST_VIEW, error_messages={"max_length": LONG_VIEW})
-    accepted = AnyOf(required=False)
+    share_id = forms.RegexField(
+        r"\A[0-9a-f]{16}\Z", error_messages={"required": FORM_DAMAGED, "invalid": FORM_DAMAGED}
+    )
+    view = forms.CharField(
+        required=False, max_length=MAX_VIEW_LENGTH, error_messages={"max_length": VIEW_TOO_LONG}
+    )
+    accepted = OpenChoiceField(required=False)
     recipient = forms.CharField(max_length=LONGEST_NAME)
     customer_id = forms.CharField(max_length=LONGEST_ID, strip=False)
     every_feature = forms.BooleanField(required=False)
-    features = AnyOf(required=False)
-    properties = AnyOf(required=False)
+    features = OpenChoiceField(required=False)
+    properties = OpenChoiceField(required=False)
     deductions = forms.BooleanField(required=False)
     plans = forms.BooleanField(required=False)
     exports = forms.BooleanField(required=False)
@@ -85,8 +64,8 @@ class ShareForm(forms.Form):
     start = forms.CharField(required=False, max_length=40)
     end = forms.CharField(required=False, max_length=40)
     since = forms.CharField(required=False, max_length=40)
-    fresh = forms.ChoiceField(choices=list(FRESH.items()))
-    life = Life()
+    fresh = forms.ChoiceField(choices=list(FRESHNESS.items()))
+    life = LifetimeField()
     password = forms.ChoiceField(choices=list(PASSWORDS.items()))
 
     share: Share
@@ -106,7 +85,12 @@ class ShareForm(forms.Form):
     @classmethod
     def blank(cls, query: Query, maker: User, now: int) -> ShareForm:
         """A new form, filled by what was being looked at."""
-        filled = {**initial_values(query, now), "fresh": "live", "life": DEFAULT_LIFE, "password": GENERATED}
+        filled = {
+            **initial_values(query, now),
+            "fresh": "live",
+            "life": DEFAULT_LIFETIME,
+            "password": GENERATED,
+        }
         return cls(None, query, maker, filled)
 
     @classmethod
@@ -142,7 +126,7 @@ class ShareForm(forms.Form):
         try:
             saved_query(view)
         except BadQuery as bad:
-            raise ValidationError(f"{DAMAGED} {bad.field}: {bad.sentence}") from None
+            raise ValidationError(f"{FORM_DAMAGED} {bad.field}: {bad.sentence}") from None
         return view
 
     def clean_customer_id(self) -> str:
@@ -163,9 +147,9 @@ class ShareForm(forms.Form):
         is_period = self.cleaned_data.get("period") == "fixed"
         start, end = self._period() if is_period else (self._since(), None)
         if self.cleaned_data.get("fresh") == "snapshot":
-            end = self._kept_until(start, end)
+            end = self._snapshot_end(start, end)
         if not self.errors:
-            self.share = self._made(start, end)
+            self.share = self._new_share(start, end)
             self._check_view()
         return self.cleaned_data
 
@@ -231,7 +215,7 @@ class ShareForm(forms.Form):
             )
         return self._hour("since", floor_hour)
 
-    def _kept_until(self, start: int | None, end: int | None) -> int | None:
+    def _snapshot_end(self, start: int | None, end: int | None) -> int | None:
         """A snapshot ends with the last full hour: the running one still changes."""
         full = floor_hour(_now())
         if self.cleaned_data.get("period") != "fixed":
@@ -240,7 +224,7 @@ class ShareForm(forms.Form):
             self.add_error("start", "There is no full hour yet to keep.")
         return None if end is None else min(end, full)
 
-    def _made(self, start: int | None, end: int | None) -> Share:
+    def _new_share(self, start: int | None, end: int | None) -> Share:
         given, now = self.cleaned_data, timezone.now()
         share = Share(
             id=given["share_id"],
@@ -263,22 +247,17 @@ class ShareForm(forms.Form):
 
     def new_password(self) -> str | None:
         """One made now, where one was chosen: people's own would be weak, and would stand in forms and sessions."""
-        return None if self.cleaned_data["password"] == NO_PASSWORD else passwords.generated()
+        return None if self.cleaned_data["password"] == NO_PASSWORD else passwords.generate_password()
 
     def warnings(self) -> list[LinkWarning]:
         """What to think twice about before a link is made."""
+        return [LinkWarning(sentence) for sentence in self._warnings()]
+
+    def _warnings(self) -> Iterator[str]:
         given = self.cleaned_data
-        privacy_hints = self.suggestions.privacy_hints(given["properties"])
-        found = [LinkWarning(sentence) for sentence in widenings(self.share.scope, self.query)]
-        found += [
-            LinkWarning(f"The property “{full_label(suggestion.path)}” {suggestion.privacy_hint}.")
-            for suggestion in privacy_hints
-        ]
-        if given["password"] == NO_PASSWORD:
-            found.append(LinkWarning("Without a password, whoever gets hold of the link sees all of it."))
-        if given["life"] > LONG_LIFE:
-            found.append(LinkWarning(f"It will open for {LIVES[given['life']]}. Few need one that long."))
-        return found
+        yield from widenings(self.share.scope, self.query)
+        yield from privacy_warnings(self.suggestions, given["properties"])
+        yield from access_warnings(has_password=given["password"] != NO_PASSWORD, days=given["life"])
 
     def unread(self) -> list[LinkWarning]:
         """Those warnings that have not been seen yet."""

@@ -18,7 +18,9 @@ from usage.window import HOUR_MS, Window, ceil_hour, floor_hour, local, to_ms
 def initial_values(query: Query, now: int) -> dict[str, Any]:
     """The fields of a new form: no more than what is being looked at."""
     hours = viewed_hours(query, now)
-    first, last = (None, None) if hours is None else (_text(query, hours.start), _text(query, hours.end))
+    first, last = (
+        (None, None) if hours is None else (_form_value(query, hours.start), _form_value(query, hours.end))
+    )
     is_period = query.start is not None or first is None  # left empty, a period is that of the view
     if first is None or last is None:
         first = last = None
@@ -104,12 +106,12 @@ def widenings(scope: Scope, query: Query) -> Iterator[str]:
 
 def filter_texts(query: Query) -> list[str]:
     """The filters that come along, in words. Whoever has the link can take them off."""
-    told = [full_label(str(item)) for item in query.filter]
-    told += [f"not {full_label(str(item))}" for item in query.exclude]
+    texts = [full_label(str(item)) for item in query.filter]
+    texts += [f"not {full_label(str(item))}" for item in query.exclude]
     for word, bound in (("at least", query.value_min), ("at most", query.value_max)):
         if bound is not None:
-            told.append(f"value {word} {bound:g}")
-    return told
+            texts.append(f"value {word} {bound:g}")
+    return texts
 
 
 def _properties(query: Query) -> Iterator[str]:
@@ -119,7 +121,7 @@ def _properties(query: Query) -> Iterator[str]:
         yield query.group_by.removeprefix("properties.")
 
 
-def _text(query: Query, ms: int) -> str | None:
+def _form_value(query: Query, ms: int) -> str | None:
     """A moment as the form's fields have it; None where the clocks show it twice, which these cannot tell apart."""
     plain = local(ms, query.zone).replace(tzinfo=None, fold=0)
     seconds = {to_ms(plain.replace(tzinfo=query.zone, fold=fold)) for fold in (0, 1)}

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.sharing.access_log import MAX_VIEWS, RETENTION
-from dashboard.sharing.manage.forms import DEFAULT_LIFE, LIVES
+from dashboard.sharing.manage.fields import DEFAULT_LIFETIME, LIFETIMES
 from dashboard.sharing.models import Share
 from dashboard.sharing.permissions import sharer, sharers_only
 from dashboard.sharing.summary import link_summary
@@ -42,7 +42,7 @@ def detail_page(request: HttpRequest, found: Share, password: str | None = None)
         "about": link_summary(found),
         "visits": found.visits.all()[:MAX_VIEWS],
         "kept_days": RETENTION.days,
-        "lives": LIVES,
+        "lives": LIFETIMES,
         "longer": _longer(found),
         "password": password,
     }
@@ -59,5 +59,5 @@ def managed_share(request: HttpRequest, share_id: str, **more: None) -> Share:
 def _longer(share: Share) -> int:
     """The shortest life, from a week on, that would put off the end by a day; the longest where none does."""
     left = share.expires_at - timezone.now()
-    longer = (days for days in LIVES if days >= DEFAULT_LIFE and timedelta(days=days - 1) > left)
-    return next(longer, max(LIVES))
+    longer = (days for days in LIFETIMES if days >= DEFAULT_LIFETIME and timedelta(days=days - 1) > left)
+    return next(longer, max(LIFETIMES))

@@ -12,12 +12,12 @@ from usage.errors import UsageError
 from usage.events.facets import facets_of
 from usage.query import BadQuery, Query
 
-TELLING = re.compile(
+PERSONAL_NAME = re.compile(
     r"(^|[._-])(e?mail|name|first|last|user(name|_id)?|person|phone|tel|address|ip|ssn|birth\w*)([._-]|$)",
     re.IGNORECASE,
 )
-MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-PERSON = re.compile(r"[A-ZÀ-Þ][\w'’-]+( [A-ZÀ-Þ][\w.'’-]*)+")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+FULL_NAME = re.compile(r"[A-ZÀ-Þ][\w'’-]+( [A-ZÀ-Þ][\w.'’-]*)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class Suggestions:
 
     def properties_beside(self, given: Iterable[str]) -> list[tuple[str, str | None]]:
         """The same of properties, each with why it may be about a person."""
-        seen = (suggestion.path for suggestion in self.properties)
-        return [(path, self._doubt(path)) for path in dict.fromkeys((*seen, *given))]
+        facets = (suggestion.path for suggestion in self.properties)
+        return [(path, self._hint(path)) for path in dict.fromkeys((*facets, *given))]
 
     def privacy_hints(self, paths: Iterable[str]) -> list[SuggestedProperty]:
         """Those of `paths` that may be about a person, or hold what is; one that was not seen is judged by its name."""
-        found = (SuggestedProperty(path, self._doubt(path)) for path in paths)
+        found = (SuggestedProperty(path, self._hint(path)) for path in paths)
         return [suggestion for suggestion in found if suggestion.privacy_hint is not None]
 
-    def _doubt(self, path: str) -> str | None:
+    def _hint(self, path: str) -> str | None:
         for suggestion in self.properties:
             if suggestion.path == path:
                 return suggestion.privacy_hint
@@ -70,13 +70,13 @@ def suggestions(customer_id: str | None, query: Query) -> Suggestions:
         events = usage().newest(around).events
     except (UsageError, BadQuery) as error:
         return Suggestions(sentence=error.sentence)
-    seen = facets_of(events)
+    facets = facets_of(events)
     charged = {item.feature_id for event in events for item in event.deductions or ()}
     return Suggestions(
-        tuple(sorted({name for name, _ in seen.features} | charged)),
+        tuple(sorted({name for name, _ in facets.features} | charged)),
         tuple(
             SuggestedProperty(facet.path, privacy_hint(facet.path, [value for value, _ in facet.values]))
-            for facet in seen.properties
+            for facet in facets.properties
         ),
     )
 
@@ -84,8 +84,8 @@ def suggestions(customer_id: str | None, query: Query) -> Suggestions:
 def privacy_hint(path: str, values: Iterable[str] = ()) -> str | None:
     """Why a property may be about a person, judged by its commonest values and its name."""
     given = list(values)
-    if any(MAIL.search(value) for value in given):
+    if any(EMAIL.search(value) for value in given):
         return "looks like e-mail addresses"
-    if any(PERSON.fullmatch(value) for value in given):
+    if any(FULL_NAME.fullmatch(value) for value in given):
         return "looks like names"
-    return "may be about a person" if TELLING.search(path) else None
+    return "may be about a person" if PERSONAL_NAME.search(path) else None

@@ -1,4 +1,4 @@
-"""What whoever holds a link gets: the lenses of the staff, within the link's scope."""
+"""How a recipient opens a link: its token is traded for a cookie, its password unlocks it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
 from dashboard.sharing import links, passwords
-from dashboard.sharing.access import locked, not_found
+from dashboard.sharing.access import link_not_found, locked
 from dashboard.sharing.access_log import address_of
 from dashboard.sharing.models import Share
 from dashboard.web.htmx import HtmxRequest
@@ -23,7 +23,7 @@ def redeem(request: HtmxRequest, token: str) -> HttpResponseBase:
     """Trades the token in the address for a cookie, so that it stands in no history, no bookmark and no referrer."""
     share = links.redeemed(token)
     if share is None:
-        return not_found(request)
+        return link_not_found(request)
     response = redirect(share.root)
     links.mark_opened(response, share)
     return response
@@ -32,7 +32,7 @@ def redeem(request: HtmxRequest, token: str) -> HttpResponseBase:
 @sensitive_variables("password")
 def unlock(request: HtmxRequest, share: Share) -> HttpResponseBase:
     password = request.POST.get("password", "")
-    outcome = passwords.tried(share, password, address_of(request)) if share.password_hash else "open"
+    outcome = passwords.try_password(share, password, address_of(request)) if share.password_hash else "open"
     if outcome == "wait":
         response = locked(request, share, "That was wrong too often. Try again in fifteen minutes.", 429)
         response["Retry-After"] = str(int(passwords.PAUSE.total_seconds()))
@@ -43,12 +43,12 @@ def unlock(request: HtmxRequest, share: Share) -> HttpResponseBase:
         return response
     if outcome == "wrong":
         return locked(request, share, "That is not the password.")
-    event_detail = redirect(_wanted(request, share))
-    links.mark_unlocked(event_detail, share)
-    return event_detail
+    response = redirect(_next_address(request, share))
+    links.mark_unlocked(response, share)
+    return response
 
 
-def _wanted(request: HtmxRequest, share: Share) -> str:
-    wanted = request.POST.get("next", "")
-    inside = wanted.startswith(share.root) and url_has_allowed_host_and_scheme(wanted, None)
-    return wanted if inside and not wanted.startswith(f"{share.root}unlock") else share.root
+def _next_address(request: HtmxRequest, share: Share) -> str:
+    address = request.POST.get("next", "")
+    inside = address.startswith(share.root) and url_has_allowed_host_and_scheme(address, None)
+    return address if inside and not address.startswith(f"{share.root}unlock") else share.root

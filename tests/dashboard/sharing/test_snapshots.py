@@ -63,7 +63,7 @@ def arrive(house: House) -> None:
 
 def figures(page: str) -> str:
     """The chart, its tiles and its legend: all but the rows below."""
-    return page[page.index('<div class="tiles"') : page.index('id="events-in-view"')]
+    return page[page.index('<div class="feature-cards"') : page.index('id="events-in-view"')]
 
 
 def leads(page: str) -> set[str]:

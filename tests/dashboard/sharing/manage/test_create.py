@@ -15,8 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.models import User
-from dashboard.sharing.manage.forms import LinkWarning
 from dashboard.sharing.manage.suggestions import SuggestedProperty, Suggestions, privacy_hint
+from dashboard.sharing.manage.warnings import LinkWarning
 from dashboard.sharing.models import Share
 from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, House, bounds, now_ms
 from usage.window import to_ms

@@ -158,6 +158,6 @@ def test_a_password_is_sent_from_our_own_page_only(house: House) -> None:
 
 def test_generated_passwords_are_worth_it() -> None:
     """Long, different each time, and without signs that are misread."""
-    made = {passwords.generated() for _ in range(200)}
+    made = {passwords.generate_password() for _ in range(200)}
     assert len(made) == 200
     assert not set("".join(made)) & set("0o1il")
