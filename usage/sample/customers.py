@@ -43,7 +43,7 @@ class Plan(Struct):
     """A plan of the ``plans`` filter; the sample's plans have one version, 1."""
 
     id: str
-    versions: list[int] | UnsetType = UNSET
+    versions: list[float] | UnsetType = UNSET
 
 
 class ListBody(Struct):

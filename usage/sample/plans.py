@@ -9,6 +9,7 @@ from zlib import crc32
 from usage.sample.deductions import INTERVALS, balance_id
 from usage.sample.errors import ENV
 from usage.sample.feature_catalog import TWENTY
+from usage.sample.numbers import number
 from usage.sample.profiles import Profile
 from usage.sample.windows import DAY
 
@@ -53,35 +54,35 @@ PLANS = {
         Allowance("ai_tokens", 20_000_000, overage=True, prepaid=500_000),
         Allowance("emails", 10_000),
         Allowance("storage_gb", 2_500, overage=True),
-        Allowance("seats", 200, held=True),
+        Allowance("seats", 800, held=True),
     ),
     "scale": (
         Allowance("api_calls", 10_000),
         Allowance("ai_tokens", 4_000_000, overage=True, most=10_000_000),
         Allowance("emails", 5_000),
         Allowance("storage_gb", 4_000),
-        Allowance("seats", 100, held=True),
+        Allowance("seats", 300, held=True),
     ),
     "pro": (
         Allowance("api_calls", 2_000),
         Allowance("ai_tokens", 1_500_000),
         Allowance("emails", 12_000),
         Allowance("storage_gb", 5_000),
-        Allowance("seats", 50, held=True),
+        Allowance("seats", 150, held=True),
     ),
     "starter": (
         Allowance("api_calls", 400, overage=True),
         Allowance("ai_tokens", 250_000),
         Allowance("emails", 3_000),
         Allowance("storage_gb", 500),
-        Allowance("seats", 10, held=True),
+        Allowance("seats", 50, held=True),
     ),
     "free": (
         Allowance("api_calls", 400),
         Allowance("ai_tokens", 1_000_000),
         Allowance("emails", 4_000),
         Allowance("storage_gb", 200),
-        Allowance("seats", 3, held=True),
+        Allowance("seats", 10, held=True),
     ),
     "creator": (
         Allowance("credits", 120, overage=True, prepaid=40),
@@ -200,13 +201,13 @@ def _balance(account: Account, allowance: Allowance) -> Body:
     part = {
         "id": balance_id(account.id, allowance.feature),
         "plan_id": account.plan,
-        "included_grant": allowance.granted * share,
+        "included_grant": number(allowance.granted * share),
         "prepaid_grant": 0,
         "remaining": 0,
         "usage": 0,
         "unlimited": allowance.unlimited,
         "reset": INTERVALS[interval] | {"resets_at": account.anchor} if resets else None,
-        "price": None,
+        "price": _price("usage_based", allowance.most) if allowance.overage else None,
         "expires_at": None,
     }
     bought = part | {
@@ -215,6 +216,7 @@ def _balance(account: Account, allowance: Allowance) -> Body:
         "included_grant": 0,
         "prepaid_grant": allowance.prepaid,
         "reset": None,
+        "price": _price("prepaid", None),
     }
     return {
         "feature_id": allowance.feature,
@@ -227,3 +229,7 @@ def _balance(account: Account, allowance: Allowance) -> Body:
         "next_reset_at": None,
         "breakdown": [part, bought] if allowance.prepaid else [part],
     }
+
+
+def _price(method: str, most: float | None) -> Body:
+    return {"amount": 0.4, "billing_units": 1000, "billing_method": method, "max_purchase": most}
