@@ -12,13 +12,13 @@ from .conftest import MakeOrg, Organisation
 CALLS = ("customers.get", "customers.list", "features.list")
 
 
-def call(org: Organisation, name: str, key: str = SAMPLE_KEY, **body: object) -> httpx.Response:
+def call(org: Organisation, name: str, key: str = SAMPLE_KEY, **body: Any) -> httpx.Response:
     return org.client.post(f"/v1/{name}", json=body, headers={"Authorization": f"Bearer {key}"})
 
 
 def described(customer_id: str | None, **more: object) -> dict[str, Any]:
     """A customer's body, as `Store.put_customer` takes it."""
-    empty = {"subscriptions": [], "balances": {}, "billing_controls": {}, "stripe_id": None}
+    empty: dict[str, Any] = {"subscriptions": [], "balances": {}, "billing_controls": {}, "stripe_id": None}
     return {"id": customer_id, "name": None, "email": None, "created_at": 1_771_409_161_016} | empty | more
 
 
@@ -26,7 +26,7 @@ def plan(plan_id: str, status: str = "active") -> dict[str, str]:
     return {"plan_id": plan_id, "status": status}
 
 
-def listed(org: Organisation, **body: object) -> list[str]:
+def listed(org: Organisation, **body: Any) -> list[str]:
     """The ids of a page of customers."""
     answer = call(org, "customers.list", **body).raise_for_status()
     return [each["id"] for each in answer.json()["list"]]
@@ -35,14 +35,13 @@ def listed(org: Organisation, **body: object) -> list[str]:
 @pytest.fixture
 def named(org: Organisation) -> Organisation:
     """Four customers, the newest first in the answers: d, c, b, a."""
-    for age, (customer_id, more) in enumerate(
-        {
-            "a_1": {"name": "Lumen Optics", "email": "a@lumen.example", "subscriptions": [plan("pro")]},
-            "b-1": {"name": "Café MÜLLER", "stripe_id": "cus_U0"},
-            "c": {"email": "50%@c.example", "subscriptions": [plan("pro", "scheduled"), plan("free")]},
-            "d": {"name": "lumen"},
-        }.items()
-    ):
+    customers: dict[str, dict[str, Any]] = {
+        "a_1": {"name": "Lumen Optics", "email": "a@lumen.example", "subscriptions": [plan("pro")]},
+        "b-1": {"name": "Café MÜLLER", "stripe_id": "cus_U0"},
+        "c": {"email": "50%@c.example", "subscriptions": [plan("pro", "scheduled"), plan("free")]},
+        "d": {"name": "lumen"},
+    }
+    for age, (customer_id, more) in enumerate(customers.items()):
         org.store.put_customer(described(customer_id, created_at=age, **more))
     return org
 
@@ -80,7 +79,7 @@ def test_customer_with_events_alone_has_no_name(org: Organisation) -> None:
         ({"customer_id": "nobody"}, 404, "Customer nobody not found"),
     ],
 )
-def test_get_refuses(org: Organisation, body: dict[str, object], status: int, message: str) -> None:
+def test_get_refuses(org: Organisation, body: dict[str, Any], status: int, message: str) -> None:
     """An id with other characters is refused for a customer that exists, too."""
     org.store.put_customer(described("café"))
     answer = call(org, "customers.get", **body)
@@ -101,7 +100,7 @@ def test_get_refuses(org: Organisation, body: dict[str, object], status: int, me
         {"processors": ["paddle"]},
     ],
 )
-def test_list_refuses(org: Organisation, body: dict[str, object]) -> None:
+def test_list_refuses(org: Organisation, body: dict[str, Any]) -> None:
     answer = call(org, "customers.list", **body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
     assert answer.json()["message"].startswith(next(iter(body)))

@@ -22,14 +22,6 @@ OF_THE_FORTY = "customer_id NOT IN ({})".format(", ".join(f"'{each.id}'" for eac
 MakeStore = Callable[..., Store]
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    store = Store(clock=Clock())
-    store.ensure_story()
-    yield store
-    store.close()
-
-
 @pytest.fixture
 def make_store() -> Iterator[MakeStore]:
     """Makes stores, in memory or at a path, and closes them afterwards."""
