@@ -47,6 +47,7 @@ def deductions_of(
     ]
 
 
+@lru_cache(maxsize=1024)
 def balance_id(customer_id: str, feature: str) -> str:
     """``topup`` as the feature: the balance that was bought on top of the plan's."""
     return f"bal_{crc32(customer_id.encode()):08x}_{feature}"
