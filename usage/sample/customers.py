@@ -92,7 +92,7 @@ def list_customers(connection: sqlite3.Connection, given: dict[str, object], now
 
 
 def _fits(customer: Body, body: ListBody) -> bool:
-    if body.processors is not UNSET and not ("stripe" in body.processors and customer["stripe_id"]):
+    if body.processors is not UNSET and not ("stripe" in body.processors and customer.get("stripe_id")):
         return False
     if body.plans is UNSET:
         return True
@@ -108,7 +108,7 @@ def _subscriptions(customer: Body, body: ListBody) -> list[Body]:
     """Those of the status asked for."""
     return [
         each
-        for each in customer["subscriptions"]
+        for each in customer.get("subscriptions", [])
         if body.subscription_status is UNSET or each["status"] == body.subscription_status
     ]
 
