@@ -14,6 +14,8 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 HEADERS = {"Authorization": f"Bearer {SAMPLE_KEY}", "x-api-version": "2.1"}
 
+NAME_CALLS = ("customers.get", "customers.list", "features.list")
+
 Rows = list[dict[str, Any]]
 
 
@@ -183,3 +185,13 @@ def org(make_org: MakeOrg) -> Organisation:
 def between(start: str, end: str) -> dict[str, dict[str, int]]:
     """The custom range [start, end), as trap 6 says to ask for it."""
     return {"custom_range": {"start": ms(start), "end": ms(end) - 1}}
+
+
+def call(org: Organisation, name: str, key: str = SAMPLE_KEY, **body: Any) -> httpx.Response:
+    return org.client.post(f"/v1/{name}", json=body, headers={"Authorization": f"Bearer {key}"})
+
+
+def described(customer_id: str | None, **more: object) -> dict[str, Any]:
+    """A customer's body, as `Store.put_customer` takes it."""
+    empty: dict[str, Any] = {"subscriptions": [], "balances": {}, "billing_controls": {}, "stripe_id": None}
+    return {"id": customer_id, "name": None, "email": None, "created_at": 1_771_409_161_016} | empty | more
