@@ -1,4 +1,4 @@
-"""A sample of Autumn's events API, version 2.1, over SQLite: the other side of the wire.
+"""A sample of Autumn's API, version 2.1, over SQLite: events, and names and balances. The other side of the wire.
 
 ``SampleApp`` is a WSGI app for ``httpx.WSGITransport`` or, by ``python -m usage.sample``, for a port.
 ``Store`` keeps its events, and can fill itself with a story of 250,000 of them.

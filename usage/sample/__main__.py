@@ -1,6 +1,8 @@
 """Serve the sample: ``python -m usage.sample --port 8900 [--host HOST] [--db PATH] [--older]``.
 
-The key is ``am_sk_sample``. Without ``--db`` the story is made anew, in memory, at each start.
+The key is ``am_sk_sample``; ``am_sk_sample_analytics`` reads events only, and to ``am_sk_sample_old`` the
+server is one without names of customers and features. Without ``--db`` the
+story is made anew, in memory, at each start.
 """
 
 from argparse import ArgumentParser, Namespace

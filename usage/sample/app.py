@@ -1,6 +1,5 @@
-"""The WSGI app: key, version, rate limit, and which of the two calls is meant."""
+"""The WSGI app: key, version, rate limit, scope, and which of the calls is meant."""
 
-import hmac
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,9 +10,12 @@ import msgspec
 
 from usage.sample import wire
 from usage.sample.aggregate import aggregate
+from usage.sample.customers import get_customer, list_customers
 from usage.sample.errors import STATUS, ApiError, Headers
 from usage.sample.events import cursor_page, offset_page
-from usage.sample.ratelimit import FixedSecond
+from usage.sample.features import list_features
+from usage.sample.keys import NAME_CALLS, Key, Keys
+from usage.sample.ratelimit import Buckets
 from usage.sample.store import Store
 
 if TYPE_CHECKING:
@@ -21,18 +23,23 @@ if TYPE_CHECKING:
 
 SAMPLE_KEY = "am_sk_sample"
 VERSION = "2.1"
-ENDPOINTS = {"/v1/events.list": "list", "/v1/events.aggregate": "aggregate"}
+ENDPOINTS = {
+    "/v1/events.list": "list",
+    "/v1/events.aggregate": "aggregate",
+    **{f"/v1/{call}": call for call in NAME_CALLS},
+}
 KEPT_CALLS = 100_000
 
 
 class SampleApp:
-    """Autumn's ``/v1/events.list`` and ``/v1/events.aggregate`` over a store.
+    """Autumn's ``/v1/events.list`` and ``/v1/events.aggregate`` over a store, and three calls for names.
 
     ``older``: a server from before ``entity_id``, ``filter_by``, ``max_groups`` and ``aggregate_on``, which
-    wants a customer in each aggregate. ``limit_per_second``: None for no limit, and no RateLimit headers.
+    wants a customer in each aggregate and has no calls for names. ``limit_per_second``: of the events calls;
+    None for no limit, and no RateLimit headers. ``key`` reads everything, ``Keys`` says which others there are.
 
-    ``calls`` holds (``"list"`` or ``"aggregate"``, customer or None) of each call with the right key, the
-    refused ones too, the newest last.
+    ``calls`` holds (``"list"``, ``"aggregate"`` or such as ``"customers.get"``, customer or None) of each call
+    with a good key, the refused ones too, the newest last.
     """
 
     def __init__(
@@ -46,8 +53,8 @@ class SampleApp:
         self.store = store
         self.older = older
         self.calls: deque[tuple[str, str | None]] = deque(maxlen=KEPT_CALLS)
-        self._authorization = f"Bearer {key}".encode()
-        self._limit = FixedSecond(limit_per_second, store.clock) if limit_per_second else None
+        self._keys = Keys(key)
+        self._limit = Buckets(limit_per_second, store.clock) if limit_per_second else None
         self._failures: deque[str] = deque()
         self._repeats = Repeats()
 
@@ -78,30 +85,34 @@ class SampleApp:
         raw = _read(environ)
         endpoint = ENDPOINTS.get(environ["PATH_INFO"])
         if endpoint is None or environ["REQUEST_METHOD"] != "POST":
-            raise ApiError("not_found", "There is no such call")
-        self._authorize(environ)
+            raise no_such_call()
+        key = self._authorize(environ)
+        if endpoint not in key.calls or (self.older and endpoint in NAME_CALLS):
+            raise no_such_call()
         version = _version(environ)
         given = wire.fields(raw)
         self._admit(endpoint, given, headers)
+        key.check(endpoint)
         self._repeats.check(environ.get("HTTP_IDEMPOTENCY_KEY"))
         self._fail_if_told()
         self.store.refresh()
         return self._result(endpoint, given, version)
 
-    def _authorize(self, environ: "WSGIEnvironment") -> None:
+    def _authorize(self, environ: "WSGIEnvironment") -> Key:
         given = environ.get("HTTP_AUTHORIZATION", "")
         if not given.removeprefix("Bearer").strip():
             raise ApiError("no_secret_key", "No secret key was given")
-        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._authorization):
+        key = self._keys.find(given)
+        if key is None:
             raise ApiError("invalid_secret_key", "The secret key is not valid")
+        return key
 
     def _admit(self, endpoint: str, given: wire.Fields, headers: Headers) -> None:
-        """List and aggregate share a customer's bucket; all calls without a customer share one."""
         customer = given.get("customer_id")
         bucket = customer if isinstance(customer, str) and customer.strip() else None
         self.calls.append((endpoint, bucket))
         if self._limit:
-            headers += self._limit.take(bucket or "")
+            headers += self._limit.take(endpoint, bucket)
 
     def _fail_if_told(self) -> None:
         try:
@@ -111,6 +122,8 @@ class SampleApp:
         raise ApiError(code, f"This call was told to fail with {code}")
 
     def _result(self, endpoint: str, given: wire.Fields, version: str | None) -> object:
+        if endpoint in NAME_CALLS:
+            return self._named(endpoint, given)
         if endpoint == "aggregate":
             body = wire.aggregate_body(given, older=self.older)
             with self.store.reading() as connection:
@@ -119,10 +132,22 @@ class SampleApp:
         with self.store.reading() as connection:
             return page(connection, wire.list_body(given, older=self.older))
 
+    def _named(self, endpoint: str, given: wire.Fields) -> object:
+        with self.store.reading() as connection:
+            if endpoint == "features.list":
+                return list_features(connection)
+            call = get_customer if endpoint == "customers.get" else list_customers
+            return call(connection, given, self.store.now())
+
+
+def no_such_call() -> ApiError:
+    """A path that the server does not have falls through to the login check of a dashboard."""
+    return ApiError("no_auth_header", "Unauthorized - no session found")
+
 
 def _encoded(answer: object) -> list[bytes] | Iterator[bytes]:
     """The answer's JSON, whole; or piece by piece where its list is not made yet."""
-    if isinstance(answer, dict) and isinstance(answer["list"], Iterator):
+    if isinstance(answer, dict) and isinstance(answer.get("list"), Iterator):
         return _streamed(answer["list"], msgspec.json.encode(answer["total"]))
     return [msgspec.json.encode(answer)]
 

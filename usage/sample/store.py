@@ -10,15 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
 import msgspec
 
+from usage.sample import catalog
 from usage.sample.cast import CUSTOMERS
+from usage.sample.edge_cases import edge_events
 from usage.sample.schema import EventRow, add_customer, create, ingest
 from usage.sample.story import event_id, events_between, story_start, subscribed_at
+from usage.sample.story_catalog import fill_catalog
 
 DAY_MS = 86_400_000
 REFRESH_MS = 1000
@@ -37,6 +41,7 @@ class Store:
         self._refreshed = 0
         with self._writing() as connection:
             create(connection)
+            catalog.create(connection)
 
     def now(self) -> int:
         """Epoch milliseconds."""
@@ -75,12 +80,24 @@ class Store:
         with self._writing() as connection:
             add_customer(connection, customer_id, subscribed_at_ms, interval)
 
+    def put_customer(self, body: Mapping[str, object]) -> None:
+        """Describe a customer: ``body`` is what ``customers.get`` answers. Replaces the one of that id."""
+        with self._writing() as connection:
+            catalog.put_customer(connection, body)
+
+    def put_feature(self, body: Mapping[str, object]) -> None:
+        """Describe a feature: ``body`` is its entry in ``features.list``. Replaces the one of that id."""
+        with self._writing() as connection:
+            catalog.put_feature(connection, body)
+
     def ensure_story(self) -> None:
         """Make the story where it is missing, which takes some seconds, and bring it up to now."""
         now = self.now()
         with self._writing() as connection:
             if _story(connection) is None:
                 _begin_story(connection, now - now % DAY_MS)
+            if not catalog.has_features(connection):
+                _add_catalog(connection)
             _top_up(connection, now)
 
     def refresh(self) -> None:
@@ -165,10 +182,18 @@ def _begin_story(connection: sqlite3.Connection, epoch: int) -> None:
         add_customer(connection, customer.id, subscribed_at(customer, epoch), customer.interval)
 
 
+def _add_catalog(connection: sqlite3.Connection) -> None:
+    """A story that was begun before it had a catalog gets one too, and the events that belong to it."""
+    story = _story(connection)
+    if story is not None:
+        fill_catalog(connection, story[0])
+        ingest(connection, map(_row, edge_events(story[0], 0, story[1])))
+
+
 def _top_up(connection: sqlite3.Connection, now: int) -> None:
     """Where another process was here first, there is nothing left to tell."""
     story = _story(connection)
     if story is None or now <= story[1]:
         return
-    if ingest(connection, events_between(*story, now)):
+    if ingest(connection, chain(events_between(*story, now), map(_row, edge_events(*story, now)))):
         connection.execute("UPDATE story SET told_until = ?", [now])
