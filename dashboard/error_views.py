@@ -15,45 +15,49 @@ BELOW_LINKS = ("/s/", "/shared/")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ErrorText:
     """What happened, and in a sentence or two what to do."""
 
     title: str
     sentence: str
 
 
-SENSELESS = Said(
+BAD_REQUEST = ErrorText(
     "That address makes no sense here",
     "It is damaged, or it was never one of ours. Start again from its beginning.",
 )
-NOT_YOURS = Said("Not for your account", "Your role does not reach this page. An admin can change that.")
-OLD_FORM = Said(
+ACCESS_DENIED = ErrorText(
+    "Not for your account", "Your role does not reach this page. An admin can change that."
+)
+FORM_EXPIRED = ErrorText(
     "This form was too old",
     "It was opened too long ago, or without cookies. Nothing was changed. Go back, reload, and send it again.",
 )
-NOTHING = Said("Nothing here", "The address has a mistake, or what it showed is gone.")
-TOO_MANY = Said("Too many tries", "For your safety there is a pause of a minute. Then try again.")
-BUSY = Said("Too many at once", "More people sign in than this can check right now. Try again in a moment.")
-BROKEN = Said(
+NOT_FOUND = ErrorText("Nothing here", "The address has a mistake, or what it showed is gone.")
+TOO_MANY = ErrorText("Too many tries", "For your safety there is a pause of a minute. Then try again.")
+BUSY = ErrorText(
+    "Too many at once", "More people sign in than this can check right now. Try again in a moment."
+)
+SERVER_ERROR = ErrorText(
     "Something broke here",
     "It is our fault and has been noted. What you looked at is unharmed. Try again in a moment.",
 )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, SENSELESS, 400)
+    return _page(request, BAD_REQUEST, 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, NOT_YOURS, 403)
+    return _page(request, ACCESS_DENIED, 403)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(request, OLD_FORM, 403)
+    return _page(request, FORM_EXPIRED, 403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, NOTHING, 404)
+    return _page(request, NOT_FOUND, 404)
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
@@ -70,13 +74,13 @@ def too_busy(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Without the request, the person or the database: any of them may be what broke."""
-    page = get_template("error.html").render(_shown(request.path, BROKEN, 500))
+    page = get_template("error.html").render(_shown(request.path, SERVER_ERROR, 500))
     return as_whole_page(HttpResponse(page, status=500))
 
 
-def _page(request: HttpRequest, said: Said, status: int) -> HttpResponse:
-    return as_whole_page(render(request, "error.html", _shown(request.path, said, status), status=status))
+def _page(request: HttpRequest, error: ErrorText, status: int) -> HttpResponse:
+    return as_whole_page(render(request, "error.html", _shown(request.path, error, status), status=status))
 
 
-def _shown(path: str, said: Said, status: int) -> dict[str, object]:
-    return {"said": said, "status": status, "below_a_link": path.startswith(BELOW_LINKS)}
+def _shown(path: str, error: ErrorText, status: int) -> dict[str, object]:
+    return {"said": error, "status": status, "below_a_link": path.startswith(BELOW_LINKS)}

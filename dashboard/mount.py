@@ -62,7 +62,7 @@ class Mount:
         scope = self.usage.scope
         return scope is None or scope.exports
 
-    def meant(self, query: Query) -> Query:
+    def resolved(self, query: Query) -> Query:
         """What `query` means here: a share's own period where it names none. BadQuery for what no share answers."""
         scope = self.usage.scope
         if scope is None:
@@ -102,6 +102,3 @@ class Mount:
             return None
         end = min(window.end, max(floor_hour(now), window.start + HOUR_MS))
         return self.url(page, query.having(range=None, start=window.start, end=end))
-
-
-Place = Mount

@@ -38,17 +38,17 @@ def drawing(chart: Chart, hatch_name: str, hit_areas: Markup) -> Drawing:
     return Drawing(axes(chart), marks(chart), hatch(chart, hatch_name), hit_areas, view_box(chart))
 
 
-def _rows(chart: Chart) -> int:
+def _height(chart: Chart) -> int:
     """A quarter of a pixel each; where bars are hair-thin, most of a pixel, for the sake of bytes."""
     return 1000 if len(chart.labels) <= 200 else 400
 
 
 def view_box(chart: Chart) -> str:
-    return f"-.5 0 {len(chart.labels)} {_rows(chart)}"
+    return f"-.5 0 {len(chart.labels)} {_height(chart)}"
 
 
-def _placer(chart: Chart) -> ToRow:
-    scale = _rows(chart) / (chart.high - chart.low)
+def _scale(chart: Chart) -> ToRow:
+    scale = _height(chart) / (chart.high - chart.low)
     return lambda value: str(round(scale * (chart.high - value)))
 
 
@@ -75,8 +75,8 @@ def _time_label(size: int, tick: Tick) -> str:
 
 def marks(chart: Chart) -> Markup:
     """The series themselves, then the period before, then the marks of bins with folded groups."""
-    y = _placer(chart)
-    draw = _bars if chart.shape == "bars" else _areas if chart.stacked else _lines
+    y = _scale(chart)
+    draw = _bars if chart.shape == "bars" else _areas if chart.stacked else _line_paths
     parts = [*draw(chart, y)]
     if chart.previous is not None and len(chart.previous) > 1:
         path = (_steps if chart.shape == "bars" else _polyline)(chart.previous, y)
@@ -104,7 +104,7 @@ def _areas(chart: Chart, y: ToRow) -> Iterable[str]:
         yield f'<path class="line {line.slot}" d="{_polyline(top, y)}"/>'
 
 
-def _lines(chart: Chart, y: ToRow) -> Iterable[str]:
+def _line_paths(chart: Chart, y: ToRow) -> Iterable[str]:
     """The largest line is drawn last, above the others."""
     for line in reversed(chart.lines):
         if line.previous is not None and len(chart.lines) > 1:

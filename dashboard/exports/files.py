@@ -38,7 +38,7 @@ _LONGEST_NAME = 80
 _json = msgspec.json.Encoder()
 
 
-class Rows(Protocol):
+class FileRows(Protocol):
     """One format of events: what a file begins with, and what each batch of events adds."""
 
     head: bytes
@@ -136,10 +136,10 @@ def moment_text(ms: int) -> str:
     return f"{local(ms, UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
-def file_name(lens: str, customer_id: str | None, at: datetime, suffix: str) -> str:
+def file_name(page: str, customer_id: str | None, at: datetime, suffix: str) -> str:
     """`events-acme-2026-11-23.csv`: letters, digits and a few signs, whatever the customer is called."""
     customer = _HOSTILE_IN_NAMES.sub("_", customer_id or "all")[:_LONGEST_NAME]
-    return f"{lens}-{customer}-{at:%Y-%m-%d}.{suffix}"
+    return f"{page}-{customer}-{at:%Y-%m-%d}.{suffix}"
 
 
 def _csv(rows: Iterable[Iterable[str | float]]) -> bytes:

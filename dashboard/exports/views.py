@@ -106,7 +106,7 @@ def export_status(request: HtmxRequest, mount: Mount) -> HttpResponse:
         if not wants_partial(request):
             return redirect(request.path)
     template = "exports/_status.html" if wants_partial(request) else "exports/status.html"
-    return render(request, template, {"place": mount, "export": latest(mount.exporter), "problem": None})
+    return render(request, template, {"mount": mount, "export": latest(mount.exporter), "problem": None})
 
 
 def _answer(request: HtmxRequest, mount: Mount, page: Page, make: Make) -> HttpResponseBase:
@@ -116,7 +116,7 @@ def _answer(request: HtmxRequest, mount: Mount, page: Page, make: Make) -> HttpR
     try:
         if not form.is_valid():
             return _blamed(request, mount, page, form)
-        return make(mount.meant(form.query), mount.usage.now())
+        return make(mount.resolved(form.query), mount.usage.now())
     except BadQuery as bad:
         form.blame(bad)
         return _blamed(request, mount, page, form)
@@ -199,7 +199,7 @@ def _refusal(
         text = f"{problem.title}: {problem.sentence} {problem.advice}\n"
         return HttpResponse(text, status=status, headers=headers, content_type="text/plain; charset=utf-8")
     back = mount.url(page, query)
-    context = {"place": mount, "problem": problem, "back": back, "busy": problem is ALREADY_EXPORTING}
+    context = {"mount": mount, "problem": problem, "back": back, "busy": problem is ALREADY_EXPORTING}
     response = render(request, "exports/refused.html", context, status=status)
     for name, value in headers.items():
         response[name] = value

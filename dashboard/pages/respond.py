@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import push_url
 
-from dashboard.events.explorer import key_of
+from dashboard.events.explorer import part_key
 from dashboard.forms import QueryForm
 from dashboard.models import User
 from dashboard.mount import Mount, Page, Part
@@ -44,7 +44,7 @@ def respond_part(
     """Answer with a part that the event browser fetches for itself; without script it is a page of its own."""
     form = QueryForm.of(request)
     context = _context(request, mount, "events", form, build) | dict(more)
-    context["key"] = key_of(mount, form.query) if form.is_valid() else ""
+    context["key"] = part_key(mount, form.query) if form.is_valid() else ""
     context["inner"], context["part"] = f"events/_{part}.html", "pages/_standalone.html"
     template = context["inner"] if wants_partial(request) else "pages/events.html"
     return _rendered(request, template, form, context)
@@ -52,7 +52,7 @@ def respond_part(
 
 def _context(request: HttpRequest, mount: Mount, page: Page, form: QueryForm, build: Build) -> dict[str, Any]:
     now = mount.usage.now()
-    context: dict[str, Any] = {"place": mount, "form": form, "now": now, "page_name": page, "problem": None}
+    context: dict[str, Any] = {"mount": mount, "form": form, "now": now, "page_name": page, "problem": None}
     context |= mount.context
     if form.is_valid():
         context |= _built(form, mount, build, now, request)
@@ -76,7 +76,7 @@ def _rendered(request: HttpRequest, template: str, form: QueryForm, context: dic
 
 def _built(form: QueryForm, mount: Mount, build: Build, now: int, request: HttpRequest) -> Mapping[str, Any]:
     try:
-        form.query = mount.meant(form.query)
+        form.query = mount.resolved(form.query)
         return build(form.query, now, _is_refresh(request, mount))
     except BadQuery as bad:
         form.blame(bad)

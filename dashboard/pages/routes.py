@@ -15,13 +15,13 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from dashboard.events.client_state import Display
-from dashboard.events.drilldown import Bar
-from dashboard.events.explorer import Browser
+from dashboard.events.client_state import ClientState
+from dashboard.events.drilldown import Drilldown
+from dashboard.events.explorer import Explorer
 from dashboard.exports.files import CSV, JSON_LINES
 from dashboard.exports.views import export_events, export_status, export_usage
 from dashboard.mount import Mount
-from dashboard.pages.contexts import Looks
+from dashboard.pages.contexts import PageContexts
 from dashboard.pages.respond import respond, respond_part
 from dashboard.web.htmx import HtmxRequest, wants_partial
 
@@ -67,35 +67,37 @@ def overview(request: HtmxRequest, mount: Mount) -> HttpResponse:
     """Totals, busiest customers, newest events; a share link leads to the view that it opens with."""
     if mount.entrance is not None:
         return redirect(mount.entrance)
-    return respond(request, mount, "overview", Looks(mount).overview)
+    return respond(request, mount, "overview", PageContexts(mount).overview)
 
 
 def events(request: HtmxRequest, mount: Mount) -> HttpResponse:
     """The event browser; or, where a chart asks for the events of one bar, just these."""
     if wants_partial(request) and request.htmx.target == DRILLDOWN_TARGET:
-        return respond_part(request, mount, "drilldown", Bar(mount).look)
-    return respond(request, mount, "events", Looks(mount).events)
+        return respond_part(request, mount, "drilldown", Drilldown(mount).context)
+    return respond(request, mount, "events", PageContexts(mount).events)
 
 
 def usage(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    return respond(request, mount, "usage", Looks(mount).usage)
+    return respond(request, mount, "usage", PageContexts(mount).usage)
 
 
 def histogram(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    return respond_part(request, mount, "histogram", Browser(mount).histogram)
+    return respond_part(request, mount, "histogram", Explorer(mount).histogram)
 
 
 def facets(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    return respond_part(request, mount, "facets", Browser(mount).facets)
+    return respond_part(request, mount, "facets", Explorer(mount).facets)
 
 
 def more(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    display = Display.of(request)
-    return respond_part(request, mount, "more", Browser(mount, display).more, {"display": display})
+    client_state = ClientState.of(request)
+    return respond_part(
+        request, mount, "more", Explorer(mount, client_state).more, {"client_state": client_state}
+    )
 
 
 def live(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    return respond_part(request, mount, "live", Browser(mount, Display.of(request)).live)
+    return respond_part(request, mount, "live", Explorer(mount, ClientState.of(request)).live)
 
 
 ROUTES = (

@@ -46,10 +46,10 @@ def with_link(route: Route) -> Callable[..., HttpResponseBase]:
     @wraps(route.view)
     def view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
         share = links.find(share_id)
-        standing = "nothing" if share is None else links.standing(request, share)
-        if share is None or standing == "nothing":
+        access = "nothing" if share is None else links.access_of(request, share)
+        if share is None or access == "nothing":
             return not_found(request)
-        if standing == "locked":
+        if access == "locked":
             return locked(request, share)
         if route.file and not share.exports:
             raise Http404
@@ -64,7 +64,7 @@ def with_link(route: Route) -> Callable[..., HttpResponseBase]:
 def _log_view(share: Share, request: HtmxRequest, route: Route) -> None:
     """A view that cannot be written down must not cost the visitor the page, nor anybody an export's lease."""
     try:
-        access_log.note(share, request, route.path.strip("/"))
+        access_log.log_view(share, request, route.path.strip("/"))
     except DatabaseError as error:
         log.warning("visit_not_noted", share=share.pk, error=type(error).__name__)
 
@@ -76,7 +76,7 @@ def unlocking(route: str, view: SharedView, name: str) -> URLPattern:
     @wraps(view)
     def unlock_view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
         share = links.find(share_id)
-        if share is None or links.standing(request, share) == "nothing":
+        if share is None or links.access_of(request, share) == "nothing":
             return not_found(request)
         if request.method != "POST":
             return redirect(share.root)  # somebody reloads the address that a wrong password left behind

@@ -10,7 +10,7 @@ from dashboard.mount import Exporter, Mount, Page
 from dashboard.sharing import links
 from dashboard.sharing.models import Share
 from dashboard.sharing.snapshots import usage_of
-from dashboard.sharing.summary import about
+from dashboard.sharing.summary import link_summary
 from usage.query import BadQuery
 from usage.service import Usage
 
@@ -30,7 +30,7 @@ def link_mount(
 ) -> Mount:
     """The pages of a link below `root`, whose routes' names begin with `names`. Templates are given `context` too."""
     pages = [(f"{names}{name}", f"{root}{name}/", text) for name, text in PAGES]
-    context |= {"frame": "sharing/recipient/frame.html", "pages": pages, "about": about(share)}
+    context |= {"frame": "sharing/recipient/frame.html", "pages": pages, "about": link_summary(share)}
     return Mount(usage, exporter, root, _groupings(share), names, f"{root}usage/?{share.view}", context)
 
 

@@ -17,7 +17,7 @@ from usage.query import BadQuery
 from usage.window import to_ms
 
 
-def about(share: Share) -> dict[str, Any]:
+def link_summary(share: Share) -> dict[str, Any]:
     """What the pages of a link and the list of its maker say of it."""
     zone, view_error = _zone(share)
     return {

@@ -14,7 +14,7 @@ urlpatterns = [
     *mounted("shared/<slug:share_id>/", "shared_", with_link),
     path("shares/", shares, name="shares"),
     path("shares/new", create.new, name="share_new"),
-    path("shares/offers", create.offer, name="share_offers"),
+    path("shares/offers", create.suggestion, name="share_offers"),
     path("shares/draft/<slug:share_id>", create.draft, name="share_draft"),
     path("shares/preview/", create.preview, name="share_preview"),
     *mounted("shares/preview/<slug:share_id>/", "preview_", create.with_draft),

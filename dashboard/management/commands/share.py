@@ -17,7 +17,7 @@ from dashboard.formats import full_label
 from dashboard.management.commands.serve import address
 from dashboard.models import User, demo_user
 from dashboard.sharing import links, passwords
-from dashboard.sharing.manage.suggestions import doubt
+from dashboard.sharing.manage.suggestions import privacy_hint
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
 from usage.query import Query
 
@@ -54,7 +54,7 @@ class Command(BaseCommand):
             raise CommandError(f"--recipient is a name of at most {LONGEST_NAME} characters.")
         properties = names(options["properties"])
         for path in properties:
-            if why := doubt(path):
+            if why := privacy_hint(path):
                 self.stderr.write(f"Mind: the property {full_label(path)} {why}.")
         share = Share(
             maker=maker(options["maker"]),
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         for share in Share.objects.select_related("maker"):
             until = f"{share.expires_at:%Y-%m-%d %H:%M} UTC"
             seen = f"{share.last_seen:%Y-%m-%d %H:%M} UTC" if share.last_seen else "never"
-            about = (
+            link_summary = (
                 share.pk,
                 share.state,
                 until,
@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 full_label(share.recipient),
                 full_label(share.maker.get_username()) if share.maker else "-",
             )
-            self.stdout.write("\t".join((*about, f"{share.views} views", f"last seen {seen}")))
+            self.stdout.write("\t".join((*link_summary, f"{share.views} views", f"last seen {seen}")))
 
     def revoke(self, options: dict[str, Any]) -> None:
         if (options["id"] is None) != options["all"]:

@@ -23,10 +23,10 @@ from dashboard.problems import problem_of
 from dashboard.services import usage
 from dashboard.sharing import links
 from dashboard.sharing.manage.forms import ShareForm
-from dashboard.sharing.manage.initial import looked_at
+from dashboard.sharing.manage.initial import viewed_period
 from dashboard.sharing.mounts import link_mount
 from dashboard.sharing.permissions import sharer, sharers_only
-from dashboard.sharing.summary import about
+from dashboard.sharing.summary import link_summary
 from dashboard.web.htmx import HtmxRequest
 from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
@@ -72,12 +72,14 @@ def _make(request: HttpRequest) -> HttpResponseBase:
     except IntegrityError:
         messages.warning(request, MADE)  # sent twice, or by a reload
         return redirect("share", form.share.pk)
-    _keep_drafts(request, {name: kept for name, kept in _drafts(request).items() if name != form.share.pk})
+    _keep_drafts(
+        request, {name: stored for name, stored in _drafts(request).items() if name != form.share.pk}
+    )
     link = request.build_absolute_uri(reverse("redeem", args=[token]))
     return render(
         request,
         "sharing/manage/created.html",
-        {"about": about(form.share), "link": link, "password": password},
+        {"about": link_summary(form.share), "link": link, "password": password},
     )
 
 
@@ -107,10 +109,10 @@ def _form(
 ) -> HttpResponse:
     shown = {
         "form": form,
-        "offers": form.offers,
+        "offers": form.suggestions,
         "wrong": wrong or [],
         "warnings": form.warnings() if warned else [],
-        "looked_at": looked_at(form.query, usage().now()),
+        "looked_at": viewed_period(form.query, usage().now()),
     }
     return render(request, "sharing/manage/create.html", shown, status=status)
 
@@ -118,7 +120,7 @@ def _form(
 @sharers_only
 @never_cache
 @require_POST
-def offer(request: HttpRequest) -> HttpResponseBase:
+def suggestion(request: HttpRequest) -> HttpResponseBase:
     """The form as it stands, with what the customer in it has."""
     return _form(request, ShareForm.unfinished(request.POST, sharer(request)))
 
@@ -128,8 +130,10 @@ def offer(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def draft(request: HtmxRequest, share_id: str) -> HttpResponseBase:
     """Back from the preview: the form as it was."""
-    kept = _drafts(request).get(share_id)
-    return _anew(request) if kept is None else _form(request, ShareForm.of(QueryDict(kept), sharer(request)))
+    stored = _drafts(request).get(share_id)
+    return (
+        _anew(request) if stored is None else _form(request, ShareForm.of(QueryDict(stored), sharer(request)))
+    )
 
 
 @sharers_only
@@ -141,7 +145,7 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     if not _shows_something(form):
         return _form(request, form, status=400)
     name = form.share.pk
-    others = {other: kept for other, kept in _drafts(request).items() if other != name}
+    others = {other: stored for other, stored in _drafts(request).items() if other != name}
     _keep_drafts(request, {**others, name: _without_csrf(request.POST).urlencode()})
     return redirect(_preview_mount(request, form).entrance or "share_new")
 
@@ -183,8 +187,8 @@ def _preview_mount(request: HttpRequest, form: ShareForm) -> Mount:
 
 def _drafts(request: HttpRequest) -> dict[str, str]:
     """The forms that were previewed and not made yet, by the names of their links: each tab has its own."""
-    kept: dict[str, str] = request.session.get(DRAFTS, {})
-    return kept
+    stored: dict[str, str] = request.session.get(DRAFTS, {})
+    return stored
 
 
 def _keep_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
@@ -197,6 +201,6 @@ def _anew(request: HtmxRequest) -> HttpResponseBase:
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:
-    kept = sent.copy()
-    kept.pop(CSRF, None)
-    return kept
+    stored = sent.copy()
+    stored.pop(CSRF, None)
+    return stored

@@ -18,8 +18,14 @@ from dashboard.formats import full_label
 from dashboard.forms import LONGEST, saved_query
 from dashboard.models import User
 from dashboard.sharing import passwords
-from dashboard.sharing.manage.initial import filled_by, filters_of, hours_of, widened, within
-from dashboard.sharing.manage.suggestions import Offers, offers
+from dashboard.sharing.manage.initial import (
+    filter_texts,
+    initial_values,
+    view_within,
+    viewed_hours,
+    widenings,
+)
+from dashboard.sharing.manage.suggestions import Suggestions, suggestions
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
 from usage.charts.bins import chart_window_of
 from usage.query import BadQuery, Query, parse_moment
@@ -52,7 +58,7 @@ class AnyOf(forms.MultipleChoiceField):
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class LinkWarning:
     """Something to think twice about."""
 
     sentence: str
@@ -100,7 +106,7 @@ class ShareForm(forms.Form):
     @classmethod
     def blank(cls, query: Query, maker: User, now: int) -> ShareForm:
         """A new form, filled by what was being looked at."""
-        filled = {**filled_by(query, now), "fresh": "live", "life": DEFAULT_LIFE, "password": GENERATED}
+        filled = {**initial_values(query, now), "fresh": "live", "life": DEFAULT_LIFE, "password": GENERATED}
         return cls(None, query, maker, filled)
 
     @classmethod
@@ -112,13 +118,13 @@ class ShareForm(forms.Form):
         return cls(None, _view_of(data), maker, stands)
 
     @cached_property
-    def offers(self) -> Offers:
-        return offers(self.given("customer_id") or None, self.query)
+    def suggestions(self) -> Suggestions:
+        return suggestions(self.given("customer_id") or None, self.query)
 
     @property
     def filters(self) -> list[str]:
         """The view's filters, in words."""
-        return filters_of(self.query)
+        return filter_texts(self.query)
 
     @property
     def unseen_errors(self) -> list[str]:
@@ -206,7 +212,7 @@ class ShareForm(forms.Form):
             self._hour("since", floor_hour),
         )
         if not (self.cleaned_data.get("start") or self.cleaned_data.get("end")):
-            hours = hours_of(self.query, _now())
+            hours = viewed_hours(self.query, _now())
             start, end = (None, None) if hours is None else (hours.start, hours.end)
         if start is None or end is None:
             if not self.errors.keys() & {"start", "end"}:
@@ -252,26 +258,29 @@ class ShareForm(forms.Form):
             created_at=now,
             expires_at=now + timedelta(days=given["life"]),
         )
-        share.view = within(share.scope, self.query).to_query_string()
+        share.view = view_within(share.scope, self.query).to_query_string()
         return share
 
     def new_password(self) -> str | None:
         """One made now, where one was chosen: people's own would be weak, and would stand in forms and sessions."""
         return None if self.cleaned_data["password"] == NO_PASSWORD else passwords.generated()
 
-    def warnings(self) -> list[Warned]:
+    def warnings(self) -> list[LinkWarning]:
         """What to think twice about before a link is made."""
         given = self.cleaned_data
-        doubtful = self.offers.doubtful(given["properties"])
-        found = [Warned(sentence) for sentence in widened(self.share.scope, self.query)]
-        found += [Warned(f"The property “{full_label(offer.path)}” {offer.doubt}.") for offer in doubtful]
+        privacy_hints = self.suggestions.privacy_hints(given["properties"])
+        found = [LinkWarning(sentence) for sentence in widenings(self.share.scope, self.query)]
+        found += [
+            LinkWarning(f"The property “{full_label(suggestion.path)}” {suggestion.privacy_hint}.")
+            for suggestion in privacy_hints
+        ]
         if given["password"] == NO_PASSWORD:
-            found.append(Warned("Without a password, whoever gets hold of the link sees all of it."))
+            found.append(LinkWarning("Without a password, whoever gets hold of the link sees all of it."))
         if given["life"] > LONG_LIFE:
-            found.append(Warned(f"It will open for {LIVES[given['life']]}. Few need one that long."))
+            found.append(LinkWarning(f"It will open for {LIVES[given['life']]}. Few need one that long."))
         return found
 
-    def unread(self) -> list[Warned]:
+    def unread(self) -> list[LinkWarning]:
         """Those warnings that have not been seen yet."""
         return [warned for warned in self.warnings() if warned.key not in self.cleaned_data["accepted"]]
 

@@ -15,9 +15,9 @@ from usage.scope import Scope
 from usage.window import HOUR_MS, Window, ceil_hour, floor_hour, local, to_ms
 
 
-def filled_by(query: Query, now: int) -> dict[str, Any]:
+def initial_values(query: Query, now: int) -> dict[str, Any]:
     """The fields of a new form: no more than what is being looked at."""
-    hours = hours_of(query, now)
+    hours = viewed_hours(query, now)
     first, last = (None, None) if hours is None else (_text(query, hours.start), _text(query, hours.end))
     is_period = query.start is not None or first is None  # left empty, a period is that of the view
     if first is None or last is None:
@@ -37,7 +37,7 @@ def filled_by(query: Query, now: int) -> dict[str, Any]:
     }
 
 
-def hours_of(query: Query, now: int) -> Window | None:
+def viewed_hours(query: Query, now: int) -> Window | None:
     """The whole hours of a view, as far as they have begun; None where none has, and for a cycle that nobody knows."""
     try:
         window = usage().window(query, now)
@@ -50,15 +50,15 @@ def hours_of(query: Query, now: int) -> Window | None:
     )
 
 
-def looked_at(query: Query, now: int) -> str:
+def viewed_period(query: Query, now: int) -> str:
     """The hours of a view in words."""
-    hours = hours_of(query, now)
+    hours = viewed_hours(query, now)
     if hours is None:
         return "which has no dates yet that can be kept: write them here"
     return f"{minute_text(hours.start, query.zone)} – {minute_text(hours.end, query.zone)}"
 
 
-def within(scope: Scope, query: Query) -> Query:
+def view_within(scope: Scope, query: Query) -> Query:
     """As much of `query` as `scope` shows, without a customer."""
     by = query.group_by
     may_group = by is not None and scope.may_group(by)
@@ -82,7 +82,7 @@ def within(scope: Scope, query: Query) -> Query:
     return replace(shown, range=None, start=scope.start, end=scope.end, bin_size=size)
 
 
-def widened(scope: Scope, query: Query) -> Iterator[str]:
+def widenings(scope: Scope, query: Query) -> Iterator[str]:
     """What the link shows that the view did not, as the view was narrower than a link can be."""
     if query.entity_id is not None:
         yield (
@@ -102,7 +102,7 @@ def widened(scope: Scope, query: Query) -> Iterator[str]:
             )
 
 
-def filters_of(query: Query) -> list[str]:
+def filter_texts(query: Query) -> list[str]:
     """The filters that come along, in words. Whoever has the link can take them off."""
     told = [full_label(str(item)) for item in query.filter]
     told += [f"not {full_label(str(item))}" for item in query.exclude]

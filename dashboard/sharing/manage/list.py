@@ -10,11 +10,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from dashboard.sharing.access_log import KEPT, MOST
+from dashboard.sharing.access_log import MAX_VIEWS, RETENTION
 from dashboard.sharing.manage.forms import DEFAULT_LIFE, LIVES
 from dashboard.sharing.models import Share
 from dashboard.sharing.permissions import sharer, sharers_only
-from dashboard.sharing.summary import about
+from dashboard.sharing.summary import link_summary
 
 LISTED = 500
 
@@ -25,7 +25,7 @@ LISTED = 500
 def shares(request: HttpRequest) -> HttpResponse:
     """A user's own links; all of them for an admin."""
     managed = Share.objects.managed_by(sharer(request)).select_related("maker")
-    context = {"listed": [about(each) for each in managed[:LISTED]], "total": managed.count()}
+    context = {"listed": [link_summary(each) for each in managed[:LISTED]], "total": managed.count()}
     return render(request, "sharing/manage/list.html", context)
 
 
@@ -39,9 +39,9 @@ def share(request: HttpRequest, share_id: str) -> HttpResponse:
 def detail_page(request: HttpRequest, found: Share, password: str | None = None) -> HttpResponse:
     """The page of one link. `password`: a new one, which is shown this once."""
     context = {
-        "about": about(found),
-        "visits": found.visits.all()[:MOST],
-        "kept_days": KEPT.days,
+        "about": link_summary(found),
+        "visits": found.visits.all()[:MAX_VIEWS],
+        "kept_days": RETENTION.days,
         "lives": LIVES,
         "longer": _longer(found),
         "password": password,

@@ -25,7 +25,7 @@ def redeem(request: HtmxRequest, token: str) -> HttpResponseBase:
     if share is None:
         return not_found(request)
     response = redirect(share.root)
-    links.hold(response, share)
+    links.mark_opened(response, share)
     return response
 
 
@@ -43,9 +43,9 @@ def unlock(request: HtmxRequest, share: Share) -> HttpResponseBase:
         return response
     if outcome == "wrong":
         return locked(request, share, "That is not the password.")
-    opened = redirect(_wanted(request, share))
-    links.unlock(opened, share)
-    return opened
+    event_detail = redirect(_wanted(request, share))
+    links.mark_unlocked(event_detail, share)
+    return event_detail
 
 
 def _wanted(request: HtmxRequest, share: Share) -> str:

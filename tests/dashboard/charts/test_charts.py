@@ -17,10 +17,10 @@ from plotly.io import to_json  # type: ignore[import-untyped]  # likewise
 
 from dashboard.charts import chart_of, chart_panel, figure, svg
 from dashboard.charts.chart import stack
-from dashboard.charts.colours import SLOTS, slots
+from dashboard.charts.colors import SLOTS, slots
 from dashboard.charts.ticks import (
-    MOST_NARROW,
-    MOST_WIDE,
+    MAX_NARROW,
+    MAX_WIDE,
     bin_labels,
     bin_times,
     time_ticks,
@@ -69,8 +69,8 @@ def test_time_axis_has_few_labels(days: int, size: Any, zone: str) -> None:
     bins = bins_of(window, size, query.zone)
     times = bin_times(bins, size, query.zone)
     ticks = time_ticks(times, size)
-    assert 1 <= len(ticks) <= MOST_WIDE
-    assert 1 <= sum(tick.narrow for tick in ticks) <= MOST_NARROW
+    assert 1 <= len(ticks) <= MAX_WIDE
+    assert 1 <= sum(tick.narrow for tick in ticks) <= MAX_NARROW
     assert all(0 <= tick.at < len(bins) for tick in ticks)
     assert len(set(bin_labels(times, size))) == len(bins)
 
@@ -236,10 +236,10 @@ def test_legend_and_table_say_what_the_chart_shows() -> None:
 def test_partial_until_the_bars_end() -> None:
     """Today is partial until now, or until the last full hour where the bars end there to be compared."""
     running = a_series([Line("feature", "tokens", (1.0, 2.0))], a_query(2))
-    assert chart_panel(running).reconcile.partial == "Today is partial, until 13:02."
+    assert chart_panel(running).check_line.partial == "Today is partial, until 13:02."
     cut = a_query(2, end=DAY + 12 * HOUR_MS)
     compared = a_series([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
-    assert chart_panel(compared).reconcile.partial == "Today is partial, until 12:00."
+    assert chart_panel(compared).check_line.partial == "Today is partial, until 12:00."
 
 
 def test_links_change_one_thing() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dashboard import formats
-from dashboard.charts import colours
+from dashboard.charts import colors
 from dashboard.charts.links import Links
 from dashboard.formats import Change, change
 from usage.charts.series import FeatureTotal, Series
@@ -17,7 +17,7 @@ MOST_POINTS = 46
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class FeatureCard:
     """One feature's tile. `exact` is the whole figure, `spark` the points of a 92 by 30 line."""
 
     label: str
@@ -33,16 +33,16 @@ class Tile:
     current: bool
 
 
-def tiles_of(series: Series, links: Links, known: Collection[str]) -> tuple[Tile, ...]:
-    """A tile for each feature, the largest first; colours are shared out among all `known` features."""
+def feature_cards(series: Series, links: Links, all_features: Collection[str]) -> tuple[FeatureCard, ...]:
+    """A tile for each feature, the largest first; colors are shared out among all `all_features` features."""
     drawn = [total.feature_id for total in series.features]
-    slots = colours.slots(series.query.customer_id, "feature", drawn, known)
-    return tuple(_tile(total, series, links, slots[total.feature_id]) for total in series.features)
+    slots = colors.slots(series.query.customer_id, "feature", drawn, all_features)
+    return tuple(_card(total, series, links, slots[total.feature_id]) for total in series.features)
 
 
-def _tile(total: FeatureTotal, series: Series, links: Links, slot: str) -> Tile:
+def _card(total: FeatureTotal, series: Series, links: Links, slot: str) -> FeatureCard:
     begun = sum(start <= series.now for start in series.bins.starts)
-    return Tile(
+    return FeatureCard(
         label=formats.label(total.feature_id, 28),
         title=formats.full_label(total.feature_id),
         slot=slot,
