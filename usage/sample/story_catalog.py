@@ -7,9 +7,10 @@ from usage.sample import edge_cases
 from usage.sample.cast import CUSTOMERS
 from usage.sample.catalog import put_customer, put_feature
 from usage.sample.feature_catalog import FEATURES
+from usage.sample.plan_versions import plan_versions
 from usage.sample.plans import Account, customer_body
 from usage.sample.profiles import PROFILES, Profile
-from usage.sample.schema import add_customer
+from usage.sample.schema import add_customer, add_plan
 from usage.sample.story import story_start, subscribed_at
 from usage.sample.windows import DAY
 
@@ -22,6 +23,8 @@ def fill_catalog(connection: sqlite3.Connection, epoch: int) -> None:
     """Describe all features and customers of a story with this epoch (epoch milliseconds)."""
     for feature in FEATURES:
         put_feature(connection, feature)
+    for internal_id, plan in plan_versions():
+        add_plan(connection, internal_id, plan)
     for account in _accounts(epoch):
         put_customer(connection, customer_body(account, epoch))
         add_customer(connection, account.id, account.anchor, account.interval)
