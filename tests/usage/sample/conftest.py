@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from usage.sample import SAMPLE_KEY, SampleApp, Store
+from usage.sample.ages import DEFAULT_AGE
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -41,10 +42,10 @@ class Clock:
 class Organisation:
     """A store, the app over it, and a client that crosses the wire to it."""
 
-    def __init__(self, *, older: bool = False, limit_per_second: int | None = None) -> None:
+    def __init__(self, *, age: str = DEFAULT_AGE, limit_per_second: int | None = None) -> None:
         self.clock = Clock()
         self.store = Store(clock=self.clock)
-        self.app = SampleApp(self.store, older=older, limit_per_second=limit_per_second)
+        self.app = SampleApp(self.store, age=age, limit_per_second=limit_per_second)
         self.client = httpx.Client(
             transport=httpx.WSGITransport(app=self.app), base_url="http://sample.test", headers=HEADERS
         )
@@ -167,8 +168,8 @@ def make_org() -> Iterator[MakeOrg]:
     """Makes organisations, and closes them afterwards."""
     made: list[Organisation] = []
 
-    def make(*, older: bool = False, limit_per_second: int | None = None) -> Organisation:
-        made.append(Organisation(older=older, limit_per_second=limit_per_second))
+    def make(*, age: str = DEFAULT_AGE, limit_per_second: int | None = None) -> Organisation:
+        made.append(Organisation(age=age, limit_per_second=limit_per_second))
         return made[-1]
 
     yield make

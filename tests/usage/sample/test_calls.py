@@ -293,7 +293,7 @@ def test_deductions_are_summed_on_demand(org: Organisation) -> None:
 
 def test_an_older_server_drops_newer_fields(make_org: MakeOrg) -> None:
     """It answers as if they had not been sent, the bad ones too."""
-    org = make_org(older=True)
+    org = make_org(age="older")
     org.track(NOON, 1, entity_id="ws_1", properties={"model": "a"})
     org.track(NOON, 2, properties={"model": "b"})
     newer = {"entity_id": "ws_1", "filter_by": {"model": "a"}, "max_groups": 0, "aggregate_on": "deducted"}
@@ -305,7 +305,7 @@ def test_an_older_server_drops_newer_fields(make_org: MakeOrg) -> None:
 @pytest.mark.parametrize("body", [{}, {"customer_id": ""}])
 def test_an_older_server_wants_a_customer(make_org: MakeOrg, body: dict[str, str]) -> None:
     """Without one it answers 400."""
-    answer = make_org(older=True).aggregate(range="7d", **body)
+    answer = make_org(age="older").aggregate(range="7d", **body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
     assert answer.json()["message"] == "customer_id: Required"
 
