@@ -70,7 +70,7 @@ class Autumn:
 
     def __init__(self, *, older: bool, wrap: Wrap | None) -> None:
         self.store = Store()
-        self.app = SampleApp(self.store, older=older, limit_per_second=None)
+        self.app = SampleApp(self.store, age="older" if older else "current", limit_per_second=None)
         self.wire = Recorder(wrap(self.app) if wrap else self.app)
         self.kept = MemoryStore()
         self.known = InMemoryKnownCustomers()
