@@ -68,9 +68,9 @@ class _Input:
 class Autumn:
     """`usage` asks `app` over `store`, through JSON, headers, limits and cache. `sent` are the bodies that went out."""
 
-    def __init__(self, *, older: bool, wrap: Wrap | None) -> None:
+    def __init__(self, *, age: str, wrap: Wrap | None) -> None:
         self.store = Store()
-        self.app = SampleApp(self.store, age="older" if older else "current", limit_per_second=None)
+        self.app = SampleApp(self.store, age=age, limit_per_second=None)
         self.wire = Recorder(wrap(self.app) if wrap else self.app)
         self.kept = MemoryStore()
         self.known = InMemoryKnownCustomers()
@@ -109,10 +109,10 @@ class Autumn:
 
 
 @contextmanager
-def autumn(now: int = NOW, *, older: bool = False, wrap: Wrap | None = None) -> Iterator[Autumn]:
+def autumn(now: int = NOW, *, age: str = "current", wrap: Wrap | None = None) -> Iterator[Autumn]:
     """A fresh one, at `now` (epoch ms)."""
     with time_machine.travel(now / 1000, tick=False):
-        built = Autumn(older=older, wrap=wrap)
+        built = Autumn(age=age, wrap=wrap)
         try:
             yield built
         finally:

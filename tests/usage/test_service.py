@@ -59,7 +59,7 @@ def test_calls_of_a_usage_page() -> None:
 
 def test_calls_of_a_cycle() -> None:
     """A compared billing cycle with groups is a call for each of its figures, and a count costs nothing more."""
-    with autumn() as service:
+    with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
         busy(service)
         view(service, Query(customer_id="cus_1"))
@@ -85,7 +85,7 @@ def test_shares_cost_no_probe() -> None:
 
 def test_cycle_and_the_one_before() -> None:
     """A compared cycle stands beside the last one, hour for hour from its start, both to the last full hour."""
-    with autumn() as service:
+    with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:00"))
         for at, value in (("2025-09-20T09:00", 1), ("2025-10-13T13:59", 2), ("2025-10-13T14:00", 64)):
             service.track(at, value, properties={"model": "a"})
@@ -115,7 +115,7 @@ def test_cycles_without_one_before(chosen: Any) -> None:
 
 def test_first_day_of_a_cycle() -> None:
     """A cycle that is a day old is one, though it is as long as what Autumn says where there is none."""
-    with autumn() as service:
+    with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=NOW - 31 * DAY - DAY)
         service.track(NOW - 5 * HOUR)
         series = service.usage.series(Query(customer_id="cus_1", range="1bc"))
@@ -155,7 +155,7 @@ def test_nothing_to_compare_yet() -> None:
 
 def test_older_server() -> None:
     """An older server's limits are found out, kept to, and said: no entity, no organisation, filters not in charts."""
-    with autumn(older=True) as service:
+    with autumn(age="older") as service:
         busy(service)
         for query in (Query(), Query(feature_id=("messages",))):
             with pytest.raises(Unsupported, match="Choose a customer"):
@@ -336,7 +336,7 @@ ASKING: list[Callable[[Usage, Query], object]] = [
 @pytest.mark.parametrize("ask", ASKING)
 def test_no_answer_drops_the_entity(ask: Callable[[Usage, Query], object]) -> None:
     """An older server would drop `entity_id` without a word: whatever is asked with one is refused, by its field."""
-    with autumn(older=True) as service:
+    with autumn(age="older") as service:
         busy(service)
         with pytest.raises(BadQuery) as refused:
             ask(service.usage, Query(customer_id="cus_1", entity_id="team-a"))
@@ -371,7 +371,7 @@ def test_a_bounded_link_names_no_feature_from_outside() -> None:
 
 def test_link_on_an_older_server() -> None:
     """A link finds out about an older server through its own customer, and has its chart all the same."""
-    with autumn(older=True) as service:
+    with autumn(age="older") as service:
         busy(service)
         link = service.usage.within(Scope(customer_id="cus_1", properties=frozenset({"model"})))
         series = link.series(Query(group_by="properties.model", feature_id=("messages",)))
