@@ -18,5 +18,5 @@ def keep_sightings(**signal: Any) -> None:
     """After an answer is out, what was seen on the way is kept. Where nothing was asked yet, nothing was seen."""
     from dashboard import services
 
-    if services.directory.cache_info().currsize:
-        services.directory().keep()
+    if services.known_customers.cache_info().currsize:
+        services.known_customers().save()

@@ -9,7 +9,7 @@ import structlog
 from django.db import DatabaseError
 
 from dashboard.models import Sighting
-from usage.known_customers import MemoryDirectory, Seen
+from usage.known_customers import InMemoryKnownCustomers, Seen
 
 MOST = 50_000
 STEP_MS = 3_600_000
@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 Pair = tuple[str, str]
 
 
-class KeptDirectory(MemoryDirectory):
-    """A MemoryDirectory that starts with what the database holds. `keep` writes what is new, at the end of a request.
+class StoredKnownCustomers(InMemoryKnownCustomers):
+    """Known customers that start with what the database holds. `save` writes what is new, at the end of a request.
 
     `source`: where figures come from (settings.AUTUMN_SOURCE); nothing seen elsewhere is offered.
     """
@@ -42,7 +42,7 @@ class KeptDirectory(MemoryDirectory):
                 if item.last_seen >= self._written.get(pair, -STEP_MS) + STEP_MS:
                     self._pending[pair] = max(item.last_seen, self._pending.get(pair, 0))
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Writes what is new. A database that takes nothing just now is asked again after the next request."""
         with self._lock:
             pending, self._pending = self._pending, {}
@@ -51,7 +51,7 @@ class KeptDirectory(MemoryDirectory):
         try:
             self._write(pending)
         except DatabaseError as error:
-            log.warning("sightings_not_kept", error=type(error).__name__, pairs=len(pending))
+            log.warning("sightings_not_saved", error=type(error).__name__, pairs=len(pending))
             with self._lock:
                 self._pending = {**pending, **self._pending}
             return

@@ -1,9 +1,10 @@
-"""Where the lenses stand: the staff's, or a share's."""
+"""Where the pages are mounted: at the root for staff, below a share link, or below its preview."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from usage.query import BadQuery, Query
 from usage.service import Usage
@@ -14,17 +15,35 @@ Part = Literal["histogram", "facets", "more", "live", "drilldown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the lenses stand: the staff's at `/`, a share's below its own address, each with its own service.
+class Exporter:
+    """Who takes an export. `key`: whose lease it takes; `name`: for the record.
 
-    `parts`: whether the event browser's parts have addresses here, so that its page can fetch them for itself.
+    `may_continue` is asked again and again while the file is sent. `group`: how the keys of all begin that share a
+    limit of exports between them; empty for those who share none.
+    """
+
+    key: str
+    name: str
+    may_continue: Callable[[], bool]
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mount of the pages: its service, its address, and who is there.
+
+    `names`: how the names of its routes begin. `exporter`: who takes an export from here. `context`: what its templates
+    show beside the page. `entrance`: where its root leads, where that is not the overview.
     `kept`: where figures are those of one view, kept as they were, what they can be grouped by; None where they live.
     """
 
     usage: Usage
+    exporter: Exporter
     root: str = "/"
-    parts: bool = False
     kept: tuple[str, ...] | None = None
+    names: str = ""
+    entrance: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shared(self) -> bool:
@@ -43,7 +62,7 @@ class Place:
         scope = self.usage.scope
         return scope is None or scope.exports
 
-    def meant(self, query: Query) -> Query:
+    def resolved(self, query: Query) -> Query:
         """What `query` means here: a share's own period where it names none. BadQuery for what no share answers."""
         scope = self.usage.scope
         if scope is None:

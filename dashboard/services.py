@@ -8,22 +8,25 @@ from typing import Any
 import httpx
 from django.conf import settings
 
-from dashboard.known_customers import KeptDirectory
-from usage.api.gateway import Upstream, open_upstream
+from dashboard.known_customers import StoredKnownCustomers
+from usage.api.gateway import Gateway, open_gateway
+from usage.api.pace import HEADROOM
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
+from usage.service import Usage, open_usage
 
 SAMPLE_URL = "https://sample.invalid"
 
 
 @cache
-def upstream() -> Upstream:
+def gateway() -> Gateway:
     """The connections to Autumn, with their cache and limiter."""
     shared: dict[str, Any] = {"redis_url": settings.REDIS_URL or "", "per_second": settings.AUTUMN_PACE}
     if settings.AUTUMN_SECRET_KEY is not None:
-        return open_upstream(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)
-    transport = httpx.WSGITransport(app=SampleApp(sample_store(), limit_per_second=settings.AUTUMN_PACE + 1))
-    return open_upstream(url=SAMPLE_URL, key=SAMPLE_KEY, transport=transport, **shared)
+        return open_gateway(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)
+    transport = httpx.WSGITransport(
+        app=SampleApp(sample_store(), limit_per_second=settings.AUTUMN_PACE + HEADROOM)
+    )
+    return open_gateway(url=SAMPLE_URL, key=SAMPLE_KEY, transport=transport, **shared)
 
 
 @cache
@@ -35,12 +38,12 @@ def sample_store() -> Store:
 
 
 @cache
-def directory() -> KeptDirectory:
+def known_customers() -> StoredKnownCustomers:
     """The customers and features that have been seen."""
-    return KeptDirectory(settings.AUTUMN_SOURCE)
+    return StoredKnownCustomers(settings.AUTUMN_SOURCE)
 
 
 @cache
 def usage() -> Usage:
     """The service that views, exports, shares and commands call."""
-    return Usage(upstream(), directory())
+    return open_usage(gateway(), known_customers())

@@ -56,11 +56,11 @@ def forget() -> None:
     """Ends the process's service, so that the next request makes one with the settings of its test."""
     from dashboard import services
 
-    if services.upstream.cache_info().currsize:
-        services.upstream().close()
+    if services.gateway.cache_info().currsize:
+        services.gateway().close()
     if services.sample_store.cache_info().currsize:
         services.sample_store().close()
-    for made in (services.usage, services.directory, services.upstream, services.sample_store):
+    for made in (services.usage, services.known_customers, services.gateway, services.sample_store):
         made.cache_clear()
 
 

@@ -1,6 +1,6 @@
 """The customers and features that have been seen: Autumn's two calls list neither.
 
-Everything here was read off rows and aggregates on their way to a page; nobody is asked for it.
+Everything here was read off rows and aggregates on their way to a page; no call is made for it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Seen:
     last_seen: int
 
 
-class Directory(Protocol):
-    """Where sightings are kept. Implementations are thread-safe and never raise for what they can't store."""
+class KnownCustomers(Protocol):
+    """Customers and features that were seen. Thread-safe; never raises for what cannot be stored."""
 
     def note(self, sightings: Iterable[Seen]) -> None:
         """Remember these, keeping the newest `last_seen`."""
@@ -33,11 +33,11 @@ class Directory(Protocol):
         """(customer, last seen) whose id contains `search`, case folded; newest first."""
 
     def features(self, customer_id: str | None) -> list[str]:
-        """Features seen for a customer, or for anybody with None; newest first."""
+        """Features seen for a customer, or for all customers with None; newest first."""
 
 
-class MemoryDirectory:
-    """A Directory for one process: gone when it ends. Bounded, oldest out first."""
+class InMemoryKnownCustomers:
+    """Known customers of one process: gone when it ends. Bounded, oldest out first."""
 
     def __init__(self, most: int = 50_000) -> None:
         self._most = most

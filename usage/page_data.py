@@ -1,44 +1,31 @@
-"""A chart and the newest events behind it, fetched side by side: what a page of usage shows at once."""
+"""A chart and the newest events behind it: what a page of usage shows at once."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from usage.charts.series import Series
-from usage.errors import Unsupported
 from usage.events.pages import EventPage
 from usage.freshness import Freshness, freshness_of
 from usage.query import Query
-from usage.service import Usage
-
-_pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="look")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """`series` is None where this server has no such figures; `sentence` says so. `fresh` is the older of the two."""
+class UsagePage:
+    """`series` is None where this server has no such figures; `sentence` says so."""
 
     series: Series | None
     sentence: str | None
     page: EventPage
-    fresh: Freshness
+
+    @property
+    def fresh(self) -> Freshness:
+        """The older of the two, with the list's own counts of rows."""
+        rows = self.page.fresh
+        parts = [rows] if self.series is None else [self.series.fresh, rows]
+        return freshness_of(parts, bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows)
 
 
-def of_chart(query: Query) -> Query:
+def chart_rows(query: Query) -> Query:
     """The rows that a chart of `query` shows: a grouped one is of one feature, known beforehand where it is named."""
     return query if query.group_by is None or query.focus is None else query.having(feature_id=(query.focus,))
-
-
-def look(usage: Usage, query: Query, now: int, *, refresh: bool = False) -> Look:
-    """Both for `query`; the rows are the newest of `of_chart`. Raises what either raises, the chart's error first."""
-    newest = _pool.submit(usage.page, of_chart(query).having(), now, refresh=refresh)
-    series, sentence = None, None
-    try:
-        series = usage.series(query, now, refresh=refresh)
-    except Unsupported as error:
-        sentence = error.sentence
-    page = newest.result()
-    parts = [page.fresh] if series is None else [series.fresh, page.fresh]
-    fresh = freshness_of(parts, bad_rows=page.fresh.bad_rows, foreign_rows=page.fresh.foreign_rows)
-    return Look(series, sentence, page, fresh)

@@ -64,7 +64,7 @@ class Links:
         return None
 
     def feature(self, name: str) -> str | None:
-        """A tile's link: this feature in the grouped chart, or just this feature."""
+        """A card's link: this feature in the grouped chart, or just this feature."""
         if self.query.group_by is not None:
             return self.to(focus=name, group=())
         return self.only("feature", name)

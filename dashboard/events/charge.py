@@ -15,14 +15,14 @@ from usage.window import local
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Phrase:
     """A piece of a sentence; `strong` where it is a figure or a name."""
 
     text: str
     strong: bool = False
 
 
-def pretty(event: Event, *, deductions: bool = True) -> str:
+def event_json(event: Event, *, deductions: bool = True) -> str:
     """The event as the API sent it, indented; characters that don't show are written as JSON escapes."""
     row = msgspec.to_builtins(event)
     if not deductions:
@@ -38,34 +38,36 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
-def why(event: Event, zone: tzinfo) -> list[list[Told]]:
+def charge_sentences(event: Event, zone: tzinfo) -> list[list[Phrase]]:
     """A sentence for each deduction: what it took, from which balance, of which plan, and when that resets."""
     if event.deductions is None:
         return []
     return [list(_sentence(event, item, zone)) for item in event.deductions]
 
 
-def _sentence(event: Event, item: Deduction, zone: tzinfo) -> Iterator[Told]:
+def _sentence(event: Event, item: Deduction, zone: tzinfo) -> Iterator[Phrase]:
     gave_back = item.value < 0
-    yield Told("It gave " if gave_back else "It took ")
-    yield Told(f"{number(abs(item.value))} {full_label(item.feature_id)}", strong=True)
-    yield Told(" back to the balance " if gave_back else " from the balance ")
-    yield Told(full_label(item.balance_id), strong=True)
+    yield Phrase("It gave " if gave_back else "It took ")
+    yield Phrase(f"{number(abs(item.value))} {full_label(item.feature_id)}", strong=True)
+    yield Phrase(" back to the balance " if gave_back else " from the balance ")
+    yield Phrase(full_label(item.balance_id), strong=True)
     if item.plan_id is not None:
-        yield Told(" of plan ")
-        yield Told(full_label(item.plan_id), strong=True)
+        yield Phrase(" of plan ")
+        yield Phrase(full_label(item.plan_id), strong=True)
     if item.reset is None:
-        yield Told(", which never resets.")
+        yield Phrase(", which never resets.")
         return
-    yield Told(
-        f", which resets every {_interval(item)}" if item.reset.resets_at is None else ", which resets on "
+    yield Phrase(
+        f", which resets every {_reset_interval(item)}"
+        if item.reset.resets_at is None
+        else ", which resets on "
     )
     if item.reset.resets_at is not None:
-        yield Told(_date(item.reset.resets_at, zone), strong=True)
-    yield Told(".")
+        yield Phrase(_date(item.reset.resets_at, zone), strong=True)
+    yield Phrase(".")
 
 
-def _interval(item: Deduction) -> str:
+def _reset_interval(item: Deduction) -> str:
     if item.reset is None:
         return ""
     count = item.reset.interval_count

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dashboard.formats import label, minute_text, moment, number
-from dashboard.mount import Place
+from dashboard.mount import Mount
 from usage.events.checks import REQUEST, Checks, Gap, Outlier
 from usage.events.match import text_of
 from usage.query import MAX_MOMENT, PropertyFilter, Query
 from usage.results import Event
 
-MOST = 5
-"""More of one kind are told by their number."""
+MAX_PER_KIND = 5
+"""Beyond this many of one kind, only their number is shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """A sentence and where its rows are. `code` names the check: duplicates, future, unusual, gap."""
 
     code: str
@@ -26,40 +26,45 @@ class Finding:
     href: str
 
 
-def findings_of(checks: Checks, place: Place, query: Query) -> tuple[Finding, ...]:
+def check_results(checks: Checks, mount: Mount, query: Query) -> tuple[CheckResult, ...]:
     """Every finding of `checks`, the surest kinds first."""
-    teller = _Teller(place, query)
+    results = _Results(mount, query)
     return (
-        *teller.duplicates(checks.duplicates),
-        *teller.ahead(checks.ahead),
-        *map(teller.outlier, checks.outliers),
-        *map(teller.gap, checks.gaps),
+        *results.duplicates(checks.duplicates),
+        *results.ahead(checks.ahead),
+        *map(results.outlier, checks.outliers),
+        *map(results.gap, checks.gaps),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
-    place: Place
+class _Results:
+    mount: Mount
     query: Query
 
-    def duplicates(self, runs: tuple[tuple[Event, ...], ...]) -> Iterator[Finding]:
-        for run in runs[:MOST]:
+    def duplicates(self, runs: tuple[tuple[Event, ...], ...]) -> Iterator[CheckResult]:
+        for run in runs[:MAX_PER_KIND]:
             first = run[0]
             text = f"{len(run)} alike: {label(first.feature_id)} {number(first.value)}, {self._time(first)}"
-            yield Finding("duplicates", "Likely duplicates", text, self._rows(run, same=_same_request(run)))
-        if len(runs) > MOST:
-            rest = [event for run in runs[MOST:] for event in run]
-            yield Finding(
-                "duplicates", "Likely duplicates", f"and {number(len(runs) - MOST)} more", self._rows(rest)
+            yield CheckResult(
+                "duplicates", "Likely duplicates", text, self._rows(run, same=_same_request(run))
+            )
+        if len(runs) > MAX_PER_KIND:
+            rest = [event for run in runs[MAX_PER_KIND:] for event in run]
+            yield CheckResult(
+                "duplicates",
+                "Likely duplicates",
+                f"and {number(len(runs) - MAX_PER_KIND)} more",
+                self._rows(rest),
             )
 
-    def ahead(self, events: tuple[Event, ...]) -> Iterator[Finding]:
+    def ahead(self, events: tuple[Event, ...]) -> Iterator[CheckResult]:
         if events:
             last = max(event.timestamp for event in events)
             text = f"{number(len(events))} from a time to come, up to {minute_text(last, self.query.zone)}"
-            yield Finding("future", "In the future", text, self._rows(events))
+            yield CheckResult("future", "In the future", text, self._rows(events))
 
-    def outlier(self, item: Outlier) -> Finding:
+    def outlier(self, item: Outlier) -> CheckResult:
         beyond = f"{'from' if item.above else 'down to'} {number(item.bound)}"
         usual = f"the middle half is {number(round(item.low, 2))} to {number(round(item.high, 2))}"
         text = f"{number(item.count)} of {number(item.rows)} {label(item.feature_id)} {beyond}; {usual}"
@@ -67,11 +72,11 @@ class _Teller:
         if not item.above:
             bound = {"value_min": None, "value_max": item.bound}
         changed = self.query.having(feature_id=(item.feature_id,), **bound)
-        return Finding("unusual", "Unusual values", text, self.place.url("events", changed))
+        return CheckResult("unusual", "Unusual values", text, self.mount.url("events", changed))
 
-    def gap(self, gap: Gap) -> Finding:
+    def gap(self, gap: Gap) -> CheckResult:
         text = f"nothing for {_length(gap.ms)} after {self._time(gap.older)}; usual: up to {_length(gap.usual_ms)}"
-        return Finding("gap", "Gaps", text, self._rows((gap.older, gap.newer), everything=True))
+        return CheckResult("gap", "Gaps", text, self._rows((gap.older, gap.newer), everything=True))
 
     def _time(self, event: Event) -> str:
         return moment(event.timestamp, self.query.zone)
@@ -89,7 +94,7 @@ class _Teller:
             shown = replace(shown, filter=(*shown.filter, same))
         if not everything and len({event.feature_id for event in events}) == 1:
             shown = replace(shown, feature_id=(events[0].feature_id,))
-        return self.place.url("events", shown)
+        return self.mount.url("events", shown)
 
 
 def _same_request(run: tuple[Event, ...]) -> PropertyFilter | None:

@@ -12,28 +12,28 @@ from urllib.parse import unquote
 from django.http import HttpRequest
 
 from dashboard.events.filter_links import can_name
-from dashboard.forms import MOST
+from dashboard.forms import MAX_REPEATS
 from usage.query import Position, parse_position
 
 
 @dataclass(frozen=True, slots=True)
-class Display:
-    """`scanned`, `found`: by the steps of a search so far. `top`: the newest row. `columns`: those of the table."""
+class ClientState:
+    """`searched`, `matches`: of a search so far. `newest`: the newest row shown. `columns`: those of the table."""
 
-    scanned: int = 0
-    found: int = 0
-    top: Position | None = None
+    searched: int = 0
+    matches: int = 0
+    newest: Position | None = None
     columns: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Display:
+    def of(cls, request: HttpRequest) -> ClientState:
         """What the headers of a request tell."""
-        told = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get("Scan-So-Far", ""))
-        scanned, found = (int(told[1]), int(told[2])) if told else (0, 0)
-        return cls(scanned, found, _top(request), _columns(request))
+        counts = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get("Scan-So-Far", ""))
+        searched, matches = (int(counts[1]), int(counts[2])) if counts else (0, 0)
+        return cls(searched, matches, _newest(request), _columns(request))
 
 
-def _top(request: HttpRequest) -> Position | None:
+def _newest(request: HttpRequest) -> Position | None:
     try:
         return parse_position(request.headers.get("Live-After", ""))
     except ValueError:
@@ -41,5 +41,5 @@ def _top(request: HttpRequest) -> Position | None:
 
 
 def _columns(request: HttpRequest) -> tuple[str, ...]:
-    names = map(unquote, request.headers.get("Columns", "").split(",")[:MOST])
+    names = map(unquote, request.headers.get("Columns", "").split(",")[:MAX_REPEATS])
     return tuple(name for name in names if can_name(name))

@@ -1,4 +1,4 @@
-"""One event, opened: its properties as a tree that filters, its JSON, why it was charged, its neighbours."""
+"""One event, opened: its properties as a tree that filters, its JSON, why it was charged, links to related events."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from dashboard.events.charge import Told, pretty, why
-from dashboard.events.filter_links import Narrow, can_filter
+from dashboard.events.charge import Phrase, charge_sentences, event_json
+from dashboard.events.filter_links import FilterLinks, can_filter
 from dashboard.formats import exact_moment, full_label, label, number, relative
-from dashboard.mount import Place
+from dashboard.mount import Mount
 from usage.events.match import text_of
-from usage.events.pages import place_of
+from usage.events.pages import position_of
 from usage.query import MAX_MOMENT, PropertyFilter, Query
 from usage.results import Event
 from usage.window import Window
 
-DEEPEST = 6
-MOST_LEAVES = 200
-LONGEST_VALUE = 200
+MAX_DEPTH = 6
+MAX_LEAVES = 200
+MAX_VALUE_LENGTH = 200
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 # What services call the two things that support looks for first, and how far around the event it is looked for.
-REQUESTS = ("request_id", "requestId", "trace_id")
-USERS = ("user", "user_id", "userId", "email")
+REQUEST_NAMES = ("request_id", "requestId", "trace_id")
+USER_NAMES = ("user", "user_id", "userId", "email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Leaf:
     value: str = ""
     title: str = ""
     only: str | None = None
-    but: str | None = None
+    exclude: str | None = None
     inner: tuple[Leaf, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class RelatedLink:
     """A link to the events around this one. `kind`: request, user or minute."""
 
     kind: str
@@ -52,8 +52,8 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """An open row. `why` is None where deductions may not be seen; `curl` where nobody has a key.
+class EventDetail:
+    """An open row. `charge_sentences` is None where deductions may not be seen; `curl` where nobody has a key.
 
     `shared`: whether it is seen through a link, which may show just some properties. `some_balances`: whether
     deductions from balances of other features are left out.
@@ -69,58 +69,58 @@ class Detail:
     tree: tuple[Leaf, ...]
     left_out: int
     json: str
-    why: list[list[Told]] | None
+    charge_sentences: list[list[Phrase]] | None
     shared: bool
     some_balances: bool
-    neighbours: tuple[Neighbour, ...]
+    related: tuple[RelatedLink, ...]
     link: str
     curl: str | None
 
 
-def opened(event: Event, place: Place, narrow: Narrow, now: int) -> Detail:
+def event_detail(event: Event, mount: Mount, filter_links: FilterLinks, now: int) -> EventDetail:
     """`event`, with links that go on from the list it stands in."""
-    scope, query = place.usage.scope, narrow.query
-    tells = scope is None or scope.deductions
-    leaves = _Leaves(narrow)
+    scope, query = mount.usage.scope, filter_links.query
+    shows_deductions = scope is None or scope.deductions
+    leaves = _Leaves(filter_links)
     tree = tuple(leaves.of(event.properties))
-    return Detail(
+    return EventDetail(
         id=full_label(event.id),
         when=f"{exact_moment(event.timestamp, query.zone)}, {relative(event.timestamp, now)}",
         value=number(event.value),
         feature=full_label(event.feature_id),
         customer=full_label(event.customer_id),
         customer_href=None
-        if place.shared
-        else place.url("usage", Query(customer_id=event.customer_id, tz=query.tz)),
-        facts=tuple(_facts(event, narrow)),
+        if mount.shared
+        else mount.url("usage", Query(customer_id=event.customer_id, tz=query.tz)),
+        facts=tuple(_facts(event, filter_links)),
         tree=tree,
         left_out=leaves.left_out,
-        json=pretty(event, deductions=tells),
-        why=why(event, query.zone) if tells else None,
-        shared=place.shared,
+        json=event_json(event, deductions=shows_deductions),
+        charge_sentences=charge_sentences(event, query.zone) if shows_deductions else None,
+        shared=mount.shared,
         some_balances=scope is not None and scope.features is not None,
-        neighbours=tuple(_neighbours(event, place, query)),
-        link=place.url("events", _around(event, query, MINUTE_MS)),
-        curl=None if place.shared else _curl(event),
+        related=tuple(_related_links(event, mount, query)),
+        link=mount.url("events", _around(event, query, MINUTE_MS)),
+        curl=None if mount.shared else _curl(event),
     )
 
 
 class _Leaves:
     """Walks an event's properties, so far and no further: strangers decide how large they are."""
 
-    def __init__(self, narrow: Narrow) -> None:
-        self._narrow = narrow
+    def __init__(self, filter_links: FilterLinks) -> None:
+        self._filter_links = filter_links
         self._count = 0
         self.left_out = 0
 
     def of(self, properties: dict[str, Any], prefix: str = "", depth: int = 1) -> Iterator[Leaf]:
         for name, value in properties.items():
-            if self._count >= MOST_LEAVES:
+            if self._count >= MAX_LEAVES:
                 self.left_out += 1
                 continue
             self._count += 1
             path = f"{prefix}{name}"
-            if isinstance(value, dict) and value and depth < DEEPEST:
+            if isinstance(value, dict) and value and depth < MAX_DEPTH:
                 yield Leaf(full_label(name), inner=tuple(self.of(value, f"{path}.", depth + 1)))
             else:
                 yield self._leaf(name, path, text_of(value))
@@ -128,37 +128,37 @@ class _Leaves:
     def _leaf(self, name: str, path: str, text: str) -> Leaf:
         return Leaf(
             name=full_label(name),
-            value=label(text, LONGEST_VALUE),
-            title=f"{path} = {text}" if len(text) < LONGEST_VALUE else path,
-            only=self._narrow.only(path, text),
-            but=self._narrow.but(path, text),
+            value=label(text, MAX_VALUE_LENGTH),
+            title=f"{path} = {text}" if len(text) < MAX_VALUE_LENGTH else path,
+            only=self._filter_links.only(path, text),
+            exclude=self._filter_links.exclude(path, text),
         )
 
 
-def _facts(event: Event, narrow: Narrow) -> Iterator[Leaf]:
+def _facts(event: Event, filter_links: FilterLinks) -> Iterator[Leaf]:
     """What every event has, with the same links."""
-    if not narrow.place.shared:
+    if not filter_links.mount.shared:
         name = full_label(event.customer_id)
-        yield Leaf("customer", name, name, narrow.customer(event.customer_id))
+        yield Leaf("customer", name, name, filter_links.customer(event.customer_id))
     name = full_label(event.feature_id)
-    yield Leaf("feature", name, name, narrow.just(event.feature_id))
+    yield Leaf("feature", name, name, filter_links.only_feature(event.feature_id))
     yield Leaf("value", number(event.value), str(event.value))
 
 
-def _neighbours(event: Event, place: Place, query: Query) -> Iterator[Neighbour]:
+def _related_links(event: Event, mount: Mount, query: Query) -> Iterator[RelatedLink]:
     for kind, names, around, words in (
-        ("request", REQUESTS, HOUR_MS, "an hour around"),
-        ("user", USERS, DAY_MS, "a day around"),
+        ("request", REQUEST_NAMES, HOUR_MS, "an hour around"),
+        ("user", USER_NAMES, DAY_MS, "a day around"),
     ):
         for name in names:
             value = event.properties.get(name)
             if isinstance(value, str | int) and can_filter(name, text_of(value)):
                 same = PropertyFilter(name, text_of(value))
-                href = place.url("events", _around(event, query, around, same))
-                yield Neighbour(kind, f"Same {name}", f"{label(same.value)}, {words}", href)
+                href = mount.url("events", _around(event, query, around, same))
+                yield RelatedLink(kind, f"Same {name}", f"{label(same.value)}, {words}", href)
                 break
-    href = place.url("events", _around(event, query, MINUTE_MS))
-    yield Neighbour("minute", "A minute around", "What else this customer did", href)
+    href = mount.url("events", _around(event, query, MINUTE_MS))
+    yield RelatedLink("minute", "A minute around", "What else this customer did", href)
 
 
 def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = None) -> Query:
@@ -170,7 +170,7 @@ def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = N
         start=max(0, event.timestamp - ms),
         end=min(MAX_MOMENT - 1, event.timestamp + ms),
         filter=() if same is None else (same,),
-        event=place_of(event),
+        event=position_of(event),
     )
 
 

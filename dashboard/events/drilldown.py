@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.events.table import table, zone_of
 from dashboard.formats import minute_text, number, plain
-from dashboard.mount import Place
+from dashboard.mount import Mount
 from usage.charts.series import Reconciliation, Series, exact
 from usage.errors import Unsupported
 from usage.events.pages import EventPage
@@ -20,13 +20,11 @@ NO_ROWS_FOR = {
     "$plan_id": "Autumn's rows are not told apart by plan: these are all events of this bin.",
 }
 
-UNFILTERED = "Autumn cannot apply all of these filters"
-"""How the note begins that a chart has then."""
 NOT_COUNTED = "Autumn cannot count under all of these filters: its count includes events that they hide."
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DrilldownCheck:
     """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
 
     `bar`, `count`: what Autumn's figures say, where there are any of just this bar. `of`: how many rows there are in
@@ -47,25 +45,25 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """The bars of a place."""
+class Drilldown:
+    """The events behind the bars of a mount's charts."""
 
-    place: Place
+    mount: Mount
 
-    def look(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+    def context(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The rows of the bar that `query` names by its window, and what Autumn counts there."""
-        listed = self.place.usage.page(query, now, refresh=refresh)
+        listed = self.mount.usage.page(query, now, refresh=refresh)
         plain = replace(
             query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
         )
         try:
-            line = told(query, self.place.usage.series(plain, now, refresh=refresh), listed, now)
+            check = check_rows(query, self.mount.usage.series(plain, now, refresh=refresh), listed, now)
         except Unsupported as error:
-            line = _told(None, listed, None, error.sentence, of=None)
+            check = _drilldown_check(None, listed, None, error.sentence, of=None)
         return {
-            "table": table(self.place, "events", query, listed, now),
+            "table": table(self.mount, "events", query, listed, now),
             "window": _window(query, now),
-            "told": line,
+            "check": check,
             "what": "bar" if names_a_line(query) else "bin",
         }
 
@@ -79,32 +77,32 @@ def names_a_line(query: Query) -> bool:
     return query.group_by != path and bool(asked) and asked == set(query.group)
 
 
-def told(query: Query, series: Series, listed: EventPage, now: int) -> Told:
+def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> DrilldownCheck:
     """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
     counted = series.reconciliation
-    if any(note.startswith(UNFILTERED) for note in series.notes):
-        return _told(counted, listed, None, NOT_COUNTED, of=None)
+    if any(note.code == "filters-not-applied" for note in series.notes):
+        return _drilldown_check(counted, listed, None, NOT_COUNTED, of=None)
     rows = exact(sum(event.value for event in listed.events))
-    whole = listed.next is None and query.before is None
+    is_complete = listed.next is None and query.before is None
     agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
         listed.events
     )
     reason = NO_ROWS_FOR.get(query.group_by or "") if query.group else None
-    if reason is None and whole and not agrees:
+    if reason is None and is_complete and not agrees:
         running = query.end is None or query.end > now - 60_000
         reason = (
             "Events are still arriving."
             if running
             else "Autumn counts by the hour, and may know more than it lists yet."
         )
-    sure = agrees if whole and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
-    return _told(counted, listed, sure, reason, of=f"{counted.count:,}")
+    certain = agrees if is_complete and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
+    return _drilldown_check(counted, listed, certain, reason, of=f"{counted.count:,}")
 
 
-def _told(
+def _drilldown_check(
     counted: Reconciliation | None, listed: EventPage, agrees: bool | None, reason: str | None, of: str | None
-) -> Told:
-    return Told(
+) -> DrilldownCheck:
+    return DrilldownCheck(
         agrees=agrees,
         total="" if counted is None else plain(counted.total),
         events="" if counted is None else plain(counted.count),

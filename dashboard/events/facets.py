@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dashboard.events.filter_links import Narrow
+from dashboard.events.filter_links import FilterLinks
 from dashboard.formats import full_label, label, number
-from usage.events.match import Facet, Facets
+from usage.events.facets import Facet, Facets
 
-MOST_PROPERTIES = 20
-MOST_VALUES = 6
-OPEN = 3
+MAX_PROPERTIES = 20
+MAX_VALUES = 6
+OPEN_PROPERTIES = 3
 """So many properties show their values at once; the others when they are opened."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One value. `href` toggles it, `but` keeps it out; None where no address can say so."""
+class FacetChoice:
+    """One value. `href` toggles it, `exclude` keeps it out; None where no address can say so."""
 
     value: str
     text: str
@@ -26,67 +26,67 @@ class Choice:
     share: int
     chosen: bool
     href: str | None
-    but: str | None = None
+    exclude: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FacetGroup:
     """One property, or the features (`path` is then "feature_id"). `more`: how many other values there are."""
 
     path: str
     name: str
     rows: str
-    choices: tuple[Choice, ...]
+    choices: tuple[FacetChoice, ...]
     more: str
     open: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Picks:
+class FacetPanel:
     """All choices over `rows` rows."""
 
     rows: str
-    features: Group
-    properties: tuple[Group, ...]
+    features: FacetGroup
+    properties: tuple[FacetGroup, ...]
 
 
-def picks_of(facets: Facets, narrow: Narrow) -> Picks:
+def facet_panel(facets: Facets, filter_links: FilterLinks) -> FacetPanel:
     """The choices of `facets`. A property whose values are all different has none: it tells rows apart, not kinds."""
     telling = [facet for facet in facets.properties if facet.distinct == 1 or facet.distinct < facet.rows]
-    used = {item.path for item in narrow.query.filter}
+    used = {item.path for item in filter_links.query.filter}
     telling.sort(key=lambda facet: facet.path not in used)
     groups = (
-        _property(facet, narrow, at < OPEN or facet.path in used)
-        for at, facet in enumerate(telling[:MOST_PROPERTIES])
+        _property(facet, filter_links, at < OPEN_PROPERTIES or facet.path in used)
+        for at, facet in enumerate(telling[:MAX_PROPERTIES])
     )
-    return Picks(number(facets.rows), _features(facets, narrow), tuple(groups))
+    return FacetPanel(number(facets.rows), _features(facets, filter_links), tuple(groups))
 
 
-def _features(facets: Facets, narrow: Narrow) -> Group:
+def _features(facets: Facets, filter_links: FilterLinks) -> FacetGroup:
     counts = dict(facets.features)
-    names = [*(name for name in narrow.query.feature_id if name not in counts), *counts][:12]
+    names = [*(name for name in filter_links.query.feature_id if name not in counts), *counts][:12]
     choices = (
-        Choice(
+        FacetChoice(
             value=name,
             text=label(name),
             title=full_label(name),
             count=number(counts.get(name, 0)),
             share=_share(counts.get(name, 0), facets.rows),
-            chosen=name in narrow.query.feature_id,
-            href=narrow.feature(name),
+            chosen=name in filter_links.query.feature_id,
+            href=filter_links.feature(name),
         )
         for name in names
     )
-    return Group("feature_id", "Feature", number(facets.rows), tuple(choices), "", open=True)
+    return FacetGroup("feature_id", "Feature", number(facets.rows), tuple(choices), "", open=True)
 
 
-def _property(facet: Facet, narrow: Narrow, is_open: bool) -> Group:
-    chosen = [item.value for item in narrow.query.filter if item.path == facet.path]
+def _property(facet: Facet, filter_links: FilterLinks, is_open: bool) -> FacetGroup:
+    chosen = [item.value for item in filter_links.query.filter if item.path == facet.path]
     counts = dict(facet.values)
-    values = list(dict.fromkeys((*chosen, *counts)))[: MOST_VALUES + len(chosen)]
-    choices = tuple(_choices(facet, narrow, values, counts, chosen))
+    values = list(dict.fromkeys((*chosen, *counts)))[: MAX_VALUES + len(chosen)]
+    choices = tuple(_choices(facet, filter_links, values, counts, chosen))
     left = facet.distinct - len(counts.keys() & set(values))
-    return Group(
+    return FacetGroup(
         facet.path,
         full_label(facet.path),
         number(facet.rows),
@@ -97,19 +97,21 @@ def _property(facet: Facet, narrow: Narrow, is_open: bool) -> Group:
 
 
 def _choices(
-    facet: Facet, narrow: Narrow, values: Iterable[str], counts: dict[str, int], chosen: list[str]
-) -> Iterable[Choice]:
+    facet: Facet, filter_links: FilterLinks, values: Iterable[str], counts: dict[str, int], chosen: list[str]
+) -> Iterable[FacetChoice]:
     for value in values:
         is_chosen = value in chosen
-        yield Choice(
+        yield FacetChoice(
             value=value,
             text=label(value),
             title=f"{full_label(facet.path)}: {full_label(value)}",
             count=number(counts.get(value, 0)),
             share=_share(counts.get(value, 0), facet.rows),
             chosen=is_chosen,
-            href=narrow.without(facet.path, value) if is_chosen else narrow.only(facet.path, value),
-            but=None if is_chosen else narrow.but(facet.path, value),
+            href=filter_links.without(facet.path, value)
+            if is_chosen
+            else filter_links.only(facet.path, value),
+            exclude=None if is_chosen else filter_links.exclude(facet.path, value),
         )
 
 

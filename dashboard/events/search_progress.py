@@ -4,46 +4,50 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboard.events.client_state import Display
-from dashboard.events.table import going_on, pinned_at
+from dashboard.events.client_state import ClientState
+from dashboard.events.table import next_page_query, pinned_query
 from dashboard.formats import moment, number
-from dashboard.mount import Place
+from dashboard.mount import Mount
 from usage.events.pages import EventPage
 from usage.query import Query
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """The line below the table. `on`: where the search goes on, as a page.
+class SearchProgress:
+    """The line below the table. `next_page`: where the search goes on, as a page.
 
-    `more`: where, as further rows of this one. `runs`: it goes on by itself, as the page is not full yet.
+    `next_step`: where, as further rows of this one. `continues`: it goes on by itself, as the page is not full yet.
     """
 
-    scanned: int
-    found: int
-    scanned_text: str
-    found_text: str
-    back: str
+    searched: int
+    matches: int
+    searched_text: str
+    matches_text: str
+    back_to: str
     percent: int | None
-    on: str | None
-    more: str | None
-    runs: bool
+    next_page: str | None
+    next_step: str | None
+    continues: bool
 
 
-def scan_of(place: Place, query: Query, listed: EventPage, now: int, before: Display) -> Scan:
+def search_progress(
+    mount: Mount, query: Query, listed: EventPage, now: int, client_state: ClientState
+) -> SearchProgress:
     """The state of the search for `query` after the step that gave `listed`."""
-    scanned, found = before.scanned + listed.scanned, before.found + len(listed.events)
-    following = None if listed.next is None else going_on(pinned_at(query, listed.until), listed.next)
-    return Scan(
-        scanned=scanned,
-        found=found,
-        scanned_text=number(scanned),
-        found_text=number(found),
-        back="" if listed.next is None else moment(listed.next.timestamp, query.zone),
+    searched, matches = client_state.searched + listed.scanned, client_state.matches + len(listed.events)
+    following = (
+        None if listed.next is None else next_page_query(pinned_query(query, listed.until), listed.next)
+    )
+    return SearchProgress(
+        searched=searched,
+        matches=matches,
+        searched_text=number(searched),
+        matches_text=number(matches),
+        back_to="" if listed.next is None else moment(listed.next.timestamp, query.zone),
         percent=_percent(query, listed, now),
-        on=None if following is None else place.url("events", following),
-        more=None if following is None or not place.parts else place.part("more", following),
-        runs=listed.unfinished and found < query.per_page,
+        next_page=None if following is None else mount.url("events", following),
+        next_step=None if following is None else mount.part("more", following),
+        continues=listed.unfinished and matches < query.per_page,
     )
 
 

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import msgspec
 
 from usage.charts.series import Kind, Series
-from usage.events.match import MISSING, facets_of, lookup
+from usage.events.facets import facets_of
+from usage.events.match import MISSING, lookup
 from usage.results import Event
 from usage.window import local
 
@@ -37,7 +38,7 @@ _LONGEST_NAME = 80
 _json = msgspec.json.Encoder()
 
 
-class Rows(Protocol):
+class FileRows(Protocol):
     """One format of events: what a file begins with, and what each batch of events adds."""
 
     head: bytes
@@ -91,7 +92,7 @@ CSV = Format("csv", "text/csv; charset=utf-8", CsvRows)
 JSON_LINES = Format("jsonl", "application/x-ndjson; charset=utf-8", JsonRows)
 
 
-def usage_csv(series: Series) -> tuple[int, bytes]:
+def chart_csv(series: Series) -> tuple[int, bytes]:
     """What a chart shows, bin by bin: its groups, Other and (none), or without groups all of its features.
 
     How many rows that is, and the file.
@@ -135,10 +136,10 @@ def moment_text(ms: int) -> str:
     return f"{local(ms, UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
-def file_name(lens: str, customer_id: str | None, at: datetime, suffix: str) -> str:
+def file_name(page: str, customer_id: str | None, at: datetime, suffix: str) -> str:
     """`events-acme-2026-11-23.csv`: letters, digits and a few signs, whatever the customer is called."""
     customer = _HOSTILE_IN_NAMES.sub("_", customer_id or "all")[:_LONGEST_NAME]
-    return f"{lens}-{customer}-{at:%Y-%m-%d}.{suffix}"
+    return f"{page}-{customer}-{at:%Y-%m-%d}.{suffix}"
 
 
 def _csv(rows: Iterable[Iterable[str | float]]) -> bytes:

@@ -1,4 +1,4 @@
-"""One export at a time for each taker, seen and stopped from any process: an open row is the turn, and a lease on it.
+"""One export at a time for each exporter, seen and stopped from any process: an open row is a lease on it.
 
 Four times a second the stream renews its lease. Whoever stops an export closes its row, and the stream finds it closed.
 A process that dies renews nothing: a row that has not been seen for LEASE is anybody's to close.
@@ -7,8 +7,6 @@ A process that dies renews nothing: a row that has not been seen for LEASE is an
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -16,37 +14,24 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from dashboard.models import ExportRecord
+from dashboard.mount import Exporter
 
 LEASE = timedelta(minutes=3)
 """Longer than the longest wait for Autumn and the longest wait for the client together."""
 KEPT = timedelta(days=90)
 """So long a record of an export is kept."""
 RECENT = timedelta(minutes=1)
-MOST_OF_CROWD = 3
+MAX_IN_GROUP = 3
 
 Ending = ExportRecord.Ending
 
 
-@dataclass(frozen=True, slots=True)
-class Taker:
-    """Who takes an export. `key`: whose turn it takes; `who`: the name for the record.
-
-    `still_allowed` is asked again and again while the file is sent. `crowd`: how the keys of all begin that may have
-    MOST_OF_CROWD turns between them.
-    """
-
-    key: str
-    who: str
-    still_allowed: Callable[[], bool]
-    crowd: str = ""
+class AlreadyExporting(Exception):
+    """The exporter has an export that runs."""
 
 
-class Busy(Exception):
-    """The taker has an export that runs."""
-
-
-class Crowded(Exception):
-    """As many exports run as this process has threads for, or as the taker's crowd may have."""
+class TooManyExports(Exception):
+    """As many exports run as this process has threads for, or as the exporter's group may have."""
 
 
 class BrokenOff(ConnectionResetError):
@@ -58,44 +43,44 @@ class BrokenOff(ConnectionResetError):
         self.sentence = sentence
 
 
-class Turn:
+class ExportLease:
     """A running export's row."""
 
-    def __init__(self, record: ExportRecord, taker: Taker) -> None:
+    def __init__(self, record: ExportRecord, exporter: Exporter) -> None:
         self.record = record
-        self._taker = taker
+        self._exporter = exporter
 
     @classmethod
-    def take(cls, taker: Taker, file: str, query: str) -> Turn:
-        """Begins one. Raises Busy while the taker has another, Crowded while too many of their crowd have."""
+    def take(cls, exporter: Exporter, file: str, query: str) -> ExportLease:
+        """Begin one. AlreadyExporting while the exporter has another, TooManyExports while their group has enough."""
         now = timezone.now()
         _forget_old(now)
-        _open(taker).filter(seen_at__lt=now - LEASE).update(ended_at=now, ending=Ending.LOST)
+        _open(exporter).filter(seen_at__lt=now - LEASE).update(ended_at=now, ending=Ending.LOST)
         others = ExportRecord.objects.filter(
-            taker__startswith=taker.crowd, ended_at=None, seen_at__gt=now - LEASE
+            taker__startswith=exporter.group, ended_at=None, seen_at__gt=now - LEASE
         )
-        if taker.crowd and others.exclude(taker=taker.key).count() >= MOST_OF_CROWD:
-            raise Crowded
+        if exporter.group and others.exclude(taker=exporter.key).count() >= MAX_IN_GROUP:
+            raise TooManyExports
         record = ExportRecord(
-            taker=taker.key, who=taker.who, file=file, query=query, began_at=now, seen_at=now
+            taker=exporter.key, who=exporter.name, file=file, query=query, began_at=now, seen_at=now
         )
         try:
             with transaction.atomic():
                 record.save()
         except IntegrityError:
-            raise Busy from None
-        return cls(record, taker)
+            raise AlreadyExporting from None
+        return cls(record, exporter)
 
     def renew(self) -> None:
         """Says that it runs, and how far it is. Raises BrokenOff where it may not go on."""
         record = self.record
         if not self._write(seen_at=timezone.now()):
             raise BrokenOff(Ending.STOPPED, "The export was stopped.")
-        if not self._taker.still_allowed():
+        if not self._exporter.may_continue():
             raise BrokenOff(Ending.REVOKED, f"{record.who} may no longer take this export.")
 
     def end(self, ending: Ending, sentence: str = "") -> bool:
-        """Gives the turn back; False where somebody else has."""
+        """Gives the lease back; False where somebody else has."""
         return self._write(ended_at=timezone.now(), ending=ending, sentence=sentence)
 
     def fail(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -109,13 +94,13 @@ class Turn:
         return row.update(**counts, **changes) == 1
 
 
-def note(taker: Taker, file: str, query: str, rows: int) -> None:
-    """A record of what was given at once, without a turn."""
+def record_finished(exporter: Exporter, file: str, query: str, rows: int) -> None:
+    """A record of what was given at once, without a lease."""
     now = timezone.now()
     _forget_old(now)
     ExportRecord.objects.create(
-        taker=taker.key,
-        who=taker.who,
+        taker=exporter.key,
+        who=exporter.name,
         file=file,
         query=query,
         rows=rows,
@@ -126,23 +111,23 @@ def note(taker: Taker, file: str, query: str, rows: int) -> None:
     )
 
 
-def stop(taker: Taker) -> None:
-    """Ends the taker's export, if there is one: its stream is cut when it next looks."""
-    _open(taker).update(ended_at=timezone.now(), ending=Ending.STOPPED)
+def stop(exporter: Exporter) -> None:
+    """Ends the exporter's export, if there is one: its stream is cut when it next looks."""
+    _open(exporter).update(ended_at=timezone.now(), ending=Ending.STOPPED)
 
 
-def latest(taker: Taker) -> ExportRecord | None:
+def latest(exporter: Exporter) -> ExportRecord | None:
     """The streamed export that runs, or the one that ended a moment ago."""
     now = timezone.now()
-    running = _open(taker).filter(seen_at__gt=now - LEASE).first()
+    running = _open(exporter).filter(seen_at__gt=now - LEASE).first()
     recent = ExportRecord.objects.filter(
-        taker=taker.key, ended_at__gt=now - RECENT, file__startswith="events."
+        taker=exporter.key, ended_at__gt=now - RECENT, file__startswith="events."
     )
     return running or recent.order_by("-ended_at").first()
 
 
-def _open(taker: Taker) -> QuerySet[ExportRecord]:
-    return ExportRecord.objects.filter(taker=taker.key, ended_at=None)
+def _open(exporter: Exporter) -> QuerySet[ExportRecord]:
+    return ExportRecord.objects.filter(taker=exporter.key, ended_at=None)
 
 
 def _forget_old(now: datetime) -> None:

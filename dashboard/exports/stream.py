@@ -14,7 +14,7 @@ import structlog
 
 from dashboard.exports.connection import Connection
 from dashboard.exports.files import Format
-from dashboard.exports.lease import BrokenOff, Ending, Turn
+from dashboard.exports.lease import BrokenOff, Ending, ExportLease
 from usage.errors import UsageError
 from usage.events.pages import Batch
 
@@ -26,12 +26,12 @@ log = structlog.get_logger(__name__)
 
 
 class Stream:
-    """The pieces of a file. However it ends, the turn is given back, and how it ended is written down."""
+    """The pieces of a file. However it ends, the lease is given back, and how it ended is written down."""
 
     def __init__(
-        self, turn: Turn, connection: Connection, pieces: Iterator[bytes], freed: Callable[[], None]
+        self, lease: ExportLease, connection: Connection, pieces: Iterator[bytes], freed: Callable[[], None]
     ) -> None:
-        self._turn = turn
+        self._lease = lease
         self._connection = connection
         self._pieces = pieces
         self._freed = freed
@@ -69,7 +69,7 @@ class Stream:
         if now - self._looked_at < LOOK_S and not at_once:
             return
         self._looked_at = now
-        self._turn.renew()
+        self._lease.renew()
         if self._connection.has_left():
             raise BrokenOff(Ending.LEFT, "The download was given up.")
 
@@ -78,17 +78,21 @@ class Stream:
             return
         self._ended = True
         self._freed()
-        self._turn.end(ending, sentence)
-        record = self._turn.record
+        self._lease.end(ending, sentence)
+        record = self._lease.record
         tell = log.info if ending in (Ending.WHOLE, Ending.STOPPED, Ending.LEFT) else log.warning
         tell("export.ended", file=record.file, rows=record.rows, ending=ending.value, sentence=sentence)
 
 
 def pieces(
-    first: Batch, others: Iterator[Batch], file_format: Format, turn: Turn, count: Callable[[], int | None]
+    first: Batch,
+    others: Iterator[Batch],
+    file_format: Format,
+    lease: ExportLease,
+    count: Callable[[], int | None],
 ) -> Iterator[bytes]:
     """The file's bytes, a few at a time; at least one piece for each batch, so that a scan can be stopped too."""
-    rows, record = file_format.rows(first.read), turn.record
+    rows, record = file_format.rows(first.read), lease.record
     yield rows.head
     for batch in chain([first], others):
         yield from _cut(rows.of(batch.events))

@@ -1,4 +1,4 @@
-"""Exports over HTTP. A share's routes call the same functions with their own Place and Taker.
+"""Exports over HTTP, for every mount.
 
 Whatever is wrong is said before the first byte, as a page: the first rows are fetched before the answer begins.
 """
@@ -16,19 +16,25 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 
 from dashboard.exports.connection import Connection
-from dashboard.exports.files import CSV, Format, file_name, usage_csv
-from dashboard.exports.lease import Busy, Crowded, Taker, Turn, latest, note, stop
+from dashboard.exports.files import CSV, Format, chart_csv, file_name
+from dashboard.exports.lease import (
+    AlreadyExporting,
+    ExportLease,
+    TooManyExports,
+    latest,
+    record_finished,
+    stop,
+)
 from dashboard.exports.stream import Stream, pieces
 from dashboard.forms import QueryForm
-from dashboard.models import User
-from dashboard.mount import Page, Place
-from dashboard.pages.respond import is_part
+from dashboard.mount import Mount, Page
 from dashboard.problems import Problem, problem_of
+from dashboard.web.htmx import HtmxRequest, wants_partial
 from usage.errors import UsageError
 from usage.query import BadQuery, Query
 from usage.window import local
@@ -37,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 Make = Callable[[Query, int], HttpResponseBase]
 
-BUSY = Problem(
+ALREADY_EXPORTING = Problem(
     409,
     "One export at a time",
     "Another export of yours is running.",
@@ -45,7 +51,7 @@ BUSY = Problem(
     retry_after_s=10,
     code="export-running",
 )
-CROWDED = Problem(
+TOO_MANY_EXPORTS = Problem(
     503,
     "Too many exports at once",
     "Other people's exports are running, and pages have to stay quick for everybody.",
@@ -70,118 +76,105 @@ OLD_HTTP = Problem(
 )
 
 
-def staff_taker(request: HttpRequest) -> Taker:
-    """Whoever is signed in. The demo user is everybody at once, so there the address says who is who."""
-    user = request.user
-    key = f"user:{user.pk}"
-    if settings.AUTUMN_MODE == "sample" and user.get_username() == "demo":
-        key = f"demo:{request.META.get('REMOTE_ADDR')}"
-    return Taker(
-        key, user.get_username(), User.objects.filter(username=user.get_username(), is_active=True).exists
-    )
-
-
-def export_events(request: HttpRequest, place: Place, taker: Taker, file_format: Format) -> HttpResponseBase:
+def export_events(request: HtmxRequest, mount: Mount, file_format: Format) -> HttpResponseBase:
     """Every event that matches, whatever page is open, as a stream."""
 
     def make(query: Query, now: int) -> HttpResponseBase:
         if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
-            return _refusal(request, place, "events", OLD_HTTP, query)
+            return _refusal(request, mount, "events", OLD_HTTP, query)
         whole = query.having(until=query.until)
-        headers = _headers(place, "events", whole, now, file_format)
+        headers = _headers(mount, "events", whole, now, file_format)
         if request.method == "HEAD":
             return StreamingHttpResponse(headers=headers)
-        return StreamingHttpResponse(_stream(request, place, taker, file_format, whole, now), headers=headers)
+        return StreamingHttpResponse(_stream(request, mount, file_format, whole, now), headers=headers)
 
-    return _answer(request, place, "events", make)
+    return _answer(request, mount, "events", make)
 
 
-def export_usage(request: HttpRequest, place: Place, taker: Taker) -> HttpResponseBase:
+def export_usage(request: HtmxRequest, mount: Mount) -> HttpResponseBase:
     """The figures that a chart shows: one answer, which its page has as a rule fetched already."""
 
     def make(query: Query, now: int) -> HttpResponseBase:
-        rows, body = usage_csv(place.usage.series(query, now))
+        rows, body = chart_csv(mount.usage.series(query, now))
         if request.method != "HEAD":
-            note(taker, "usage.csv", _recorded(place, query), rows)
-        return HttpResponse(body, headers=_headers(place, "usage", query, now, CSV))
+            record_finished(mount.exporter, "usage.csv", _recorded(mount, query), rows)
+        return HttpResponse(body, headers=_headers(mount, "usage", query, now, CSV))
 
-    return _answer(request, place, "usage", make)
+    return _answer(request, mount, "usage", make)
 
 
-def export_status(request: HttpRequest, place: Place, taker: Taker) -> HttpResponse:
-    """How far the taker's export is; a POST stops it."""
+def export_status(request: HtmxRequest, mount: Mount) -> HttpResponse:
+    """How far the exporter's export is; a POST stops it."""
     if request.method == "POST":
-        stop(taker)
-        if not is_part(request):
+        stop(mount.exporter)
+        if not wants_partial(request):
             return redirect(request.path)
-    template = "exports/_status.html" if is_part(request) else "exports/status.html"
-    return render(request, template, {"place": place, "export": latest(taker), "problem": None})
+    template = "exports/_status.html" if wants_partial(request) else "exports/status.html"
+    return render(request, template, {"mount": mount, "export": latest(mount.exporter), "problem": None})
 
 
-def _answer(request: HttpRequest, place: Place, lens: Page, make: Make) -> HttpResponseBase:
-    if not place.exports:
+def _answer(request: HtmxRequest, mount: Mount, page: Page, make: Make) -> HttpResponseBase:
+    if not mount.exports:
         raise PermissionDenied
     form = QueryForm.of(request)
     try:
         if not form.is_valid():
-            return _blamed(request, place, lens, form)
-        return make(place.meant(form.query), place.usage.now())
+            return _blamed(request, mount, page, form)
+        return make(mount.resolved(form.query), mount.usage.now())
     except BadQuery as bad:
         form.blame(bad)
-        return _blamed(request, place, lens, form)
-    except (UsageError, Busy, Crowded, DatabaseError) as error:
-        return _refusal(request, place, lens, _problem(error), form.query)
+        return _blamed(request, mount, page, form)
+    except (UsageError, AlreadyExporting, TooManyExports, DatabaseError) as error:
+        return _refusal(request, mount, page, _problem(error), form.query)
 
 
-def _problem(error: UsageError | Busy | Crowded | DatabaseError) -> Problem:
+def _problem(error: UsageError | AlreadyExporting | TooManyExports | DatabaseError) -> Problem:
     match error:
-        case Busy():
-            return BUSY
-        case Crowded():
-            return CROWDED
+        case AlreadyExporting():
+            return ALREADY_EXPORTING
+        case TooManyExports():
+            return TOO_MANY_EXPORTS
         case DatabaseError():
             log.error("export.unrecorded", error=type(error).__name__)
             return UNRECORDED
     return problem_of(error)
 
 
-def _stream(
-    request: HttpRequest, place: Place, taker: Taker, file_format: Format, query: Query, now: int
-) -> Stream:
+def _stream(request: HtmxRequest, mount: Mount, file_format: Format, query: Query, now: int) -> Stream:
     """The first batch is fetched here: what is wrong with it can still be said."""
     with ExitStack() as undo:
-        if not slots().acquire(blocking=False):
-            raise Crowded
-        undo.callback(slots().release)
-        turn = Turn.take(taker, f"events.{file_format.suffix}", _recorded(place, query))
-        undo.push(turn.fail)
-        batches = place.usage.batches(query, now)
+        if not export_slots().acquire(blocking=False):
+            raise TooManyExports
+        undo.callback(export_slots().release)
+        lease = ExportLease.take(mount.exporter, f"events.{file_format.suffix}", _recorded(mount, query))
+        undo.push(lease.fail)
+        batches = mount.usage.batches(query, now)
         first = next(batches)
         if not first.read and not first.more:
-            place.usage.page(query, now)  # which tells a customer without events from one that nobody knows
+            mount.usage.page(query, now)  # which tells a customer without events from one that nobody knows
         undo.pop_all()
-    count = partial(place.usage.count, query.having(), now)
+    count = partial(mount.usage.count, query.having(), now)
     return Stream(
-        turn, Connection(request), pieces(first, batches, file_format, turn, count), slots().release
+        lease, Connection(request), pieces(first, batches, file_format, lease, count), export_slots().release
     )
 
 
-def _recorded(place: Place, query: Query) -> str:
+def _recorded(mount: Mount, query: Query) -> str:
     """The record says whose data was taken, also where the address does not."""
-    scope = place.usage.scope
+    scope = mount.usage.scope
     return (query if scope is None else replace(query, customer_id=scope.customer_id)).to_query_string()
 
 
 @cache
-def slots() -> threading.BoundedSemaphore:
-    """This process's places for exports: each keeps its thread until it ends, so most threads are not for them."""
+def export_slots() -> threading.BoundedSemaphore:
+    """This process's slots for exports: each holds its thread until it ends, so most threads are not for exports."""
     return threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 
 
-def _headers(place: Place, lens: Page, query: Query, now: int, file_format: Format) -> dict[str, str]:
-    scope = place.usage.scope
+def _headers(mount: Mount, page: Page, query: Query, now: int, file_format: Format) -> dict[str, str]:
+    scope = mount.usage.scope
     customer = query.customer_id if scope is None else scope.customer_id
-    name = file_name(lens, customer, local(now, query.zone), file_format.suffix)
+    name = file_name(page, customer, local(now, query.zone), file_format.suffix)
     return {
         "Content-Type": file_format.content_type,
         "Content-Disposition": content_disposition_header(True, name) or "attachment",
@@ -190,7 +183,7 @@ def _headers(place: Place, lens: Page, query: Query, now: int, file_format: Form
     }
 
 
-def _blamed(request: HttpRequest, place: Place, lens: Page, form: QueryForm) -> HttpResponse:
+def _blamed(request: HtmxRequest, mount: Mount, page: Page, form: QueryForm) -> HttpResponse:
     sentences = [
         sentence if name == "__all__" else f"{name}: {sentence}"
         for name in form.errors
@@ -199,11 +192,11 @@ def _blamed(request: HttpRequest, place: Place, lens: Page, form: QueryForm) -> 
     problem = Problem(
         400, "This cannot be exported", " ".join(sentences), "Go back and choose again.", code="invalid-query"
     )
-    return _refusal(request, place, lens, problem)
+    return _refusal(request, mount, page, problem)
 
 
 def _refusal(
-    request: HttpRequest, place: Place, lens: Page, problem: Problem, query: Query | None = None
+    request: HtmxRequest, mount: Mount, page: Page, problem: Problem, query: Query | None = None
 ) -> HttpResponse:
     # Figures that this server lacks are a page's note; as a file there is nothing to give.
     status = 400 if problem.status == 200 else problem.status
@@ -211,8 +204,8 @@ def _refusal(
     if "text/html" not in request.headers.get("Accept", ""):
         text = f"{problem.title}: {problem.sentence} {problem.advice}\n"
         return HttpResponse(text, status=status, headers=headers, content_type="text/plain; charset=utf-8")
-    back = place.url(lens, query)
-    context = {"place": place, "problem": problem, "back": back, "busy": problem is BUSY}
+    back = mount.url(page, query)
+    context = {"mount": mount, "problem": problem, "back": back, "busy": problem is ALREADY_EXPORTING}
     response = render(request, "exports/refused.html", context, status=status)
     for name, value in headers.items():
         response[name] = value

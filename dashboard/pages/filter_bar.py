@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dashboard.formats import date_text, full_label, label, minute_text, zone_name
 from dashboard.forms import QueryForm
-from dashboard.mount import Page, Place
+from dashboard.mount import Mount, Page
 from usage.query import BIN_SIZES, PARAMETERS, PER_PAGES, Query
 from usage.scope import Scope
 from usage.window import Window, is_midnight, local, shift_of, to_ms
@@ -42,7 +42,7 @@ ZONES = (
     "Australia/Sydney",
     "Pacific/Auckland",
 )
-SHOWN: dict[Page, frozenset[str]] = {
+FIELDS: dict[Page, frozenset[str]] = {
     "overview": frozenset({"range", "start", "end", "tz"}),
     "events": frozenset(
         {"customer_id", "feature_id", "range", "start", "end", "tz", "per_page", "value_min", "value_max"}
@@ -51,10 +51,10 @@ SHOWN: dict[Page, frozenset[str]] = {
         {"customer_id", "feature_id", "range", "start", "end", "tz", "bin_size", "group_by", "compare"}
     ),
 }
-NOT_OF_KEPT: dict[Page, frozenset[str]] = {"usage": frozenset({"range", "start", "end", "compare"})}
+NOT_IN_SNAPSHOTS: dict[Page, frozenset[str]] = {"usage": frozenset({"range", "start", "end", "compare"})}
 """What figures that were kept have no others of."""
-PLACE_IN_LIST = frozenset({"until", "before", "page", "event"})
-CHIPS = ("filter", "exclude", "group", "entity_id")
+POSITION_IN_LIST = frozenset({"until", "before", "page", "event"})
+ACTIVE_FILTERS = ("filter", "exclude", "group", "entity_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
+class ActiveFilter:
     """One condition in force, and the address without it; None where figures were kept with it."""
 
     name: str
@@ -77,7 +77,7 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class FilterBar:
     """Everything the filter form shows. `carried`: parameters that it hands on unseen."""
 
     action: str
@@ -91,7 +91,7 @@ class Bar:
     per_pages: tuple[Option, ...]
     customers: tuple[str, ...]
     zones: tuple[str, ...]
-    chips: tuple[Chip, ...]
+    active_filters: tuple[ActiveFilter, ...]
     window: str
     earlier: str | None
     later: str | None
@@ -105,41 +105,43 @@ class Bar:
         )
 
 
-def filter_bar(form: QueryForm, place: Place, page: Page, now: int, paths: Iterable[str] = ()) -> Bar:
+def filter_bar(form: QueryForm, mount: Mount, page: Page, now: int, paths: Iterable[str] = ()) -> FilterBar:
     """The bar of `page`. `paths`: properties that have been seen, to group by."""
-    shown = SHOWN[page] - ({"customer_id"} if place.shared else set())
-    if place.kept is not None:
-        shown -= NOT_OF_KEPT.get(page, frozenset())
+    shown = FIELDS[page] - ({"customer_id"} if mount.shared else set())
+    if mount.kept is not None:
+        shown -= NOT_IN_SNAPSHOTS.get(page, frozenset())
     query = getattr(form, "query", None)
-    customer = None if place.shared else query.customer_id if query else None
-    known = place.usage.features(customer)
-    return Bar(
-        action=place.url(page),
+    customer = None if mount.shared else query.customer_id if query else None
+    known = mount.usage.features(customer)
+    return FilterBar(
+        action=mount.url(page),
         shown=shown,
-        carried=tuple(_carried(form, place, shown)),
+        carried=tuple(_carried(form, mount, shown)),
         values=_values(form, query),
         ranges=()
-        if place.one_period or "range" not in shown
+        if mount.one_period or "range" not in shown
         else _options(form, "range", RANGE_NAMES, "30d" if not form.given("start") else ""),
         bin_sizes=_options(form, "bin_size", {size: size for size in BIN_SIZES}),
-        groups=_groups(form, paths, place),
+        groups=_groups(form, paths, mount),
         features=tuple(
             Option(name, label(name), name in form.given("feature_id"))
             for name in _with(known, form.given("feature_id"))
         ),
         per_pages=_options(form, "per_page", {str(size): str(size) for size in PER_PAGES}, "100"),
-        customers=() if place.shared else tuple(name for name, _ in place.usage.customers(limit=50)),
+        customers=() if mount.shared else tuple(name for name, _ in mount.usage.customers(limit=50)),
         zones=tuple(dict.fromkeys((form.viewer_tz, *ZONES))),
-        chips=tuple(_fixed(_chips(query, place, page), place, page)) if query else (),
+        active_filters=tuple(_without_removal(_active_filters(query, mount, page), mount, page))
+        if query
+        else (),
         window="dates" if query is None else _window_text(query, now),
-        earlier=None if query is None else _earlier(query, place, page, now),
-        later=None if query is None else _later(query, place, page, now),
+        earlier=None if query is None else _earlier(query, mount, page, now),
+        later=None if query is None else _later(query, mount, page, now),
     )
 
 
-def _carried(form: QueryForm, place: Place, shown: frozenset[str]) -> Iterable[tuple[str, str]]:
+def _carried(form: QueryForm, mount: Mount, shown: frozenset[str]) -> Iterable[tuple[str, str]]:
     for name in PARAMETERS:
-        if name not in shown and name not in PLACE_IN_LIST and (name != "customer_id" or not place.shared):
+        if name not in shown and name not in POSITION_IN_LIST and (name != "customer_id" or not mount.shared):
             for value in form.given(name):
                 yield name, value
 
@@ -150,7 +152,7 @@ def _values(form: QueryForm, query: Query | None) -> dict[str, str]:
         return values
     for name, ms in (("start", query.start), ("end", query.end)):
         if ms is not None:
-            values[name] = _written(ms, query.zone)
+            values[name] = _as_form_value(ms, query.zone)
     return {**values, "tz": query.tz}
 
 
@@ -159,12 +161,12 @@ def _options(form: QueryForm, name: str, names: dict[str, str], default: str = "
     return tuple(Option(value, text, value == chosen) for value, text in names.items())
 
 
-def _groups(form: QueryForm, paths: Iterable[str], place: Place) -> tuple[Option, ...]:
+def _groups(form: QueryForm, paths: Iterable[str], mount: Mount) -> tuple[Option, ...]:
     chosen = next(iter(form.given("group_by")), "")
-    if place.kept is None:
-        names = {**_seen_groups(paths), **_fixed_groups(place.usage.scope)}
+    if mount.kept is None:
+        names = {**_seen_groups(paths), **_fixed_groups(mount.usage.scope)}
     else:
-        names = {by: FIXED_GROUPS.get(by, by.removeprefix("properties.")) for by in place.kept}
+        names = {by: FIXED_GROUPS.get(by, by.removeprefix("properties.")) for by in mount.kept}
     if chosen and chosen not in names:
         names = {chosen: chosen.removeprefix("properties."), **names}
     return tuple(Option(value, label(text), value == chosen) for value, text in names.items())
@@ -189,51 +191,55 @@ def _with(known: Iterable[str], given: Iterable[str]) -> list[str]:
     return sorted({*known, *given})[:200]
 
 
-def _chips(query: Query, place: Place, page: Page) -> Iterable[Chip]:
+def _active_filters(query: Query, mount: Mount, page: Page) -> Iterable[ActiveFilter]:
     for name, word in (("filter", ""), ("exclude", "not "), ("group", "group ")):
         items = getattr(query, name)
         for item in items:
             left = query.having(**{name: tuple(other for other in items if other != item)})
-            yield Chip(name, f"{word}{label(str(item))}", full_label(str(item)), place.url(page, left))
+            yield ActiveFilter(
+                name, f"{word}{label(str(item))}", full_label(str(item)), mount.url(page, left)
+            )
     if query.entity_id is not None:
-        yield Chip(
+        yield ActiveFilter(
             "entity_id",
             f"entity {label(query.entity_id)}",
             full_label(query.entity_id),
-            place.url(page, query.having(entity_id=None)),
+            mount.url(page, query.having(entity_id=None)),
         )
 
 
-def _fixed(chips: Iterable[Chip], place: Place, page: Page) -> Iterable[Chip]:
-    for chip in chips:
-        stays = place.kept is not None and page == "usage" and chip.name != "group"
-        yield replace(chip, without=None) if stays else chip
+def _without_removal(
+    active_filters: Iterable[ActiveFilter], mount: Mount, page: Page
+) -> Iterable[ActiveFilter]:
+    for active_filter in active_filters:
+        stays = mount.kept is not None and page == "usage" and active_filter.name != "group"
+        yield replace(active_filter, without=None) if stays else active_filter
 
 
-def _earlier(query: Query, place: Place, page: Page, now: int) -> str | None:
+def _earlier(query: Query, mount: Mount, page: Page, now: int) -> str | None:
     window = query.window(now)
     if window is None:
         return None
     start = shift_of(window, query.zone).back(window.start)
-    return None if start < 0 else _to_period(query, place, page, start, window.start)
+    return None if start < 0 else _to_period(query, mount, page, start, window.start)
 
 
-def _later(query: Query, place: Place, page: Page, now: int) -> str | None:
+def _later(query: Query, mount: Mount, page: Page, now: int) -> str | None:
     """The period after, unless it lies in the future. Days are counted, so that it is as many local dates long."""
     window = query.window(now)
     if window is None or window.end > now:
         return None
     shift = shift_of(window, query.zone)
     end = replace(shift, days=-shift.days, ms=-shift.ms).back(window.end)
-    return _to_period(query, place, page, window.end, end)
+    return _to_period(query, mount, page, window.end, end)
 
 
-def _to_period(query: Query, place: Place, page: Page, start: int, end: int) -> str | None:
+def _to_period(query: Query, mount: Mount, page: Page, start: int, end: int) -> str | None:
     """A link to another period, unless a share does not show it."""
-    scope = place.usage.scope
+    scope = mount.usage.scope
     if scope is not None and scope.bound(Window(start, end)) is None:
         return None
-    return place.url(page, query.having(range=None, start=start, end=end))
+    return mount.url(page, query.having(range=None, start=start, end=end))
 
 
 def _window_text(query: Query, now: int) -> str:
@@ -245,12 +251,12 @@ def _window_text(query: Query, now: int) -> str:
         first, last = date_text(local(window.start, zone)), date_text(local(window.end - 1, zone))
         return first if first == last else f"{first} – {last}"
     first, last = zone_name(window.start, zone), zone_name(window.end, zone)
-    told = (first, last) if first != last else ("", "")
+    shown_days = (first, last) if first != last else ("", "")
     start, end = minute_text(window.start, zone), minute_text(window.end, zone)
-    return f"{start} {told[0]} – {end} {told[1]}".replace("  ", " ").strip()
+    return f"{start} {shown_days[0]} – {end} {shown_days[1]}".replace("  ", " ").strip()
 
 
-def _written(ms: int, zone: ZoneInfo) -> str:
+def _as_form_value(ms: int, zone: ZoneInfo) -> str:
     """A moment as the form reads it back: local, with its offset where the clocks show that time twice."""
     at = local(ms, zone)
     plain = at.replace(tzinfo=None, fold=0)

@@ -1,4 +1,4 @@
-"""The strip at the foot of each page: as of when, from where, in which zone, how much of Autumn's pace is in use."""
+"""The status bar at the foot of each page: as of when, from where, in which zone, how many calls are made."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboard.formats import exact_moment, number, relative, zone_name
-from dashboard.mount import Place
+from dashboard.mount import Mount
+from usage.api.pace import AUTUMN_PER_SECOND
 from usage.freshness import Freshness
 from usage.query import Query
 from usage.window import local
 
-ALLOWED = 5
-WORDS = {"live": "live", "cache": "cached", "stale": "kept from before"}
+SOURCE_WORDS = {"live": "live", "cache": "cached", "stale": "kept from before"}
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class StatusBar:
     """`state` is a CSS class. `reason`: why what is shown is old. `left_out`: rows that are not shown, and why.
 
     `in_use`: how many calls a second are made; None for whoever it would tell when others look at this customer.
@@ -34,26 +34,26 @@ class Strip:
     zone: str
     zone_title: str
     in_use: int | None
-    allowed: int = ALLOWED
+    allowed: int = AUTUMN_PER_SECOND
 
 
-def strip(place: Place, query: Query, fresh: Freshness, now: int) -> Strip:
-    """The strip of a page that shows `fresh` figures of `query`."""
+def status_bar(mount: Mount, query: Query, fresh: Freshness, now: int) -> StatusBar:
+    """The status bar of a page that shows `fresh` figures of `query`."""
     at = int(fresh.fetched_at * 1000)
     age = relative(at, now)
-    return Strip(
+    return StatusBar(
         source=fresh.source,
         state="stale" if fresh.source == "stale" else "ok",
         as_of=f"{local(at, query.zone):%H:%M:%S}",
         title=f"{exact_moment(at, query.zone)}, {age}",
-        word=WORDS[fresh.source] if fresh.source != "stale" else f"{WORDS['stale']}, {age}",
+        word=SOURCE_WORDS[fresh.source] if fresh.source != "stale" else f"{SOURCE_WORDS['stale']}, {age}",
         reason=fresh.reason,
         left_out=_left_out(fresh),
         unreadable=fresh.bad_rows,
         foreign=fresh.foreign_rows,
         zone=zone_name(now, query.zone),
         zone_title=query.tz,
-        in_use=None if place.shared else min(ALLOWED, place.usage.in_use(query.customer_id)),
+        in_use=None if mount.shared else min(AUTUMN_PER_SECOND, mount.usage.in_use(query.customer_id)),
     )
 
 

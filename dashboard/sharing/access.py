@@ -1,4 +1,4 @@
-"""The one way to the pages below a link: locked, unless the visitor shows that they may look."""
+"""The access rule of the pages below a link: locked, unless the visitor shows that they may view them."""
 
 from __future__ import annotations
 
@@ -8,74 +8,63 @@ from functools import wraps
 import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.views.decorators.http import require_http_methods
 
-from dashboard.error_views import whole_page
-from dashboard.pages.routes import BAR
+from dashboard.pages.routes import Route
 from dashboard.sharing import access_log, links
 from dashboard.sharing.models import Share
-from dashboard.sharing.pages import Below, Lenses
+from dashboard.sharing.mounts import recipient_mount
+from dashboard.web.htmx import HtmxRequest, as_whole_page, current_page
 
 log = structlog.get_logger(__name__)
 
-SharedView = Callable[[HttpRequest, Share], HttpResponseBase]
+SharedView = Callable[[HtmxRequest, Share], HttpResponseBase]
 
 
-def gone(request: HttpRequest) -> HttpResponse:
+def link_not_found(request: HtmxRequest) -> HttpResponse:
     """Unknown, expired, revoked, somebody else's: the same page, to the byte."""
-    return whole_page(render(request, "sharing/recipient/not_found.html", status=404))
+    return as_whole_page(render(request, "sharing/recipient/not_found.html", status=404))
 
 
-def locked(request: HttpRequest, share: Share, sentence: str = "", status: int = 403) -> HttpResponse:
+def locked(request: HtmxRequest, share: Share, sentence: str = "", status: int = 403) -> HttpResponse:
     """The password page. It says nothing of the link but that it has a password."""
-    shown = {"action": f"{share.root}unlock", "next": _wanted(request), "sentence": sentence}
-    return whole_page(render(request, "sharing/recipient/unlock.html", shown, status=status))
+    context = {"action": f"{share.root}unlock", "next": _next_page(request), "sentence": sentence}
+    return as_whole_page(render(request, "sharing/recipient/unlock.html", context, status=status))
 
 
-def _wanted(request: HttpRequest) -> str:
+def _next_page(request: HtmxRequest) -> str:
     """The page that was asked for; where a part of it was, the page that the part belongs to."""
-    htmx = request.htmx  # type: ignore[attr-defined]
-    asked = (htmx.current_url_abs_path or "") if htmx else request.get_full_path()
-    return request.POST.get("next") or asked
+    return request.POST.get("next") or current_page(request)
 
 
-def shared(below: Below) -> URLPattern:
-    """A page below a link. Whoever has not opened the link, and unlocked it, does not get this far."""
+def with_link(route: Route) -> Callable[..., HttpResponseBase]:
+    """The access rule of a shared page. Whoever has not opened the link, and unlocked it, does not get this far."""
 
-    def door(request: HttpRequest, share_id: str) -> HttpResponseBase:
+    @login_not_required
+    @wraps(route.view)
+    def view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
         share = links.find(share_id)
-        standing = "nothing" if share is None else links.standing(request, share)
-        if share is None or standing == "nothing":
-            return gone(request)
-        if standing == "locked":
+        access = "nothing" if share is None else links.access_of(request, share)
+        if share is None or access == "nothing":
+            return link_not_found(request)
+        if access == "locked":
             return locked(request, share)
-        if below.file and not share.exports:
+        if route.file and not share.exports:
             raise Http404
-        response = require_http_methods(list(below.methods))(answer)(request, share)
-        if below.counted and response.status_code < 300 and _is_look(request):
-            _noted(share, request, below)
+        response = route.answer(request, recipient_mount(share, links.holder(request, share) or ""))
+        if response.status_code < 300 and route.is_logged(request):
+            _log_view(share, request, route)
         return response
 
-    def answer(request: HttpRequest, share: Share) -> HttpResponseBase:
-        return below.answer(Lenses.of(share, links.holder(request, share) or ""), request)
-
-    return path(
-        f"shared/<slug:share_id>/{below.route}", login_not_required(door), name=f"shared_{below.name}"
-    )
+    return view
 
 
-def _is_look(request: HttpRequest) -> bool:
-    """Somebody looks at a page or takes a file; to open a bar of a chart is a part of looking at it."""
-    return request.method == "GET" and request.headers.get("HX-Target") != BAR
-
-
-def _noted(share: Share, request: HttpRequest, below: Below) -> None:
-    """A visit that cannot be written down must not cost the visitor the page, nor anybody an export's place."""
+def _log_view(share: Share, request: HtmxRequest, route: Route) -> None:
+    """A view that cannot be written down must not cost the visitor the page, nor anybody an export's lease."""
     try:
-        access_log.note(share, request, below.route.strip("/"))
+        access_log.log_view(share, request, route.path.strip("/"))
     except DatabaseError as error:
         log.warning("visit_not_noted", share=share.pk, error=type(error).__name__)
 
@@ -83,13 +72,14 @@ def _noted(share: Share, request: HttpRequest, below: Below) -> None:
 def unlocking(route: str, view: SharedView, name: str) -> URLPattern:
     """The address that a password is sent to: open to those who hold the link."""
 
+    @login_not_required
     @wraps(view)
-    def door(request: HttpRequest, share_id: str) -> HttpResponseBase:
+    def unlock_view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
         share = links.find(share_id)
-        if share is None or links.standing(request, share) == "nothing":
-            return gone(request)
+        if share is None or links.access_of(request, share) == "nothing":
+            return link_not_found(request)
         if request.method != "POST":
             return redirect(share.root)  # somebody reloads the address that a wrong password left behind
         return view(request, share)
 
-    return path(f"shared/<slug:share_id>/{route}", login_not_required(door), name=name)
+    return path(f"shared/<slug:share_id>/{route}", unlock_view, name=name)

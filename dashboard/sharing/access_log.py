@@ -11,31 +11,31 @@ from django.utils import timezone
 
 from dashboard.sharing.models import Share, Visit
 
-KEPT = timedelta(days=90)
-MOST = 1000
+RETENTION = timedelta(days=90)
+MAX_VIEWS = 1000
 """So many visits of one link are kept: a script that asks all day must not fill the disk."""
-TIDIED_EVERY = 100
-RECENT = timedelta(hours=1)
+TRIM_EVERY = 100
+THROTTLING_PERIOD = timedelta(hours=1)
 
 
-def note(share: Share, request: HttpRequest, page: str) -> None:
+def log_view(share: Share, request: HttpRequest, page: str) -> None:
     """Writes down that somebody looked at `page`."""
     now = timezone.now()
     Visit.objects.create(share=share, at=now, address=address_of(request), page=page)
     Share.objects.filter(pk=share.pk).update(views=F("views") + 1, last_seen=now)
-    if share.views % TIDIED_EVERY == 0 or share.visits.filter(at__lt=now - KEPT).exists():
-        tidy(share)
+    if share.views % TRIM_EVERY == 0 or share.visits.filter(at__lt=now - RETENTION).exists():
+        trim(share)
 
 
-def tidy(share: Share) -> None:
+def trim(share: Share) -> None:
     """Forgets visits that are old, or more than anybody reads. Recent ones stay: passwords are throttled by them."""
     now = timezone.now()
-    cut = now - KEPT
-    beyond = share.visits.order_by("-at", "-pk")[MOST : MOST + 1].first()
+    oldest = now - RETENTION
+    beyond = share.visits.order_by("-at", "-pk")[MAX_VIEWS : MAX_VIEWS + 1].first()
     if beyond is not None:
-        cut = max(cut, min(beyond.at, now - RECENT))
-    share.visits.filter(at__lt=cut).delete()
-    Visit.objects.filter(at__lt=now - KEPT).delete()  # of links that nobody opens any more, too
+        oldest = max(oldest, min(beyond.at, now - THROTTLING_PERIOD))
+    share.visits.filter(at__lt=oldest).delete()
+    Visit.objects.filter(at__lt=now - RETENTION).delete()  # of links that nobody opens any more, too
 
 
 def address_of(request: HttpRequest) -> str:

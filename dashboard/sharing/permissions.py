@@ -1,4 +1,4 @@
-"""Who may make and mind links."""
+"""Who may create and manage links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from dashboard.models import User
 
-View = Callable[..., HttpResponseBase]
+ViewFunction = Callable[..., HttpResponseBase]
 
 
 def sharer(request: HttpRequest) -> User:
@@ -20,20 +20,20 @@ def sharer(request: HttpRequest) -> User:
     raise PermissionDenied
 
 
-def admins_only(view: View) -> View:
+def admins_only(view: ViewFunction) -> ViewFunction:
     @wraps(view)
-    def guarded(request: HttpRequest, **named: str) -> HttpResponseBase:
+    def wrapped(request: HttpRequest, **named: str) -> HttpResponseBase:
         if not sharer(request).is_admin:
             raise PermissionDenied
         return view(request, **named)
 
-    return guarded
+    return wrapped
 
 
-def sharers_only(view: View) -> View:
+def sharers_only(view: ViewFunction) -> ViewFunction:
     @wraps(view)
-    def guarded(request: HttpRequest, **named: str) -> HttpResponseBase:
+    def wrapped(request: HttpRequest, **named: str) -> HttpResponseBase:
         sharer(request)
         return view(request, **named)
 
-    return guarded
+    return wrapped

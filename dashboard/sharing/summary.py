@@ -7,20 +7,22 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils import timezone
 
 from dashboard.formats import exact_moment, full_label, label, minute_text, relative, zone_name
-from dashboard.forms import query_of
+from dashboard.forms import saved_query
 from dashboard.sharing.models import Share
+from usage.query import BadQuery
 from usage.window import to_ms
 
 
-def about(share: Share) -> dict[str, Any]:
+def link_summary(share: Share) -> dict[str, Any]:
     """What the pages of a link and the list of its maker say of it."""
-    zone = query_of(share.view).zone
+    zone, view_error = _zone_of_view(share)
     return {
         "share": share,
-        "maker": _maker(share),
+        "maker": _owner_name(share),
         "customer": full_label(share.customer_id),
         "features": "all features" if share.features is None else _listed(share.features),
         "properties": _listed(share.properties) if share.properties else "no properties",
@@ -31,10 +33,19 @@ def about(share: Share) -> dict[str, Any]:
         "seen": None if share.last_seen is None else relative(to_ms(share.last_seen), to_ms(timezone.now())),
         "seen_exactly": None if share.last_seen is None else exact_moment(to_ms(share.last_seen), zone),
         "zone": zone.key,
+        "view_error": view_error,
     }
 
 
-def _maker(share: Share) -> str:
+def _zone_of_view(share: Share) -> tuple[ZoneInfo, str | None]:
+    """The zone of the link's view; where the view is no longer valid the server's, and what is wrong with it."""
+    try:
+        return saved_query(share.view).zone, None
+    except BadQuery as bad:
+        return ZoneInfo(settings.TIME_ZONE), f"{bad.field}: {bad.sentence}"
+
+
+def _owner_name(share: Share) -> str:
     if share.maker is None:
         return "somebody who has left"
     return full_label(share.maker.get_full_name() or share.maker.get_username())

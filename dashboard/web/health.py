@@ -36,13 +36,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     state = {"database": database(), "cache": shared_cache()}
     status = 200 if set(state.values()) == {"ok"} else 503
-    told = {**state, "autumn": counters()}
-    return JsonResponse(told, status=status, headers={"Cache-Control": "no-store"})
+    content = {**state, "autumn": counters()}
+    return JsonResponse(content, status=status, headers={"Cache-Control": "no-store"})
 
 
 def counters() -> dict[str, int]:
     """What this process has asked of Autumn so far; nothing is asked for it."""
-    return services.upstream().snapshot() if services.upstream.cache_info().currsize else {}
+    return services.gateway().counts() if services.gateway.cache_info().currsize else {}
 
 
 def database() -> str:

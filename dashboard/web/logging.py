@@ -32,9 +32,9 @@ def redacted(text: str, secrets: list[str]) -> str:
     return ANYWHERE.sub("[token]", TOKEN.sub(r"\1[token]", text))
 
 
-def cut(_: Any, __: str, told: EventDict) -> EventDict:
+def cut(_: Any, __: str, event: EventDict) -> EventDict:
     """From texts before they are JSON, whose escapes would run into a token."""
-    return {name: redacted(value, []) if isinstance(value, str) else value for name, value in told.items()}
+    return {name: redacted(value, []) if isinstance(value, str) else value for name, value in event.items()}
 
 
 class LineFormatter(structlog.stdlib.ProcessorFormatter):

@@ -29,7 +29,7 @@ HTMX = {
     "scrollBehavior": "instant",
     "responseHandling": [{"code": "204", "swap": False}, {"code": "...", "swap": True}],
 }
-PILLS = {
+MODE_BADGES = {
     "sample": ("sample", "sample data"),
     "test": ("test", "test key"),
     "live": ("alarm", "LIVE key"),
@@ -61,19 +61,19 @@ def page(request: HttpRequest) -> dict[str, Any]:
     """What every page of ours may show, wherever it comes from."""
     theme = request.COOKIES.get("theme", "")
     return {
-        "pill": (*PILLS[settings.AUTUMN_MODE], settings.AUTUMN_MODE),
+        "mode_badge": (*MODE_BADGES[settings.AUTUMN_MODE], settings.AUTUMN_MODE),
         "theme": theme if theme in THEMES else "",
         "user": getattr(request, "user", None),
         "nav": navigation(),
-        "here": _here(request),
+        "active_page": _active_page(request),
         "messages": get_messages(request),
         "oidc_name": settings.OIDC_NAME,
         "oidc_url": oidc_url(),
     }
 
 
-def _here(request: HttpRequest) -> str | None:
-    """The page's name; those of making and minding one link are parts of the list of all."""
+def _active_page(request: HttpRequest) -> str | None:
+    """The page's name; the pages that create and manage one link belong to the list."""
     name = request.resolver_match.url_name if request.resolver_match else None
     return "shares" if name == "share" or (name or "").startswith("share_") else name
 

@@ -126,7 +126,7 @@
 
   // Which stretch of the window the rows on display are from.
   const mark = () => {
-    const chart = find(".strip-chart"), shown = places().map(parseFloat);
+    const chart = find(".histogram-chart"), shown = places().map(parseFloat);
     if (!chart) return;
     const edges = chart.dataset.edges.split(" ").map(Number), count = edges.length - 1;
     const at = (ms) => {

@@ -23,9 +23,7 @@ HTMX = csp.BASE_DIR.joinpath(django_htmx.__file__).parent / "static" / "django_h
 SCRIPTS = {"/charts.js": STATIC / "charts" / "charts.js", "/plotly.js": csp.plotly_bundle(), "/htmx.js": HTMX}
 CSS = csp.stylesheet(STATIC / "pages" / "app.css") + csp.stylesheet(STATIC / "charts" / "charts.css")
 STYLES = ["'self'", csp.digest(CSS), *map(csp.digest, csp.plotly_styles(csp.plotly_bundle()))]
-POLICY = "; ".join(
-    f"{name} {' '.join(STYLES if name == 'style-src' else of)}" for name, of in csp.DIRECTIVES.items()
-)
+POLICY = "; ".join(f"{name} {' '.join(of)}" for name, of in {**csp.DIRECTIVES, "style-src": STYLES}.items())
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Chart</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="htmx-config" content='{"includeIndicatorStyles": false, "historyCacheSize": 0}'>

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from dashboard import services
-from dashboard.known_customers import KeptDirectory
+from dashboard.known_customers import StoredKnownCustomers
 from dashboard.models import Sighting
 from tests.conftest import forget
 from tests.page import Page
@@ -25,35 +25,35 @@ def test_customers_are_known_after_a_restart(page: Client) -> None:
     offered = Page(page.get("/customers/?customer_id=ACME")).values("value", "option")
     assert "acme-robotics" in offered
     assert services.usage().features("acme-robotics") == features
-    assert services.upstream().snapshot()["calls"] == 0
+    assert services.gateway().statistics()["calls"] == 0
 
 
 def test_nothing_seen_elsewhere() -> None:
     """What was seen at one source is not offered at another: sample, test and live data never mix."""
-    first = KeptDirectory("one")
+    first = StoredKnownCustomers("one")
     first.note([Seen("cus_1", "calls", 5)])
-    first.keep()
-    assert KeptDirectory("one").customers() == [("cus_1", 5)]
-    assert KeptDirectory("two").customers() == []
+    first.save()
+    assert StoredKnownCustomers("one").customers() == [("cus_1", 5)]
+    assert StoredKnownCustomers("two").customers() == []
 
 
 def test_written_once_and_then_by_the_hour() -> None:
     """A pair is written when it is new and when its newest event is an hour newer, not for every event."""
-    directory = KeptDirectory("one")
+    known = StoredKnownCustomers("one")
     for moment in (0, 10, 3_599_999):
-        directory.note([Seen("cus_1", "calls", moment)])
-        directory.keep()
+        known.note([Seen("cus_1", "calls", moment)])
+        known.save()
     assert Sighting.objects.get().last_seen == 0
-    directory.note([Seen("cus_1", "calls", 3_600_000)])
-    directory.keep()
+    known.note([Seen("cus_1", "calls", 3_600_000)])
+    known.save()
     assert Sighting.objects.get().last_seen == 3_600_000
-    assert directory.customers() == [("cus_1", 3_600_000)]
+    assert known.customers() == [("cus_1", 3_600_000)]
 
 
 @pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " "])
 def test_any_name_can_be_kept(name: str) -> None:
     """Ids are strangers' text: long ones, hostile ones and blank ones are kept as they are."""
-    directory = KeptDirectory("one")
-    directory.note([Seen(name, name, 1), Seen("with\0null", "calls", 1)])
-    directory.keep()
+    known = StoredKnownCustomers("one")
+    known.note([Seen(name, name, 1), Seen("with\0null", "calls", 1)])
+    known.save()
     assert Sighting.objects.get().customer_id == name

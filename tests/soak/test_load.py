@@ -15,7 +15,7 @@ import pytest
 
 from tests.usage.api.hostile_server import Request, answer, serving
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream, open_upstream
+from usage.api.gateway import Gateway, open_gateway
 from usage.errors import UsageError
 
 KEY = "am_sk_of_the_desk"
@@ -46,13 +46,13 @@ class StrictAutumn:
         return answer(429, b"Too many requests", headers) if remaining < 0 else answer(200, b"{}", headers)
 
 
-def page(upstream: Upstream, customer: str, number: int) -> None:
+def page(gateway: Gateway, customer: str, number: int) -> None:
     """A cold page: its calls side by side."""
     deadline = Deadline.after(15)
 
     def call(part: int) -> None:
         body = {"customer_id": customer, "offset": number * CALLS + part}
-        upstream.answer("events.list", body, fresh_s=15, deadline=deadline, check=msgspec.json.decode)
+        gateway.answer("events.list", body, fresh_s=15, deadline=deadline, check=msgspec.json.decode)
 
     together([partial(call, part) for part in range(CALLS)])
 
@@ -89,19 +89,19 @@ def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, told: bool) 
 
     with serving(handle) as server:
         shared = redis_url if processes > 1 else ""
-        desks = [open_upstream(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
+        desks = [open_gateway(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
         together([partial(work, desks[person % processes], person) for person in range(PEOPLE)])
         for desk in desks:
             desk.close()
     calls = autumn.statuses.total()
-    print(f"{processes} upstream(s), headers {told}: {dict(autumn.statuses)} of {calls}")
+    print(f"{processes} gateway(s), headers {told}: {dict(autumn.statuses)} of {calls}")
     assert autumn.statuses[429] <= calls / 200
 
 
-def work(upstream: Upstream, person: int) -> None:
+def work(gateway: Gateway, person: int) -> None:
     """One of the people looks at ten customers, one page after the other."""
     for number in range(PAGES // PEOPLE):
-        page(upstream, f"cus_{random.randrange(CUSTOMERS)}", person * PAGES + number)
+        page(gateway, f"cus_{random.randrange(CUSTOMERS)}", person * PAGES + number)
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.3, 0.6, 0.9])
@@ -114,13 +114,13 @@ def test_everybody_at_one_customer_meets_no_limit(phase: float) -> None:
         connection.sendall(autumn.reply(server.requests[number]))
 
     with serving(handle) as server:
-        upstream = open_upstream(url=server.url, key=KEY)
+        gateway = open_gateway(url=server.url, key=KEY)
         deadline = Deadline.after(30)
 
         def call(number: int) -> None:
             body = {"customer_id": "cus_1", "offset": number}
-            upstream.direct("events.list", body, deadline=deadline, check=msgspec.json.decode, urgent=True)
+            gateway.direct("events.list", body, deadline=deadline, check=msgspec.json.decode, urgent=True)
 
         together([partial(call, number) for number in range(40)])
-        upstream.close()
+        gateway.close()
     assert autumn.statuses[429] == 0

@@ -16,13 +16,13 @@ import time_machine
 from usage.api.cache import Cache
 from usage.api.calls import Calls
 from usage.api.client import Client
-from usage.api.gateway import Upstream
+from usage.api.gateway import Gateway
 from usage.api.limiter import Limiter
 from usage.api.stores import MemoryStore
-from usage.known_customers import MemoryDirectory, Seen
+from usage.known_customers import InMemoryKnownCustomers, Seen
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.scope import Scope
-from usage.service import Usage
+from usage.service import open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -82,20 +82,20 @@ class RecordingStore(MemoryStore):
 class Autumn:
     """`usage` asks `app` over `store`, through JSON, headers, limits and cache. `sent` are the bodies that went out."""
 
-    def __init__(self, *, older: bool, wrap: Wrap | None) -> None:
+    def __init__(self, *, age: str, wrap: Wrap | None) -> None:
         self.store = Store()
-        self.app = SampleApp(self.store, older=older, limit_per_second=None)
+        self.app = SampleApp(self.store, age=age, limit_per_second=None)
         self.wire = Recorder(wrap(self.app) if wrap else self.app)
-        self.kept = RecordingStore()
-        self.known = MemoryDirectory()
+        self.cache_store = RecordingStore()
+        self.known = InMemoryKnownCustomers()
         client = Client(
             url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
         )
         # No test here waits for its turn: the limiter has tests of its own.
-        self.upstream = Upstream(
-            client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None
+        self.gateway = Gateway(
+            client, Limiter(per_second=1_000_000), Cache(self.cache_store), sleep=lambda _: None
         )
-        self.usage = Usage(self.upstream, self.known, pool=_pool)
+        self.usage = open_usage(self.gateway, self.known, pool=_pool)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:
@@ -120,19 +120,19 @@ class Autumn:
         self.known.note(Seen(customer_id, feature, 1) for feature in features)
 
     def cached(self) -> bytes:
-        """Every byte that the cache was ever given to keep."""
-        return b"".join(self.kept.written)
+        """Every byte that was ever written to the cache."""
+        return b"".join(self.cache_store.written)
 
     def calls_within(self, scope: Scope) -> Calls:
-        """The calls below the service, for the holder of a link."""
-        return Calls(self.upstream, self.known, _pool, scope)
+        """The calls below the service, for the recipient of a link."""
+        return Calls(self.gateway, self.known, _pool, scope)
 
 
 @contextmanager
-def autumn(now: int = NOW, *, older: bool = False, wrap: Wrap | None = None) -> Iterator[Autumn]:
+def autumn(now: int = NOW, *, age: str = "current", wrap: Wrap | None = None) -> Iterator[Autumn]:
     """A fresh one, at `now` (epoch ms)."""
     with time_machine.travel(now / 1000, tick=False):
-        built = Autumn(older=older, wrap=wrap)
+        built = Autumn(age=age, wrap=wrap)
         try:
             yield built
         finally:

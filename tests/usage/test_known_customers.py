@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from dashboard.known_customers import KeptDirectory
-from usage.known_customers import Directory, MemoryDirectory, Seen, sightings
+from dashboard.known_customers import StoredKnownCustomers
+from usage.known_customers import InMemoryKnownCustomers, KnownCustomers, Seen, sightings
 from usage.results import Event
 
 
@@ -21,26 +21,27 @@ def test_sightings_have_the_newest_time_of_each_pair() -> None:
 
 
 @pytest.fixture(params=["memory", "database"])
-def known(request: pytest.FixtureRequest) -> Directory:
-    """Each directory that the service can have, with nothing in it."""
+def known(request: pytest.FixtureRequest) -> KnownCustomers:
+    """Each catalog of known customers that the service can have, empty."""
     if request.param == "memory":
-        return MemoryDirectory()
+        return InMemoryKnownCustomers()
     request.getfixturevalue("db")
-    return KeptDirectory("tests")
+    return StoredKnownCustomers("tests")
 
 
-class TestEveryDirectory:
-    """What the service relies on, whichever directory it has."""
+class TestEveryCatalog:
+    """What the service relies on, whichever catalog it has."""
 
-    def test_starts_empty(self, known: Directory) -> None:
-        assert known.customers() == known.features(None) == []
+    def test_starts_empty(self, known: KnownCustomers) -> None:
+        assert not known.customers()
+        assert not known.features(None)
 
-    def test_customers_are_ordered_newest_first(self, known: Directory) -> None:
+    def test_customers_are_ordered_newest_first(self, known: KnownCustomers) -> None:
         known.note([Seen("old", "f", 5), Seen("new", "f", 9), Seen("middle", "f", 7)])
         assert known.customers() == [("new", 9), ("middle", 7), ("old", 5)]
         assert known.customers(limit=2) == [("new", 9), ("middle", 7)]
 
-    def test_search_finds_a_part_of_the_id_in_any_case(self, known: Directory) -> None:
+    def test_search_finds_a_part_of_the_id_in_any_case(self, known: KnownCustomers) -> None:
         known.note(
             [Seen("Acme", "f", 5), Seen("acme-2", "f", 9), Seen("other", "f", 7), Seen("Straße", "f", 1)]
         )
@@ -49,46 +50,46 @@ class TestEveryDirectory:
         assert known.customers("nobody") == []
 
     @pytest.mark.parametrize("wildcard", ["%", "_", "*", "\\"])
-    def test_search_takes_wildcards_literally(self, known: Directory, wildcard: str) -> None:
+    def test_search_takes_wildcards_literally(self, known: KnownCustomers, wildcard: str) -> None:
         known.note([Seen("Acme", "f", 5), Seen(f"a{wildcard}b", "f", 9)])
         assert known.customers(wildcard) == [(f"a{wildcard}b", 9)]
 
-    def test_earlier_sighting_makes_no_customer_older(self, known: Directory) -> None:
+    def test_earlier_sighting_makes_no_customer_older(self, known: KnownCustomers) -> None:
         known.note([Seen("c", "f", 9)])
         known.note([Seen("c", "f", 2)])
         assert known.customers() == [("c", 9)]
 
-    def test_customer_is_as_new_as_its_newest_feature(self, known: Directory) -> None:
+    def test_customer_is_as_new_as_its_newest_feature(self, known: KnownCustomers) -> None:
         known.note([Seen("c", "f", 2), Seen("c", "g", 9)])
         assert known.customers() == [("c", 9)]
 
-    def test_features_of_one_customer_or_of_all(self, known: Directory) -> None:
+    def test_features_of_one_customer_or_of_all(self, known: KnownCustomers) -> None:
         known.note([Seen("c", "f", 5), Seen("c", "g", 9), Seen("d", "h", 7)])
         assert known.features("c") == ["g", "f"]
         assert known.features(None) == ["g", "h", "f"]
         assert known.features("nobody") == []
 
-    def test_customer_known_by_id_only_has_no_features(self, known: Directory) -> None:
+    def test_customer_known_by_id_only_has_no_features(self, known: KnownCustomers) -> None:
         known.note([Seen("e", "", 0)])
         assert known.customers() == [("e", 0)]
         assert known.features("e") == known.features(None) == []
 
     @pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " ", "日本"])
-    def test_any_name_is_kept_as_it_is(self, known: Directory, name: str) -> None:
+    def test_any_name_is_kept_as_it_is(self, known: KnownCustomers, name: str) -> None:
         known.note([Seen(name, name, 1)])
         assert known.customers() == [(name, 1)]
         assert known.features(name) == [name]
 
 
 def test_memory_keeps_the_newest_of_too_many() -> None:
-    known = MemoryDirectory(most=100)
+    known = InMemoryKnownCustomers(most=100)
     known.note(Seen(f"c{number:05}", "f", number) for number in range(1000))
     assert 50 <= len(known.customers(limit=10_000)) <= 100
     assert known.customers(limit=1) == [("c00999", 999)]
 
 
 def test_threads_note_and_search_at_once() -> None:
-    known = MemoryDirectory(most=500)
+    known = InMemoryKnownCustomers(most=500)
 
     def work(name: int) -> None:
         for number in range(200):

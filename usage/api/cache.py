@@ -16,12 +16,12 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock, Thread
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from usage.api.deadline import PAGE_S, Deadline
-from usage.api.stores import Store
+from usage.api.stores import CacheStore
 from usage.errors import (
     Malformed,
     RateLimited,
@@ -32,6 +32,7 @@ from usage.errors import (
     Unsupported,
     UsageError,
 )
+from usage.freshness import Source
 
 SWR_S = 300.0
 KEEP_S = 86_400.0
@@ -39,16 +40,14 @@ FAILURE_S = 2.0
 FAILURE_LIMIT_S = 10.0
 LEASE_S = 5.0
 POLL_S = 0.05
-BEHIND = 4
-
-Source = Literal["live", "cache", "stale"]
+BACKGROUND_REFRESHES = 4
 
 _TIME = struct.Struct("<d")
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a fetch brings home: the bytes to keep, and when they were asked for (epoch seconds)."""
+class FetchedBody:
+    """What a fetch returns: the bytes to cache, and when they were requested (epoch seconds)."""
 
     body: bytes
     fetched_at: float
@@ -56,7 +55,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """An answer, when it was asked for (epoch seconds), and where it is from.
+    """An answer, when it was requested (epoch seconds), and where it is from.
 
     `live`: fetched for this call. `cache`: recent. `stale`: older than wanted, for `reason` (a sentence).
     """
@@ -68,9 +67,9 @@ class Cached:
 
 
 class Fetch(Protocol):
-    """Asks for the answer, within `deadline`. Raises a `UsageError` for anything that should not be kept."""
+    """Requests the answer, within `deadline`. Raises a `UsageError` for anything that should not be cached."""
 
-    def __call__(self, deadline: Deadline, *, urgent: bool) -> Fetched: ...
+    def __call__(self, deadline: Deadline, *, urgent: bool) -> FetchedBody: ...
 
 
 class _Failure(msgspec.Struct, frozen=True):
@@ -79,17 +78,22 @@ class _Failure(msgspec.Struct, frozen=True):
     kind: str
     sentence: str
     retry_after_s: float | None
-    status: int
-    code: str
+    status: int = 0
+    code: str = ""
+    detail: str = ""
 
     @classmethod
     def of(cls, error: UsageError) -> _Failure:
-        status, code = (error.status, error.code) if isinstance(error, Refused) else (0, "")
-        return cls(type(error).__name__, error.sentence, error.retry_after_s, status, code)
+        common = (type(error).__name__, error.sentence, error.retry_after_s)
+        return (
+            cls(*common, error.status, error.code, error.detail)
+            if isinstance(error, Refused)
+            else cls(*common)
+        )
 
     def error(self) -> UsageError:
         if refusal := _REFUSALS.get(self.kind):
-            return refusal(self.sentence, status=self.status, code=self.code)
+            return refusal(self.sentence, status=self.status, code=self.code, detail=self.detail)
         return _ERRORS.get(self.kind, Unreachable)(self.sentence, retry_after_s=self.retry_after_s)
 
 
@@ -100,12 +104,12 @@ _ERRORS: dict[str, type[UsageError]] = {
     kind.__name__: kind for kind in (RateLimited, Unreachable, Malformed, TooLarge)
 }
 
-Outcome = Cached | _Failure
+_Outcome = Cached | _Failure
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    """One question on its way: `seen_at` tells which answer was not good enough, if there was one."""
+class _Request:
+    """One request. `seen_at`: when the cached answer that is to be replaced was fetched, if there is one."""
 
     key: str
     fetch: Fetch
@@ -119,14 +123,14 @@ class Cache:
     """Over one store. `clock` tells epoch seconds; a process killed in a fetch holds others for `lease_s`."""
 
     def __init__(
-        self, store: Store, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
+        self, store: CacheStore, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
     ) -> None:
         self._store = store
         self._clock = clock
         self._lease_s = lease_s
         self._mutex = Lock()
-        self._flights: dict[str, tuple[Future[Outcome], bool]] = {}
-        self._behind = BoundedSemaphore(BEHIND)
+        self._in_progress: dict[str, tuple[Future[_Outcome], bool]] = {}
+        self._background_slots = BoundedSemaphore(BACKGROUND_REFRESHES)
 
     def get(
         self,
@@ -140,31 +144,31 @@ class Cache:
         refresh: bool = False,
         urgent: bool = True,
     ) -> Cached:
-        """The answer for `key`, fetched if need be; with `refresh` even where a fresh one is kept.
+        """The answer for `key`, fetched if need be; with `refresh` even where a fresh one is cached.
 
-        Raises the `UsageError` of `fetch` where nothing younger than `keep_s` is kept.
+        Raises the `UsageError` of `fetch` where nothing younger than `keep_s` is cached.
         """
-        kept = self._kept(key, keep_s)
-        if kept and not refresh:
-            age = self._clock() - kept.fetched_at
+        cached = self._cached(key, keep_s)
+        if cached and not refresh:
+            age = self._clock() - cached.fetched_at
             if age < fresh_s:
-                return kept
+                return cached
             if age < fresh_s + swr_s:
-                return self._kept_while_asking(key, kept, fetch, keep_s)
-        seen_at = kept.fetched_at if kept else float("-inf")
-        ask = _Ask(key, fetch, deadline, keep_s, seen_at, urgent)
-        outcome = self._failure(key) or self._fly(ask)
-        return outcome if isinstance(outcome, Cached) else _stale(kept, outcome)
+                return self._cached_while_refreshing(key, cached, fetch, keep_s)
+        seen_at = cached.fetched_at if cached else float("-inf")
+        request = _Request(key, fetch, deadline, keep_s, seen_at, urgent)
+        outcome = self._failure(key) or self._fetch_or_wait(request)
+        return outcome if isinstance(outcome, Cached) else _stale(cached, outcome)
 
     def peek(self, key: str) -> Cached | None:
-        """What is kept, whatever its age, without asking anybody."""
-        return self._kept(key, KEEP_S)
+        """What is cached, whatever its age; nothing is fetched."""
+        return self._cached(key, KEEP_S)
 
     def close(self) -> None:
         """Close the store's connections."""
         self._store.close()
 
-    def _kept(self, key: str, keep_s: float) -> Cached | None:
+    def _cached(self, key: str, keep_s: float) -> Cached | None:
         entry = self._store.get(f"{key}:answer")
         if entry is None or len(entry) < _TIME.size:
             return None
@@ -173,86 +177,88 @@ class Cache:
             return None
         return Cached(entry[_TIME.size :], fetched_at, "cache")
 
-    def _kept_while_asking(self, key: str, kept: Cached, fetch: Fetch, keep_s: float) -> Cached:
+    def _cached_while_refreshing(self, key: str, cached: Cached, fetch: Fetch, keep_s: float) -> Cached:
         failure = self._failure(key)
         if failure:
-            return _stale(kept, failure)
-        self._refresh_behind(_Ask(key, fetch, Deadline.after(PAGE_S), keep_s, kept.fetched_at, urgent=False))
-        return kept
+            return _stale(cached, failure)
+        self._refresh_in_background(
+            _Request(key, fetch, Deadline.after(PAGE_S), keep_s, cached.fetched_at, urgent=False)
+        )
+        return cached
 
-    def _refresh_behind(self, ask: _Ask) -> None:
-        """Ask in a thread of its own, unless somebody does already or enough threads are busy."""
-        if ask.key in self._flights or not self._behind.acquire(blocking=False):
+    def _refresh_in_background(self, request: _Request) -> None:
+        """Fetch in a thread of its own, unless one does already or enough of them are busy."""
+        if request.key in self._in_progress or not self._background_slots.acquire(blocking=False):
             return
 
         def run() -> None:
             try:
-                self._fly(ask)
+                self._fetch_or_wait(request)
             finally:
-                self._behind.release()
+                self._background_slots.release()
 
         Thread(target=run, name="refresh", daemon=True).start()
 
-    def _fly(self, ask: _Ask) -> Outcome:
-        """Ask, or wait for the thread that does."""
+    def _fetch_or_wait(self, request: _Request) -> _Outcome:
+        """Fetch, or wait for the thread that does."""
         with self._mutex:
-            flight, for_people = self._flights.get(ask.key, (None, False))
-            if leads := flight is None:
-                flight = Future()
-                self._flights[ask.key] = flight, ask.urgent
-        if leads:
-            return self._lead(ask, flight)
+            pending, is_urgent = self._in_progress.get(request.key, (None, False))
+            if is_first := pending is None:
+                pending = Future()
+                self._in_progress[request.key] = pending, request.urgent
+        if is_first:
+            return self._fetch_for_all(request, pending)
         try:
-            outcome = flight.result(ask.deadline.left())
+            outcome = pending.result(request.deadline.left())
         except NotInTime:
             return _Failure.of(Unreachable("The answer is still being fetched."))
-        # What stood behind people in the queue and found no room there says nothing of a person's own turn.
-        starved = isinstance(outcome, _Failure) and outcome.kind == RateLimited.__name__
-        return self._fly(ask) if starved and ask.urgent and not for_people else outcome
+        # A background fetch that found no room in the limiter says nothing of a person's own turn.
+        found_no_room = isinstance(outcome, _Failure) and outcome.kind == RateLimited.__name__
+        return self._fetch_or_wait(request) if found_no_room and request.urgent and not is_urgent else outcome
 
-    def _lead(self, ask: _Ask, flight: Future[Outcome]) -> Outcome:
-        outcome: Outcome = _Failure.of(Unreachable("The caller that asked for the answer gave up."))
+    def _fetch_for_all(self, request: _Request, pending: Future[_Outcome]) -> _Outcome:
+        outcome: _Outcome = _Failure.of(Unreachable("The caller that asked for the answer gave up."))
         try:
-            outcome = self._take_turn(ask)
+            outcome = self._fetch_under_lock(request)
             return outcome
         finally:
             with self._mutex:
-                del self._flights[ask.key]
-            flight.set_result(outcome)
+                del self._in_progress[request.key]
+            pending.set_result(outcome)
 
-    def _take_turn(self, ask: _Ask) -> Outcome:
+    def _fetch_under_lock(self, request: _Request) -> _Outcome:
         """Fetch as the only process that does. The lock of one that was killed at it runs out."""
         while True:
-            with self._store.lock(ask.key, self._lease_s) as mine:
-                settled = self._settled(ask)
-                if settled or mine:
-                    return settled or self._fetch(ask)
-            if ask.deadline.left() <= POLL_S:
+            with self._store.lock(request.key, self._lease_s) as is_locked:
+                settled = self._result_of_others(request)
+                if settled or is_locked:
+                    return settled or self._fetch(request)
+            if request.deadline.left() <= POLL_S:
                 return _Failure.of(Unreachable("The answer is still being fetched by another process."))
             time.sleep(POLL_S)
 
-    def _settled(self, ask: _Ask) -> Outcome | None:
-        """What somebody else brought home, or failed at, since this question was asked."""
-        kept = self._kept(ask.key, ask.keep_s)
-        if kept and kept.fetched_at > ask.seen_at:
-            return kept
-        return self._failure(ask.key)
+    def _result_of_others(self, request: _Request) -> _Outcome | None:
+        """What another caller fetched, or failed at, since this request was made."""
+        cached = self._cached(request.key, request.keep_s)
+        if cached and cached.fetched_at > request.seen_at:
+            return cached
+        return self._failure(request.key)
 
-    def _fetch(self, ask: _Ask) -> Outcome:
+    def _fetch(self, request: _Request) -> _Outcome:
         try:
-            fetched = ask.fetch(ask.deadline, urgent=ask.urgent)
+            fetched = request.fetch(request.deadline, urgent=request.urgent)
         except UsageError as error:
-            return self._remember(ask, error)
+            return self._remember(request, error)
         entry = _TIME.pack(fetched.fetched_at) + fetched.body
-        self._store.set(f"{ask.key}:answer", entry, ask.keep_s)
+        self._store.set(f"{request.key}:answer", entry, request.keep_s)
         return Cached(fetched.body, fetched.fetched_at, "live")
 
-    def _remember(self, ask: _Ask, error: UsageError) -> _Failure:
+    def _remember(self, request: _Request, error: UsageError) -> _Failure:
         failure = _Failure.of(error)
         # Background work that found no room says nothing about what a person would find.
-        if ask.urgent or not isinstance(error, RateLimited):
+        if request.urgent or not isinstance(error, RateLimited):
             ttl_s = min(max(FAILURE_S, error.retry_after_s or 0.0), FAILURE_LIMIT_S)
-            self._store.set(f"{ask.key}:failure", msgspec.json.encode(failure), ttl_s)
+            self._store.set(f"{request.key}:failure", msgspec.json.encode(failure), ttl_s)
         return failure
 
     def _failure(self, key: str) -> _Failure | None:
@@ -265,7 +271,7 @@ class Cache:
             return None
 
 
-def _stale(kept: Cached | None, failure: _Failure) -> Cached:
-    if kept is None:
+def _stale(cached: Cached | None, failure: _Failure) -> Cached:
+    if cached is None:
         raise failure.error()
-    return Cached(kept.body, kept.fetched_at, "stale", failure.sentence)
+    return Cached(cached.body, cached.fetched_at, "stale", failure.sentence)

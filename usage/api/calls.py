@@ -1,4 +1,4 @@
-"""One question to Autumn, decoded, checked and dated: what the readers of lists and charts are built on.
+"""One call to Autumn, decoded, checked and dated: what the readers of lists and charts are built on.
 
 Every call of a scope goes out with its customer in it, and every row that comes back is checked against it: a blank
 customer would mean the whole organisation (trap 3), and a dropped key an unfiltered answer (trap 4).
@@ -19,16 +19,16 @@ import structlog
 from usage.api.cache import Cached
 from usage.api.client import Endpoint
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream
-from usage.freshness import Dated
-from usage.known_customers import Directory, sightings
+from usage.api.gateway import AnswerSource
+from usage.freshness import FetchInfo
+from usage.known_customers import KnownCustomers, sightings
 from usage.results import (
     Aggregate,
     Event,
-    Once,
-    Rows,
+    EventList,
+    MemoizedDecoder,
     decode_aggregate,
-    decode_kept_rows,
+    decode_cached_rows,
     decode_rows,
     encode_rows,
 )
@@ -48,11 +48,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class RowsAnswer:
+class ListAnswer:
     """Rows that belong to the question, and what the answer had beside them."""
 
-    rows: Rows
-    dated: Dated
+    rows: EventList
+    fetch_info: FetchInfo
 
     @property
     def events(self) -> list[Event]:
@@ -62,90 +62,98 @@ class RowsAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AggregateAnswer:
-    """Figures of the features that were asked for, and of no others."""
+    """Figures of the requested features, and of no others."""
 
     figures: Aggregate
-    dated: Dated
+    fetch_info: FetchInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """How a call is made: by when, whether a person waits for it, whether what is kept may answer it."""
+class CallOptions:
+    """How a call is made: by when, whether a person waits for it, whether it is fetched anew, whether it is cached."""
 
     deadline: Deadline
     urgent: bool = True
     refresh: bool = False
-    keep: bool = True
+    use_cache: bool = True
 
 
 class Calls:
-    """The two calls, for staff (`scope` None) or for the holder of a link."""
+    """The two calls, for staff (`scope` None) or for the recipient of a link."""
 
     def __init__(
-        self, upstream: Upstream, known: Directory, pool: ThreadPoolExecutor, scope: Scope | None = None
+        self,
+        gateway: AnswerSource,
+        known_customers: KnownCustomers,
+        pool: ThreadPoolExecutor,
+        scope: Scope | None = None,
     ) -> None:
-        self._upstream = upstream
-        self._known = known
+        self._gateway = gateway
+        self._known_customers = known_customers
         self._pool = pool
         self.scope = scope
 
-    def within(self, scope: Scope) -> Calls:
-        """The same calls, bound to a scope."""
-        return Calls(self._upstream, self._known, self._pool, scope)
-
-    def rows(self, body: Body, *, closed: bool, asking: Asking) -> RowsAnswer:
-        """One events.list call. Rows of others than were asked for are dropped, counted and logged."""
-        read = Once(decode_rows)
+    def rows(self, body: Body, *, closed: bool, options: CallOptions) -> ListAnswer:
+        """One events.list call. Rows of other customers are dropped, counted and logged."""
+        read = MemoizedDecoder(decode_rows)
         if self.scope is None:
-            dated = self._ask("events.list", body, read, closed, asking)
-            rows = self._of_customer(read(dated.body), body)
+            fetch_info = self._call("events.list", body, read, closed, options)
+            rows = self._of_customer(read(fetch_info.body), body)
         else:
-            dated = self._ask("events.list", body, read, closed, asking, self._stripper(self.scope, read))
-            rows = decode_kept_rows(dated.body)
-        self._known.note(sightings(rows.events))
-        return RowsAnswer(rows, dated)
+            fetch_info = self._call(
+                "events.list", body, read, closed, options, self._stripper(self.scope, read)
+            )
+            rows = decode_cached_rows(fetch_info.body)
+        self._known_customers.note(sightings(rows.events))
+        return ListAnswer(rows, fetch_info)
 
-    def aggregate(self, body: Body, *, closed: bool, asking: Asking) -> AggregateAnswer:
+    def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
         """One events.aggregate call."""
-        read = Once(decode_aggregate)
-        dated = self._ask("events.aggregate", body, read, closed, asking)
-        asked = body["feature_id"]
-        return AggregateAnswer(_only(read(dated.body), asked if isinstance(asked, list) else [asked]), dated)
+        read = MemoizedDecoder(decode_aggregate)
+        fetch_info = self._call("events.aggregate", body, read, closed, options)
+        requested = body["feature_id"]
+        return AggregateAnswer(
+            _only(read(fetch_info.body), requested if isinstance(requested, list) else [requested]),
+            fetch_info,
+        )
 
-    def side_by_side(self, *asks: Callable[[], T]) -> list[T]:
+    def start(self, call: Callable[[], T]) -> Future[T]:
+        """Runs `call` in the pool, within the caller's context."""
+        return self._pool.submit(contextvars.copy_context().run, call)
+
+    def side_by_side(self, *calls: Callable[[], T]) -> list[T]:
         """All of them at once, since latency costs more than parsing. Raises the first one's error that has one."""
-        context = contextvars.copy_context
-        futures: list[Future[T]] = [self._pool.submit(context().run, ask) for ask in asks[1:]]
-        results = [ask() for ask in asks[:1]]
+        futures = [self.start(call) for call in calls[1:]]
+        results = [call() for call in calls[:1]]
         return results + [future.result() for future in futures]
 
-    def _ask(
+    def _call(
         self,
         endpoint: Endpoint,
         body: Body,
         check: Callable[[bytes], object],
         closed: bool,
-        asking: Asking,
+        options: CallOptions,
         strip: Callable[[bytes], bytes] | None = None,
     ) -> Cached:
         self._check_customer(body)
-        if not asking.keep:
-            return self._upstream.direct(
-                endpoint, body, deadline=asking.deadline, check=check, urgent=asking.urgent, transform=strip
+        if not options.use_cache:
+            return self._gateway.direct(
+                endpoint, body, deadline=options.deadline, check=check, urgent=options.urgent, transform=strip
             )
-        return self._upstream.answer(
+        return self._gateway.answer(
             endpoint,
             body,
             fresh_s=FRESH_CLOSED_S if closed else FRESH_NOW_S,
-            deadline=asking.deadline,
+            deadline=options.deadline,
             check=check,
             scope=self.scope.key if self.scope is not None else "staff",
-            urgent=asking.urgent,
-            refresh=asking.refresh,
+            urgent=options.urgent,
+            refresh=options.refresh,
             transform=strip,
         )
 
-    def _of_customer(self, rows: Rows, body: Body) -> Rows:
+    def _of_customer(self, rows: EventList, body: Body) -> EventList:
         customer = body.get("customer_id")
         if customer is None:
             return rows
@@ -153,7 +161,7 @@ class Calls:
             rows, [event for event in rows.events if event.customer_id == customer], customer
         )
 
-    def _stripper(self, scope: Scope, read: Callable[[bytes], Rows]) -> Callable[[bytes], bytes]:
+    def _stripper(self, scope: Scope, read: Callable[[bytes], EventList]) -> Callable[[bytes], bytes]:
         """Encodes a list answer anew, with what `scope` may see: the rest is never even cached (hardening.md)."""
 
         def strip(body: bytes) -> bytes:
@@ -161,7 +169,7 @@ class Calls:
             own = _without_foreign(
                 rows, [event for event in rows.events if scope.admits(event)], scope.customer_id
             )
-            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and nobody else's.
+            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and of the same customer.
             inside = [scope.strip(event) for event in own.events if scope.covers(event.timestamp)]
             return encode_rows(msgspec.structs.replace(own, events=inside))
 
@@ -173,7 +181,7 @@ class Calls:
             raise ValueError("a scope's call must name its customer")
 
 
-def _without_foreign(rows: Rows, own: list[Event], customer_id: object) -> Rows:
+def _without_foreign(rows: EventList, own: list[Event], customer_id: object) -> EventList:
     foreign = len(rows.events) - len(own)
     if not foreign:
         return rows
@@ -181,9 +189,9 @@ def _without_foreign(rows: Rows, own: list[Event], customer_id: object) -> Rows:
     return msgspec.structs.replace(rows, events=own, foreign_rows=foreign)
 
 
-def _only(figures: Aggregate, asked: Sequence[object]) -> Aggregate:
-    """Zero-filled for every feature that was asked for (trap 11), without any that was not (trap 4)."""
-    names = [str(name) for name in asked]
+def _only(figures: Aggregate, requested: Sequence[object]) -> Aggregate:
+    """Zero-filled for every requested feature (trap 11), without any other (trap 4)."""
+    names = [str(name) for name in requested]
     exactly = set(names)
     bins = [
         item

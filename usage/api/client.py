@@ -11,8 +11,7 @@ import json
 import math
 import re
 import time
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,12 +23,13 @@ import httpx
 import msgspec
 
 from usage.api.deadline import Deadline
-from usage.api.transport import DeadlineTransport, within
+from usage.api.pace import AUTUMN_PER_SECOND_WORD
+from usage.api.response_body import read_body
+from usage.api.transport import DeadlineTransport, bounded_by
 from usage.errors import (
     Malformed,
     RateLimited,
     Refused,
-    TooLarge,
     UnknownCustomer,
     Unreachable,
     UsageError,
@@ -39,7 +39,12 @@ API_VERSION = "2.1"
 BODY_LIMIT = 16 * 1024 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 MESSAGE_LIMIT = 200
+"""Characters of Autumn's message that a sentence for people repeats."""
+DETAIL_LIMIT = 4096
+"""Characters of it that code may read."""
 CODE_LIMIT = 64
+
+TOO_FAST = f"Autumn takes no more than {AUTUMN_PER_SECOND_WORD} calls a second."
 
 Endpoint = Literal["events.list", "events.aggregate"]
 
@@ -50,8 +55,8 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 class Reply:
     """An answer of status 200, not yet decoded.
 
-    `body`: at most 16 MiB, decompressed. `fetched_at`: epoch seconds when it was asked for (an answer is as
-    old as its question). `ms`: how long it took. `limit`, `remaining`, `reset_s`: Autumn's rate limit as its
+    `body`: at most 16 MiB, decompressed. `fetched_at`: epoch seconds when it was requested (an answer is as
+    old as its request). `ms`: how long it took. `limit`, `remaining`, `reset_s`: Autumn's rate limit as its
     headers tell it (calls, calls, seconds), None where they are absent.
     """
 
@@ -80,7 +85,7 @@ class Client:
         read_s: float = 10,
     ) -> None:
         self._url = _checked_url(url, any_host=transport is not None)
-        self._headers = httpx.Headers(_headers(_checked_key(key)))
+        self._headers = httpx.Headers(_request_headers(_checked_key(key)))
         self._transport = transport or DeadlineTransport()
         self._connect_s = connect_s
         self._read_s = read_s
@@ -97,7 +102,7 @@ class Client:
         _refuse_blank_customer(body)
         request = self._request(endpoint, body, deadline)
         try:
-            with within(deadline):
+            with bounded_by(deadline):
                 return self._exchange(request, deadline)
         except httpx.TimeoutException:
             failure = Unreachable("Autumn did not answer in time.")
@@ -124,24 +129,24 @@ class Client:
         )
 
     def _exchange(self, request: httpx.Request, deadline: Deadline) -> Reply:
-        asked_at, start = time.time(), time.monotonic()
+        requested_at, start = time.time(), time.monotonic()
         with closing(self._transport.handle_request(request)) as response:
             if response.status_code != 200:
                 raise self._error(response, deadline)
             return Reply(
-                body=_read(response, BODY_LIMIT, deadline),
-                fetched_at=asked_at,
+                body=read_body(response, BODY_LIMIT, deadline),
+                fetched_at=requested_at,
                 ms=(time.monotonic() - start) * 1000,
-                limit=_whole(response.headers.get("ratelimit-limit")),
-                remaining=_whole(response.headers.get("ratelimit-remaining")),
-                reset_s=_number(response.headers.get("ratelimit-reset")),
+                limit=_parsed_integer(response.headers.get("ratelimit-limit")),
+                remaining=_parsed_integer(response.headers.get("ratelimit-remaining")),
+                reset_s=_parsed_number(response.headers.get("ratelimit-reset")),
             )
 
     def _error(self, response: httpx.Response, deadline: Deadline) -> UsageError:
         status = response.status_code
         if status == 429:
             wait = _retry_after(response)
-            return RateLimited("Autumn takes no more than five calls a second.", retry_after_s=wait)
+            return RateLimited(TOO_FAST, retry_after_s=wait)
         if 400 <= status < 500:
             return self._refusal(status, _read_refusal(response, deadline))
         if status >= 500:
@@ -149,19 +154,20 @@ class Client:
             return Unreachable(f"Autumn has a failure of its own (status {status}).", retry_after_s=wait)
         return Malformed(f"Autumn answered with status {status}, which is not in its contract.")
 
-    def _refusal(self, status: int, said: _Refusal) -> Refused:
-        code = self._without_key(_plain(said.code))[:CODE_LIMIT]
+    def _refusal(self, status: int, refusal: _Refusal) -> Refused:
+        code = self._without_key(_printable(refusal.code))[:CODE_LIMIT]
         if status == 401 or code == "insufficient_scopes":
             # Autumn's own words are left out: they may repeat the key.
             return Refused(f"Autumn refused the key (status {status}).", status=status, code=code)
         if status == 404 and code == "customer_not_found":
             return UnknownCustomer("Autumn knows no customer of this id.", status=status, code=code)
-        message = self._without_key(_plain(said.message))
-        reason = f": {message}" if message else "."
-        return Refused(f"Autumn refused the call (status {status}){reason}", status=status, code=code)
+        message = self._without_key(_printable(refusal.message))[:DETAIL_LIMIT]
+        reason = f": {message[:MESSAGE_LIMIT]}" if message else "."
+        sentence = f"Autumn refused the call (status {status}){reason}"
+        return Refused(sentence, status=status, code=code, detail=message)
 
     def _without_key(self, text: str) -> str:
-        return text.replace(self._headers["authorization"].removeprefix("Bearer "), "[key]")[:MESSAGE_LIMIT]
+        return text.replace(self._headers["authorization"].removeprefix("Bearer "), "[key]")
 
 
 class _Refusal(msgspec.Struct):
@@ -194,7 +200,7 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _headers(key: str) -> dict[str, str]:
+def _request_headers(key: str) -> dict[str, str]:
     return {
         "Authorization": f"Bearer {key}",
         "x-api-version": API_VERSION,
@@ -212,60 +218,15 @@ def _refuse_blank_customer(body: Mapping[str, object]) -> None:
         raise ValueError("customer_id must be left out or filled in.")
 
 
-def _read(response: httpx.Response, limit: int, deadline: Deadline) -> bytes:
-    """The body, decompressed: at most `limit` bytes on the wire, and at most `limit` bytes after."""
-    body = bytearray()
-    for piece in _pieces(response, limit):
-        body += piece
-        if len(body) > limit:
-            raise TooLarge("Autumn's answer is too large.")
-        if deadline.left() <= 0:
-            raise Unreachable("Autumn did not answer in time.")
-    return bytes(body)
-
-
-def _pieces(response: httpx.Response, limit: int) -> Iterator[bytes]:
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding == "gzip":
-        return _inflated(_wire(response, limit), limit)
-    if encoding == "identity":
-        return _wire(response, limit)
-    raise Malformed("Autumn's answer is encoded in a way it was not asked for.")
-
-
-def _wire(response: httpx.Response, limit: int) -> Iterator[bytes]:
-    received = 0
-    for chunk in response.iter_raw():
-        received += len(chunk)
-        if received > limit:
-            raise TooLarge("Autumn's answer is too large.")
-        yield chunk
-
-
-def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    """Inflate one gzip member. No piece is longer than `limit` + 1 bytes, whatever is in a chunk."""
-    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        for chunk in chunks:
-            yield inflate.decompress(chunk, limit + 1)
-            if inflate.unused_data:
-                raise Malformed("Autumn's answer goes on after its end.")
-        yield inflate.flush()
-    except zlib.error:
-        raise Malformed("Autumn's answer is not the gzip it says it is.") from None
-    if not inflate.eof:
-        raise Unreachable("Autumn's answer broke off.")
-
-
 def _read_refusal(response: httpx.Response, deadline: Deadline) -> _Refusal:
     """What Autumn says of its refusal. A refusal stays one when its reason cannot be read."""
     try:
-        return msgspec.json.decode(_read(response, ERROR_BODY_LIMIT, deadline), type=_Refusal)
+        return msgspec.json.decode(read_body(response, ERROR_BODY_LIMIT, deadline), type=_Refusal)
     except (UsageError, httpx.TransportError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Refusal()
 
 
-def _plain(text: str) -> str:
+def _printable(text: str) -> str:
     """A stranger's text: control and bidi characters become spaces."""
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
@@ -275,7 +236,7 @@ def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after")
     if value is None:
         return None
-    seconds = _number(value)
+    seconds = _parsed_number(value)
     return _until(value) if seconds is None else seconds
 
 
@@ -288,10 +249,10 @@ def _until(date: str) -> float | None:
     return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
-def _number(value: str | None) -> float | None:
+def _parsed_number(value: str | None) -> float | None:
     return float(value) if value is not None and _NUMBER.fullmatch(value.strip()) else None
 
 
-def _whole(value: str | None) -> int | None:
-    number = _number(value)
+def _parsed_integer(value: str | None) -> int | None:
+    number = _parsed_number(value)
     return None if number is None else math.floor(number)

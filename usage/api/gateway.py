@@ -1,4 +1,4 @@
-"""One call to Autumn as the service makes it: cached, in its turn, tried again where that helps, and told.
+"""One call to Autumn as the service makes it: cached, in its turn, tried again where that helps, and logged.
 
 `answer` goes through the cache, `direct` does not. Both make at most `attempts` attempts inside one deadline.
 """
@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from random import SystemRandom
 from threading import Lock
+from typing import Protocol
 
 import httpx
 import structlog
 
-from usage.api.cache import Cache, Cached, Fetched
+from usage.api.cache import Cache, Cached, FetchedBody
 from usage.api.client import Client, Endpoint, Reply
 from usage.api.deadline import Deadline
-from usage.api.limiter import PER_SECOND, Limiter, RedisWindow
+from usage.api.limiter import Limiter, RedisWindow
+from usage.api.pace import PER_SECOND
 from usage.api.stores import MemoryStore, RedisLink, RedisStore
 from usage.errors import RateLimited, Refused, Unreachable, UsageError
 
@@ -52,12 +54,46 @@ class _Call:
         return "" if customer is None else _digest(str(customer))[:12]
 
     def key(self, fingerprint: str, scope: str) -> str:
-        """Where the answer is kept: one place for one question in one scope to one API with one key."""
+        """The cache key: one for one request in one scope to one API with one key."""
         parts = [fingerprint, scope, self.endpoint, self.body]
         return _digest(json.dumps(parts, sort_keys=True, separators=(",", ":")))
 
 
-class Upstream:
+class AnswerSource(Protocol):
+    """Where `Calls` gets its answers: the `Gateway` itself, or something in front of it."""
+
+    def answer(
+        self,
+        endpoint: Endpoint,
+        body: Mapping[str, object],
+        *,
+        fresh_s: float,
+        deadline: Deadline,
+        check: Check,
+        scope: str = "staff",
+        urgent: bool = True,
+        refresh: bool = False,
+        transform: Transform | None = None,
+    ) -> Cached:
+        """The answer's bytes, from a cache where they are at most `fresh_s` old. Raises a `UsageError`."""
+
+    def direct(
+        self,
+        endpoint: Endpoint,
+        body: Mapping[str, object],
+        *,
+        deadline: Deadline,
+        check: Check,
+        urgent: bool = False,
+        transform: Transform | None = None,
+    ) -> Cached:
+        """The answer's bytes straight from Autumn. Raises a `UsageError`."""
+
+    def in_use(self, customer_id: str | None) -> int:
+        """Calls about this customer (None: about all of them together) in about the last second."""
+
+
+class Gateway:
     """Client, limiter and cache as one; safe to share between threads.
 
     `sleep` waits for so many seconds (tests pass one that does not).
@@ -96,12 +132,12 @@ class Upstream:
         """The answer's bytes, from the cache where they are at most `fresh_s` old, else from Autumn.
 
         `check` decodes what came (it raises `Malformed`), and `transform` re-encodes it for `scope`, before
-        anything is kept. `refresh` asks even for what is fresh. Raises a `UsageError` where nothing can be
+        anything is cached. `refresh` fetches even what is fresh. Raises a `UsageError` where nothing can be
         served.
         """
         call = _Call(endpoint, body, check, transform)
 
-        def fetch(deadline: Deadline, *, urgent: bool) -> Fetched:
+        def fetch(deadline: Deadline, *, urgent: bool) -> FetchedBody:
             return self._fetched(call, deadline, urgent=urgent)
 
         cached = self._cache.get(
@@ -126,7 +162,7 @@ class Upstream:
         urgent: bool = False,
         transform: Transform | None = None,
     ) -> Cached:
-        """The answer's bytes straight from Autumn, for exports: nothing is looked up, and nothing kept."""
+        """The answer's bytes straight from Autumn, for exports: nothing is read from the cache or written to it."""
         fetched = self._fetched(_Call(endpoint, body, check, transform), deadline, urgent=urgent)
         return Cached(fetched.body, fetched.fetched_at, "live")
 
@@ -134,7 +170,7 @@ class Upstream:
         """Calls about this customer (None: about all of them together) in about the last second."""
         return self._limiter.in_use(self._bucket("" if customer_id is None else _digest(customer_id)[:12]))
 
-    def snapshot(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Counts since the start: calls, retries, limited (429s), failures; answers live, cache, stale."""
         names = ("calls", "retries", "limited", "failures", "live", "cache", "stale")
         with self._mutex:
@@ -145,14 +181,14 @@ class Upstream:
         self._client.close()
         self._cache.close()
 
-    def _fetched(self, call: _Call, deadline: Deadline, *, urgent: bool) -> Fetched:
+    def _fetched(self, call: _Call, deadline: Deadline, *, urgent: bool) -> FetchedBody:
         try:
             reply = self._reply(call, deadline, urgent)
         except UsageError:
             self._count("failures")
             raise
         body = call.transform(reply.body) if call.transform else reply.body
-        return Fetched(body, reply.fetched_at)
+        return FetchedBody(body, reply.fetched_at)
 
     def _reply(self, call: _Call, deadline: Deadline, urgent: bool) -> Reply:
         attempt = 0
@@ -162,7 +198,7 @@ class Upstream:
             try:
                 return self._attempt(call, deadline, attempt)
             except RateLimited as error:
-                pause, wait = 0.0, self._hold(call, error)
+                pause, wait = 0.0, self._pause_bucket(call, error)
                 if attempt >= self._attempts or wait >= deadline.left():
                     raise
             except Unreachable as error:
@@ -173,7 +209,7 @@ class Upstream:
             self._count("retries")
 
     def _attempt(self, call: _Call, deadline: Deadline, attempt: int) -> Reply:
-        told = log.bind(endpoint=call.endpoint, customer=call.customer, attempt=attempt)
+        call_log = log.bind(endpoint=call.endpoint, customer=call.customer, attempt=attempt)
         start = time.monotonic()
         self._count("calls")
         try:
@@ -182,19 +218,23 @@ class Upstream:
             call.check(reply.body)
         except UsageError as error:
             # A question that is refused is no trouble: capabilities are found by asking one.
-            tell = told.info if isinstance(error, Refused) and error.status in (400, 404) else told.warning
+            write_log = (
+                call_log.info
+                if isinstance(error, Refused) and error.status in (400, 404)
+                else call_log.warning
+            )
             ms = round((time.monotonic() - start) * 1000)
             status = error.status if isinstance(error, Refused) else None
-            tell("autumn.call", error=type(error).__name__, status=status, ms=ms)
+            write_log("autumn.call", error=type(error).__name__, status=status, ms=ms)
             raise
-        told.info("autumn.call", status=200, ms=round(reply.ms), bytes=len(reply.body))
+        call_log.info("autumn.call", status=200, ms=round(reply.ms), bytes=len(reply.body))
         return reply
 
-    def _hold(self, call: _Call, error: RateLimited) -> float:
+    def _pause_bucket(self, call: _Call, error: RateLimited) -> float:
         """Make all calls of this bucket wait in the limiter, where they keep their order, for so long."""
         self._count("limited")
         wait = AFTER_429_S if error.retry_after_s is None else error.retry_after_s
-        self._limiter.penalise(self._bucket(call.customer), wait + _random.uniform(0, BACK_OFF_S))
+        self._limiter.pause(self._bucket(call.customer), wait + _random.uniform(0, BACK_OFF_S))
         return wait
 
     def _bucket(self, customer: str) -> str:
@@ -205,26 +245,26 @@ class Upstream:
             self._counts[name] += 1
 
 
-def open_upstream(
+def open_gateway(
     *,
     url: str,
     key: str,
     redis_url: str = "",
     transport: httpx.BaseTransport | None = None,
     per_second: int = PER_SECOND,
-) -> Upstream:
-    """An upstream for this process; with a `redis_url`, cache and limiter are shared with others."""
+) -> Gateway:
+    """A gateway for this process; with a `redis_url`, cache and limiter are shared with others."""
     client = Client(url=url, key=key, transport=transport)
     if not redis_url:
-        return Upstream(client, Limiter(per_second=per_second), Cache(MemoryStore()))
+        return Gateway(client, Limiter(per_second=per_second), Cache(MemoryStore()))
     link = RedisLink(redis_url)
-    return Upstream(client, Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link)))
+    return Gateway(client, Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link)))
 
 
 def _back_off(error: Unreachable, attempt: int) -> float:
     """Seconds until another attempt: what Autumn asks for, and a random part so that crowds come apart."""
-    crowd = _random.uniform(0, min(BACK_OFF_LIMIT_S, BACK_OFF_S * 2**attempt))
-    return (error.retry_after_s or 0.0) + crowd
+    jitter = _random.uniform(0, min(BACK_OFF_LIMIT_S, BACK_OFF_S * 2**attempt))
+    return (error.retry_after_s or 0.0) + jitter
 
 
 def _digest(text: str) -> str:

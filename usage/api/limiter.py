@@ -1,4 +1,4 @@
-"""Autumn's five calls a second for each customer, kept to before Autumn has to say so.
+"""Autumn's limit of calls a second for each customer, observed before Autumn refuses any.
 
 Autumn counts in fixed seconds of its own clock, and the network moves calls about: four in any 1.1 seconds
 stay below five in any second of Autumn's, as long as delays differ by less than a tenth of a second; what is
@@ -19,17 +19,17 @@ from threading import Condition, Lock
 from typing import Protocol
 
 from usage.api.deadline import Deadline
+from usage.api.pace import AUTUMN_PER_SECOND_WORD, PER_SECOND
 from usage.api.stores import PREFIX, RedisLink
 from usage.errors import RateLimited
 
-PER_SECOND = 4
 WINDOW_S = 1.1
 HOLD_LIMIT_S = 60.0
 PEOPLE_ABOUT_S = 5.0
 SWEEP_AT = 4096
 
 
-class Window(Protocol):
+class RateWindow(Protocol):
     """The calls of the last moments, by bucket. All times are in seconds."""
 
     length_s: float
@@ -167,8 +167,8 @@ def _keys(bucket: str) -> list[str]:
 
 
 @dataclass(slots=True, eq=False)
-class _Line:
-    """Who waits for a bucket, in order of arrival: people, and behind them background work."""
+class _Waiters:
+    """The calls that wait for a bucket, in order of arrival: people, and behind them background work."""
 
     people: deque[Condition] = field(default_factory=deque)
     background: deque[Condition] = field(default_factory=deque)
@@ -180,7 +180,7 @@ class _Line:
         return next(iter(self.people or self.background), None)
 
     def ahead_of(self, urgent: bool) -> int:
-        """How many go before somebody who joins now."""
+        """How many go before one that joins now."""
         return len(self.people) if urgent else len(self.people) + len(self.background)
 
 
@@ -191,34 +191,34 @@ class Limiter:
     refreshes). Background work leaves one place free while people have been about in the last five seconds.
     """
 
-    def __init__(self, window: Window | None = None, *, per_second: int = PER_SECOND) -> None:
+    def __init__(self, window: RateWindow | None = None, *, per_second: int = PER_SECOND) -> None:
         self._window = window or MemoryWindow()
         self._per_second = per_second
         self._mutex = Lock()
-        self._lines: dict[str, _Line] = {}
+        self._waiters: dict[str, _Waiters] = {}
 
     def acquire(self, bucket: str, deadline: Deadline, *, urgent: bool = True) -> None:
         """Wait for one's turn. Raises `RateLimited` once it is certain not to come before the deadline."""
         turn = Condition(self._mutex)
         with self._mutex:
-            line = self._line(bucket)
-            self._refuse_if_hopeless(line, deadline, urgent)
-            queue = line.people if urgent else line.background
+            waiters = self._waiters_of(bucket)
+            self._refuse_if_hopeless(waiters, deadline, urgent)
+            queue = waiters.people if urgent else waiters.background
             queue.append(turn)
             try:
-                self._wait(bucket, line, turn, deadline, urgent)
+                self._wait(bucket, waiters, turn, deadline, urgent)
             finally:
                 queue.remove(turn)
-                if following := line.head():
+                if following := waiters.head():
                     following.notify()
 
     def observe(self, bucket: str, remaining: int | None, reset_s: float | None) -> None:
         """Believe Autumn's count: none remaining means no call until its second is over."""
         if remaining == 0:
-            self.penalise(bucket, 1.0 if reset_s is None else reset_s)
+            self.pause(bucket, 1.0 if reset_s is None else reset_s)
 
-    def penalise(self, bucket: str, seconds: float) -> None:
-        """Let nobody through for so long, at most a minute."""
+    def pause(self, bucket: str, seconds: float) -> None:
+        """Grant no call for so long, at most a minute."""
         self._window.hold(bucket, min(seconds, HOLD_LIMIT_S))
 
     def in_use(self, bucket: str) -> int:
@@ -226,38 +226,40 @@ class Limiter:
         return self._window.used(bucket)
 
     def waiting(self, bucket: str) -> int:
-        """Callers in line for a call now, people and background work together."""
+        """Callers that wait for their turn now, people and background work together."""
         with self._mutex:
-            line = self._lines.get(bucket)
-            return 0 if line is None else line.ahead_of(urgent=False)
+            waiters = self._waiters.get(bucket)
+            return 0 if waiters is None else waiters.ahead_of(urgent=False)
 
-    def _line(self, bucket: str) -> _Line:
-        if len(self._lines) >= SWEEP_AT:
-            self._lines = {name: line for name, line in self._lines.items() if line.head()}
-        return self._lines.setdefault(bucket, _Line())
+    def _waiters_of(self, bucket: str) -> _Waiters:
+        if len(self._waiters) >= SWEEP_AT:
+            self._waiters = {name: waiters for name, waiters in self._waiters.items() if waiters.head()}
+        return self._waiters.setdefault(bucket, _Waiters())
 
-    def _refuse_if_hopeless(self, line: _Line, deadline: Deadline, urgent: bool) -> None:
-        """At best, those ahead go in full windows from the moment that the first of them was told."""
-        full_windows = line.ahead_of(urgent) // self._per_second
-        known = max(0.0, line.next_at - time.monotonic()) if line.head() else 0.0
+    def _refuse_if_hopeless(self, waiters: _Waiters, deadline: Deadline, urgent: bool) -> None:
+        """At best, those ahead go in full windows from the moment that the first of them may go."""
+        full_windows = waiters.ahead_of(urgent) // self._per_second
+        known = max(0.0, waiters.next_at - time.monotonic()) if waiters.head() else 0.0
         _refuse_if_late(known + full_windows * self._window.length_s, deadline)
 
-    def _wait(self, bucket: str, line: _Line, turn: Condition, deadline: Deadline, urgent: bool) -> None:
+    def _wait(
+        self, bucket: str, waiters: _Waiters, turn: Condition, deadline: Deadline, urgent: bool
+    ) -> None:
         while True:
-            if line.head() is not turn:
+            if waiters.head() is not turn:
                 _refuse_if_late(0.0, deadline)
                 turn.wait(deadline.left())
                 continue
-            wait = self._window.take(bucket, self._room(line, urgent))
+            wait = self._window.take(bucket, self._room(waiters, urgent))
             if wait <= 0:
-                line.people_at = time.monotonic() if urgent else line.people_at
+                waiters.people_at = time.monotonic() if urgent else waiters.people_at
                 return
-            line.next_at = time.monotonic() + wait
+            waiters.next_at = time.monotonic() + wait
             _refuse_if_late(wait, deadline)
             turn.wait(wait)
 
-    def _room(self, line: _Line, urgent: bool) -> int:
-        people_about = time.monotonic() - line.people_at < PEOPLE_ABOUT_S
+    def _room(self, waiters: _Waiters, urgent: bool) -> int:
+        people_about = time.monotonic() - waiters.people_at < PEOPLE_ABOUT_S
         return max(1, self._per_second - 1) if people_about and not urgent else self._per_second
 
 
@@ -265,6 +267,6 @@ def _refuse_if_late(wait_s: float, deadline: Deadline) -> None:
     left = deadline.left()
     if wait_s > left or left <= 0:
         raise RateLimited(
-            "Too many calls are waiting for Autumn, which takes five a second.",
+            f"Too many calls are waiting for Autumn, which takes {AUTUMN_PER_SECOND_WORD} a second.",
             retry_after_s=max(wait_s, 1.0),
         )

@@ -1,6 +1,6 @@
-"""Where answers are kept, as bytes: in this process's memory, or in Redis for all processes together.
+"""Stores answers as bytes: in this process's memory, or in Redis for all processes together.
 
-A Redis that is down, slow or full is not an error to anybody: for a few seconds its users go on with their
+A Redis that is down, slow or full is not an error: for a few seconds its users go on with their
 own memory, and then it is tried again. Nothing is pickled.
 """
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Store(Protocol):
+class CacheStore(Protocol):
     """Bytes by key, for a time. No method raises for a store that fails."""
 
     def get(self, key: str) -> bytes | None:
@@ -60,13 +60,13 @@ class MemoryStore:
 
     def __init__(self, max_bytes: int = MEMORY_BYTES, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._entries: TLRUCache[str, tuple[bytes, float]] = TLRUCache(
-            max_bytes, ttu=lambda _key, entry, now: now + entry[1], timer=clock, getsizeof=_size
+            max_bytes, ttu=lambda _key, entry, now: now + entry[1], timer=clock, getsizeof=_entry_size
         )
         self._mutex = Lock()
 
     @property
     def used_bytes(self) -> int:
-        """Bytes of what is kept, with an allowance for keys."""
+        """Bytes in use, with an allowance for keys."""
         with self._mutex:
             return int(self._entries.currsize)
 
@@ -77,7 +77,7 @@ class MemoryStore:
 
     def set(self, key: str, value: bytes, ttl_s: float) -> None:
         entry = (value, ttl_s)
-        if ttl_s <= 0 or _size(entry) > self._entries.maxsize:
+        if ttl_s <= 0 or _entry_size(entry) > self._entries.maxsize:
             return
         with self._mutex:
             self._entries[key] = entry
@@ -90,7 +90,7 @@ class MemoryStore:
         """Nothing to let go of."""
 
 
-def _size(entry: tuple[bytes, float]) -> int:
+def _entry_size(entry: tuple[bytes, float]) -> int:
     return len(entry[0]) + ENTRY_OVERHEAD
 
 
@@ -138,7 +138,7 @@ class RedisStore:
 
     def get(self, key: str) -> bytes | None:
         return self._link.attempt(
-            lambda: _unpacked(self._link.redis.get(PREFIX + key)), lambda: self._meanwhile.get(key)
+            lambda: _stored_value(self._link.redis.get(PREFIX + key)), lambda: self._meanwhile.get(key)
         )
 
     def set(self, key: str, value: bytes, ttl_s: float) -> None:
@@ -164,11 +164,11 @@ class RedisStore:
         self._link.close()
 
 
-def _unpacked(packed: object) -> bytes | None:
-    """What was kept; something that this store did not write counts as nothing."""
-    if not isinstance(packed, bytes):
+def _stored_value(compressed: object) -> bytes | None:
+    """The value that was stored, or None for what this store did not write."""
+    if not isinstance(compressed, bytes):
         return None
     try:
-        return zlib.decompress(packed)
+        return zlib.decompress(compressed)
     except zlib.error:
         return None

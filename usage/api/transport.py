@@ -35,7 +35,7 @@ _deadline: ContextVar[Deadline] = ContextVar("deadline")
 
 
 @contextmanager
-def within(deadline: Deadline) -> Iterator[None]:
+def bounded_by(deadline: Deadline) -> Iterator[None]:
     """Bound everything that this thread reads and writes in the block by `deadline`."""
     token = _deadline.set(deadline)
     try:

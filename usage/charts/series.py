@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from usage.freshness import Freshness
+from usage.notes import Note
 from usage.query import Query
-from usage.results import RESERVED, Aggregate, Bin
+from usage.results import RESERVED, Aggregate, AutumnBin
 from usage.window import Bins, Window
 
 MAX_LINES = 8
@@ -80,7 +81,7 @@ class Series:
     """A chart's figures, and everything a page says about them.
 
     `lines`: largest first, then Other, then (none). `running`: the bin that `now` lies in, whose value still moves.
-    `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: sentences on what these
+    `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: what these
     figures are not. `named`: the lines that are drawn where no groups are chosen; colours go by these.
     """
 
@@ -94,7 +95,7 @@ class Series:
     fresh: Freshness
     running: int | None = None
     previous: tuple[float, ...] | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = field(default=())
     named: tuple[str, ...] = ()
 
     @property
@@ -111,12 +112,12 @@ def exact(value: float) -> float:
     return round(value, 10) + 0.0
 
 
-def within(periods: Iterable[Bin], window: Window) -> list[Bin]:
+def bins_in(periods: Iterable[AutumnBin], window: Window) -> list[AutumnBin]:
     """Autumn's bins that begin in `window`."""
     return [item for item in periods if item.period in window]
 
 
-def by_feature(periods: Sequence[Bin], features: Iterable[str], bins: Bins) -> dict[str, list[float]]:
+def by_feature(periods: Sequence[AutumnBin], features: Iterable[str], bins: Bins) -> dict[str, list[float]]:
     """Each feature's values, summed into `bins`; zeros for one without events. `periods` in time order."""
     sums = {feature: [0.0] * len(bins) for feature in features}
     cells = list(
@@ -129,7 +130,7 @@ def by_feature(periods: Sequence[Bin], features: Iterable[str], bins: Bins) -> d
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
+class GroupSums:
     """One feature's groups, summed into bins; what Autumn folded away, and where it did."""
 
     values: dict[str, list[float]]
@@ -141,7 +142,7 @@ class Groups:
         return [sum(column) for column in zip(self.rest, *self.values.values(), strict=True)]
 
 
-def by_group(periods: Sequence[Bin], feature: str, bins: Bins, max_groups: int) -> Groups:
+def by_group(periods: Sequence[AutumnBin], feature: str, bins: Bins, max_groups: int) -> GroupSums:
     """The groups of `feature`. With at most `max_groups` names nothing was folded: a reserved one is a value then."""
     groups = ((item.grouped_values or {}).get(feature, {}) for item in periods)
     cells = list(zip(bins.indexes(item.period for item in periods), groups, strict=True))
@@ -161,7 +162,7 @@ def by_group(periods: Sequence[Bin], feature: str, bins: Bins, max_groups: int) 
             for name in sums:
                 if not values.get(name):
                     folded[name].add(index)
-    return Groups(sums, rest, {name: frozenset(at) for name, at in folded.items()})
+    return GroupSums(sums, rest, {name: frozenset(at) for name, at in folded.items()})
 
 
 def _hides(values: Mapping[str, float], reserved: str, max_groups: int) -> bool:
@@ -174,13 +175,13 @@ def feature_lines(
 ) -> tuple[Line, ...]:
     """A line for each of the largest features, the others together as Other."""
     before = None if previous is None else {name: previous.get(name, [0.0] * size) for name in current}
-    return _cut("feature", current, before, {}, [0.0] * size, [0.0] * size)
+    return _largest_lines("feature", current, before, {}, [0.0] * size, [0.0] * size)
 
 
 def group_lines(
-    current: Groups,
+    current: GroupSums,
     whole: list[float],
-    previous: tuple[Groups, list[float]] | None,
+    previous: tuple[GroupSums, list[float]] | None,
     only: tuple[str, ...] = (),
 ) -> tuple[Line, ...]:
     """A line for each of the largest groups, then Other, then (none): what the feature has beyond its groups (trap 13).
@@ -196,32 +197,32 @@ def group_lines(
         }
     values = {name: current.values.get(name, empty) for name in {*current.values, *(before or {}), *only}}
     if only:
-        kept = {name: values[name] for name in only}
-        kept_before = None if before is None else {name: before.get(name, empty) for name in only}
-        return _cut("group", kept, kept_before, current.folded, empty, empty)
+        chosen = {name: values[name] for name in only}
+        only_previous = None if before is None else {name: before.get(name, empty) for name in only}
+        return _largest_lines("group", chosen, only_previous, current.folded, empty, empty)
     rest_before = previous[0].rest if previous else empty
-    lines = _cut("group", values, before, current.folded, current.rest, rest_before)
+    lines = _largest_lines("group", values, before, current.folded, current.rest, rest_before)
     return (*lines, *_none_line(current, whole, previous))
 
 
 def _none_line(
-    current: Groups, whole: list[float], previous: tuple[Groups, list[float]] | None
+    current: GroupSums, whole: list[float], previous: tuple[GroupSums, list[float]] | None
 ) -> tuple[Line, ...]:
-    missing = _minus(whole, current.sums())
-    before = None if previous is None else _minus(previous[1], previous[0].sums())
+    missing = _gaps(whole, current.sums())
+    before = None if previous is None else _gaps(previous[1], previous[0].sums())
     if not any(missing) and not any(before or ()):
         return ()
     return (Line("none", "", missing, before),)
 
 
-def _minus(whole: list[float], part: list[float]) -> tuple[float, ...]:
+def _gaps(whole: list[float], part: list[float]) -> tuple[float, ...]:
     gaps = [exact(a - b) for a, b in zip(whole, part, strict=True)]
     return tuple(
         0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True)
     )
 
 
-def _cut(
+def _largest_lines(
     kind: Kind,
     current: Mapping[str, list[float]],
     previous: Mapping[str, list[float]] | None,

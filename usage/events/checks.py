@@ -12,20 +12,20 @@ import msgspec
 
 from usage.results import Event
 
-TWIN_MS = 1000
+DUPLICATE_MS = 1000
 """Duplicates are at most this far apart."""
 SKEW_MS = 60_000
 """A clock may be this far ahead before its events count as from a time to come."""
-FEWEST = 30
+MIN_ROWS = 30
 """Below so many rows nothing is said about what is usual."""
 SHORTEST_GAP_MS = 300_000
 TIMES_USUAL = 12
 """A silence is this many times longer than nine in ten pauses."""
-FENCE = 3.0
+OUTLIER_FENCE = 3.0
 """An outlier lies this many spans of the middle half beyond it: Tukey's "far out"."""
 LEAST_RATIO = 1.5
 """Where the middle half is all one value, its span is taken for this ratio."""
-MOST = 5
+MOST_LISTED = 5
 REQUEST = "request_id"
 
 
@@ -99,7 +99,7 @@ def _runs(group: list[Event]) -> Iterator[tuple[Event, ...]]:
     ordered = sorted(group, key=lambda event: (event.timestamp, event.id))
     run = ordered[:1]
     for event in ordered[1:]:
-        if event.timestamp - run[-1].timestamp > TWIN_MS:
+        if event.timestamp - run[-1].timestamp > DUPLICATE_MS:
             if len(run) > 1:
                 yield tuple(run)
             run = []
@@ -111,12 +111,12 @@ def _runs(group: list[Event]) -> Iterator[tuple[Event, ...]]:
 def gaps(events: Iterable[Event]) -> list[Gap]:
     """Silences far longer than the pauses between these rows usually are, longest first."""
     ordered = sorted(events, key=lambda event: (event.timestamp, event.id))
-    if len(ordered) < FEWEST:
+    if len(ordered) < MIN_ROWS:
         return []
     usual = quantiles((newer.timestamp - older.timestamp for older, newer in pairwise(ordered)), n=10)[-1]
     least = max(TIMES_USUAL * usual, SHORTEST_GAP_MS)
     found = [Gap(older, newer, usual) for older, newer in pairwise(ordered)]
-    return sorted((gap for gap in found if gap.ms > least), key=lambda gap: -gap.ms)[:MOST]
+    return sorted((gap for gap in found if gap.ms > least), key=lambda gap: -gap.ms)[:MOST_LISTED]
 
 
 def outliers(events: Iterable[Event]) -> list[Outlier]:
@@ -124,8 +124,8 @@ def outliers(events: Iterable[Event]) -> list[Outlier]:
     values: dict[str, list[float]] = {}
     for event in events:
         values.setdefault(event.feature_id, []).append(event.value)
-    found = [item for name, of in values.items() if len(of) >= FEWEST for item in _of_feature(name, of)]
-    return sorted(found, key=lambda item: (-item.count, item.feature_id, item.above))[:MOST]
+    found = [item for name, of in values.items() if len(of) >= MIN_ROWS for item in _of_feature(name, of)]
+    return sorted(found, key=lambda item: (-item.count, item.feature_id, item.above))[:MOST_LISTED]
 
 
 def _of_feature(name: str, values: list[float]) -> Iterator[Outlier]:
@@ -143,7 +143,7 @@ def _fences(low: float, high: float, *, by_ratio: bool) -> tuple[float, float]:
     to, back = _scale(by_ratio)
     least = math.log(LEAST_RATIO) if by_ratio else max(abs(low), abs(high)) * (LEAST_RATIO - 1)
     span = max(to(high) - to(low), least)
-    return back(to(low) - FENCE * span), back(to(high) + FENCE * span)
+    return back(to(low) - OUTLIER_FENCE * span), back(to(high) + OUTLIER_FENCE * span)
 
 
 def _scale(by_ratio: bool) -> tuple[Callable[[float], float], Callable[[float], float]]:

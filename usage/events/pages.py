@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from usage.api.calls import CLOSED_AFTER_MS, Asking, Calls, RowsAnswer
+from usage.api.calls import CLOSED_AFTER_MS, CallOptions, Calls, ListAnswer
+from usage.api.pace import PER_SECOND
 from usage.errors import Malformed
 from usage.events.match import matches
 from usage.freshness import Freshness, freshness_of
@@ -23,10 +24,10 @@ MAX_OFFSET = 200_000
 """Rows counted within one second before its list is taken for an endless one."""
 MAX_STEPS = 50
 """How many calls a page may make at all, rows that were seen before included."""
-SCAN_CALLS = 4
+SCAN_CALLS = PER_SECOND
 """How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a second."""
 SPARE = 25
-"""Rows asked for beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
+"""Rows requested beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +75,32 @@ class _Step:
     """
 
     events: list[Event]
-    answer: RowsAnswer
-    place: Position | None
+    answer: ListAnswer
+    position: Position | None
     until: int
     more: bool
     advanced: bool
 
 
-def place_of(event: Event) -> Position:
+def position_of(event: Event) -> Position:
     """The row's place in the list."""
     return Position(event.timestamp, event.id)
 
 
-class Listing:
+class EventReader:
     """The lists of one caller's scope."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def page(self, query: Query, window: Window, now: int, asking: Asking) -> EventPage:
+    def page(self, query: Query, window: Window, now: int, options: CallOptions) -> EventPage:
         """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls.
 
         More only where thousands of rows share a second with `before`: they are read again to get behind it.
         """
         found, steps = list[Event](), list[_Step]()
         limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
-        for step in self._steps(query, window, now, lambda: asking, limit):
+        for step in self._steps(query, window, now, lambda: options, limit):
             steps.append(step)
             found += [event for event in step.events if matches(query, event)]
             scanned = sum(step.advanced for step in steps)
@@ -108,89 +109,103 @@ class Listing:
         return _as_page(query, found, steps)
 
     def batches(
-        self, query: Query, window: Window, now: int, asking: Callable[[], Asking]
+        self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions]
     ) -> Iterator[Batch]:
-        """Every event of the window that matches, exactly once, call by call; at least one batch. `asking` is called
-        for each step's own deadline."""
-        for step in self._steps(query, window, now, asking, MAX_LIMIT):
+        """Every event of the window that matches, exactly once, call by call; at least one batch.
+
+        `new_options` is called for each step's own deadline.
+        """
+        for step in self._steps(query, window, now, new_options, MAX_LIMIT):
             matching = [event for event in step.events if matches(query, event)]
             yield Batch(matching, step.events, step.answer.rows.bad_rows, step.more)
 
     def newest(
-        self, query: Query, window: Window, now: int, asking: Asking, limit: int = MAX_LIMIT
+        self, query: Query, window: Window, now: int, options: CallOptions, limit: int = MAX_LIMIT
     ) -> Newest:
         """The newest rows of the window, property filters left aside: one call. Not pinned to a floored moment."""
         plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None)
-        step = next(self._steps(plain, window, now, lambda: asking, limit))
-        rows, fetched = step.answer.rows, int(step.answer.dated.fetched_at * 1000)
+        step = next(self._steps(plain, window, now, lambda: options, limit))
+        rows, fetched = step.answer.rows, int(step.answer.fetch_info.fetched_at * 1000)
         return Newest(
             events=tuple(e for e in rows.events if e.timestamp in window and e.timestamp <= fetched),
             ahead=tuple(e for e in rows.events if e.timestamp > fetched),
             whole=not step.more,
-            fresh=freshness_of([step.answer.dated], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows),
+            fresh=freshness_of(
+                [step.answer.fetch_info], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows
+            ),
         )
 
-    def find(self, query: Query, at: Position, now: int, asking: Asking) -> Event | None:
+    def find(self, query: Query, at: Position, now: int, options: CallOptions) -> Event | None:
         """The event at a place: there is no call to get one (trap 16), so its second is read until it turns up."""
         window = Window(at.timestamp, at.timestamp + 1)
-        for step in self._steps(query.having(until=at.timestamp + 1), window, now, lambda: asking, MAX_LIMIT):
+        for step in self._steps(
+            query.having(until=at.timestamp + 1), window, now, lambda: options, MAX_LIMIT
+        ):
             for event in step.events:
                 if event.id == at.id:
                     return event
         return None
 
     def _steps(
-        self, query: Query, window: Window, now: int, asking: Callable[[], Asking], limit: int
+        self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions], limit: int
     ) -> Iterator[_Step]:
-        place, last_range, offset, until = query.before, None, 0, query.until
+        position, last_range, offset, until = query.before, None, 0, query.until
         while True:
-            bounds = _bounds(query, window, place, now)
+            bounds = _bounds(query, window, position, now)
             offset = offset if bounds == last_range else 0
             closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
-            answer = self._calls.rows(_body(query, bounds, offset, limit), closed=closed, asking=asking())
+            answer = self._calls.rows(
+                _body(query, bounds, offset, limit), closed=closed, options=new_options()
+            )
             until = _pinned(query, window, now, answer) if until is None else until
-            step = _step(answer, window, place, until)
+            step = _step(answer, window, position, until)
             yield step
             if not step.more:
                 return
             if not step.advanced:
                 limit = MAX_LIMIT
-            place, last_range, offset = step.place, bounds, offset + answer.rows.read
+            position, last_range, offset = step.position, bounds, offset + answer.rows.read
             if offset > MAX_OFFSET:
                 raise Malformed("Autumn's list of events does not come to an end.")
 
 
-def _step(answer: RowsAnswer, window: Window, place: Position | None, until: int) -> _Step:
+def _step(answer: ListAnswer, window: Window, position: Position | None, until: int) -> _Step:
     shown = Window(window.start, max(window.start + 1, min(window.end, until)))
-    older = [event for event in answer.events if _follows(event, place, shown)]
-    after = min([place_of(event) for event in answer.events] + ([place] if place else []), default=None)
-    return _Step(older, answer, after, until, answer.rows.has_more and answer.rows.read > 0, after != place)
+    older = [event for event in answer.events if _follows(event, position, shown)]
+    after = min(
+        [position_of(event) for event in answer.events] + ([position] if position else []), default=None
+    )
+    return _Step(
+        older, answer, after, until, answer.rows.has_more and answer.rows.read > 0, after != position
+    )
 
 
-def _follows(event: Event, place: Position | None, window: Window) -> bool:
-    return event.timestamp in window and (place is None or place_of(event) < place)
+def _follows(event: Event, position: Position | None, window: Window) -> bool:
+    return event.timestamp in window and (position is None or position_of(event) < position)
 
 
-def _is_open(query: Query, window: Window, now: int) -> bool:
+def _reaches_now(query: Query, window: Window, now: int) -> bool:
     """Whether the window reaches up to now, or beyond it."""
     return window.end > now or (window.end == now and query.end is None)
 
 
-def _pinned(query: Query, window: Window, now: int, answer: RowsAnswer) -> int:
+def _pinned(query: Query, window: Window, now: int, answer: ListAnswer) -> int:
     """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers agree."""
-    if not _is_open(query, window, now):
+    if not _reaches_now(query, window, now):
         return window.end
-    fetched = int(answer.dated.fetched_at * 1000)
+    fetched = int(answer.fetch_info.fetched_at * 1000)
     return min(window.end, fetched - fetched % 10_000)
 
 
-def _bounds(query: Query, window: Window, place: Position | None, now: int) -> dict[str, int]:
+def _bounds(query: Query, window: Window, position: Position | None, now: int) -> dict[str, int]:
     """The range of a step. The first one of a window that is still open has no end: all its viewers share one call."""
-    if place is not None:
-        return Window(window.start, max(window.start + 1, min(place.timestamp + 1, window.end))).list_range()
+    if position is not None:
+        return Window(
+            window.start, max(window.start + 1, min(position.timestamp + 1, window.end))
+        ).list_range()
     end = min(window.end, query.until) if query.until is not None else window.end
     bounds = Window(window.start, max(window.start + 1, end)).list_range()
-    if query.until is None and query.end is None and _is_open(query, window, now):
+    if query.until is None and query.end is None and _reaches_now(query, window, now):
         del bounds["end"]
     return bounds
 
@@ -208,10 +223,12 @@ def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict
 
 def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
     shown, last = found[: query.per_page], steps[-1]
-    following = place_of(shown[-1]) if len(found) > query.per_page else last.place if last.more else None
+    following = (
+        position_of(shown[-1]) if len(found) > query.per_page else last.position if last.more else None
+    )
     rows = [step.answer.rows for step in steps]
     fresh = freshness_of(
-        [step.answer.dated for step in steps],
+        [step.answer.fetch_info for step in steps],
         bad_rows=sum(item.bad_rows for item in rows),
         foreign_rows=sum(item.foreign_rows for item in rows),
     )

@@ -1,33 +1,39 @@
-"""Making a link: the form, a look as the recipient, and the link, which is shown once."""
+"""Creates a link: the form, a preview as the recipient, and the link, which is shown once."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
 
 from django.contrib import messages
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from dashboard.exports.views import staff_taker
-from dashboard.forms import QueryForm, query_of
+from dashboard.forms import QueryForm, saved_query
+from dashboard.mount import Mount
+from dashboard.pages.routes import Route
+from dashboard.pages.staff import staff_exporter
 from dashboard.problems import problem_of
 from dashboard.services import usage
 from dashboard.sharing import links
 from dashboard.sharing.manage.forms import ShareForm
-from dashboard.sharing.manage.initial import looked_at
-from dashboard.sharing.pages import Below, Lenses, place_of
+from dashboard.sharing.manage.initial import viewed_period
+from dashboard.sharing.mounts import link_mount
 from dashboard.sharing.permissions import sharer, sharers_only
-from dashboard.sharing.summary import about
+from dashboard.sharing.summary import link_summary
+from dashboard.web.htmx import HtmxRequest
 from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
 
 DRAFTS = "share_drafts"
-MOST_DRAFTS = 8
-MADE = (
+MAX_DRAFTS = 8
+ALREADY_CREATED = (
     "This link was made already, and its address was shown that once. If you have not seen it, revoke this one and make"
     " another."
 )
@@ -38,18 +44,18 @@ CSRF = "csrfmiddlewaretoken"
 @never_cache
 def new(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
-        return _make(request)
-    asked = QueryForm.of(request)
-    query = asked.query if asked.is_valid() else Query(tz=asked.viewer_tz)
+        return _create(request)
+    query_form = QueryForm.of(request)
+    query = query_form.query if query_form.is_valid() else Query(tz=query_form.viewer_tz)
     form = ShareForm.blank(query, sharer(request), usage().now())
-    wrong = [f"{name}: {sentence}" for name, sentences in asked.errors.items() for sentence in sentences]
+    wrong = [f"{name}: {sentence}" for name, sentences in query_form.errors.items() for sentence in sentences]
     return _form(request, form, wrong=wrong, status=400 if wrong else 200)
 
 
 @sensitive_variables("token", "password")
-def _make(request: HttpRequest) -> HttpResponseBase:
+def _create(request: HttpRequest) -> HttpResponseBase:
     form = ShareForm.of(request.POST, sharer(request))
-    if not _shows_something(form):
+    if not _opens_with_figures(form):
         return _form(request, form, status=400)
     if form.unread():
         return _form(request, form, warned=True)
@@ -64,24 +70,24 @@ def _make(request: HttpRequest) -> HttpResponseBase:
         sentences = [f"The figures could not be kept. {problem.sentence} {problem.advice}"]
         return _form(request, form, wrong=sentences, status=max(problem.status, 400))
     except IntegrityError:
-        messages.warning(request, MADE, extra_tags="created-before")  # sent twice, or by a reload
+        messages.warning(request, ALREADY_CREATED, extra_tags="created-before")  # sent twice, or by a reload
         return redirect("share", form.share.pk)
-    _keep_drafts(request, {name: kept for name, kept in _drafts(request).items() if name != form.share.pk})
+    _save_drafts(request, _drafts_beside(request, form.share.pk))
     link = request.build_absolute_uri(reverse("redeem", args=[token]))
     return render(
         request,
         "sharing/manage/created.html",
-        {"about": about(form.share), "link": link, "password": password},
+        {"about": link_summary(form.share), "link": link, "password": password},
     )
 
 
-def _shows_something(form: ShareForm) -> bool:
+def _opens_with_figures(form: ShareForm) -> bool:
     """Whether the form makes sense, and Autumn knows what its link opens with. The first look finds that kept."""
     if not form.is_valid():
         return False
     share = form.share
     try:
-        usage().within(share.scope).series(query_of(share.view))
+        usage().within(share.scope).series(saved_query(share.view))
     except UnknownCustomer as error:
         form.add_error("customer_id", error.sentence)
     except BadQuery as bad:
@@ -101,10 +107,10 @@ def _form(
 ) -> HttpResponse:
     shown = {
         "form": form,
-        "offers": form.offers,
+        "suggestions": form.suggestions,
         "wrong": wrong or [],
         "warnings": form.warnings() if warned else [],
-        "looked_at": looked_at(form.query, usage().now()),
+        "viewed_period": viewed_period(form.query, usage().now()),
     }
     return render(request, "sharing/manage/create.html", shown, status=status)
 
@@ -112,7 +118,7 @@ def _form(
 @sharers_only
 @never_cache
 @require_POST
-def offer(request: HttpRequest) -> HttpResponseBase:
+def load_suggestions(request: HttpRequest) -> HttpResponseBase:
     """The form as it stands, with what the customer in it has."""
     return _form(request, ShareForm.unfinished(request.POST, sharer(request)))
 
@@ -120,10 +126,12 @@ def offer(request: HttpRequest) -> HttpResponseBase:
 @sharers_only
 @never_cache
 @require_safe
-def draft(request: HttpRequest, share_id: str) -> HttpResponseBase:
+def draft(request: HtmxRequest, share_id: str) -> HttpResponseBase:
     """Back from the preview: the form as it was."""
-    kept = _drafts(request).get(share_id)
-    return _anew(request) if kept is None else _form(request, ShareForm.of(QueryDict(kept), sharer(request)))
+    sent = _drafts(request).get(share_id)
+    if sent is None:
+        return _start_over(request)
+    return _form(request, ShareForm.of(QueryDict(sent), sharer(request)))
 
 
 @sharers_only
@@ -132,61 +140,69 @@ def draft(request: HttpRequest, share_id: str) -> HttpResponseBase:
 def preview(request: HttpRequest) -> HttpResponseBase:
     """Keeps the form, and leads to what its link would show."""
     form = ShareForm.of(request.POST, sharer(request))
-    if not _shows_something(form):
+    if not _opens_with_figures(form):
         return _form(request, form, status=400)
     name = form.share.pk
-    others = {other: kept for other, kept in _drafts(request).items() if other != name}
-    _keep_drafts(request, {**others, name: _without_csrf(request.POST).urlencode()})
-    lenses = _previewed(request, name)
-    return _anew(request) if lenses is None else redirect(lenses.entrance)
+    sent = _without_csrf(request.POST).urlencode()
+    _save_drafts(request, {**_drafts_beside(request, name), name: sent})
+    return redirect(_preview_mount(request, form).entrance or "share_new")
 
 
-def previewed(below: Below) -> URLPattern:
-    """The same page for whoever is about to make the link."""
+def with_draft(route: Route) -> Callable[..., HttpResponseBase]:
+    """The access rule of a preview: the pages of a link that is not created yet, for whoever is about to."""
 
     @sharers_only
     @never_cache
-    @require_http_methods(list(below.methods))
-    def view(request: HttpRequest, share_id: str) -> HttpResponseBase:
-        lenses = _previewed(request, share_id)
-        if lenses is None:
-            return _anew(request)
-        if below.file and not lenses.share.exports:
+    @require_http_methods(list(route.methods))
+    @wraps(route.view)
+    def view(request: HtmxRequest, share_id: str) -> HttpResponseBase:
+        form = _drafted(request, share_id)
+        if form is None:
+            return _start_over(request)
+        if route.file and not form.share.exports:
             raise Http404
-        return below.answer(lenses, request)
+        return route.answer(request, _preview_mount(request, form))
 
-    return path(f"shares/preview/<slug:share_id>/{below.route}", view, name=f"preview_{below.name}")
+    return view
 
 
-def _previewed(request: HttpRequest, share_id: str) -> Lenses | None:
-    drafted = QueryDict(_drafts(request).get(share_id, ""))
-    form = ShareForm.of(drafted, sharer(request))
-    if not form.is_valid():
-        return None
-    sent = [(name, value) for name, values in drafted.lists() for value in values]
-    shown = {"preview": True, "draft": sent}
-    live = usage().within(form.share.scope)  # nothing is kept before it is made
-    place = place_of(form.share, reverse("preview_overview", args=[share_id]), live)
-    return Lenses(form.share, place, staff_taker(request), "preview", shown)
+def _drafted(request: HttpRequest, share_id: str) -> ShareForm | None:
+    """The form that was previewed, if it is still there and still valid."""
+    form = ShareForm.of(QueryDict(_drafts(request).get(share_id, "")), sharer(request))
+    return form if form.is_valid() else None
+
+
+def _preview_mount(request: HttpRequest, form: ShareForm) -> Mount:
+    sent = [
+        (name, value)
+        for name, values in QueryDict(_drafts(request)[form.share.pk]).lists()
+        for value in values
+    ]
+    live = usage().within(form.share.scope)  # figures are stored when the link is created
+    root = reverse("preview_overview", args=[form.share.pk])
+    return link_mount(form.share, root, live, staff_exporter(request), "preview_", preview=True, draft=sent)
 
 
 def _drafts(request: HttpRequest) -> dict[str, str]:
     """The forms that were previewed and not made yet, by the names of their links: each tab has its own."""
-    kept: dict[str, str] = request.session.get(DRAFTS, {})
-    return kept
+    drafts: dict[str, str] = request.session.get(DRAFTS, {})
+    return drafts
 
 
-def _keep_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
-    request.session[DRAFTS] = dict(list(drafts.items())[-MOST_DRAFTS:])
+def _drafts_beside(request: HttpRequest, share_id: str) -> dict[str, str]:
+    return {name: sent for name, sent in _drafts(request).items() if name != share_id}
 
 
-def _anew(request: HttpRequest) -> HttpResponseBase:
+def _save_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
+    request.session[DRAFTS] = dict(list(drafts.items())[-MAX_DRAFTS:])
+
+
+def _start_over(request: HtmxRequest) -> HttpResponseBase:
     """There is no such draft any more: a new form, as a page of its own."""
-    htmx = request.htmx  # type: ignore[attr-defined]
-    return HttpResponseClientRedirect(reverse("share_new")) if htmx else redirect("share_new")
+    return HttpResponseClientRedirect(reverse("share_new")) if request.htmx else redirect("share_new")
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:
-    kept = sent.copy()
-    kept.pop(CSRF, None)
-    return kept
+    fields = sent.copy()
+    fields.pop(CSRF, None)
+    return fields

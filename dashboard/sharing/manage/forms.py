@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -12,52 +12,51 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from dashboard.formats import full_label
-from dashboard.forms import LONGEST, query_of
+from dashboard.forms import saved_query
 from dashboard.models import User
 from dashboard.sharing import passwords
-from dashboard.sharing.manage.initial import Warned, filled_by, filters_of, hours_of, widened, within
-from dashboard.sharing.manage.suggestions import Offers, offers
+from dashboard.sharing.manage.fields import (
+    DEFAULT_LIFETIME,
+    FRESHNESS,
+    GENERATED,
+    NO_PASSWORD,
+    PASSWORDS,
+    PERIODS,
+    LifetimeField,
+    OpenChoiceField,
+)
+from dashboard.sharing.manage.initial import (
+    filter_texts,
+    initial_values,
+    view_within,
+    viewed_hours,
+    widenings,
+)
+from dashboard.sharing.manage.suggestions import Suggestions, suggestions
+from dashboard.sharing.manage.warnings import LinkWarning, access_warnings, privacy_warnings
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
-from usage.charts.bins import frame_of
+from usage.charts.bins import chart_window_of
 from usage.query import BadQuery, Query, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
-LIVES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
-DEFAULT_LIFE = 7
-LONG_LIFE = 30
-GENERATED, NO_PASSWORD = "generated", "none"
-PASSWORDS = {GENERATED: "Made for you, shown once with the link", NO_PASSWORD: "None"}
-LONGEST_VIEW = 30_000
-LONG_VIEW = "The view has more filters than a link can keep: drop some of them there first."
-DAMAGED = "This form is damaged. Open a new one."
-PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
-FRESH = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
-
-
-class Life(forms.TypedChoiceField):
-    """How long a link lives, in days."""
-
-    def __init__(self) -> None:
-        super().__init__(choices=list(LIVES.items()), coerce=int, initial=DEFAULT_LIFE)
-
-
-class AnyOf(forms.MultipleChoiceField):
-    """Names that were seen are offered; others are as good, as nobody has a list of all."""
-
-    def valid_value(self, value: str) -> bool:
-        return bool(value.strip()) and len(value) <= LONGEST and "\0" not in value
+MAX_VIEW_LENGTH = 30_000
+VIEW_TOO_LONG = "The view has more filters than a link can keep: drop some of them there first."
+FORM_DAMAGED = "This form is damaged. Open a new one."
 
 
 class ShareForm(forms.Form):
-    share_id = forms.RegexField(r"\A[0-9a-f]{16}\Z", error_messages={"required": DAMAGED, "invalid": DAMAGED})
-    view = forms.CharField(required=False, max_length=LONGEST_VIEW, error_messages={"max_length": LONG_VIEW})
-    accepted = AnyOf(required=False)
+    share_id = forms.RegexField(
+        r"\A[0-9a-f]{16}\Z", error_messages={"required": FORM_DAMAGED, "invalid": FORM_DAMAGED}
+    )
+    view = forms.CharField(
+        required=False, max_length=MAX_VIEW_LENGTH, error_messages={"max_length": VIEW_TOO_LONG}
+    )
+    accepted = OpenChoiceField(required=False)
     recipient = forms.CharField(max_length=LONGEST_NAME)
     customer_id = forms.CharField(max_length=LONGEST_ID, strip=False)
     every_feature = forms.BooleanField(required=False)
-    features = AnyOf(required=False)
-    properties = AnyOf(required=False)
+    features = OpenChoiceField(required=False)
+    properties = OpenChoiceField(required=False)
     deductions = forms.BooleanField(required=False)
     plans = forms.BooleanField(required=False)
     exports = forms.BooleanField(required=False)
@@ -65,8 +64,8 @@ class ShareForm(forms.Form):
     start = forms.CharField(required=False, max_length=40)
     end = forms.CharField(required=False, max_length=40)
     since = forms.CharField(required=False, max_length=40)
-    fresh = forms.ChoiceField(choices=list(FRESH.items()))
-    life = Life()
+    fresh = forms.ChoiceField(choices=list(FRESHNESS.items()))
+    life = LifetimeField()
     password = forms.ChoiceField(choices=list(PASSWORDS.items()))
 
     share: Share
@@ -81,12 +80,17 @@ class ShareForm(forms.Form):
     @classmethod
     def of(cls, data: QueryDict, maker: User) -> ShareForm:
         """The form as it was sent; the view that it was opened from travels in it."""
-        return cls(data, query_of(data.get("view", "")), maker)
+        return cls(data, _view_of(data), maker)
 
     @classmethod
     def blank(cls, query: Query, maker: User, now: int) -> ShareForm:
         """A new form, filled by what was being looked at."""
-        filled = {**filled_by(query, now), "fresh": "live", "life": DEFAULT_LIFE, "password": GENERATED}
+        filled = {
+            **initial_values(query, now),
+            "fresh": "live",
+            "life": DEFAULT_LIFETIME,
+            "password": GENERATED,
+        }
         return cls(None, query, maker, filled)
 
     @classmethod
@@ -95,16 +99,16 @@ class ShareForm(forms.Form):
         stands = {
             name: field.widget.value_from_datadict(data, {}, name) for name, field in cls.base_fields.items()
         }
-        return cls(None, query_of(data.get("view", "")), maker, stands)
+        return cls(None, _view_of(data), maker, stands)
 
     @cached_property
-    def offers(self) -> Offers:
-        return offers(self.given("customer_id") or None, self.query)
+    def suggestions(self) -> Suggestions:
+        return suggestions(self.given("customer_id") or None, self.query)
 
     @property
     def filters(self) -> list[str]:
         """The view's filters, in words."""
-        return filters_of(self.query)
+        return filter_texts(self.query)
 
     @property
     def unseen_errors(self) -> list[str]:
@@ -116,6 +120,14 @@ class ShareForm(forms.Form):
     def given(self, name: str) -> Any:
         """What a field holds now."""
         return self[name].value()
+
+    def clean_view(self) -> str:
+        view: str = self.cleaned_data["view"]
+        try:
+            saved_query(view)
+        except BadQuery as bad:
+            raise ValidationError(f"{FORM_DAMAGED} {bad.field}: {bad.sentence}") from None
+        return view
 
     def clean_customer_id(self) -> str:
         name: str = self.cleaned_data["customer_id"]
@@ -135,20 +147,20 @@ class ShareForm(forms.Form):
         is_period = self.cleaned_data.get("period") == "fixed"
         start, end = self._period() if is_period else (self._since(), None)
         if self.cleaned_data.get("fresh") == "snapshot":
-            end = self._kept_until(start, end)
+            end = self._snapshot_end(start, end)
         if not self.errors:
-            self.share = self._made(start, end)
+            self.share = self._new_share(start, end)
             self._check_view()
         return self.cleaned_data
 
     def _check_view(self) -> None:
         """A link must open with something: whoever gets it cannot choose another time before they see a page."""
-        scope, view = self.share.scope, query_of(self.share.view)
+        scope, view = self.share.scope, saved_query(self.share.view)
         now = to_ms(self.share.created_at)
         window = view.window(now)
         try:
             if window is not None:
-                frame_of(scope.narrow(view), window, now, scope)
+                chart_window_of(scope.narrow(view), window, now, scope)
         except BadQuery as bad:
             self.blame(bad)
 
@@ -184,7 +196,7 @@ class ShareForm(forms.Form):
             self._hour("since", floor_hour),
         )
         if not (self.cleaned_data.get("start") or self.cleaned_data.get("end")):
-            hours = hours_of(self.query, _now())
+            hours = viewed_hours(self.query, _now())
             start, end = (None, None) if hours is None else (hours.start, hours.end)
         if start is None or end is None:
             if not self.errors.keys() & {"start", "end"}:
@@ -203,7 +215,7 @@ class ShareForm(forms.Form):
             )
         return self._hour("since", floor_hour)
 
-    def _kept_until(self, start: int | None, end: int | None) -> int | None:
+    def _snapshot_end(self, start: int | None, end: int | None) -> int | None:
         """A snapshot ends with the last full hour: the running one still changes."""
         full = floor_hour(_now())
         if self.cleaned_data.get("period") != "fixed":
@@ -212,7 +224,7 @@ class ShareForm(forms.Form):
             self.add_error("start", "There is no full hour yet to keep.")
         return None if end is None else min(end, full)
 
-    def _made(self, start: int | None, end: int | None) -> Share:
+    def _new_share(self, start: int | None, end: int | None) -> Share:
         given, now = self.cleaned_data, timezone.now()
         share = Share(
             id=given["share_id"],
@@ -230,34 +242,34 @@ class ShareForm(forms.Form):
             created_at=now,
             expires_at=now + timedelta(days=given["life"]),
         )
-        share.view = within(share.scope, self.query).to_query_string()
+        share.view = view_within(share.scope, self.query).to_query_string()
         return share
 
     def new_password(self) -> str | None:
         """One made now, where one was chosen: people's own would be weak, and would stand in forms and sessions."""
-        return None if self.cleaned_data["password"] == NO_PASSWORD else passwords.generated()
+        return None if self.cleaned_data["password"] == NO_PASSWORD else passwords.generate_password()
 
-    def warnings(self) -> list[Warned]:
+    def warnings(self) -> list[LinkWarning]:
         """What to think twice about before a link is made."""
-        given = self.cleaned_data
-        doubtful = self.offers.doubtful(given["properties"])
-        found = list(widened(self.share.scope, self.query))
-        for offer in doubtful:
-            sentence = f"The property “{full_label(offer.path)}” {offer.doubt}."
-            found.append(Warned("personal-property", sentence, offer.path))
-        if given["password"] == NO_PASSWORD:
-            found.append(
-                Warned("no-password", "Without a password, whoever gets hold of the link sees all of it.")
-            )
-        if given["life"] > LONG_LIFE:
-            found.append(
-                Warned("long-life", f"It will open for {LIVES[given['life']]}. Few need one that long.")
-            )
-        return found
+        return list(self._warnings())
 
-    def unread(self) -> list[Warned]:
+    def _warnings(self) -> Iterator[LinkWarning]:
+        given = self.cleaned_data
+        yield from widenings(self.share.scope, self.query)
+        yield from privacy_warnings(self.suggestions, given["properties"])
+        yield from access_warnings(has_password=given["password"] != NO_PASSWORD, days=given["life"])
+
+    def unread(self) -> list[LinkWarning]:
         """Those warnings that have not been seen yet."""
         return [warned for warned in self.warnings() if warned.key not in self.cleaned_data["accepted"]]
+
+
+def _view_of(data: QueryDict) -> Query:
+    """The view that a form was opened from; `clean_view` says what is wrong with one that is no longer valid."""
+    try:
+        return saved_query(data.get("view", ""))
+    except BadQuery:
+        return Query()
 
 
 def _now() -> int:

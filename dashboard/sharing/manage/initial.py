@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from dashboard.formats import full_label, minute_text
 from dashboard.services import usage
+from dashboard.sharing.manage.warnings import LinkWarning
 from dashboard.sharing.models import public_id
 from usage.errors import UsageError
 from usage.query import MAX_BINS, BadQuery, Query
@@ -16,10 +16,12 @@ from usage.scope import Scope
 from usage.window import HOUR_MS, Window, ceil_hour, floor_hour, local, to_ms
 
 
-def filled_by(query: Query, now: int) -> dict[str, Any]:
+def initial_values(query: Query, now: int) -> dict[str, Any]:
     """The fields of a new form: no more than what is being looked at."""
-    hours = hours_of(query, now)
-    first, last = (None, None) if hours is None else (_text(query, hours.start), _text(query, hours.end))
+    hours = viewed_hours(query, now)
+    first, last = (
+        (None, None) if hours is None else (_form_value(query, hours.start), _form_value(query, hours.end))
+    )
     is_period = query.start is not None or first is None  # left empty, a period is that of the view
     if first is None or last is None:
         first = last = None
@@ -38,7 +40,7 @@ def filled_by(query: Query, now: int) -> dict[str, Any]:
     }
 
 
-def hours_of(query: Query, now: int) -> Window | None:
+def viewed_hours(query: Query, now: int) -> Window | None:
     """The whole hours of a view, as far as they have begun; None where none has, and for a cycle that nobody knows."""
     try:
         window = usage().window(query, now)
@@ -51,15 +53,15 @@ def hours_of(query: Query, now: int) -> Window | None:
     )
 
 
-def looked_at(query: Query, now: int) -> str:
+def viewed_period(query: Query, now: int) -> str:
     """The hours of a view in words."""
-    hours = hours_of(query, now)
+    hours = viewed_hours(query, now)
     if hours is None:
         return "which has no dates yet that can be kept: write them here"
     return f"{minute_text(hours.start, query.zone)} – {minute_text(hours.end, query.zone)}"
 
 
-def within(scope: Scope, query: Query) -> Query:
+def view_within(scope: Scope, query: Query) -> Query:
     """As much of `query` as `scope` shows, without a customer."""
     by = query.group_by
     may_group = by is not None and scope.may_group(by)
@@ -83,31 +85,17 @@ def within(scope: Scope, query: Query) -> Query:
     return replace(shown, range=None, start=scope.start, end=scope.end, bin_size=size)
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """Something to think twice about. `code` says what kind it is, `about` the name that it is about."""
-
-    code: str
-    sentence: str
-    about: str = ""
-
-    @property
-    def key(self) -> str:
-        """Says which, so that having read it can be noted."""
-        return hashlib.sha256(self.sentence.encode()).hexdigest()[:16]
-
-
-def widened(scope: Scope, query: Query) -> Iterator[Warned]:
+def widenings(scope: Scope, query: Query) -> Iterator[LinkWarning]:
     """What the link shows that the view did not, as the view was narrower than a link can be."""
     if query.entity_id is not None:
-        yield Warned(
+        yield LinkWarning(
             "entity-left-out",
             f"You looked at the entity “{full_label(query.entity_id)}” alone. A link cannot: this one shows all of the"
             " customer’s usage.",
             query.entity_id,
         )
     if query.group and query.group_by is not None and not scope.may_group(query.group_by):
-        yield Warned(
+        yield LinkWarning(
             "groups-left-out",
             f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is left out: the link"
             " shows events that you did not.",
@@ -115,7 +103,7 @@ def widened(scope: Scope, query: Query) -> Iterator[Warned]:
         )
     for item in (*query.filter, *query.exclude):
         if not scope.shows(item.path):
-            yield Warned(
+            yield LinkWarning(
                 "filter-left-out",
                 f"The filter by “{full_label(item.path)}” is left out, as that property is hidden: the link shows"
                 " events that you did not.",
@@ -123,14 +111,14 @@ def widened(scope: Scope, query: Query) -> Iterator[Warned]:
             )
 
 
-def filters_of(query: Query) -> list[str]:
+def filter_texts(query: Query) -> list[str]:
     """The filters that come along, in words. Whoever has the link can take them off."""
-    told = [full_label(str(item)) for item in query.filter]
-    told += [f"not {full_label(str(item))}" for item in query.exclude]
+    texts = [full_label(str(item)) for item in query.filter]
+    texts += [f"not {full_label(str(item))}" for item in query.exclude]
     for word, bound in (("at least", query.value_min), ("at most", query.value_max)):
         if bound is not None:
-            told.append(f"value {word} {bound:g}")
-    return told
+            texts.append(f"value {word} {bound:g}")
+    return texts
 
 
 def _properties(query: Query) -> Iterator[str]:
@@ -140,7 +128,7 @@ def _properties(query: Query) -> Iterator[str]:
         yield query.group_by.removeprefix("properties.")
 
 
-def _text(query: Query, ms: int) -> str | None:
+def _form_value(query: Query, ms: int) -> str | None:
     """A moment as the form's fields have it; None where the clocks show it twice, which these cannot tell apart."""
     plain = local(ms, query.zone).replace(tzinfo=None, fold=0)
     seconds = {to_ms(plain.replace(tzinfo=query.zone, fold=fold)) for fold in (0, 1)}

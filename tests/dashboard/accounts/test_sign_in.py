@@ -209,7 +209,7 @@ def test_whoever_waits_too_long_is_told(
     """Where all places for hashing are taken, signing in is a 503 that says when to come back; later it works."""
     person("viewer")
     monkeypatch.setattr(hashing, "PATIENCE_S", 0.1)
-    with hashing.turn(), hashing.turn():
+    with hashing.hashing_slot(), hashing.hashing_slot():
         answer = client.post("/accounts/login/", {"login": "viewer", "password": "correct horse"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert "busy" in Page(answer).notices

@@ -17,10 +17,10 @@ from plotly.io import to_json  # type: ignore[import-untyped]  # likewise
 
 from dashboard.charts import chart_of, chart_panel, figure, svg
 from dashboard.charts.chart import stack
-from dashboard.charts.colours import SLOTS, slots
+from dashboard.charts.colors import SLOTS, slots
 from dashboard.charts.ticks import (
-    MOST_NARROW,
-    MOST_WIDE,
+    MAX_NARROW,
+    MAX_WIDE,
     bin_labels,
     bin_times,
     time_ticks,
@@ -69,8 +69,8 @@ def test_time_axis_has_few_labels(days: int, size: Any, zone: str) -> None:
     bins = bins_of(window, size, query.zone)
     times = bin_times(bins, size, query.zone)
     ticks = time_ticks(times, size)
-    assert 1 <= len(ticks) <= MOST_WIDE
-    assert 1 <= sum(tick.narrow for tick in ticks) <= MOST_NARROW
+    assert 1 <= len(ticks) <= MAX_WIDE
+    assert 1 <= sum(tick.narrow for tick in ticks) <= MAX_NARROW
     assert all(0 <= tick.at < len(bins) for tick in ticks)
     assert len(set(bin_labels(times, size))) == len(bins)
 
@@ -229,17 +229,17 @@ def test_legend_and_table_say_what_the_chart_shows() -> None:
         ("(none)", "21", "1\N{NO-BREAK SPACE}%"),
     ]
     assert panel.legend.total == "3,141"
-    assert [row.cells for row in panel.table][1] == ("≥ 400", "600", "40", "7", "1,047")
-    assert panel.table[2].label == "23 Nov 2026 (partial)"
+    assert [row.cells for row in panel.table.rows][1] == ("≥ 400", "600", "40", "7", "1,047")
+    assert panel.table.rows[2].label == "23 Nov 2026 (partial)"
 
 
 def test_partial_until_the_bars_end() -> None:
     """Today is partial until now, or until the last full hour where the bars end there to be compared."""
     running = a_series([Line("feature", "tokens", (1.0, 2.0))], a_query(2))
-    assert chart_panel(running).reconcile.partial == "Today is partial, until 13:02."
+    assert chart_panel(running).check_line.partial == "Today is partial, until 13:02."
     cut = a_query(2, end=DAY + 12 * HOUR_MS)
     compared = a_series([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
-    assert chart_panel(compared).reconcile.partial == "Today is partial, until 12:00."
+    assert chart_panel(compared).check_line.partial == "Today is partial, until 12:00."
 
 
 def test_links_change_one_thing() -> None:
@@ -252,8 +252,8 @@ def test_links_change_one_thing() -> None:
     assert only.startswith("/shared/7/usage/?")
     assert "&group=gpt&group_by=properties.model&" in only
     assert [nameless, *rest] == [None, None, None]
-    assert panel.table[0].href.startswith("/shared/7/events/?")
-    assert "start=1795305600000" in panel.table[0].href
+    assert panel.table.rows[0].href.startswith("/shared/7/events/?")
+    assert "start=1795305600000" in panel.table.rows[0].href
     again = chart_panel(groups("gpt", size=2, group=("gpt",)))
     assert "group=gpt" not in str(again.legend.rows[0].href)
 
@@ -269,15 +269,15 @@ def test_a_group_opens_its_own_rows() -> None:
 def test_chosen_groups_open_their_own_rows() -> None:
     """Under chosen groups a whole bin leads to the rows of those groups, not to those of the feature."""
     both = chart_panel(groups("gpt", "embed", size=2, group=("gpt", "embed")))
-    assert "&filter=model%3Aembed&filter=model%3Agpt&" in both.table[0].href
+    assert "&filter=model%3Aembed&filter=model%3Agpt&" in both.table.rows[0].href
     one = chart_panel(
         a_series([Line("group", "gpt", (1.0, 2.0))], a_query(2, group_by="properties.model", group=("gpt",)))
     )
-    assert "&filter=model%3Agpt&" in one.table[0].href
+    assert "&filter=model%3Agpt&" in one.table.rows[0].href
     assert json.loads(one.figure)["lines"][0]["rows"].count("filter=") == 1
     by_customer = a_query(2, customer_id=None, group_by="$customer_id", group=("acme",))
     mine = chart_panel(a_series([Line("group", "acme", (1.0, 2.0))], by_customer))
-    for address in (mine.table[0].href, json.loads(mine.figure)["lines"][0]["rows"]):
+    for address in (mine.table.rows[0].href, json.loads(mine.figure)["lines"][0]["rows"]):
         assert "customer_id=acme" in address
         assert "group" not in address
 

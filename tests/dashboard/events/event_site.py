@@ -42,7 +42,7 @@ class Desk:
 def desk(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Iterator[Desk]:
     """A desk at NOW, over an empty store."""
     with autumn(**options) as built:
-        monkeypatch.setattr("dashboard.pages.routes.service", lambda: built.usage)
+        monkeypatch.setattr("dashboard.pages.staff.service", lambda: built.usage)
         yield Desk(built)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from dashboard.mount import Place
 from tests.dashboard.events.event_site import MINUTE, Desk, desk, event, weight
 from tests.page import Element, Page
 from tests.usage.sample_service import NOW
@@ -353,9 +352,7 @@ def test_within_a_link(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     properties = {"model": "m1", "user": "secret", "request_id": "secret"}
     at.autumn.add(*(event(number, properties=properties, deductions=[took]) for number in range(3)))
     scope = Scope(customer_id="cus_1", properties=frozenset({"model"}))
-    monkeypatch.setattr(
-        "dashboard.pages.routes.staff", lambda: Place(at.autumn.usage.within(scope), parts=True)
-    )
+    monkeypatch.setattr("dashboard.pages.staff.service", lambda: at.autumn.usage.within(scope))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
     page = at.get("/events/", event=f"{NOW - MINUTE},evt_00000", **params)
     parts = [

@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.test import Client, RequestFactory
+from django_htmx.middleware import HtmxDetails
 from pytest_django.fixtures import Settings
 
 from dashboard import services
 from dashboard.exports import stream, views
-from dashboard.exports.lease import Taker
 from dashboard.models import ExportRecord
+from dashboard.mount import Exporter
+from dashboard.web.htmx import HtmxRequest
 from usage.api import gateway
+from usage.api.pace import HEADROOM
 from usage.sample import SampleApp, Store
 
 EVERYTHING = "/events/export.jsonl?range=90d"
@@ -27,7 +30,7 @@ def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A stream looks after itself at every piece, not only each quarter second."""
     monkeypatch.setattr(stream, "LOOK_S", 0.0)
     yield
-    views.slots.cache_clear()
+    views.export_slots.cache_clear()
 
 
 def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
@@ -45,19 +48,20 @@ def record() -> ExportRecord:
     return ExportRecord.objects.get()
 
 
-def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Taker:
-    return Taker(key, "a share", allowed)
+def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Exporter:
+    return Exporter(key, "a share", allowed)
 
 
-def asked(method: str = "get", path: str = EVERYTHING) -> HttpRequest:
-    request: HttpRequest = getattr(RequestFactory(), method)(path)
+def asked(method: str = "get", path: str = EVERYTHING) -> HtmxRequest:
+    request: HtmxRequest = getattr(RequestFactory(), method)(path)
+    request.htmx = HtmxDetails(request)
     return request
 
 
 @pytest.fixture
 def failing_app(sample: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> SampleApp:
-    """The sample that the site asks, to be told what to fail next; the site tries again without a pause."""
-    app = SampleApp(sample, limit_per_second=settings.AUTUMN_PACE + 1)
+    """The site's sample backend, which fails as a test requests; the site retries without a pause."""
+    app = SampleApp(sample, limit_per_second=settings.AUTUMN_PACE + HEADROOM)
     monkeypatch.setattr(services, "SampleApp", lambda *_, **__: app)
     monkeypatch.setattr(gateway, "BACK_OFF_S", 0.0)
     return app

@@ -18,7 +18,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.exports.files import CsvRows, JsonRows, file_name, guarded, usage_csv
+from dashboard.exports.files import CsvRows, JsonRows, chart_csv, file_name, guarded
 from tests.dashboard.charts.sample_series import a_query, a_series
 from usage.charts.series import FeatureTotal, Line
 from usage.results import Deduction, Event, Reset, decode_rows
@@ -218,8 +218,9 @@ def test_filters_apply(page: Client, sample: Store) -> None:
 @pytest.mark.slow
 def test_each_event_once_while_others_arrive(page: Client, sample: Store) -> None:
     """Events that arrive during an export, early and late ones, neither repeat a row nor push one out."""
-    start = int(time.time() * 1000) - 60 * DAY_MS
-    there = {row["id"] for row in sql(sample, "timestamp >= ?", start)}
+    now = int(time.time() * 1000)
+    start = now - 60 * DAY_MS
+    there = {row["id"] for row in sql(sample, "timestamp BETWEEN ? AND ?", start, now - 10_000)}
     response = page.get(f"/events/export.jsonl?start={start}")
     arrived = threading.Event()
 
@@ -239,7 +240,7 @@ def test_each_event_once_while_others_arrive(page: Client, sample: Store) -> Non
     assert there <= set(ids)
 
 
-def test_usage_csv_is_the_series() -> None:
+def test_chart_csv_is_the_series() -> None:
     """Each bin and line has its row, with the zone's offset on both sides of a change of the clocks."""
     query = a_query(tz="Europe/Berlin", group_by="properties.model", start=1761343200000, end=1761519600000)
     size = 2
@@ -250,7 +251,7 @@ def test_usage_csv_is_the_series() -> None:
         Line("none", "", (-2.0,) * size),
     )
     series = a_series(lines, query)
-    rows, data = usage_csv(series)
+    rows, data = chart_csv(series)
     found = read(data)
     assert rows == len(found) == 4 * size
     assert [row["period_start"] for row in found[::4]][:2] == [
@@ -265,11 +266,11 @@ def test_usage_csv_is_the_series() -> None:
     ]
 
 
-def test_ungrouped_usage_csv_has_all_features() -> None:
+def test_ungrouped_chart_csv_has_all_features() -> None:
     """Without groups every feature that is shown has its rows, also those that the chart sums up as Other."""
     size = 31
     features = tuple(FeatureTotal(f"f{at}", 1.0, 1, (float(at),) * size) for at in range(12))
-    rows, data = usage_csv(a_series((), features=features))
+    rows, data = chart_csv(a_series((), features=features))
     found = read(data)
     assert rows == len(found) == 12 * size
     assert {(row["group_kind"], row["group"]) for row in found} == {("", "")}

@@ -19,10 +19,10 @@ from dashboard import services
 from dashboard.exports import views
 from dashboard.exports.connection import STALLED_S, Connection
 from dashboard.exports.files import CSV, JSON_LINES
-from dashboard.exports.lease import KEPT, LEASE, BrokenOff, Busy, Turn, stop
+from dashboard.exports.lease import KEPT, LEASE, AlreadyExporting, BrokenOff, ExportLease, stop
 from dashboard.exports.stream import Stream, pieces
 from dashboard.models import ExportRecord, User
-from dashboard.mount import Place
+from dashboard.mount import Mount
 from tests.dashboard.exports.download import (
     EVERYTHING,
     HTMX,
@@ -104,15 +104,15 @@ def test_usage_leaves_its_record(page: Client, sample: Store) -> None:
 
 
 def test_stopping(page: Client, sample: Store) -> None:
-    """Stop frees the turn at once, and the stream is cut before it asks Autumn again."""
+    """Stop frees the lease at once, and the stream is cut before it asks Autumn again."""
     response, pieces = begun(page)
     answer = page.post("/events/export/", headers=HTMX)
     assert ending(answer) == "stopped"
     with pytest.raises(BrokenOff, match="stopped"):
         list(pieces)
-    calls = services.upstream().snapshot()["calls"]
+    calls = services.gateway().counts()["calls"]
     response.close()
-    assert services.upstream().snapshot()["calls"] == calls
+    assert services.gateway().counts()["calls"] == calls
     assert record().ending == Ending.STOPPED
     assert page.get("/events/export.csv?range=24h").status_code == 200
 
@@ -139,7 +139,7 @@ def test_progress(page: Client, sample: Store) -> None:
 
 
 def test_a_client_that_leaves(page: Client, sample: Store) -> None:
-    """A download that is given up ends the export: nothing more is asked, and the turn is free."""
+    """A download that is given up ends the export: nothing more is asked, and the lease is free."""
     response, _ = begun(page)
     response.close()
     assert record().ending == Ending.LEFT
@@ -147,18 +147,18 @@ def test_a_client_that_leaves(page: Client, sample: Store) -> None:
 
 
 def test_a_turn_is_freed_when_nobody_reads_the_answer(page: Client, sample: Store) -> None:
-    """An answer that is closed before its first piece gives its turn back too."""
+    """An answer that is closed before its first piece gives its lease back too."""
     page.get(EVERYTHING).close()
     assert record().ending == Ending.LEFT
 
 
 def test_a_process_that_dies(db: None) -> None:
-    """A turn that nobody has renewed for the length of the lease is taken by the next export."""
-    dead = Turn.take(somebody(), "events.csv", "")
-    with pytest.raises(Busy):
-        Turn.take(somebody(), "events.csv", "")
+    """A lease that nobody has renewed for the length of the lease is taken by the next export."""
+    dead = ExportLease.take(somebody(), "events.csv", "")
+    with pytest.raises(AlreadyExporting):
+        ExportLease.take(somebody(), "events.csv", "")
     ExportRecord.objects.update(seen_at=timezone.now() - LEASE - timedelta(seconds=1))
-    Turn.take(somebody(), "events.csv", "")
+    ExportLease.take(somebody(), "events.csv", "")
     assert ExportRecord.objects.get(pk=dead.record.pk).ending == Ending.LOST
     with pytest.raises(BrokenOff):
         dead.renew()
@@ -166,19 +166,22 @@ def test_a_process_that_dies(db: None) -> None:
 
 def test_old_records_go(db: None) -> None:
     """Records have a retention time: a new one takes those beyond it along."""
-    turn = Turn.take(somebody(), "events.csv", "")
-    turn.end(Ending.WHOLE)
+    lease = ExportLease.take(somebody(), "events.csv", "")
+    lease.end(Ending.WHOLE)
     ExportRecord.objects.update(began_at=timezone.now() - KEPT - timedelta(days=1))
-    Turn.take(somebody(), "events.csv", "")
+    ExportLease.take(somebody(), "events.csv", "")
     assert ExportRecord.objects.count() == 1
 
 
 def test_revocation_in_the_middle(sample: Store) -> None:
     """A share that is revoked while its file is sent sends nothing more."""
     allowed = [True]
-    place = Place(services.usage().within(Scope(customer_id="acme-robotics", exports=True)), "/shared/1/")
+    mount = Mount(
+        services.usage().within(Scope(customer_id="acme-robotics", exports=True)),
+        somebody(lambda: allowed[0]),
+    )
     request = asked(path="/x?range=90d")
-    response: Any = views.export_events(request, place, somebody(lambda: allowed[0]), JSON_LINES)
+    response: Any = views.export_events(request, mount, JSON_LINES)
     pieces = iter(response)
     next(pieces)
     allowed[0] = False
@@ -198,14 +201,14 @@ def test_somebody_deactivated(signed_in: Callable[..., Client], sample: Store) -
 def test_a_share_takes_what_it_shows(sample: Store) -> None:
     """Through a scope there is one customer, without hidden properties, and nothing where exports are off."""
     scope = Scope(customer_id="acme-robotics", properties=frozenset({"model"}), exports=True)
-    place = Place(services.usage().within(scope), "/shared/1/")
-    answer: Any = views.export_events(asked(path="/x?range=7d"), place, somebody(), CSV)
+    mount = Mount(services.usage().within(scope), somebody())
+    answer: Any = views.export_events(asked(path="/x?range=7d"), mount, CSV)
     data = answer.getvalue().decode()
     assert data.splitlines()[0] == "id,timestamp,customer_id,feature_id,value,properties.model,properties"
     assert {line.split(",")[2] for line in data.splitlines()[1:]} == {"acme-robotics"}
-    shut = replace(place, usage=services.usage().within(replace(scope, exports=False)))
+    shut = replace(mount, usage=services.usage().within(replace(scope, exports=False)))
     with pytest.raises(PermissionDenied):
-        views.export_events(asked(path="/x?range=7d"), shut, somebody(), CSV)
+        views.export_events(asked(path="/x?range=7d"), shut, CSV)
 
 
 def test_a_break_midway(page: Client, failing_app: SampleApp) -> None:
@@ -241,18 +244,18 @@ def test_who_took_what_is_for_admins(signed_in: Callable[..., Client], sample: S
 
 
 def test_the_lease_outlasts_every_wait() -> None:
-    """A turn is not lost while its stream waits for Autumn and then for its client."""
+    """A lease is not lost while its stream waits for Autumn and then for its client."""
     waits = [0.0, EXPORT_S, EXPORT_S + STALLED_S, LEASE.total_seconds()]
     assert all(shorter < longer for shorter, longer in pairwise(waits))
 
 
 def test_rows_that_could_not_be_read_are_counted(db: None) -> None:
     """What Autumn sent and nobody could read is not in the file, and its line says how many that were."""
-    turn = Turn.take(somebody(), "events.jsonl", "")
+    lease = ExportLease.take(somebody(), "events.jsonl", "")
     row = Event("e", 1, "f", "c", 1)
     freed, first, second = threading.Event(), Batch([row], [row], 2, True), Batch([], [], 1, False)
     file = Stream(
-        turn, Connection(asked()), pieces(first, iter([second]), JSON_LINES, turn, lambda: 7), freed.set
+        lease, Connection(asked()), pieces(first, iter([second]), JSON_LINES, lease, lambda: 7), freed.set
     )
     assert b"".join(file).count(b"\n") == 1
     assert freed.is_set()
@@ -261,8 +264,8 @@ def test_rows_that_could_not_be_read_are_counted(db: None) -> None:
 
 def test_a_stopped_stream_never_seems_whole(db: None) -> None:
     """Stopped before its last look, or asked for more after its end, a stream raises; it does not just end."""
-    turn = Turn.take(somebody(), "events.jsonl", "")
-    file = Stream(turn, Connection(asked()), iter([b"a", b"b"]), threading.Event().set)
+    lease = ExportLease.take(somebody(), "events.jsonl", "")
+    file = Stream(lease, Connection(asked()), iter([b"a", b"b"]), threading.Event().set)
     assert next(file) == b"a"
     stop(somebody())
     for _ in range(2):

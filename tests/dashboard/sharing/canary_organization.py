@@ -111,14 +111,14 @@ class House:
     def fall_silent(self) -> None:
         """From now on Autumn does not answer, and nothing that it said before is kept."""
         self.renew()
-        services.upstream()
+        services.gateway()
         self.wires[-1].down = True
 
     def renew(self) -> None:
         """Ends the process's service with all that it has kept: the next request makes another."""
-        if services.upstream.cache_info().currsize:
-            services.upstream().close()
-        for made in (services.usage, services.directory, services.upstream):
+        if services.gateway.cache_info().currsize:
+            services.gateway().close()
+        for made in (services.usage, services.known_customers, services.gateway):
             made.cache_clear()
 
     def share(self, password: str | None = None, **given: Any) -> tuple[Share, str]:

@@ -147,7 +147,7 @@ def test_headers_when_something_breaks(house: House, monkeypatch: pytest.MonkeyP
     share, token = house.share()
     client = house.holder(share, token)
     client.raise_request_exception = False
-    monkeypatch.setattr("dashboard.sharing.pages.usage_of", lambda _: 1 / 0)
+    monkeypatch.setattr("dashboard.sharing.mounts.usage_of", lambda _: 1 / 0)
     response = client.get(f"{share.root}usage/")
     assert response.status_code == 500
     assert response.headers["Cache-Control"] == "private, no-store"

@@ -80,7 +80,7 @@ def test_nothing_at_all_while_locked(house: House, held_link: tuple[Client, Shar
     """Whoever has not given the password sees no byte of the customer, and Autumn is not even asked."""
     client, share = held_link
     if not share.password_hash:
-        passwords.change(share, "correct horse")
+        passwords.change_password(share, "correct horse")
         share.refresh_from_db()
     response = assault(client, share, seed)
     assert response.status_code in {403, 404, 405, 429} or response.headers["Location"] == share.root

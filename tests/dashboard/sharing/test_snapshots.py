@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.sharing.models import Share
-from dashboard.sharing.snapshots import NOT_KEPT
+from dashboard.sharing.snapshots import NOT_RECORDED
 from tests.dashboard.sharing.canary_organization import DAY, HOUR, SEEN, House, bounds
 from tests.dashboard.sharing.manage.test_create import FORM, form_of, shown
 from tests.dashboard.sharing.test_attack import body_of
@@ -63,7 +63,7 @@ def arrive(house: House) -> None:
 
 def figures(page: Page) -> list[object]:
     """The cards, the chart and its legend: all but the rows below."""
-    cards, chart = page.one(class_="tiles"), page.one("section", aria_labelledby="chart-title")
+    cards, chart = page.one(class_="feature-cards"), page.one("section", aria_labelledby="chart-title")
     return [cards.source, chart.source]
 
 
@@ -116,7 +116,7 @@ def test_a_bar_of_a_snapshot_opens_its_rows(late: House) -> None:
     line = opened.one(data_reconciled=True)
     assert len(opened.rows) == 3
     assert (line["data-listed"], line["data-reconciled"]) == ("10000045", "unknown")
-    assert NOT_KEPT in line.text
+    assert NOT_RECORDED in line.text
 
 
 def test_all_features_are_kept(late: House) -> None:

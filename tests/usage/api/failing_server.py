@@ -1,4 +1,4 @@
-"""An upstream in front of a server that can fail."""
+"""A gateway in front of a server that can fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.usage.api.hostile_server import (
 from usage.api.cache import Cache, Cached
 from usage.api.client import Client
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream
+from usage.api.gateway import Gateway
 from usage.api.limiter import Limiter, MemoryWindow
 from usage.api.stores import MemoryStore
 from usage.errors import Malformed
@@ -35,7 +35,7 @@ class Sleeps(list[float]):
 
 
 class House:
-    """An upstream in front of a server, with a clock for the cache that can be put forward."""
+    """A gateway in front of a server, with a clock for the cache that can be put forward."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -44,13 +44,13 @@ class House:
         self.client = Client(url=server.url, key=KEY, read_s=1)
         cache = Cache(MemoryStore(clock=self.clock), clock=self.clock)
         # Twenty times the pace, so that no test waits for the limiter; its own tests are next door.
-        self.upstream = Upstream(self.client, Limiter(MemoryWindow(0.05)), cache, sleep=self.sleeps)
+        self.gateway = Gateway(self.client, Limiter(MemoryWindow(0.05)), cache, sleep=self.sleeps)
 
     def clock(self) -> float:
         return time.time() + self.ahead_s
 
     def ask(self, *, seconds: float = 15, body: dict[str, object] | None = None, **options: Any) -> Cached:
-        return self.upstream.answer(
+        return self.gateway.answer(
             "events.list",
             BODY if body is None else body,
             fresh_s=15,
@@ -75,4 +75,4 @@ def house(handler: Handler) -> Iterator[House]:
     with serving(handler) as server:
         built = House(server)
         yield built
-        built.upstream.close()
+        built.gateway.close()

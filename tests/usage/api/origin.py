@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from usage.api.cache import Cache, Cached, Fetched
+from usage.api.cache import Cache, Cached, FetchedBody
 from usage.api.deadline import Deadline
 from usage.errors import (
     UsageError,
@@ -34,7 +34,7 @@ class Origin:
         self.gate.set()
         self.mutex = threading.Lock()
 
-    def __call__(self, deadline: Deadline, *, urgent: bool) -> Fetched:
+    def __call__(self, deadline: Deadline, *, urgent: bool) -> FetchedBody:
         with self.mutex:
             self.calls.append(urgent)
             number = len(self.calls)
@@ -42,7 +42,7 @@ class Origin:
         self.gate.wait(min(20, deadline.left()))
         if self.failure:
             raise self.failure
-        return Fetched(f"answer {number}".encode(), asked_at)
+        return FetchedBody(f"answer {number}".encode(), asked_at)
 
 
 def get(

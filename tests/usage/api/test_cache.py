@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.usage.api.origin import Clock, Origin, eventually, get
-from usage.api.cache import Cache, Cached, Fetched
+from usage.api.cache import Cache, Cached, FetchedBody
 from usage.api.deadline import Deadline
 from usage.api.stores import MemoryStore
 from usage.errors import (
@@ -133,7 +133,7 @@ def test_a_failure_is_forgotten_after_seconds(cache: Cache, origin: Origin, cloc
 @pytest.mark.parametrize(
     "error",
     [
-        Refused("the key", status=401, code="invalid_secret_key"),
+        Refused("the key", status=401, code="invalid_secret_key", detail="limit: too large"),
         UnknownCustomer("nobody", status=404, code="customer_not_found"),
         Unsupported("too new", status=400),
         RateLimited("five a second", retry_after_s=1.5),
@@ -152,7 +152,7 @@ def test_every_error_keeps_its_class_and_words(cache: Cache, origin: Origin, err
         assert raised.retry_after_s == error.retry_after_s
         if isinstance(error, Refused):
             assert isinstance(raised, Refused)
-            assert (raised.status, raised.code) == (error.status, error.code)
+            assert (raised.status, raised.code, raised.detail) == (error.status, error.code, error.detail)
     assert len(origin.calls) == 1
 
 
@@ -210,7 +210,7 @@ def test_a_waiter_with_less_time_leaves_earlier(cache: Cache, origin: Origin) ->
 def test_a_mistake_in_a_fetch_does_not_leave_others_waiting(cache: Cache, origin: Origin) -> None:
     """It is raised where it happened; the next caller asks again."""
 
-    def mistaken(deadline: Deadline, *, urgent: bool) -> Fetched:
+    def mistaken(deadline: Deadline, *, urgent: bool) -> FetchedBody:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -231,9 +231,9 @@ def test_a_person_has_a_turn_of_their_own(cache: Cache) -> None:
     """Who waits for a background call that found no room in the queue asks again as a person, and gets the answer."""
     started, joined = threading.Event(), threading.Event()
 
-    def fetch(deadline: Deadline, *, urgent: bool) -> Fetched:
+    def fetch(deadline: Deadline, *, urgent: bool) -> FetchedBody:
         if urgent:
-            return Fetched(b"mine", 1.0)
+            return FetchedBody(b"mine", 1.0)
         started.set()
         joined.wait(10)
         raise RateLimited("No room.")

@@ -163,6 +163,17 @@ def test_a_refusal_repeats_autumn_s_words_as_plain_text() -> None:
     assert (error.status, error.code) == (400, "invalid_inputs")
 
 
+def test_a_refusal_keeps_autumn_s_whole_message_apart_from_its_sentence() -> None:
+    """For code to read, at most 4 KiB of it."""
+    message = f"max_groups: {'x' * 999} customer_id: is required"
+    with serving(in_turn(*(answer(400, refusal(text)) for text in (message, "y" * 9999)))) as server:
+        first, second = failure(server), failure(server)
+    assert isinstance(first, Refused)
+    assert isinstance(second, Refused)
+    assert first.detail == message
+    assert second.detail == "y" * 4096
+
+
 def test_an_unknown_customer_has_an_error_of_its_own() -> None:
     """404 alone is not enough: a wrong URL is a 404 too."""
     with serving(always(answer(404, refusal("no", "customer_not_found")))) as server:

@@ -21,7 +21,7 @@ from tests.usage.api.hostile_server import (
 from usage.api.cache import Cache, Cached
 from usage.api.client import Client
 from usage.api.deadline import Deadline
-from usage.api.gateway import Upstream, open_upstream
+from usage.api.gateway import Gateway, open_gateway
 from usage.api.limiter import Limiter, MemoryWindow
 from usage.api.stores import MemoryStore
 from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageError
@@ -33,7 +33,7 @@ def test_an_answer_is_asked_for_once_and_then_kept() -> None:
         assert home.ask().source == "live"
         assert home.ask() == Cached(b'{"list": []}', home.ask().fetched_at, "cache")
         assert len(home.server.requests) == 1
-        counts = home.upstream.snapshot()
+        counts = home.gateway.counts()
     assert counts == {
         "calls": 1, "retries": 0, "limited": 0, "failures": 0, "live": 1, "cache": 2, "stale": 0
     }  # fmt: skip
@@ -47,7 +47,7 @@ def test_the_order_of_a_body_s_fields_does_not_matter_but_all_else_does() -> Non
         assert len(home.server.requests) == 1
         home.ask(body={"customer_id": "a", "limit": 6})
         home.ask(body={"customer_id": "a", "limit": 5}, scope="share:1")
-        home.upstream.answer(
+        home.gateway.answer(
             "events.aggregate",
             {"customer_id": "a", "limit": 5},
             fresh_s=15,
@@ -70,7 +70,7 @@ def test_direct_asks_each_time_and_keeps_nothing() -> None:
     """An export reads what is there now."""
     with house(always(answer())) as home:
         for _ in range(2):
-            found = home.upstream.direct("events.list", BODY, deadline=Deadline.after(15), check=json_object)
+            found = home.gateway.direct("events.list", BODY, deadline=Deadline.after(15), check=json_object)
             assert found.source == "live"
         assert home.ask().source == "live"
         assert len(home.server.requests) == 3
@@ -89,7 +89,7 @@ def test_a_failing_autumn_is_asked_up_to_three_times(failing: bytes) -> None:
     with house(handle) as home:
         assert home.ask().source == "live"
         assert len(home.server.requests) == 3
-        assert home.upstream.snapshot()["retries"] == 2
+        assert home.gateway.counts()["retries"] == 2
     asked_for = 1.0 if b"Retry-After" in failing else 0.0
     assert asked_for <= home.sleeps[0] <= asked_for + 0.5
     assert asked_for <= home.sleeps[1] <= asked_for + 1.0
@@ -102,7 +102,7 @@ def test_three_failures_are_the_answer() -> None:
             with pytest.raises(Unreachable):
                 home.ask()
         assert len(home.server.requests) == 3
-        assert home.upstream.snapshot()["failures"] == 1
+        assert home.gateway.counts()["failures"] == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 307])
@@ -125,7 +125,7 @@ def test_a_429_is_waited_out(header: dict[str, str]) -> None:
 
     with house(handle) as home:
         assert home.ask().source == "live"
-        assert home.upstream.snapshot()["limited"] == 1
+        assert home.gateway.counts()["limited"] == 1
     assert times[1] - times[0] >= float(header.get("Retry-After", 1.0))
 
 
@@ -164,12 +164,12 @@ def test_calls_in_the_last_second_are_told_for_each_customer() -> None:
     """For the strip; a customer's calls and those about all have buckets of their own."""
     with serving(always(answer())) as server:
         client = Client(url=server.url, key=KEY)
-        upstream = Upstream(client, Limiter(MemoryWindow(60)), Cache(MemoryStore()))
+        gateway = Gateway(client, Limiter(MemoryWindow(60)), Cache(MemoryStore()))
         for _ in range(2):
-            upstream.direct("events.list", BODY, deadline=Deadline.after(5), check=json_object)
-        assert upstream.in_use("cus_secretive") == 2
-        assert upstream.in_use(None) == upstream.in_use("") == 0
-        upstream.close()
+            gateway.direct("events.list", BODY, deadline=Deadline.after(5), check=json_object)
+        assert gateway.in_use("cus_secretive") == 2
+        assert gateway.in_use(None) == gateway.in_use("") == 0
+        gateway.close()
 
 
 def test_two_hundred_viewers_cost_one_call() -> None:
@@ -186,7 +186,7 @@ def test_two_hundred_viewers_cost_one_call() -> None:
         for thread in threads:
             thread.join()
         assert len(home.server.requests) == 1
-        assert sum(home.upstream.snapshot()[state] for state in ("live", "cache")) == 200
+        assert sum(home.gateway.counts()[state] for state in ("live", "cache")) == 200
 
 
 def test_each_attempt_leaves_a_line_without_key_customer_or_body() -> None:
@@ -210,9 +210,9 @@ def test_each_attempt_leaves_a_line_without_key_customer_or_body() -> None:
 def test_upstreams_over_one_redis_share_answers_and_pace(redis_url: str) -> None:
     """What one process has fetched, the other serves; the key is nowhere in Redis."""
     with serving(always(answer(200, b'{"list": []}'))) as server:
-        first, second = (open_upstream(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
-        for upstream, source in ((first, "live"), (second, "cache")):
-            found = upstream.answer(
+        first, second = (open_gateway(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
+        for gateway, source in ((first, "live"), (second, "cache")):
+            found = gateway.answer(
                 "events.list", BODY, fresh_s=15, deadline=Deadline.after(10), check=json_object
             )
             assert found.source == source

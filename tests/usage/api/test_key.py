@@ -29,11 +29,11 @@ from usage.errors import (
     ("status", "code"), [(401, "invalid_secret_key"), (403, "insufficient_scopes"), (400, KEY)]
 )
 def test_a_server_that_repeats_the_key_is_not_repeated(status: int, code: str) -> None:
-    """Neither in the sentence nor in the code."""
+    """Not in the sentence, the code or the detail."""
     with serving(always(answer(status, refusal(f"wrong: {KEY}", code)))) as server:
         error = failure(server)
     assert isinstance(error, Refused)
-    assert KEY not in error.sentence + error.code
+    assert KEY not in error.sentence + error.code + error.detail
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.conftest import free_port
 from tests.usage.api.origin import Clock, eventually
 from usage.api.deadline import Deadline
-from usage.api.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RedisWindow, Window
+from usage.api.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RateWindow, RedisWindow
 from usage.api.stores import RedisLink
 from usage.errors import RateLimited
 
@@ -24,7 +24,7 @@ FAST = 0.11
 class Recorded:
     """A window that notes whom it let through, and between which two moments (monotonic seconds)."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: RateWindow) -> None:
         self.window = window
         self.length_s = window.length_s
         self.grants: list[tuple[int, float, float]] = []
@@ -107,7 +107,7 @@ def test_buckets_at_rest_are_forgotten() -> None:
 
 
 @pytest.fixture(params=["memory", "redis"])
-def fast_window(request: pytest.FixtureRequest) -> Iterator[Window]:
+def fast_window(request: pytest.FixtureRequest) -> Iterator[RateWindow]:
     """A window of a tenth of the real length."""
     if request.param == "memory":
         yield MemoryWindow(FAST)
@@ -117,7 +117,7 @@ def fast_window(request: pytest.FixtureRequest) -> Iterator[Window]:
     link.close()
 
 
-def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: Window) -> None:
+def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: RateWindow) -> None:
     """All get through, and a fifth call never comes within a window's length of the first."""
     recorded = Recorded(fast_window)
     limiter = Limiter(recorded)
@@ -129,7 +129,7 @@ def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: Window) -> None:
     assert min(five[-1][2] - min(before for _, before, _ in five) for five in fives) >= FAST - 0.001
 
 
-def test_buckets_do_not_wait_for_each_other(fast_window: Window) -> None:
+def test_buckets_do_not_wait_for_each_other(fast_window: RateWindow) -> None:
     """One that is full says nothing about another."""
     limiter = Limiter(fast_window)
     fast_window.hold("full", 30)
@@ -138,10 +138,10 @@ def test_buckets_do_not_wait_for_each_other(fast_window: Window) -> None:
         limiter.acquire("full", Deadline.after(5))
 
 
-def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: Window) -> None:
+def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) -> None:
     """Nobody waits in vain, and the error tells when it makes sense again."""
     limiter = Limiter(fast_window)
-    limiter.penalise("b", 40)
+    limiter.pause("b", 40)
     start = time.monotonic()
     with pytest.raises(RateLimited) as caught:
         limiter.acquire("b", Deadline.after(20))
@@ -172,7 +172,7 @@ def queue_up(limiter: Limiter, *calls: Callable[[], object]) -> list[threading.T
     return threads
 
 
-def test_none_remaining_is_believed(fast_window: Window) -> None:
+def test_none_remaining_is_believed(fast_window: RateWindow) -> None:
     """Until Autumn's second is over, whatever our own count says; a shorter wait never cuts a longer one."""
     limiter = Limiter(fast_window)
     limiter.observe("b", 3, 30.0)
@@ -185,10 +185,10 @@ def test_none_remaining_is_believed(fast_window: Window) -> None:
     assert (caught.value.retry_after_s or 0) > 20
 
 
-def test_an_absurd_wait_is_cut(fast_window: Window) -> None:
+def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
     """A hostile header cannot close the house for a year."""
     limiter = Limiter(fast_window)
-    limiter.penalise("b", 1e9)
+    limiter.pause("b", 1e9)
     with pytest.raises(RateLimited) as caught:
         limiter.acquire("b", Deadline.after(5))
     assert (caught.value.retry_after_s or 0) <= 60
@@ -211,7 +211,7 @@ def test_people_go_before_background_work_that_came_first() -> None:
     """An export waits while somebody looks at a page."""
     recorded = Recorded(MemoryWindow(FAST))
     limiter = Limiter(recorded)
-    limiter.penalise("b", 0.5)
+    limiter.pause("b", 0.5)
 
     def enter(urgent: bool) -> Callable[[], None]:
         return lambda: limiter.acquire("b", Deadline.after(30), urgent=urgent)
@@ -235,7 +235,7 @@ def test_background_work_takes_all_places_while_nobody_is_about() -> None:
 def test_first_come_first_served() -> None:
     """Among people, the order of arrival is the order of calls."""
     limiter = Limiter(MemoryWindow(FAST), per_second=1)
-    limiter.penalise("b", 0.3)
+    limiter.pause("b", 0.3)
     order: list[int] = []
 
     def enter(number: int) -> Callable[[], None]:

@@ -16,7 +16,7 @@ from tests.conftest import free_port
 from tests.usage.api.hostile_server import serving
 from tests.usage.api.origin import Clock, Origin, eventually, get
 from usage.api.cache import Cache
-from usage.api.stores import MemoryStore, RedisLink, RedisStore, Store
+from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,7 +46,7 @@ def test_memory_forgets_in_time() -> None:
 
 
 @pytest.fixture(params=["memory", "redis", "redis that is down"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest) -> Iterator[CacheStore]:
     """Each store that the cache can have."""
     if request.param == "memory":
         yield MemoryStore()
@@ -61,54 +61,54 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 class TestEveryStore:
     """What the cache relies on, whichever store it has."""
 
-    def test_returns_the_bytes_that_were_set(self, store: Store) -> None:
+    def test_returns_the_bytes_that_were_set(self, store: CacheStore) -> None:
         bodies = {"empty": b"", "json": b'{"a":1}', "binary": bytes(range(256)), "large": b"x" * 1_000_000}
         for key, body in bodies.items():
             store.set(key, body, 60)
         assert {key: store.get(key) for key in bodies} == bodies
 
-    def test_returns_none_for_a_missing_key(self, store: Store) -> None:
+    def test_returns_none_for_a_missing_key(self, store: CacheStore) -> None:
         store.set("key", b"1", 60)
         assert store.get("other") is None
 
-    def test_later_value_replaces_the_earlier(self, store: Store) -> None:
+    def test_later_value_replaces_the_earlier(self, store: CacheStore) -> None:
         store.set("key", b"1", 60)
         store.set("key", b"2", 60)
         assert store.get("key") == b"2"
 
-    def test_drops_a_value_after_its_time(self, store: Store) -> None:
+    def test_drops_a_value_after_its_time(self, store: CacheStore) -> None:
         store.set("short", b"1", 0.05)
         store.set("long", b"2", 60)
         eventually(lambda: store.get("short") is None)
         assert store.get("long") == b"2"
 
     @pytest.mark.parametrize("ttl_s", [0, -1])
-    def test_keeps_nothing_without_time(self, store: Store, ttl_s: float) -> None:
+    def test_keeps_nothing_without_time(self, store: CacheStore, ttl_s: float) -> None:
         store.set("key", b"1", ttl_s)
         eventually(lambda: store.get("key") is None)
 
-    def test_lock_is_granted_again_once_it_is_released(self, store: Store) -> None:
+    def test_lock_is_granted_again_once_it_is_released(self, store: CacheStore) -> None:
         for _ in range(2):
             with store.lock("key", 60) as mine:
                 assert mine
 
-    def test_locks_of_different_keys_are_independent(self, store: Store) -> None:
+    def test_locks_of_different_keys_are_independent(self, store: CacheStore) -> None:
         with store.lock("one", 60) as one, store.lock("two", 60) as two:
             assert (one, two) == (True, True)
 
-    def test_lock_is_released_when_its_block_raises(self, store: Store) -> None:
+    def test_lock_is_released_when_its_block_raises(self, store: CacheStore) -> None:
         with pytest.raises(KeyError), store.lock("key", 60):
             raise KeyError
         with store.lock("key", 60) as mine:
             assert mine
 
-    def test_lock_leaves_the_value_alone(self, store: Store) -> None:
+    def test_lock_leaves_the_value_alone(self, store: CacheStore) -> None:
         store.set("key", b"1", 60)
         with store.lock("key", 60):
             assert store.get("key") == b"1"
         assert store.get("key") == b"1"
 
-    def test_serves_a_cache(self, store: Store) -> None:
+    def test_serves_a_cache(self, store: CacheStore) -> None:
         cache, origin = Cache(store), Origin()
         assert [get(cache, origin).source for _ in range(2)] == ["live", "cache"]
         assert len(origin.calls) == 1
@@ -193,7 +193,7 @@ def test_a_redis_that_comes_back_is_used_again(redis_url: str) -> None:
 CALLER = """
 import sys, time
 from redis import Redis
-from usage.api.cache import Cache, Fetched
+from usage.api.cache import Cache, FetchedBody
 from usage.api.deadline import Deadline
 from usage.errors import Unreachable, UsageError
 from usage.api.stores import RedisLink, RedisStore
@@ -209,7 +209,7 @@ def fetch(deadline, *, urgent):
     time.sleep(0.5)
     if mode == "fail":
         raise Unreachable("down, as " + name + " was told", retry_after_s=8)
-    return Fetched(name.encode(), time.time())
+    return FetchedBody(name.encode(), time.time())
 
 probe.rpush("ready", name)
 probe.blpop("go", 30)

@@ -26,7 +26,7 @@ from tests.usage.api.hostile_server import (
 from tests.usage.api.request import BODY, KEY, ask, failure
 from usage.api.client import Client
 from usage.api.deadline import Deadline
-from usage.api.transport import DeadlineTransport, within
+from usage.api.transport import DeadlineTransport, bounded_by
 from usage.errors import (
     Unreachable,
 )
@@ -249,6 +249,6 @@ def test_a_transport_used_outside_a_deadline_is_a_mistake_that_shows() -> None:
         request = httpx.Request("POST", server.url)
         with pytest.raises(LookupError):
             transport.handle_request(request)
-        with within(Deadline.after(5)):
+        with bounded_by(Deadline.after(5)):
             assert transport.handle_request(request).status_code == 200
         transport.close()

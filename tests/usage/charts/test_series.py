@@ -20,7 +20,7 @@ from usage.charts.series import (
     group_lines,
 )
 from usage.freshness import freshness_of
-from usage.results import Aggregate, Bin, Total
+from usage.results import Aggregate, AutumnBin, Total
 from usage.window import Bins
 
 DAYS = Bins(tuple(range(0, 5 * DAY, DAY)))
@@ -28,10 +28,11 @@ amounts = st.integers(-1000, 1000).map(lambda number: number / 8)
 cells = st.dictionaries(st.sampled_from([f"g{number:02}" for number in range(14)]), amounts, max_size=14)
 
 
-def hours(groups: list[dict[str, float]]) -> list[Bin]:
+def hours(groups: list[dict[str, float]]) -> list[AutumnBin]:
     """One of Autumn's hour bins for each, five hours apart."""
     return [
-        Bin(number * 5 * HOUR, {"f": sum(cell.values())}, {"f": cell}) for number, cell in enumerate(groups)
+        AutumnBin(number * 5 * HOUR, {"f": sum(cell.values())}, {"f": cell})
+        for number, cell in enumerate(groups)
     ]
 
 

@@ -80,7 +80,7 @@ def expected(events: list[dict[str, Any]], edges: tuple[int, ...], feature: str,
 
 def group_name(event: dict[str, Any]) -> str | None:
     value = event["properties"].get("model")
-    if value is None:
+    if value is None or value == "":
         return None
     return value if isinstance(value, str) else {7: "7", True: "true"}[value]
 
@@ -106,7 +106,7 @@ def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) 
         compare=data.draw(st.sampled_from([None, "previous"])),
         **data.draw(windows(now)),
     )
-    with autumn(now, older=data.draw(st.booleans())) as service:
+    with autumn(now, age=data.draw(st.sampled_from(["older", "current", "newest"]))) as service:
         service.add(*events, {"timestamp": now - 400 * DAY})
         series = charted(service, query, now)
     if series is None:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage.events.checks import (
-    FEWEST,
+    DUPLICATE_MS,
+    MIN_ROWS,
     SHORTEST_GAP_MS,
     SKEW_MS,
-    TWIN_MS,
     checks_of,
     duplicates,
     gaps,
@@ -61,7 +61,7 @@ def test_duplicates_are_alike_and_close(events: list[Event]) -> None:
             )
             == 1
         )
-        assert all(0 <= newer.timestamp - older.timestamp <= TWIN_MS for older, newer in pairwise(run))
+        assert all(0 <= newer.timestamp - older.timestamp <= DUPLICATE_MS for older, newer in pairwise(run))
 
 
 @given(rows)
@@ -77,7 +77,7 @@ def test_every_pair_of_twins_is_found(events: list[Event]) -> None:
                 other.feature_id,
                 other.value,
             )
-            close = abs(one.timestamp - other.timestamp) <= TWIN_MS
+            close = abs(one.timestamp - other.timestamp) <= DUPLICATE_MS
             if one is not other and same and close and one.properties == other.properties:
                 assert where[id(one)] == where[id(other)]
 
@@ -118,12 +118,12 @@ def test_future() -> None:
 
 def test_gap() -> None:
     """Silence of an hour among rows a second apart is the one gap; rows a day apart have none."""
-    before = [event(NOW + at * 1000) for at in range(FEWEST)]
-    after = [event(NOW + 3_600_000 + at * 1000) for at in range(FEWEST)]
+    before = [event(NOW + at * 1000) for at in range(MIN_ROWS)]
+    after = [event(NOW + 3_600_000 + at * 1000) for at in range(MIN_ROWS)]
     (gap,) = gaps(before + after)
     assert (gap.older, gap.newer) == (before[-1], after[0])
     assert gap.ms > SHORTEST_GAP_MS
-    assert gaps([event(NOW + at * 86_400_000) for at in range(FEWEST)]) == []
+    assert gaps([event(NOW + at * 86_400_000) for at in range(MIN_ROWS)]) == []
 
 
 def test_outlier() -> None:
@@ -135,5 +135,5 @@ def test_outlier() -> None:
 
 def test_few_rows_say_nothing() -> None:
     """Below thirty rows nothing is called unusual."""
-    few = [event(at, 1) for at in range(FEWEST - 2)] + [event(NOW, 1e9)]
+    few = [event(at, 1) for at in range(MIN_ROWS - 2)] + [event(NOW, 1e9)]
     assert (gaps(few), outliers(few)) == ([], [])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.events.match import MISSING, facets_of, flatten, lookup, matches, text_of
+from usage.events.facets import facets_of
+from usage.events.match import MISSING, flatten, lookup, matches, text_of
 from usage.query import PropertyFilter, Query
 from usage.results import Event
 

@@ -131,11 +131,13 @@ def test_a_repeated_idempotency_key_is_a_conflict(org: Organisation) -> None:
     assert org.listing().status_code == 200
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/events.list"), ("POST", "/v1/customers.list")])
-def test_other_calls_do_not_exist(org: Organisation, method: str, path: str) -> None:
-    """Anything but the two calls is a 404 in the API's own words."""
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/events.list"), ("POST", "/v1/plans.list"), ("POST", "/")]
+)
+def test_unknown_path_asks_for_a_login(org: Organisation, method: str, path: str) -> None:
+    """A path that the server does not have is a 401 of its own, whatever the key."""
     answer = org.client.request(method, path)
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert (answer.status_code, answer.json()["code"]) == (401, "no_auth_header")
 
 
 def test_the_sixth_call_of_a_second(make_org: MakeOrg) -> None:
@@ -291,7 +293,7 @@ def test_deductions_are_summed_on_demand(org: Organisation) -> None:
 
 def test_an_older_server_drops_newer_fields(make_org: MakeOrg) -> None:
     """It answers as if they had not been sent, the bad ones too."""
-    org = make_org(older=True)
+    org = make_org(age="older")
     org.track(NOON, 1, entity_id="ws_1", properties={"model": "a"})
     org.track(NOON, 2, properties={"model": "b"})
     newer = {"entity_id": "ws_1", "filter_by": {"model": "a"}, "max_groups": 0, "aggregate_on": "deducted"}
@@ -303,7 +305,7 @@ def test_an_older_server_drops_newer_fields(make_org: MakeOrg) -> None:
 @pytest.mark.parametrize("body", [{}, {"customer_id": ""}])
 def test_an_older_server_wants_a_customer(make_org: MakeOrg, body: dict[str, str]) -> None:
     """Without one it answers 400."""
-    answer = make_org(older=True).aggregate(range="7d", **body)
+    answer = make_org(age="older").aggregate(range="7d", **body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
     assert answer.json()["message"] == "customer_id: Required"
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.models import User
-from dashboard.sharing.manage.suggestions import Offer, Offers, doubt
+from dashboard.sharing.manage.suggestions import SuggestedProperty, Suggestions, privacy_hint
 from dashboard.sharing.models import Share
 from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, House, bounds, now_ms
 from tests.page import Page
@@ -238,14 +238,19 @@ def test_warnings_come_before_the_link(house: House, maker: Client) -> None:
 
 def test_what_is_about_people() -> None:
     """Judged by values first, then by the name; plain technical properties are let pass."""
-    assert doubt("who", ["ada@example.com"]) == "looks like e-mail addresses"
-    assert doubt("who", ["Ada Lovelace", "x"]) == "looks like names"
-    assert doubt("user.email") == "may be about a person"
-    assert doubt("renamed") is None
-    offers = Offers(properties=(Offer("user.mail", doubt("user.mail")), Offer("user.plan", None)))
-    [held] = offers.doubtful(["user", "user.plan"])
-    assert (held.path, held.doubt) == ("user", "holds “user.mail”, which may be about a person")
-    assert doubt("model", ["gpt-large", "Opus"]) is None
+    assert privacy_hint("who", ["ada@example.com"]) == "looks like e-mail addresses"
+    assert privacy_hint("who", ["Ada Lovelace", "x"]) == "looks like names"
+    assert privacy_hint("user.email") == "may be about a person"
+    assert privacy_hint("renamed") is None
+    offers = Suggestions(
+        properties=(
+            SuggestedProperty("user.mail", privacy_hint("user.mail")),
+            SuggestedProperty("user.plan", None),
+        )
+    )
+    [held] = offers.privacy_hints(["user", "user.plan"])
+    assert (held.path, held.privacy_hint) == ("user", "holds “user.mail”, which may be about a person")
+    assert privacy_hint("model", ["gpt-large", "Opus"]) is None
 
 
 @pytest.mark.parametrize(

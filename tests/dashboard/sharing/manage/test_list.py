@@ -48,8 +48,8 @@ def test_the_log(house: House) -> None:
     page = Page(of(house.maker).get(f"/shares/{share.pk}/"))
     assert [(row["data-address"], row["data-page"]) for row in page.all("tr", data_page=True)] == [
         ("192.0.2.0/24", "events"),
-        ("192.0.2.0/24", "password"),
-        ("203.0.113.0/24", "wrong password"),
+        ("192.0.2.0/24", "Password"),
+        ("203.0.113.0/24", "Wrong password"),
     ]
     assert "203.0.113.77" not in page.html
 

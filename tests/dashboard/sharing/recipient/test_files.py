@@ -105,7 +105,7 @@ def revoke(share: Share) -> None:
 
 
 def give_a_new_password(share: Share) -> None:
-    passwords.change(share, "another horse")
+    passwords.change_password(share, "another horse")
 
 
 @pytest.mark.parametrize("end", [revoke, give_a_new_password])

@@ -99,7 +99,7 @@ def test_no_error_leads_to_the_staff(house: House, monkeypatch: pytest.MonkeyPat
         strict.get(f"{share.root}usage/"),
         strict.post(f"{share.root}unlock", {"password": "correct horse"}),
     ]
-    monkeypatch.setattr("dashboard.sharing.pages.usage_of", lambda _: 1 / 0)
+    monkeypatch.setattr("dashboard.sharing.mounts.usage_of", lambda _: 1 / 0)
     holder.raise_request_exception = False
     answers.append(holder.get(f"{share.root}usage/"))
     assert [answer.status_code for answer in answers] == [404, 404, 404, 400, 403, 403, 500]

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.sharing import passwords
+from dashboard.sharing.models import Visit
 from tests.dashboard.sharing.canary_organization import SEEN, House
 from tests.page import Page
 
@@ -47,7 +48,7 @@ def test_a_part_leads_back_to_its_page(house: House) -> None:
     """Locked while the page was open: its next part asks for the password, and the password leads to the page."""
     share, token = house.share()
     client = house.holder(share, token)
-    passwords.change(share, RIGHT)
+    passwords.change_password(share, RIGHT)
     wanted = f"{share.root}events/?per_page=50"
     headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{wanted}"}
     asked = client.get(f"{share.root}events/live/?per_page=50", headers=headers)
@@ -88,7 +89,7 @@ def test_many_who_know_it_at_once(house: House) -> None:
     """While five are being checked a sixth is told to wait a moment, not that it was wrong; soon after it opens."""
     share, token = house.share(RIGHT)
     for _ in range(5):
-        share.visits.create(page=passwords.TRYING, address="192.0.2.0/24")
+        share.visits.create(kind=Visit.Kind.CHECKING, address="192.0.2.0/24")
     client = house.holder(share, token)
     answer = client.post(f"{share.root}unlock", {"password": RIGHT})
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
@@ -112,9 +113,9 @@ def test_a_new_password_can_be_tried_at_once(house: House) -> None:
     client = house.holder(share, token)
     for number in range(6):
         client.post(f"{share.root}unlock", {"password": f"guess {number}"})
-    passwords.change(share, "another horse")
+    passwords.change_password(share, "another horse")
     assert client.post(f"{share.root}unlock", {"password": "another horse"}).status_code == 302
-    assert share.visits.filter(page=passwords.EARLIER).count() == 5
+    assert share.visits.filter(kind=Visit.Kind.WRONG_BEFORE).count() == 5
 
 
 def test_whoever_is_inside_stays_inside(house: House) -> None:
@@ -131,7 +132,7 @@ def test_a_new_password_ends_old_unlocks(house: House) -> None:
     """Whoever gave the old password is asked again; the new one opens."""
     share, token = house.share(RIGHT)
     holder = house.holder(share, token, RIGHT)
-    passwords.change(share, "another horse")
+    passwords.change_password(share, "another horse")
     assert holder.get(f"{share.root}events/").status_code == 403
     assert holder.post(f"{share.root}unlock", {"password": RIGHT}).status_code == 403
     assert holder.post(f"{share.root}unlock", {"password": "another horse"}).status_code == 302
@@ -142,7 +143,7 @@ def test_a_link_that_gets_a_password_is_locked(house: House) -> None:
     """Those who held it without one are asked for it."""
     share, token = house.share()
     holder = house.holder(share, token)
-    passwords.change(share, RIGHT)
+    passwords.change_password(share, RIGHT)
     assert holder.get(f"{share.root}events/").status_code == 403
 
 
@@ -157,6 +158,6 @@ def test_a_password_is_sent_from_our_own_page_only(house: House) -> None:
 
 def test_generated_passwords_are_worth_it() -> None:
     """Long, different each time, and without signs that are misread."""
-    made = {passwords.generated() for _ in range(200)}
+    made = {passwords.generate_password() for _ in range(200)}
     assert len(made) == 200
     assert not set("".join(made)) & set("0o1il")

@@ -1,10 +1,10 @@
-"""The same colour for the same series of a customer on every page and visit, without keeping anything.
+"""The same color for the same series of a customer on every page and visit, without keeping anything.
 
-A name prefers the eight colours in an order of its own, read off a hash of customer, dimension and name; where two
-want the same one, the name that comes first in an order likewise hashed has it. So a colour depends on the *rivals*
+A name prefers the eight colors in an order of its own, read off a hash of customer, dimension and name; where two
+want the same one, the name that comes first in an order likewise hashed has it. So a color depends on the *rivals*
 alone: who they are, never how large they are or how many of them are drawn. Given the same rivals (the series of the
-unfiltered chart), a filtered chart keeps its colours. A new rival moves at most the
-colours of names that come after it.
+unfiltered chart), a filtered chart keeps its colors. A new rival moves at most the
+colors of names that come after it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def dimension(query: Query, focus: str | None) -> str:
 
 
 def slots(
-    customer: str | None, dimension: str, drawn: Collection[str], rivals: Collection[str] = ()
+    customer: str | None, dimension: str, drawn: Collection[str], color_peers: Collection[str] = ()
 ) -> dict[str, str]:
-    """A colour for each drawn name. Where more than eight rivals share colours, no two drawn names do, up to eight."""
-    scores = {name: _score(customer, dimension, name) for name in {*drawn, *rivals}}
+    """A color for each drawn name. Where more than eight rivals share colors, no two drawn names do, up to eight."""
+    scores = {name: _score(customer, dimension, name) for name in {*drawn, *color_peers}}
     steady: dict[str, str] = {}
-    for name in sorted(rivals or scores, key=scores.__getitem__):
+    for name in sorted(color_peers or scores, key=scores.__getitem__):
         steady[name] = _choose(scores[name], Counter(steady.values()))
     taken: dict[str, str] = {}
     for name in sorted(scores.keys() & set(drawn), key=lambda name: (name not in steady, scores[name])):
@@ -45,7 +45,7 @@ def _score(customer: str | None, dimension: str, name: str) -> bytes:
 
 
 def _choose(score: bytes, uses: Counter[str]) -> str:
-    """Of the colours used least, the one that this name wants most."""
+    """Of the colors used least, the one that this name wants most."""
     return min(
         SLOTS,
         key=lambda slot: (uses[slot], hashlib.blake2b(slot.encode(), key=score, digest_size=8).digest()),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dashboard import formats
-from dashboard.charts import colours
+from dashboard.charts import colors
 from dashboard.charts.links import Links
 from dashboard.formats import Change, change
 from usage.charts.series import FeatureTotal, Series
@@ -17,8 +17,8 @@ MOST_POINTS = 46
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """One feature's tile. `sum` is a plain decimal, `exact` the whole figure in words.
+class FeatureCard:
+    """One feature's card. `sum` is a plain decimal, `exact` the whole figure in words.
 
     `spark`: the points of a 92 by 30 line.
     """
@@ -39,16 +39,16 @@ class Tile:
     current: bool
 
 
-def tiles_of(series: Series, links: Links, known: Collection[str]) -> tuple[Tile, ...]:
-    """A tile for each feature, the largest first; colours are shared out among all `known` features."""
+def feature_cards(series: Series, links: Links, all_features: Collection[str]) -> tuple[FeatureCard, ...]:
+    """A card for each feature, the largest first; colors are shared out among `all_features`."""
     drawn = [total.feature_id for total in series.features]
-    slots = colours.slots(series.query.customer_id, "feature", drawn, known)
-    return tuple(_tile(total, series, links, slots[total.feature_id]) for total in series.features)
+    slots = colors.slots(series.query.customer_id, "feature", drawn, all_features)
+    return tuple(_card(total, series, links, slots[total.feature_id]) for total in series.features)
 
 
-def _tile(total: FeatureTotal, series: Series, links: Links, slot: str) -> Tile:
+def _card(total: FeatureTotal, series: Series, links: Links, slot: str) -> FeatureCard:
     begun = sum(start <= series.now for start in series.bins.starts)
-    return Tile(
+    return FeatureCard(
         feature_id=total.feature_id,
         sum=formats.plain(total.sum),
         events=total.count,
@@ -67,7 +67,7 @@ def _tile(total: FeatureTotal, series: Series, links: Links, slot: str) -> Tile:
 
 
 def spark(values: Sequence[float]) -> str:
-    """The points of a polyline through the values, or means of neighbours where there are many. Empty for one point."""
+    """The points of a polyline through the values, or through means of some where there are many. Empty for one."""
     points = _thinned(values)
     low, high = min((0.0, *points)), max((0.0, *points))
     if len(points) < 2 or low == high:

@@ -1,0 +1,40 @@
+"""What to think twice about before a link is created. The form asks for each to be accepted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dashboard.formats import full_label
+from dashboard.sharing.manage.fields import LIFETIMES, LONG_LIFETIME
+from dashboard.sharing.manage.suggestions import Suggestions
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWarning:
+    """Something to think twice about. `code` says what kind it is, `about` the name that it is about."""
+
+    code: str
+    sentence: str
+    about: str = ""
+
+    @property
+    def key(self) -> str:
+        """Says which, so that having read it can be noted."""
+        return hashlib.sha256(self.sentence.encode()).hexdigest()[:16]
+
+
+def privacy_warnings(suggestions: Suggestions, properties: Iterable[str]) -> Iterator[LinkWarning]:
+    """Which of the link's properties may be about people."""
+    for suggestion in suggestions.privacy_hints(properties):
+        sentence = f"The property “{full_label(suggestion.path)}” {suggestion.privacy_hint}."
+        yield LinkWarning("personal-property", sentence, suggestion.path)
+
+
+def access_warnings(*, has_password: bool, days: int) -> Iterator[LinkWarning]:
+    """How easily, and for how long, somebody else could use the link."""
+    if not has_password:
+        yield LinkWarning("no-password", "Without a password, whoever gets hold of the link sees all of it.")
+    if days > LONG_LIFETIME:
+        yield LinkWarning("long-life", f"It will open for {LIFETIMES[days]}. Few need one that long.")
