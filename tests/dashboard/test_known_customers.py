@@ -25,7 +25,7 @@ def test_customers_are_known_after_a_restart(page: Client) -> None:
     offered = Page(page.get("/customers/?customer_id=ACME")).values("value", "option")
     assert "acme-robotics" in offered
     assert services.usage().features("acme-robotics") == features
-    assert services.gateway().statistics()["calls"] == 0
+    assert services.gateway().counts()["calls"] == 0
 
 
 def test_nothing_seen_elsewhere() -> None:
