@@ -38,7 +38,7 @@ def test_old_key_finds_no_such_call(org: Organisation, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAME_CALLS)
 def test_older_server_has_no_such_call(make_org: MakeOrg, name: str) -> None:
-    answer = call(make_org(older=True), name)
+    answer = call(make_org(age="older"), name)
     assert (answer.status_code, answer.json()["code"]) == (401, "no_auth_header")
 
 

@@ -17,7 +17,7 @@ from usage.sample.story import events_between
 from .conftest import DAY, HEADERS, NOW, Clock
 
 EPOCH = NOW // DAY * DAY
-COLUMNS = "id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions"
+COLUMNS = "id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions, plan_id, micros"
 OF_THE_FORTY = "customer_id NOT IN ({})".format(", ".join(f"'{each.id}'" for each in edge_cases.CUSTOMERS))
 MakeStore = Callable[..., Store]
 
@@ -127,7 +127,6 @@ def test_its_properties(store: Store) -> None:
     assert one(store, "count(DISTINCT properties ->> 'model') FROM events") > 10
     for condition in (
         "properties -> 'region' IS NULL",
-        "properties -> 'region' = 'null'",
         "properties ->> '$.meta.client.version' = '5.2.0'",
         "value != round(value)",
         "deductions IS NULL",
@@ -145,12 +144,12 @@ def test_its_properties(store: Store) -> None:
 
 def test_it_is_the_same_everywhere(store: Store) -> None:
     """A day told again is the very same day, on every machine and under every Python."""
-    told = sorted(events_between(EPOCH, EPOCH - DAY, EPOCH))
+    told = sorted(map(tuple, events_between(EPOCH, EPOCH - DAY, EPOCH)))
     sql = f"SELECT {COLUMNS} FROM events WHERE timestamp BETWEEN ? AND ? ORDER BY id"
     kept = rows(store, sql, told[0][1], told[-1][1])
     assert len(told) > 1000
     assert set(told) <= set(kept)
-    assert sha256(repr(told).encode()).hexdigest()[:16] == "3536e6b2a853a882"
+    assert sha256(repr(told).encode()).hexdigest()[:16] == "583e65ec9cc7e4a5"
 
 
 @pytest.mark.usefixtures("one_day")
@@ -223,7 +222,7 @@ def test_a_failed_ingestion_leaves_nothing(make_store: MakeStore) -> None:
     store = make_store()
     good = {"timestamp": NOW, "customer_id": "cus_1", "feature_id": "messages"}
     with pytest.raises(sqlite3.IntegrityError):
-        store.add([good, good | {"value": None}])
+        store.add([good, good | {"customer_id": None}])
     assert one(store, "count(*) FROM events") == 0
 
 

@@ -30,9 +30,7 @@ def test_trap_2_offsets_shift_as_events_arrive(org: Organisation) -> None:
     assert [row["id"] for row in org.rows(limit=2, offset=2, custom_range=pinned)] == ["evt_1", "evt_0"]
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"customer_id": ""}', b'{"customer_id": " "}', b"", b"customer_id=cus_1", b"{"]
-)
+@pytest.mark.parametrize("body", [b'{"customer_id": ""}', b"", b"customer_id=cus_1", b"{"])
 def test_trap_3_a_blank_customer_is_no_filter(org: Organisation, body: bytes) -> None:
     """A blank customer, or a body that is not JSON, brings the whole organisation."""
     org.track(NOON, customer_id="cus_1")
@@ -59,21 +57,22 @@ def test_trap_5_list_bounds_are_cut_to_seconds(org: Organisation) -> None:
 
 
 def test_trap_6_hours_count_whole(org: Organisation) -> None:
-    """A start inside an hour loses that hour, an end inside one counts all of it."""
+    """A start a second into an hour loses that hour, an end inside one counts all of it."""
     for hour, value in ((12, 1), (13, 10), (14, 100)):
         org.track(f"2025-11-10T{hour}:50", value)
     noon = ms(NOON)
     ask = {"bin_size": "day"}
     assert org.values(custom_range={"start": noon, "end": noon + HOUR - 1}, **ask) == [1]
     assert org.values(custom_range={"start": noon, "end": noon + HOUR}, **ask) == [11]
-    assert org.values(custom_range={"start": noon + 1, "end": noon + 2 * HOUR + 1}, **ask) == [110]
+    assert org.values(custom_range={"start": noon + 1000, "end": noon + 2 * HOUR + 1}, **ask) == [110]
+    assert org.values(custom_range={"start": noon + 999, "end": noon + 2 * HOUR}, **ask) == [111]
 
 
 def test_trap_6_holds_for_groups_as_for_sums(org: Organisation) -> None:
     """Grouped figures, read from events, take the same hours as the roll-ups do."""
     for hour, value in ((12, 1), (13, 10), (14, 100)):
         org.track(f"2025-11-10T{hour}:50", value, properties={"model": "a"})
-    window = {"start": ms(NOON) + 1, "end": ms(NOON) + 2 * HOUR + 1}
+    window = {"start": ms(NOON) + 1000, "end": ms(NOON) + 2 * HOUR + 1}
     assert org.groups(custom_range=window, bin_size="day", group_by="properties.model") == [{"a": 110}]
 
 
@@ -102,13 +101,16 @@ def test_trap_7_a_day_of_hours(org: Organisation) -> None:
 @pytest.mark.parametrize(
     ("name", "first", "last"),
     [
-        ("1bc", "2025-10-31", "2025-11-12"),
-        ("last_cycle", "2025-09-30", "2025-10-31"),
-        ("3bc", "2025-08-31", "2025-11-12"),
+        ("1bc", "2025-10-13", "2025-11-12"),
+        ("last_cycle", "2025-10-01", "2025-10-31"),
+        ("3bc", "2025-08-14", "2025-11-12"),
     ],
 )
 def test_trap_8_billing_cycles(org: Organisation, name: str, first: str, last: str) -> None:
-    """Cycles start on the subscription's day of the month, or on a shorter month's last one."""
+    """1bc and 3bc are one and three lengths of the current period before now, last_cycle one before its start.
+
+    The subscription's day is the 31st, so the current period is that of the 30 days from 31 October.
+    """
     org.store.add_customer("cus_1", subscribed_at_ms=ms("2025-01-31T09:00"))
     periods = [each["period"] for each in org.bins(range=name, bin_size="day")]
     assert (periods[0], periods[-1]) == (ms(first), ms(last))
@@ -215,13 +217,13 @@ def test_trap_12_nine_groups_by_default(org: Organisation) -> None:
 
 
 def test_trap_12_top_n_is_for_each_feature(org: Organisation) -> None:
-    """Each feature has its own largest groups."""
+    """Each feature has its own largest groups; the other's have a 0 there."""
     for feature, model, value in (("x", "a", 2), ("x", "b", 1), ("y", "b", 2), ("y", "a", 1)):
         org.track(NOON, value, feature_id=feature, properties={"model": model})
     (got,) = org.bins(feature_id=["x", "y"], group_by="properties.model", max_groups=1, **DAY_10)
     assert got["grouped_values"] == {
-        "x": {"a": 2, "AUTUMN_RESERVED": 1},
-        "y": {"b": 2, "AUTUMN_RESERVED": 1},
+        "x": {"a": 2, "b": 0, "AUTUMN_RESERVED": 1},
+        "y": {"a": 0, "b": 2, "AUTUMN_RESERVED": 1},
     }
 
 
