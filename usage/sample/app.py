@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from usage.sample import wire
 from usage.sample.ages import AGES, DEFAULT_AGE
 from usage.sample.aggregates import aggregate
-from usage.sample.customers import get_customer, list_customers
 from usage.sample.document import encoded
 from usage.sample.errors import STATUS, ApiError, Headers
 from usage.sample.events import cursor_page, offset_page
-from usage.sample.features import list_features
 from usage.sample.fields import Fields
 from usage.sample.keys import NAME_CALLS, Key, Keys
 from usage.sample.loading import load
+from usage.sample.names.customers import get_customer, list_customers
+from usage.sample.names.features import list_features
 from usage.sample.ratelimit import Buckets
 from usage.sample.store import Store
 

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from usage.sample import SampleApp, Store, edge_cases
-from usage.sample.cast import CUSTOMERS, FEATURES
-from usage.sample.story import events_between
+from usage.sample import SampleApp, Store
+from usage.sample.story import edge_cases
+from usage.sample.story.cast import CUSTOMERS, FEATURES
+from usage.sample.story.events import events_between
 
 from .conftest import DAY, HEADERS, NOW, Clock
 
@@ -39,7 +40,7 @@ def make_store() -> Iterator[MakeStore]:
 @pytest.fixture
 def one_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """A story of a single day, where its length does not matter."""
-    monkeypatch.setattr("usage.sample.story.DAYS", 1)
+    monkeypatch.setattr("usage.sample.story.events.DAYS", 1)
 
 
 def rows(store: Store, sql: str, *values: object) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from random import Random
 from typing import TypeVar
 
-from usage.sample.cast import (
+from usage.sample.story.cast import (
     CLIENTS,
     ENDPOINTS,
     HOSTILE,
