@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from .conftest import HOUR, Organisation, between, ms
+from .conftest import HOUR, Organization, between, ms
 
 NOON = "2025-11-10T12:00"
 DAY_10 = between("2025-11-10", "2025-11-11")
 
 
-def test_a_real_value_may_have_the_reserved_name(org: Organisation) -> None:
+def test_a_real_value_may_have_the_reserved_name(org: Organization) -> None:
     """AUTUMN_RESERVED as a property's value is one with the groups folded there."""
     for model, value in (("AUTUMN_RESERVED", 5), ("a", 3), ("b", 2)):
         org.track(NOON, value, properties={"model": model})
@@ -19,14 +19,14 @@ def test_a_real_value_may_have_the_reserved_name(org: Organisation) -> None:
     assert org.groups(max_groups=2, **ask) == [{"AUTUMN_RESERVED": 7, "a": 3}]
 
 
-def test_entities_narrow_an_aggregate(org: Organisation) -> None:
+def test_entities_narrow_an_aggregate(org: Organization) -> None:
     """entity_id counts that entity's events only."""
     org.track(NOON, 1, entity_id="ws_1")
     org.track(NOON, 2)
     assert org.values(entity_id="ws_1", **DAY_10) == [1]
 
 
-def test_an_event_comes_once(org: Organisation) -> None:
+def test_an_event_comes_once(org: Organization) -> None:
     """An id that is there already is left out of the rows and of the hour's sum."""
     org.track(NOON, 5, id="evt_1")
     org.track(ms(NOON) + 2 * HOUR, 7, id="evt_1")
@@ -34,7 +34,7 @@ def test_an_event_comes_once(org: Organisation) -> None:
     assert org.values(**DAY_10) == [5]
 
 
-def test_many_threads_at_once(org: Organisation) -> None:
+def test_many_threads_at_once(org: Organization) -> None:
     """Sixteen threads that write and read lose nothing."""
 
     def work(number: int) -> None:
@@ -50,7 +50,7 @@ def test_many_threads_at_once(org: Organisation) -> None:
     assert org.values(**DAY_10) == [160]
 
 
-def test_group_names_at_a_dotted_path(org: Organisation) -> None:
+def test_group_names_at_a_dotted_path(org: Organization) -> None:
     """Paths of two parts are read from rows: lists by their text there, and neither objects nor empty texts."""
     for value in ("200", 200, 1.5, True, ["a"], {"b": 1}, "", 'say "hi"\n'):
         org.track(NOON, properties={"meta": {"tier_1": value}})
@@ -67,7 +67,7 @@ def test_group_names_at_a_dotted_path(org: Organisation) -> None:
         ({"model": "none"}, 0),
     ],
 )
-def test_filters(org: Organisation, filter_by: dict[str, str], value: int) -> None:
+def test_filters(org: Organization, filter_by: dict[str, str], value: int) -> None:
     """Only events that match every property = value count, in bins and total; a path has no prefix."""
     org.track(NOON, 1, properties={"model": "a", "meta": {"tier": "x"}})
     org.track(NOON, 4, properties={"model": "a"})

@@ -211,7 +211,7 @@ def test_two_processes_tell_it_once(make_store: MakeStore, tmp_path: Path) -> No
     assert rows(pair[1], "SELECT * FROM hours") == rows(alone, "SELECT * FROM hours")
 
 
-def test_an_organisation_without_a_story_stays_as_it_is(make_store: MakeStore) -> None:
+def test_an_organization_without_a_story_stays_as_it_is(make_store: MakeStore) -> None:
     """A store that was not asked for the story does not begin one."""
     store = make_store()
     store.refresh()
