@@ -155,10 +155,14 @@ def open_sample(
 ) -> SampleApp:
     """The app over a database: with the events of a file, or else with the story. Raises ValueError on a bad file."""
     store = Store(path, clock)
-    if events is None:
-        store.ensure_story(seed)
-    else:
-        load(store, events)
+    try:
+        if events is None:
+            store.ensure_story(seed)
+        else:
+            load(store, events)
+    except BaseException:
+        store.close()
+        raise
     return SampleApp(store, age=age, limit_per_second=limit_per_second)
 
 
@@ -200,7 +204,7 @@ class Repeats:
 
 
 def _version(environ: "WSGIEnvironment") -> str | None:
-    """None where the header is missing or empty: this organisation is new, and gets cursor paging then."""
+    """None where the header is missing or empty: this organization is new, and gets cursor paging then."""
     version: str = environ.get("HTTP_X_API_VERSION", "")
     if version and version not in VERSIONS:
         raise ApiError("invalid_api_version", f'"{version}" is not a valid API version')
