@@ -70,20 +70,6 @@ def test_newer_fields_are_dropped(make_org: MakeOrg, age: str, expected: dict[st
     assert len(org.rows(entity_id="ws_1")) == len(org.rows(filter_by={"model": "a"})) == len(expected)
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({}, "customer_id: must be a string (received undefined)"),
-        ({"customer_id": ""}, "customer_id: cannot be empty"),
-    ],
-)
-def test_older_server_names_the_customer_it_requires(
-    make_org: MakeOrg, body: dict[str, str], message: str
-) -> None:
-    answer = make_org(age="older").aggregate(range="7d", **body)
-    assert (answer.json()["code"], answer.json()["message"]) == ("invalid_inputs", message)
-
-
 @row(400, 200, 200)
 def test_organization_wide_aggregate(make_org: MakeOrg, age: str, expected: int) -> None:
     assert make_org(age=age).aggregate(range="7d").status_code == expected

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import Organization, between
+from .conftest import MakeOrg, Organization, between
 
 NOON = "2025-11-10T12:00"
 DAY_10 = between("2025-11-10", "2025-11-11")
@@ -81,3 +81,17 @@ def test_json_that_is_no_object(org: Organization) -> None:
     """A body of other JSON is invalid_request."""
     answer = org.client.post("/v1/events.list", content=b"[1]")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "customer_id: must be a string (received undefined)"),
+        ({"customer_id": ""}, "customer_id: cannot be empty"),
+    ],
+)
+def test_older_server_names_the_customer_it_requires(
+    make_org: MakeOrg, body: dict[str, str], message: str
+) -> None:
+    answer = make_org(age="older").aggregate(range="7d", **body)
+    assert (answer.json()["code"], answer.json()["message"]) == ("invalid_inputs", message)
