@@ -21,7 +21,7 @@ from usage.errors import UsageError
 from usage.known_customers import InMemoryKnownCustomers
 from usage.query import Query, Range
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.sample.cast import CUSTOMERS
+from usage.sample.story.cast import CUSTOMERS
 from usage.service import Usage, open_usage
 
 if TYPE_CHECKING:

@@ -87,7 +87,8 @@ def test_cycle_and_the_one_before() -> None:
     """A compared cycle stands beside the last one, hour for hour from its start, both to the last full hour."""
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:00"))
-        for at, value in (("2025-09-20T09:00", 1), ("2025-10-13T13:59", 2), ("2025-10-13T14:00", 64)):
+        # Autumn's previous cycle is as long as the current one: it begins on September 19.
+        for at, value in (("2025-09-20T09:00", 1), ("2025-10-12T13:59", 2), ("2025-10-12T14:00", 64)):
             service.track(at, value, properties={"model": "a"})
         service.track("2025-10-20T08:59", 64, properties={"model": "a"})
         for at, value in (("2025-10-20T09:00", 4), ("2025-11-12T13:59", 8), ("2025-11-12T14:00", 16)):

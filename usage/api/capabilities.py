@@ -18,21 +18,26 @@ REMEMBERED_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organization`: aggregates without a customer."""
+    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organization`: aggregates without a customer.
+
+    `weeks`: bins of a week.
+    """
 
     grouping: bool
     organization: bool
+    weeks: bool
 
 
 def probe(calls: Calls, options: CallOptions) -> Capabilities:
-    """One call that a newer server must refuse: 400 for `max_groups: 0`. An older one answers it, or misses a customer.
+    """One call that every server refuses: its 400 names each field that it knows, and the bin sizes that it has.
 
-    Without a customer the refusal tells both at once; with one (all that a share may ask), `organization` is False.
+    Without a customer the refusal also tells whether one is required; within a scope, which always names its
+    customer, `organization` is False.
     """
     body: dict[str, object] = {
         "feature_id": [PROBE_FEATURE],
         "range": "24h",
-        "bin_size": "hour",
+        "bin_size": "x",
         "max_groups": 0,
     }
     if calls.scope is not None:
@@ -43,8 +48,8 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
         if refusal.status != 400:
             raise
         organization = calls.scope is None and "customer_id" not in refusal.detail
-        return Capabilities("max_groups" in refusal.detail, organization)
-    return Capabilities(grouping=False, organization=calls.scope is None)
+        return Capabilities("max_groups" in refusal.detail, organization, "week" in refusal.detail)
+    return Capabilities(grouping=False, organization=False, weeks=False)
 
 
 class CapabilityCache:

@@ -50,7 +50,7 @@ class ChartWindow:
     """The bins of a chart and, where it compares, those of the previous period, one for each.
 
     `running`: the bin whose value still moves. `cycle`, `previous_cycle`: the ranges to name instead of giving bounds
-    (trap 8). `notes`: what the bins are not.
+    (trap 8). `notes`: what the bins are not. `weeks`: whether Autumn has bins of a week.
     """
 
     bins: Bins
@@ -62,6 +62,7 @@ class ChartWindow:
     cycle: str | None = None
     previous_cycle: str | None = None
     notes: tuple[Note, ...] = ()
+    weeks: bool = True
 
     @property
     def requested(self) -> Window:
@@ -74,7 +75,7 @@ class ChartWindow:
         """The size of Autumn's bins that sum to ours: its own where days are UTC's, hours elsewhere (trap 10)."""
         if self.cycle is not None:
             return "hour"
-        if self.utc:
+        if self.utc and (self.size != "week" or self.weeks):
             return self.size
         return "day" if self.size != "hour" and self.bins.on_utc_days() else "hour"
 

@@ -54,12 +54,14 @@ class _NamedRange:
 
 
 def _named_range(answer: AggregateAnswer) -> _NamedRange:
-    periods = answer.figures.bins
+    now = int(answer.fetch_info.fetched_at * 1000)
+    # The newest servers continue the current cycle to its end, in the future.
+    periods = [item.period for item in answer.figures.bins if item.period <= now]
     if not periods:
         return _NamedRange(None, quiet=True)
-    window = Window(periods[0].period, periods[-1].period + HOUR_MS)
+    window = Window(periods[0], periods[-1] + HOUR_MS)
     is_day = DAY_MS <= window.length <= DAY_MS + HOUR_MS
-    return _NamedRange(window, is_day and window.end > int(answer.fetch_info.fetched_at * 1000) - HOUR_MS)
+    return _NamedRange(window, is_day and window.end > now - HOUR_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class ChartQueries:
         With `group_by`, the groups of one of them: `focus`, or else the largest. Where these are too many for one
         answer, fewer are requested, once; Unsupported where no number of them would fit.
         """
+        chart = replace(chart, weeks=self.can.weeks)
         try:
             return self._series(query, features, chart)
         except TooLarge:
@@ -119,14 +122,14 @@ class ChartQueries:
 
     def count(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> int:
         """How many events `features` have in `chart`: Autumn's own count, from the call that a chart makes too."""
-        answer = self._ungrouped(query, features, chart)[0]()
+        answer = self._ungrouped(query, features, replace(chart, weeks=self.can.weeks))[0]()
         return sum(answer.figures.total[name].count for name in features if name in answer.figures.total)
 
     def ranking(
         self, query: Query, feature: str, chart: ChartWindow
     ) -> tuple[list[tuple[str, float]], FetchInfo]:
         """The groups of a feature by their sums over the window, largest first, without those that Autumn folded."""
-        answer = self._grouped(query, feature, chart)[0]()
+        answer = self._grouped(query, feature, replace(chart, weeks=self.can.weeks))[0]()
         groups = by_group(answer.figures.bins, feature, chart.bins, self._group_limit(chart))
         sums = [(name, exact(sum(values))) for name, values in groups.values.items()]
         return sorted(sums, key=lambda item: (-abs(item[1]), item[0])), answer.fetch_info

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from usage.sample import wire
 from usage.sample.ages import AGES, DEFAULT_AGE
 from usage.sample.aggregates import aggregate
-from usage.sample.customers import get_customer, list_customers
 from usage.sample.document import encoded
 from usage.sample.errors import STATUS, ApiError, Headers
 from usage.sample.events import cursor_page, offset_page
-from usage.sample.features import list_features
 from usage.sample.fields import Fields
 from usage.sample.keys import NAME_CALLS, Key, Keys
 from usage.sample.loading import load
+from usage.sample.names.customers import get_customer, list_customers
+from usage.sample.names.features import list_features
 from usage.sample.ratelimit import Buckets
 from usage.sample.store import Store
 
@@ -155,10 +155,14 @@ def open_sample(
 ) -> SampleApp:
     """The app over a database: with the events of a file, or else with the story. Raises ValueError on a bad file."""
     store = Store(path, clock)
-    if events is None:
-        store.ensure_story(seed)
-    else:
-        load(store, events)
+    try:
+        if events is None:
+            store.ensure_story(seed)
+        else:
+            load(store, events)
+    except BaseException:
+        store.close()
+        raise
     return SampleApp(store, age=age, limit_per_second=limit_per_second)
 
 
@@ -200,7 +204,7 @@ class Repeats:
 
 
 def _version(environ: "WSGIEnvironment") -> str | None:
-    """None where the header is missing or empty: this organisation is new, and gets cursor paging then."""
+    """None where the header is missing or empty: this organization is new, and gets cursor paging then."""
     version: str = environ.get("HTTP_X_API_VERSION", "")
     if version and version not in VERSIONS:
         raise ApiError("invalid_api_version", f'"{version}" is not a valid API version')

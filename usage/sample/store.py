@@ -15,14 +15,14 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any, NamedTuple
 
-from usage.sample import catalog
 from usage.sample.aggregates.texts import plain_text
-from usage.sample.cast import CUSTOMERS
 from usage.sample.document import encoded, stored
-from usage.sample.edge_cases import edge_events
+from usage.sample.names import catalog
 from usage.sample.schema import EventRow, add_customer, add_plan, create, ingest
-from usage.sample.story import event_id, events_between, story_start, subscribed_at
-from usage.sample.story_catalog import fill_catalog
+from usage.sample.story.cast import CUSTOMERS
+from usage.sample.story.catalog import fill_catalog
+from usage.sample.story.edge_cases import edge_events
+from usage.sample.story.events import event_id, events_between, story_start, subscribed_at
 
 DAY_MS = 86_400_000
 REFRESH_MS = 1000

@@ -106,7 +106,7 @@ def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) 
         compare=data.draw(st.sampled_from([None, "previous"])),
         **data.draw(windows(now)),
     )
-    with autumn(now, age=data.draw(st.sampled_from(["older", "current", "newest"]))) as service:
+    with autumn(now) as service:
         service.add(*events, {"timestamp": now - 400 * DAY})
         series = charted(service, query, now)
     if series is None:

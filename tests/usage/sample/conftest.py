@@ -1,4 +1,4 @@
-"""A small organisation whose clock the tests move, and the whole story."""
+"""A small organization whose clock the tests move, and the whole story."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ class Clock:
         return self.now
 
 
-class Organisation:
+class Organization:
     """A store, the app over it, and a client that crosses the wire to it."""
 
     def __init__(self, *, age: str = DEFAULT_AGE, limit_per_second: int | None = None) -> None:
@@ -160,26 +160,26 @@ def copy(store: Store, tmp_path: Path) -> Iterator[Copy]:
     copy.store.close()
 
 
-MakeOrg = Callable[..., Organisation]
+MakeOrg = Callable[..., Organization]
 
 
 @pytest.fixture
 def make_org() -> Iterator[MakeOrg]:
-    """Makes organisations, and closes them afterwards."""
-    made: list[Organisation] = []
+    """Makes organizations, and closes them afterwards."""
+    made: list[Organization] = []
 
-    def make(*, age: str = DEFAULT_AGE, limit_per_second: int | None = None) -> Organisation:
-        made.append(Organisation(age=age, limit_per_second=limit_per_second))
+    def make(*, age: str = DEFAULT_AGE, limit_per_second: int | None = None) -> Organization:
+        made.append(Organization(age=age, limit_per_second=limit_per_second))
         return made[-1]
 
     yield make
-    for organisation in made:
-        organisation.client.close()
-        organisation.store.close()
+    for organization in made:
+        organization.client.close()
+        organization.store.close()
 
 
 @pytest.fixture
-def org(make_org: MakeOrg) -> Organisation:
+def org(make_org: MakeOrg) -> Organization:
     return make_org()
 
 
@@ -188,7 +188,7 @@ def between(start: str, end: str) -> dict[str, dict[str, int]]:
     return {"custom_range": {"start": ms(start), "end": ms(end) - 1}}
 
 
-def call(org: Organisation, name: str, key: str = SAMPLE_KEY, **body: Any) -> httpx.Response:
+def call(org: Organization, name: str, key: str = SAMPLE_KEY, **body: Any) -> httpx.Response:
     return org.client.post(f"/v1/{name}", json=body, headers={"Authorization": f"Bearer {key}"})
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from usage.sample import Store
-from usage.sample.cast import CUSTOMERS
+from usage.sample.story.cast import CUSTOMERS
 
 from .conftest import DAY, HOUR, NOW, Copy, Story
 

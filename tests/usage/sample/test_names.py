@@ -7,12 +7,12 @@ import pytest
 
 from usage.sample import SAMPLE_KEY
 
-from .conftest import MakeOrg, Organisation
+from .conftest import MakeOrg, Organization
 
 CALLS = ("customers.get", "customers.list", "features.list")
 
 
-def call(org: Organisation, name: str, key: str = SAMPLE_KEY, **body: Any) -> httpx.Response:
+def call(org: Organization, name: str, key: str = SAMPLE_KEY, **body: Any) -> httpx.Response:
     return org.client.post(f"/v1/{name}", json=body, headers={"Authorization": f"Bearer {key}"})
 
 
@@ -26,14 +26,14 @@ def plan(plan_id: str, status: str = "active") -> dict[str, str]:
     return {"plan_id": plan_id, "status": status}
 
 
-def listed(org: Organisation, **body: Any) -> list[str]:
+def listed(org: Organization, **body: Any) -> list[str]:
     """The ids of a page of customers."""
     answer = call(org, "customers.list", **body).raise_for_status()
     return [each["id"] for each in answer.json()["list"]]
 
 
 @pytest.fixture
-def named(org: Organisation) -> Organisation:
+def named(org: Organization) -> Organization:
     """Four customers, the newest first in the answers: d, c, b, a."""
     customers: dict[str, dict[str, Any]] = {
         "a_1": {"name": "Lumen Optics", "email": "a@lumen.example", "subscriptions": [plan("pro")]},
@@ -46,7 +46,7 @@ def named(org: Organisation) -> Organisation:
     return org
 
 
-def test_get_returns_the_body_that_was_stored(org: Organisation) -> None:
+def test_get_returns_the_body_that_was_stored(org: Organization) -> None:
     body = described("cus:1", metadata={"tier": "gold"}, balances={"x": {"feature_id": "x", "granted": 5}})
     org.store.put_customer(body)
     assert call(org, "customers.get", customer_id="cus:1").json() == body
@@ -54,7 +54,7 @@ def test_get_returns_the_body_that_was_stored(org: Organisation) -> None:
     assert call(org, "customers.get", customer_id="cus:1", expand=["invoices"]).json()["name"] == "Renamed"
 
 
-def test_customer_with_events_alone_has_no_name(org: Organisation) -> None:
+def test_customer_with_events_alone_has_no_name(org: Organization) -> None:
     org.track("2025-11-10T12:34", customer_id="tracked")
     answer = call(org, "customers.get", customer_id="tracked").json()
     assert (answer["id"], answer["name"], answer["email"], answer["subscriptions"]) == (
@@ -79,7 +79,7 @@ def test_customer_with_events_alone_has_no_name(org: Organisation) -> None:
         ({"customer_id": "nobody"}, 404, "Customer nobody not found"),
     ],
 )
-def test_get_refuses(org: Organisation, body: dict[str, Any], status: int, message: str) -> None:
+def test_get_refuses(org: Organization, body: dict[str, Any], status: int, message: str) -> None:
     """An id with other characters is refused for a customer that exists, too."""
     org.store.put_customer(described("café"))
     answer = call(org, "customers.get", **body)
@@ -100,13 +100,13 @@ def test_get_refuses(org: Organisation, body: dict[str, Any], status: int, messa
         {"processors": ["paddle"]},
     ],
 )
-def test_list_refuses(org: Organisation, body: dict[str, Any]) -> None:
+def test_list_refuses(org: Organization, body: dict[str, Any]) -> None:
     answer = call(org, "customers.list", **body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
     assert answer.json()["message"].startswith(next(iter(body)))
 
 
-def test_list_is_newest_first_in_pages(named: Organisation) -> None:
+def test_list_is_newest_first_in_pages(named: Organization) -> None:
     """A page that is full says that there is more, the last one too; total is the page's own."""
     pages = [call(named, "customers.list", limit=2, offset=offset).json() for offset in (0, 2, 4)]
     assert [[each["id"] for each in page["list"]] for page in pages] == [["d", "c"], ["b-1", "a_1"], []]
@@ -118,7 +118,7 @@ def test_list_is_newest_first_in_pages(named: Organisation) -> None:
     assert call(named, "customers.list").json()["limit"] == 10
 
 
-def test_customers_of_one_millisecond_repeat_between_pages(org: Organisation) -> None:
+def test_customers_of_one_millisecond_repeat_between_pages(org: Organization) -> None:
     """There is no second key to the order: one is on both pages, another on none."""
     for customer_id in ("x", "y"):
         org.store.put_customer(described(customer_id))
@@ -144,14 +144,14 @@ def test_customers_of_one_millisecond_repeat_between_pages(org: Organisation) ->
         ("nobody", []),
     ],
 )
-def test_search_reads_wildcards(named: Organisation, search: str, found: list[str]) -> None:
+def test_search_reads_wildcards(named: Organization, search: str, found: list[str]) -> None:
     """A text within id, name or address, whatever its case; % and _ stand for others. Stripe ids are not searched."""
     answer = call(named, "customers.list", search=search).json()
     assert [each["id"] for each in answer["list"]] == found
     assert (answer["total_filtered_count"], answer["total_count"]) == (len(found), 4)
 
 
-def test_list_by_plan_counts_active_ones_only(named: Organisation) -> None:
+def test_list_by_plan_counts_active_ones_only(named: Organization) -> None:
     """Customers with a scheduled plan are on the page and not in the count."""
     answer = call(named, "customers.list", plans=[{"id": "pro"}]).json()
     assert [each["id"] for each in answer["list"]] == ["c", "a_1"]
@@ -160,7 +160,7 @@ def test_list_by_plan_counts_active_ones_only(named: Organisation) -> None:
     assert listed(named, plans=[{"id": "pro", "versions": [1]}]) == ["c", "a_1"]
 
 
-def test_status_alone_drops_subscriptions_only(named: Organisation) -> None:
+def test_status_alone_drops_subscriptions_only(named: Organization) -> None:
     answer = call(named, "customers.list", subscription_status="scheduled").json()
     assert [(each["id"], len(each["subscriptions"])) for each in answer["list"]] == [
         ("d", 0),
@@ -171,23 +171,23 @@ def test_status_alone_drops_subscriptions_only(named: Organisation) -> None:
     assert listed(named, subscription_status="scheduled", plans=[{"id": "free"}]) == []
 
 
-def test_list_by_processor(named: Organisation) -> None:
+def test_list_by_processor(named: Organization) -> None:
     assert listed(named, processors=["stripe", "vercel"]) == ["b-1"]
     assert listed(named, processors=["vercel"]) == []
 
 
-def test_rows_of_a_list_have_fifteen_subscriptions_at_most(org: Organisation) -> None:
+def test_rows_of_a_list_have_fifteen_subscriptions_at_most(org: Organization) -> None:
     org.store.put_customer(described("many", subscriptions=[plan(str(number)) for number in range(20)]))
     assert len(call(org, "customers.list").json()["list"][0]["subscriptions"]) == 15
     assert len(call(org, "customers.get", customer_id="many").json()["subscriptions"]) == 20
 
 
-def test_customer_without_an_id_is_listed(org: Organisation) -> None:
+def test_customer_without_an_id_is_listed(org: Organization) -> None:
     org.store.put_customer(described(None, email="invited@x.example"))
     assert listed(org, search="invited") == [None]
 
 
-def test_features_are_listed_archived_ones_last(org: Organisation) -> None:
+def test_features_are_listed_archived_ones_last(org: Organization) -> None:
     """Whole, in one answer, whatever the body says."""
     features = [
         {"id": name, "name": name.upper(), "type": "metered", "consumable": True, "archived": name == "old"}
@@ -203,7 +203,7 @@ def test_features_are_listed_archived_ones_last(org: Organisation) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_analytics_key_reads_events_only(org: Organisation, name: str) -> None:
+def test_analytics_key_reads_events_only(org: Organization, name: str) -> None:
     """The scope is looked at before the body."""
     key = f"{SAMPLE_KEY}_analytics"
     answer = call(org, name, key, limit=0)
@@ -218,7 +218,7 @@ def test_analytics_key_reads_events_only(org: Organisation, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_old_key_finds_no_such_call(org: Organisation, name: str) -> None:
+def test_old_key_finds_no_such_call(org: Organization, name: str) -> None:
     """The answer is the one to a path that there is not; the key itself is good."""
     key = f"{SAMPLE_KEY}_old"
     answer = call(org, name, key)
@@ -238,7 +238,7 @@ def test_older_server_has_no_such_call(make_org: MakeOrg, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_bad_key_is_another_401(org: Organisation, name: str) -> None:
+def test_bad_key_is_another_401(org: Organization, name: str) -> None:
     answer = call(org, name, "am_sk_other")
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_secret_key")
 
@@ -264,7 +264,7 @@ def test_each_call_has_its_own_limit(make_org: MakeOrg) -> None:
     assert call(org, "events.list", customer_id="cus_2").status_code == 200
 
 
-def test_calls_for_names_are_counted(org: Organisation) -> None:
+def test_calls_for_names_are_counted(org: Organization) -> None:
     call(org, "features.list")
     call(org, "customers.get", customer_id="cus_1")
     assert [*org.app.calls] == [("features.list", None), ("customers.get", "cus_1")]

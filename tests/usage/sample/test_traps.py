@@ -2,13 +2,13 @@
 
 import pytest
 
-from .conftest import DAY, HOUR, NOW, Organisation, between, ms
+from .conftest import DAY, HOUR, NOW, Organization, between, ms
 
 NOON = "2025-11-10T12:00"
 DAY_10 = between("2025-11-10", "2025-11-11")
 
 
-def test_trap_1_list_total_counts_the_page_only(org: Organisation) -> None:
+def test_trap_1_list_total_counts_the_page_only(org: Organization) -> None:
     """A list's total is the rows on the page; the aggregate's count is the whole range."""
     for minute in range(5):
         org.track(ms(NOON) + minute * 60_000)
@@ -18,7 +18,7 @@ def test_trap_1_list_total_counts_the_page_only(org: Organisation) -> None:
     assert total == {"messages": {"count": 5, "sum": 5}}
 
 
-def test_trap_2_offsets_shift_as_events_arrive(org: Organisation) -> None:
+def test_trap_2_offsets_shift_as_events_arrive(org: Organization) -> None:
     """A row comes twice when an event arrives between two pages, unless the end is pinned."""
     for second in range(4):
         org.track(ms(NOON) + second * 1000, id=f"evt_{second}")
@@ -30,18 +30,16 @@ def test_trap_2_offsets_shift_as_events_arrive(org: Organisation) -> None:
     assert [row["id"] for row in org.rows(limit=2, offset=2, custom_range=pinned)] == ["evt_1", "evt_0"]
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"customer_id": ""}', b'{"customer_id": " "}', b"", b"customer_id=cus_1", b"{"]
-)
-def test_trap_3_a_blank_customer_is_no_filter(org: Organisation, body: bytes) -> None:
-    """A blank customer, or a body that is not JSON, brings the whole organisation."""
+@pytest.mark.parametrize("body", [b'{"customer_id": ""}', b"", b"customer_id=cus_1", b"{"])
+def test_trap_3_a_blank_customer_is_no_filter(org: Organization, body: bytes) -> None:
+    """A blank customer, or a body that is not JSON, brings the whole organization."""
     org.track(NOON, customer_id="cus_1")
     org.track(NOON, customer_id="cus_2")
     answer = org.client.post("/v1/events.list", content=body)
     assert {row["customer_id"] for row in answer.raise_for_status().json()["list"]} == {"cus_1", "cus_2"}
 
 
-def test_trap_4_unknown_keys_are_dropped(org: Organisation) -> None:
+def test_trap_4_unknown_keys_are_dropped(org: Organization) -> None:
     """A misspelt filter is an unfiltered answer."""
     org.track(NOON, customer_id="cus_2")
     org.track(NOON)
@@ -49,7 +47,7 @@ def test_trap_4_unknown_keys_are_dropped(org: Organisation) -> None:
     assert org.values(filterBy={"model": "a"}, bin_size="day", **DAY_10) == [1]
 
 
-def test_trap_5_list_bounds_are_cut_to_seconds(org: Organisation) -> None:
+def test_trap_5_list_bounds_are_cut_to_seconds(org: Organization) -> None:
     """Both bounds lose their milliseconds, and both are inside the range."""
     noon = ms(NOON)
     for offset in (-1, 0, 300, 999, 1000, 1001):
@@ -58,26 +56,27 @@ def test_trap_5_list_bounds_are_cut_to_seconds(org: Organisation) -> None:
     assert [row["id"] for row in got] == ["evt1000", "evt999", "evt300", "evt0"]
 
 
-def test_trap_6_hours_count_whole(org: Organisation) -> None:
-    """A start inside an hour loses that hour, an end inside one counts all of it."""
+def test_trap_6_hours_count_whole(org: Organization) -> None:
+    """A start a second into an hour loses that hour, an end inside one counts all of it."""
     for hour, value in ((12, 1), (13, 10), (14, 100)):
         org.track(f"2025-11-10T{hour}:50", value)
     noon = ms(NOON)
     ask = {"bin_size": "day"}
     assert org.values(custom_range={"start": noon, "end": noon + HOUR - 1}, **ask) == [1]
     assert org.values(custom_range={"start": noon, "end": noon + HOUR}, **ask) == [11]
-    assert org.values(custom_range={"start": noon + 1, "end": noon + 2 * HOUR + 1}, **ask) == [110]
+    assert org.values(custom_range={"start": noon + 1000, "end": noon + 2 * HOUR + 1}, **ask) == [110]
+    assert org.values(custom_range={"start": noon + 999, "end": noon + 2 * HOUR}, **ask) == [111]
 
 
-def test_trap_6_holds_for_groups_as_for_sums(org: Organisation) -> None:
+def test_trap_6_holds_for_groups_as_for_sums(org: Organization) -> None:
     """Grouped figures, read from events, take the same hours as the roll-ups do."""
     for hour, value in ((12, 1), (13, 10), (14, 100)):
         org.track(f"2025-11-10T{hour}:50", value, properties={"model": "a"})
-    window = {"start": ms(NOON) + 1, "end": ms(NOON) + 2 * HOUR + 1}
+    window = {"start": ms(NOON) + 1000, "end": ms(NOON) + 2 * HOUR + 1}
     assert org.groups(custom_range=window, bin_size="day", group_by="properties.model") == [{"a": 110}]
 
 
-def test_trap_7_presets_are_not_aligned(org: Organisation) -> None:
+def test_trap_7_presets_are_not_aligned(org: Organization) -> None:
     """7d is eight days, the first one partial, while the total starts at that day's midnight."""
     org.track("2025-11-05T00:30", 1)
     org.track("2025-11-05T14:40", 2)
@@ -89,7 +88,7 @@ def test_trap_7_presets_are_not_aligned(org: Organisation) -> None:
     assert answer["total"] == {"messages": {"count": 4, "sum": 15}}
 
 
-def test_trap_7_a_day_of_hours(org: Organisation) -> None:
+def test_trap_7_a_day_of_hours(org: Organization) -> None:
     """24h is 25 hour-bins, the first one lost, while the total has its hour whole."""
     org.track("2025-11-11T13:59", 1)
     org.track("2025-11-11T14:10", 2)
@@ -102,39 +101,42 @@ def test_trap_7_a_day_of_hours(org: Organisation) -> None:
 @pytest.mark.parametrize(
     ("name", "first", "last"),
     [
-        ("1bc", "2025-10-31", "2025-11-12"),
-        ("last_cycle", "2025-09-30", "2025-10-31"),
-        ("3bc", "2025-08-31", "2025-11-12"),
+        ("1bc", "2025-10-13", "2025-11-12"),
+        ("last_cycle", "2025-10-01", "2025-10-31"),
+        ("3bc", "2025-08-14", "2025-11-12"),
     ],
 )
-def test_trap_8_billing_cycles(org: Organisation, name: str, first: str, last: str) -> None:
-    """Cycles start on the subscription's day of the month, or on a shorter month's last one."""
+def test_trap_8_billing_cycles(org: Organization, name: str, first: str, last: str) -> None:
+    """1bc and 3bc are one and three lengths of the current period before now, last_cycle one before its start.
+
+    The subscription's day is the 31st, so the current period is that of the 30 days from 31 October.
+    """
     org.store.add_customer("cus_1", subscribed_at_ms=ms("2025-01-31T09:00"))
     periods = [each["period"] for each in org.bins(range=name, bin_size="day")]
     assert (periods[0], periods[-1]) == (ms(first), ms(last))
 
 
 @pytest.mark.parametrize("name", ["1bc", "3bc", "last_cycle"])
-def test_trap_8_without_a_subscription(org: Organisation, name: str) -> None:
+def test_trap_8_without_a_subscription(org: Organization, name: str) -> None:
     """A billing cycle of a customer without a subscription is the last 24 hours."""
     org.store.add_customer("cus_1")
     assert org.bins(range=name, bin_size="hour") == org.bins(range="24h", bin_size="hour")
 
 
-def test_trap_8_no_range_is_this_cycle(org: Organisation) -> None:
+def test_trap_8_no_range_is_this_cycle(org: Organization) -> None:
     """No range at all means 1bc."""
     org.store.add_customer("cus_1", subscribed_at_ms=NOW - 40 * DAY)
     assert org.bins(bin_size="day") == org.bins(range="1bc", bin_size="day")
 
 
-def test_trap_8_cycles_of_weeks(org: Organisation) -> None:
+def test_trap_8_cycles_of_weeks(org: Organization) -> None:
     """A cycle may be a week."""
     org.store.add_customer("cus_1", subscribed_at_ms=NOW - 17 * DAY, interval="week")
     periods = [each["period"] for each in org.bins(range="last_cycle", bin_size="day")]
     assert (periods[0], periods[-1]) == (ms("2025-11-02"), ms("2025-11-09"))
 
 
-def test_trap_9_bins_are_days_unless_told(org: Organisation) -> None:
+def test_trap_9_bins_are_days_unless_told(org: Organization) -> None:
     """Without bin_size the bins are days, for 24h too."""
     org.store.add_customer("cus_1")
     periods = [each["period"] for each in org.bins(range="24h")]
@@ -149,7 +151,7 @@ def test_trap_9_bins_are_days_unless_told(org: Organisation) -> None:
     ],
 )
 def test_trap_10_bins_are_utc_and_weeks_start_on_monday(
-    org: Organisation, size: str, periods: list[str]
+    org: Organization, size: str, periods: list[str]
 ) -> None:
     """Weeks begin on Mondays, months on their first day, at midnight UTC, wherever the range begins."""
     for day in ("2025-10-31T23:59", "2025-11-01T00:00", "2025-11-09T23:59", "2025-11-10T00:00"):
@@ -159,7 +161,7 @@ def test_trap_10_bins_are_utc_and_weeks_start_on_monday(
     assert [each["values"]["messages"] for each in got] == {"week": [2, 1, 1], "month": [1, 3]}[size]
 
 
-def test_trap_11_empty_bins_are_zeros(org: Organisation) -> None:
+def test_trap_11_empty_bins_are_zeros(org: Organization) -> None:
     """Ungrouped bins come zero-filled, for unknown features too, and the total leaves those out."""
     org.track(NOON)
     answer = org.aggregate(
@@ -174,14 +176,14 @@ def test_trap_11_empty_bins_are_zeros(org: Organisation) -> None:
     assert "grouped_values" not in answer["list"][0]
 
 
-def test_trap_11_no_groups_is_no_bins(org: Organisation) -> None:
+def test_trap_11_no_groups_is_no_bins(org: Organization) -> None:
     """Grouped with no groups gives an empty list, and a total all the same."""
     org.track(NOON)
     answer = org.aggregate(customer_id="cus_1", group_by="properties.model", **DAY_10).json()
     assert answer == {"list": [], "total": {"messages": {"count": 1, "sum": 1}}}
 
 
-def test_trap_11_bins_after_now_are_cut(org: Organisation) -> None:
+def test_trap_11_bins_after_now_are_cut(org: Organization) -> None:
     """A range that reaches into the future has no bins there."""
     org.store.add_customer("cus_1")
     periods = [each["period"] for each in org.bins(bin_size="day", **between("2025-11-11", "2025-11-20"))]
@@ -189,7 +191,7 @@ def test_trap_11_bins_after_now_are_cut(org: Organisation) -> None:
     assert org.bins(bin_size="day", **between("2025-11-19", "2025-11-20")) == []
 
 
-def test_trap_12_top_n_is_for_each_bin(org: Organisation) -> None:
+def test_trap_12_top_n_is_for_each_bin(org: Organization) -> None:
     """Groups outside a bin's largest are summed as AUTUMN_RESERVED, and get a 0 there."""
     sums = {
         "2025-11-10T12:00": {"a": 5, "b": 3, "c": 2, "d": 1},
@@ -204,7 +206,7 @@ def test_trap_12_top_n_is_for_each_bin(org: Organisation) -> None:
     assert second == {"a": 0, "b": 2, "c": 9, "AUTUMN_RESERVED": 1}
 
 
-def test_trap_12_nine_groups_by_default(org: Organisation) -> None:
+def test_trap_12_nine_groups_by_default(org: Organization) -> None:
     """Nine groups are kept unless told; the largest allowed number keeps them all."""
     for number in range(12):
         org.track(NOON, number + 1, properties={"model": f"m{number}"})
@@ -214,18 +216,18 @@ def test_trap_12_nine_groups_by_default(org: Organisation) -> None:
     assert whole == {f"m{number}": number + 1 for number in range(12)}
 
 
-def test_trap_12_top_n_is_for_each_feature(org: Organisation) -> None:
-    """Each feature has its own largest groups."""
+def test_trap_12_top_n_is_for_each_feature(org: Organization) -> None:
+    """Each feature has its own largest groups; the other's have a 0 there."""
     for feature, model, value in (("x", "a", 2), ("x", "b", 1), ("y", "b", 2), ("y", "a", 1)):
         org.track(NOON, value, feature_id=feature, properties={"model": model})
     (got,) = org.bins(feature_id=["x", "y"], group_by="properties.model", max_groups=1, **DAY_10)
     assert got["grouped_values"] == {
-        "x": {"a": 2, "AUTUMN_RESERVED": 1},
-        "y": {"b": 2, "AUTUMN_RESERVED": 1},
+        "x": {"a": 2, "b": 0, "AUTUMN_RESERVED": 1},
+        "y": {"a": 0, "b": 2, "AUTUMN_RESERVED": 1},
     }
 
 
-def test_trap_13_grouping_drops_events_without_the_property(org: Organisation) -> None:
+def test_trap_13_grouping_drops_events_without_the_property(org: Organization) -> None:
     """Values are the sum of the groups: a missing and a null property are in the total only."""
     org.track(NOON, 1, properties={"model": "a"})
     org.track(NOON, 10, properties={"model": None})
@@ -236,7 +238,7 @@ def test_trap_13_grouping_drops_events_without_the_property(org: Organisation) -
     assert org.values(**DAY_10) == [111]
 
 
-def test_trap_14_values_may_be_negative_or_fractional(org: Organisation) -> None:
+def test_trap_14_values_may_be_negative_or_fractional(org: Organization) -> None:
     """Sums are rounded to ten places, and whole ones have no fraction."""
     for value in (0.1, 0.2, -5):
         org.track(NOON, value)
@@ -246,7 +248,7 @@ def test_trap_14_values_may_be_negative_or_fractional(org: Organisation) -> None
     assert [row["value"] for row in org.rows()].count(-5) == 1
 
 
-def test_trap_15_unknown_customers(org: Organisation) -> None:
+def test_trap_15_unknown_customers(org: Organization) -> None:
     """A customer that does not exist is a 404 in aggregate, and an empty 200 in list."""
     answer = org.aggregate(customer_id="nobody", **DAY_10)
     assert (answer.status_code, answer.json()["code"]) == (404, "customer_not_found")
@@ -259,7 +261,7 @@ def test_trap_15_unknown_customers(org: Organisation) -> None:
     }
 
 
-def test_trap_16_a_row_has_no_entity(org: Organisation) -> None:
+def test_trap_16_a_row_has_no_entity(org: Organization) -> None:
     """An entity filters rows, but none of them names it."""
     org.track(NOON, entity_id="ws_1", id="evt_a", properties={"k": {"n": [1]}})
     org.track(NOON, entity_id="ws_2")
@@ -276,7 +278,7 @@ def test_trap_16_a_row_has_no_entity(org: Organisation) -> None:
     ]
 
 
-def test_trap_17_a_closed_period_can_change(org: Organisation) -> None:
+def test_trap_17_a_closed_period_can_change(org: Organization) -> None:
     """An event of the past is in list and roll-up as soon as it is tracked."""
     assert org.rows() == []
     org.track("2024-01-01T00:00", 7)
@@ -285,7 +287,7 @@ def test_trap_17_a_closed_period_can_change(org: Organisation) -> None:
     assert org.values(bin_size="month", **between("2024-01-01", "2024-02-01")) == [8]
 
 
-def test_trap_18_a_row_keeps_the_name_it_was_tracked_under(org: Organisation) -> None:
+def test_trap_18_a_row_keeps_the_name_it_was_tracked_under(org: Organization) -> None:
     """An event name that no feature has is listed, filtered and summed like a feature."""
     org.track(NOON, feature_id="legacy_ping")
     assert [row["feature_id"] for row in org.rows(feature_id=["legacy_ping"])] == ["legacy_ping"]

@@ -6,9 +6,9 @@ from typing import Any
 from msgspec import UNSET
 
 from usage.sample.ages import Age
-from usage.sample.balances import brought_up_to
-from usage.sample.catalog import Body, customer_body, feature_bodies
 from usage.sample.errors import ApiError
+from usage.sample.names.balances import brought_up_to
+from usage.sample.names.catalog import Body, customer_body, feature_bodies
 from usage.sample.windows import (
     DAYS,
     Period,

@@ -10,7 +10,7 @@ from usage.sample.ages import Age
 from usage.sample.aggregates.bins import Bins
 from usage.sample.aggregates.sources import Span, Values, at_of, conditions, key_of
 from usage.sample.aggregates.texts import plain_text
-from usage.sample.catalog import Body, customer_body, feature_bodies
+from usage.sample.names.catalog import Body, customer_body, feature_bodies
 from usage.sample.numbers import number
 from usage.sample.windows import Window
 from usage.sample.wire import PROPERTIES, AggregateBody, cut_features, feature_list, lost_on_the_way

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from usage.sample.balances import brought_up_to
-from usage.sample.catalog import Body, customer_body, customer_count, customers_matching
 from usage.sample.errors import ApiError
+from usage.sample.names.balances import brought_up_to
+from usage.sample.names.catalog import Body, customer_body, customer_count, customers_matching
 
 CUSTOMER_ID = r"^[A-Za-z0-9_:-]+\Z"
 MOST_SUBSCRIPTIONS = 15

@@ -6,11 +6,11 @@ A body is stored with usage and periods as of the story's beginning; ``balances`
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from usage.sample.deductions import INTERVALS, balance_id
 from usage.sample.errors import ENV
-from usage.sample.feature_catalog import TWENTY
 from usage.sample.numbers import number
-from usage.sample.profiles import Profile
+from usage.sample.story.deductions import INTERVALS, balance_id
+from usage.sample.story.feature_catalog import TWENTY
+from usage.sample.story.profiles import Profile
 from usage.sample.windows import DAY
 
 Body = dict[str, Any]

@@ -14,12 +14,12 @@ from itertools import accumulate, chain
 from random import Random
 from typing import NamedTuple
 
-from usage.sample.cast import CUSTOMERS, FEATURES, KINDS, Customer
-from usage.sample.deductions import deductions_of
 from usage.sample.document import encoded, stored
-from usage.sample.plan_versions import plan_version
-from usage.sample.properties import Properties, properties_of
 from usage.sample.schema import EventRow
+from usage.sample.story.cast import CUSTOMERS, FEATURES, KINDS, Customer
+from usage.sample.story.deductions import deductions_of
+from usage.sample.story.plan_versions import plan_version
+from usage.sample.story.properties import Properties, properties_of
 from usage.sample.windows import DAY, HOUR
 
 VERSION = 1

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from usage.sample.catalog import feature_bodies
+from usage.sample.names.catalog import feature_bodies
 
 
 def list_features(connection: sqlite3.Connection) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from random import Random
 from typing import TypeVar
 
-from usage.sample.cast import (
+from usage.sample.story.cast import (
     CLIENTS,
     ENDPOINTS,
     HOSTILE,
@@ -27,12 +27,12 @@ MOVE_BEGINS, MOVE_DAYS = -60, 45
 def properties_of(customer: Customer, feature: str, day: float, rng: Random) -> tuple[float, Properties]:
     """``day`` counts from the story's epoch, negative before it."""
     properties: Properties = {
-        "endpoint": _favoured(ENDPOINTS[feature], rng),
+        "endpoint": _favored(ENDPOINTS[feature], rng),
         "status": STATUSES[int(rng.random() * len(STATUSES))],
         "user": _user(customer, rng),
         "request_id": f"req_{rng.getrandbits(48):012x}",
         "trial": rng.random() < (0.7 if customer.plan in (None, "free") else 0.04),
-        "meta": {"tier": _favoured(TIERS, rng), "client": {"version": _favoured(CLIENTS, rng)}},
+        "meta": {"tier": _favored(TIERS, rng), "client": {"version": _favored(CLIENTS, rng)}},
     }
     if rng.random() > 0.12:
         properties["region"] = _region(customer, rng)
@@ -45,14 +45,14 @@ def properties_of(customer: Customer, feature: str, day: float, rng: Random) -> 
     return _value(feature, rng), properties
 
 
-def _favoured(choices: tuple[T, ...], rng: Random) -> T:
+def _favored(choices: tuple[T, ...], rng: Random) -> T:
     """One of the choices, the first ones more often."""
     return choices[int(len(choices) * rng.random() ** 2)]
 
 
 def _user(customer: Customer, rng: Random) -> str:
     domain = customer.id if customer.id.isascii() and customer.id.replace("-", "").isalnum() else "mail"
-    return f"{_favoured(PEOPLE, rng)}@{domain}.example"
+    return f"{_favored(PEOPLE, rng)}@{domain}.example"
 
 
 def _region(customer: Customer, rng: Random) -> str | None:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from zlib import crc32
 
-from usage.sample.cast import Customer
+from usage.sample.story.cast import Customer
 from usage.sample.windows import DAY, Subscription, cycle_number, cycle_start
 
 Deduction = dict[str, object]

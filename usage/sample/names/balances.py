@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from usage.sample.catalog import Body, feature_bodies
+from usage.sample.names.catalog import Body, feature_bodies
 from usage.sample.numbers import number
-from usage.sample.profiles import PROFILES
+from usage.sample.story.profiles import PROFILES
 from usage.sample.windows import HOUR, Subscription, cycle_number, cycle_start
 
 FOREVER = 0

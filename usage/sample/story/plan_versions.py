@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from zlib import crc32
 
-from usage.sample.cast import CUSTOMERS
+from usage.sample.story.cast import CUSTOMERS
 
 SECOND_VERSION_FROM = -45 * 24
 """Hours from the story's epoch."""

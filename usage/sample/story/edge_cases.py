@@ -11,11 +11,11 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from usage.sample.cast import Customer
-from usage.sample.deductions import Deduction, balance_id, reset_after
-from usage.sample.feature_catalog import CREDIT_COSTS, NAMES_OF_EXPORTS, SEVENTY, TWENTY
-from usage.sample.properties import Properties
-from usage.sample.story import event_id
+from usage.sample.story.cast import Customer
+from usage.sample.story.deductions import Deduction, balance_id, reset_after
+from usage.sample.story.events import event_id
+from usage.sample.story.feature_catalog import CREDIT_COSTS, NAMES_OF_EXPORTS, SEVENTY, TWENTY
+from usage.sample.story.properties import Properties
 from usage.sample.windows import DAY, HOUR
 
 MINUTE = 60_000

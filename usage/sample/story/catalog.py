@@ -3,15 +3,15 @@
 import sqlite3
 from collections.abc import Iterator
 
-from usage.sample import edge_cases
-from usage.sample.cast import CUSTOMERS
-from usage.sample.catalog import put_customer, put_feature
-from usage.sample.feature_catalog import FEATURES
-from usage.sample.plan_versions import plan_versions
-from usage.sample.plans import Account, customer_body
-from usage.sample.profiles import PROFILES, Profile
+from usage.sample.names.catalog import put_customer, put_feature
 from usage.sample.schema import add_customer, add_plan
-from usage.sample.story import story_start, subscribed_at
+from usage.sample.story import edge_cases
+from usage.sample.story.cast import CUSTOMERS
+from usage.sample.story.events import story_start, subscribed_at
+from usage.sample.story.feature_catalog import FEATURES
+from usage.sample.story.plan_versions import plan_versions
+from usage.sample.story.plans import Account, customer_body
+from usage.sample.story.profiles import PROFILES, Profile
 from usage.sample.windows import DAY
 
 # Made by nothing but an e-mail address; it has no id until it does something.
