@@ -87,10 +87,10 @@ def test_a_client_that_takes_nothing(tmp_path: Path) -> None:
         try:
             began = time.monotonic()
             with site.begun("/events/export.jsonl?range=90d&tz=UTC"):
-                while "export-stop" in (line := site.http.get("/events/export/").text):
+                while not (ending := Page(site.http.get("/events/export/")).values("data-ending")[0]):
                     assert time.monotonic() - began < 120
                     time.sleep(1)
-            assert "given up" in line
+            assert ending == "left"
             assert time.monotonic() - began > 60
         finally:
             site.stop()

@@ -109,7 +109,9 @@ def test_malformed_lists(body: bytes) -> None:
     """An answer that is not the promised JSON is Malformed, with a sentence that shows none of it."""
     with pytest.raises(Malformed) as caught:
         decode_rows(body)
-    assert caught.value.sentence.startswith("Autumn's list of events could not be read")
+    shown = body.decode(errors="replace")
+    assert caught.value.sentence.endswith(".")
+    assert len(shown) < 3 or shown not in caught.value.sentence
 
 
 @pytest.mark.parametrize("name", sorted(BODIES.keys() - {"has_more missing"}))

@@ -129,9 +129,9 @@ def test_8_billing_cycles() -> None:
         series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), range="1bc"))
         assert (series.bins.edges[0], series.lines[0].total) == (ms("2025-10-20T09:00"), 2)
         assert {body.get("range") for _, body in service.sent if "max_groups" not in body} == {"1bc"}
-        with pytest.raises(BadQuery, match="no billing cycle"):
+        with pytest.raises(BadQuery, match=r"^range: "):
             service.usage.series(Query(customer_id="cus_2", feature_id=("messages",), range="1bc"))
-        with pytest.raises(BadQuery, match="no billing cycle"):
+        with pytest.raises(BadQuery, match=r"^range: "):
             service.usage.page(Query(customer_id="cus_2", feature_id=("messages",), range="last_cycle"))
 
 

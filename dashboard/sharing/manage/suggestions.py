@@ -19,6 +19,10 @@ PERSONAL_NAME = re.compile(
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 FULL_NAME = re.compile(r"[A-ZÀ-Þ][\w'’-]+( [A-ZÀ-Þ][\w.'’-]*)+")
 
+LOOKS_LIKE_EMAIL = "looks like e-mail addresses"
+LOOKS_LIKE_NAME = "looks like names"
+MAY_BE_PERSONAL = "may be about a person"
+
 
 @dataclass(frozen=True, slots=True)
 class SuggestedProperty:
@@ -85,7 +89,7 @@ def privacy_hint(path: str, values: Iterable[str] = ()) -> str | None:
     """Why a property may be about a person, judged by its commonest values and its name."""
     given = list(values)
     if any(EMAIL.search(value) for value in given):
-        return "looks like e-mail addresses"
+        return LOOKS_LIKE_EMAIL
     if any(FULL_NAME.fullmatch(value) for value in given):
-        return "looks like names"
-    return "may be about a person" if PERSONAL_NAME.search(path) else None
+        return LOOKS_LIKE_NAME
+    return MAY_BE_PERSONAL if PERSONAL_NAME.search(path) else None

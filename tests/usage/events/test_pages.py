@@ -180,7 +180,7 @@ def test_lists_without_end() -> None:
     with autumn(wrap=Endless) as service:
         page = service.usage.page(MINE.having(value_min=5))
         assert (page.events, len(service.sent)) == ((), 50)
-        with pytest.raises(Malformed, match="does not come to an end"):
+        with pytest.raises(Malformed):
             list(service.usage.iterate(MINE))
 
 

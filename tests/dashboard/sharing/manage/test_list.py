@@ -46,10 +46,12 @@ def test_the_log(house: House) -> None:
     client.post(f"{share.root}unlock", {"password": "correct horse"}, REMOTE_ADDR="192.0.2.1")
     client.get(f"{share.root}events/", REMOTE_ADDR="192.0.2.1")
     page = Page(of(house.maker).get(f"/shares/{share.pk}/"))
-    assert [(row["data-address"], row["data-page"]) for row in page.all("tr", data_page=True)] == [
-        ("192.0.2.0/24", "events"),
-        ("192.0.2.0/24", "Password"),
-        ("203.0.113.0/24", "Wrong password"),
+    assert [
+        (row["data-address"], row["data-kind"], row["data-page"]) for row in page.all("tr", data_kind=True)
+    ] == [
+        ("192.0.2.0/24", "page", "events"),
+        ("192.0.2.0/24", "right", ""),
+        ("203.0.113.0/24", "wrong", ""),
     ]
     assert "203.0.113.77" not in page.html
 
