@@ -15,6 +15,7 @@ import httpx
 
 from tests.conftest import ROOT, free_port
 from tests.dashboard.live_site import Keyed
+from tests.page import Page
 from usage.sample import SAMPLE_KEY, Store
 
 EVENTS = 100_000

@@ -1,4 +1,4 @@
-"""The customers and features that have been seen: one contract for each directory, in memory or in the database."""
+"""The customers and features that have been seen: one contract for each catalog, in memory or in the database."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ class TestEveryCatalog:
         assert known.features("e") == known.features(None) == []
 
     @pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " ", "日本"])
-    def test_any_name_is_kept_as_it_is(self, known: KnownCustomers, name: str) -> None:
+    def test_any_name_is_stored_unchanged(self, known: KnownCustomers, name: str) -> None:
         known.note([Seen(name, name, 1)])
         assert known.customers() == [(name, 1)]
         assert known.features(name) == [name]
 
 
-def test_memory_keeps_the_newest_of_too_many() -> None:
+def test_memory_holds_the_newest_of_too_many() -> None:
     known = InMemoryKnownCustomers(most=100)
     known.note(Seen(f"c{number:05}", "f", number) for number in range(1000))
     assert 50 <= len(known.customers(limit=10_000)) <= 100

@@ -80,6 +80,9 @@ def browse(monkeypatch: pytest.MonkeyPatch, db: None) -> Browse:
 
     def look(texts: list[str]) -> list[Shape]:
         with monkeypatch.context() as patch, desk(patch) as at:
+            # Autumn finds nothing by some texts, such as those with "%"; here every text is found.
+            patch.setattr("usage.sample.events.lost_on_the_way", lambda *_: False)
+            patch.setattr("usage.sample.aggregates.sources.lost_on_the_way", lambda *_: False)
             return looked_at(at, texts)
 
     return look

@@ -68,6 +68,7 @@ def _event(at: int, customer: str, feature: str, value: float, **more: Any) -> d
         "value": value,
         "properties": properties,
         "entity_id": "CANARY_entity",
+        "plan_id": "CANARY_plan",
         "deductions": [
             {**deduction, "reset": None},
             {**deduction, "reset": None, "feature_id": "CANARY_credits", "balance_id": "CANARY_pool"},
@@ -100,6 +101,7 @@ class House:
         self.store = store
         self.maker = maker
         self.wires: list[Wire] = []
+        self.age = "current"
 
     def take(self) -> list[tuple[str, dict[str, Any]]]:
         """The questions that went out since the last time."""

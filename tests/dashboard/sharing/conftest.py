@@ -26,7 +26,7 @@ def house(
     house = House(store, person("sharer", "maker"))
 
     def wired(*given: Any, **named: Any) -> Wire:
-        house.wires.append(Wire(SampleApp(*given, **named)))
+        house.wires.append(Wire(SampleApp(*given, **{"age": house.age, **named})))
         return house.wires[-1]
 
     monkeypatch.setattr(services, "sample_store", cache(lambda: store))

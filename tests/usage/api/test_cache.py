@@ -56,7 +56,7 @@ def crowd(number: int, call: Callable[[], object]) -> list[object]:
 
 
 def refreshing() -> bool:
-    """Whether a thread behind still asks anew."""
+    """Whether a background thread still refreshes."""
     return any(thread.name == "refresh" for thread in threading.enumerate())
 
 

@@ -83,7 +83,7 @@ class TestEveryStore:
         assert store.get("long") == b"2"
 
     @pytest.mark.parametrize("ttl_s", [0, -1])
-    def test_keeps_nothing_without_time(self, store: CacheStore, ttl_s: float) -> None:
+    def test_stores_nothing_without_time(self, store: CacheStore, ttl_s: float) -> None:
         store.set("key", b"1", ttl_s)
         eventually(lambda: store.get("key") is None)
 
