@@ -76,13 +76,9 @@ def leads(page: Page, root: str) -> set[str]:
     return links | {f"?tz=UTC&feature_id={name}" for name in ticks}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "view",
-    [
-        pytest.param("", marks=pytest.mark.slow),
-        pytest.param("&group_by=properties.model", marks=pytest.mark.slow),
-        "&group_by=properties.model&bin_size=week",
-    ],
+    "view", ["", "&group_by=properties.model", "&group_by=properties.model&bin_size=week"]
 )
 def test_everything_that_a_snapshot_offers_is_kept(late: House, view: str) -> None:
     """Each tile, line, shape, size of bins, group and feature shows figures as they were; so do those they lead to."""

@@ -1,8 +1,11 @@
 """Lists and aggregates: what they select, in which order, and how they name groups."""
 
+import json
 import threading
 
 import pytest
+
+from usage.sample.document import stored
 
 from .conftest import HOUR, Organization, between, ms
 
@@ -75,3 +78,8 @@ def test_filters(org: Organization, filter_by: dict[str, str], value: int) -> No
     answer = org.aggregate(customer_id="cus_1", filter_by=filter_by, **DAY_10).json()
     assert answer["list"][0]["values"] == {"messages": value}
     assert answer["total"].get("messages", {"sum": 0})["sum"] == value
+
+
+@pytest.mark.parametrize("inner", ["b", 'b"c', "b\\c"])
+def test_key_with_a_dot_is_a_path_whatever_follows_the_dot(inner: str) -> None:
+    assert json.loads(stored({f"a.{inner}": 1})) == {"a": {inner: 1}}
