@@ -9,6 +9,8 @@ from usage.sample.story.cast import CUSTOMERS
 
 from .conftest import DAY, HOUR, NOW, Copy, Story
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_customer_with_events_is_listed(story: Story, store: Store) -> None:
     with store.reading() as connection:

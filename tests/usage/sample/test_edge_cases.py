@@ -6,6 +6,8 @@ import pytest
 
 from .conftest import DAY, NOW, Copy, Story
 
+pytestmark = pytest.mark.slow
+
 WEEK = {"custom_range": {"start": NOW // DAY * DAY - 7 * DAY, "end": NOW // DAY * DAY - 1}}
 
 
