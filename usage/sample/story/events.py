@@ -69,7 +69,7 @@ def subscribed_at(customer: Customer, epoch: int) -> int | None:
 
 
 def events_between(epoch: int, after: int, until: int, seed: int = 0) -> Iterator[EventRow]:
-    """The events that arrive in (after, until]: a second or two later than they happen. ``seed`` 0: the usual story."""
+    """The events that arrive in (after, until], a second or two late. ``seed`` 0: the usual story."""
     first = max(after - LONGEST_LAG, story_start(epoch)) // HOUR * HOUR
     for hour in range(first, until + 1, HOUR):
         for customer in CUSTOMERS:
