@@ -9,9 +9,10 @@ SDK_FIELDS = ("feature_id", "customer_id", "group_by", "range", "bin_size", "cus
 class Age:
     """One column of the table of ages.
 
-    ``fields``: what aggregates know beyond the SDK page. ``words``: what ``group_by`` takes beside a property.
-    ``exact_bins``, ``exact_total``: figures without a filter end at the second, otherwise they are of whole hours.
-    ``rolled_groups``: groups by property come from a roll-up, ``small_gaps`` in which may stay.
+    ``fields``: what aggregates know beyond the SDK page. ``words``: what ``group_by`` takes beside a
+    property. ``exact_bins``, ``exact_total``: figures without a filter end at the second, otherwise they are
+    of whole hours. ``rolled_groups``: groups by property come from a roll-up, ``small_gaps`` in which may
+    stay.
     """
 
     name: str

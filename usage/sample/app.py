@@ -40,10 +40,11 @@ class SampleApp:
     """Autumn's ``/v1/events.list`` and ``/v1/events.aggregate`` over a store, and three calls for names.
 
     ``age``: of the server, ``older``, ``current`` or ``newest``. ``limit_per_second``: of the events calls;
-    None for no limit, and no RateLimit headers. ``key`` reads everything, ``Keys`` says which others there are.
+    None for no limit, and no RateLimit headers. ``key`` reads everything, ``Keys`` says which others there
+    are.
 
-    ``calls`` holds (``"list"``, ``"aggregate"`` or such as ``"customers.get"``, customer or None) of each call
-    with a good key, the refused ones too, the newest last.
+    ``calls`` holds (``"list"``, ``"aggregate"`` or such as ``"customers.get"``, customer or None) of each
+    call with a good key, the refused ones too, the newest last.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ def open_sample(
     limit_per_second: int | None = 5,
     clock: Callable[[], float] = time.time,
 ) -> SampleApp:
-    """The app over a database: with the events of a file, or else with the story. Raises ValueError on a bad file."""
+    """The app over a database, with a file's events or the story. Raises ValueError on an invalid file."""
     store = Store(path, clock)
     try:
         if events is None:

@@ -1,6 +1,7 @@
 """An event's properties as the database keeps them, and as a list shows them.
 
-A key with a dot is a path; null and ``{}`` are not kept; a whole number has no fraction, and a date no slashes.
+A key with a dot is a path; null and ``{}`` are not kept; a whole number has no fraction, and a date no
+slashes.
 """
 
 import json
@@ -11,15 +12,30 @@ from typing import Any
 import msgspec
 
 SLASHED_DATE = re.compile(r"\d{4}/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])")
-# Most texts are stored as they are: those without null, {}, such a date, a key with a dot, 1.0 or 1e9.
-TO_REWRITE = re.compile(r'null|\{\}|"\d{4}/|\.(?:[^"\\]|\\.)*":|(?:\.0|\de\+?\d+)[,\]}]')
+# Most texts are stored as they are: those without null, {}, a key with a dot, such a date, 1.0 or 1e9. Each
+# is searched for alone, by the characters that it begins with: one pattern of all takes four times as long.
+DOTTED_KEY = re.compile(r'\.(?:[^"\\]|\\.)*":')
+SLASHES = re.compile(r"/\d\d/")
+WHOLE = re.compile(r"\.0[,\]}]")
+EXPONENT = re.compile(r"e\+?\d+[,\]}]")
 LONG_NUMBER = re.compile(r"\d{16}")
 
 
 def stored(properties: Mapping[str, Any]) -> str:
     """Properties as JSON text. Raises ValueError where one path has two values."""
     text = encoded(properties).decode()
-    return encoded(_nested(properties)).decode() if TO_REWRITE.search(text) else text
+    return encoded(_nested(properties)).decode() if _may_change(text) else text
+
+
+def _may_change(text: str) -> bool:
+    return (
+        "null" in text
+        or "{}" in text
+        or DOTTED_KEY.search(text) is not None
+        or SLASHES.search(text) is not None
+        or WHOLE.search(text) is not None
+        or EXPONENT.search(text) is not None
+    )
 
 
 def shown(text: str) -> bytes:

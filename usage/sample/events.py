@@ -92,7 +92,7 @@ def _bounds(body: ListBody) -> list[tuple[str, list[str | int]]]:
 
 
 def _search(key: str, value: str) -> tuple[str, list[str | int]]:
-    """A list looks for ``"key":"value"`` in a row's JSON, whatever the case of its ASCII letters, at any depth.
+    """A list looks for ``"key":"value"`` in a row's JSON, in any case of ASCII letters, at any depth.
 
     A row has no key with a dot, and the search does not escape what JSON escapes.
     """

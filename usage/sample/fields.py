@@ -1,7 +1,7 @@
 """What the fields of a request may hold, and what is said of those that hold something else.
 
-A check takes the value given (UNSET where there is none), the field's name, and the list of problems to add to.
-It returns the value as the server reads it.
+A check takes the value given (UNSET where there is none), the field's name, and the list of problems to add
+to. It returns the value as the server reads it.
 """
 
 import math
@@ -26,7 +26,7 @@ NAMES: tuple[tuple[type, str], ...] = (
 
 
 def parsed(checks: Mapping[str, Check], given: Fields) -> Fields:
-    """The fields that there are, each checked. Raises ApiError with all that is wrong, in the order of the checks."""
+    """The fields given, checked. Raises ApiError with all that is wrong, in the order of the checks."""
     problems: Problems = []
     read = {name: check(given.get(name, UNSET), name, problems) for name, check in checks.items()}
     if problems:

@@ -29,7 +29,7 @@ class Key(NamedTuple):
 
 
 class Keys:
-    """``secret`` reads everything, ``secret_analytics`` events only; to ``secret_old`` the server is an old one."""
+    """``secret`` reads everything, ``secret_analytics`` events only; for ``secret_old`` the server is old."""
 
     def __init__(self, secret: str) -> None:
         everything = frozenset(SCOPE.values())

@@ -1,8 +1,9 @@
 """Events from a file, instead of the story: JSON Lines.
 
-A line is an event with ``id``, ``customer_id``, ``feature_id``, ``timestamp`` (epoch milliseconds), ``value`` (or
-null) and ``properties``; and where it has them ``micros``, ``entity_id``, ``plan_id``, ``deductions``. A line with
-one key is of the catalog: ``{"feature": BODY}``, ``{"customer": BODY}``, or ``{"plan": {"internal_id", "id"}}``.
+A line is an event with ``id``, ``customer_id``, ``feature_id``, ``timestamp`` (epoch milliseconds), ``value``
+(or null) and ``properties``; and where it has them ``micros``, ``entity_id``, ``plan_id``, ``deductions``. A
+line with one key is of the catalog: ``{"feature": BODY}``, ``{"customer": BODY}``, or ``{"plan":
+{"internal_id", "id"}}``.
 """
 
 import json
@@ -55,7 +56,7 @@ CATALOG = {"feature": Feature, "customer": Customer, "plan": Plan}
 
 
 def load(store: Store, path: Path) -> None:
-    """Put a file's events and catalog into a store without a story. Raises ValueError that names a bad line."""
+    """Put a file's events and catalog into a store without a story. Raises ValueError that names the line."""
     if store.has_story():
         raise ValueError("The database has the story, which a file's events would be mixed with")
     batch: list[dict[str, Any]] = []

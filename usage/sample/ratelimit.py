@@ -48,8 +48,8 @@ class Buckets:
     """The limits of all calls, as multiples of ``limit``, that of the events calls.
 
     List and aggregate share a customer's bucket; all of them without a customer share one. ``customers.list``
-    has a bucket of its own, ``features.list`` the organization's general one, five times as large. The limit of
-    ``customers.get``, 10,000 in a second, is out of reach here.
+    has a bucket of its own, ``features.list`` the organization's general one, five times as large. The limit
+    of ``customers.get``, 10,000 in a second, is out of reach here.
     """
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:

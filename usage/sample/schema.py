@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 VERSION = 2
-"""Of the tables. A file with others is made anew: there is nothing in it that the sample cannot make again."""
+"""Of the tables. A file with others is made anew: it holds nothing that the sample cannot make again."""
 
 
 class EventRow(NamedTuple):
-    """``timestamp`` in epoch milliseconds, ``micros`` 0-999 after them; ``properties``, ``deductions`` as JSON text.
+    """Times in epoch milliseconds, ``micros`` 0-999 after them; ``properties``, ``deductions`` as JSON text.
 
     ``value`` None is a value that is missing; ``plan_id`` is the internal id of a plan's version.
     """
@@ -109,7 +109,8 @@ def add_customer(
 ) -> None:
     connection.execute(
         "INSERT INTO customers VALUES (?, ?, ?, ?) ON CONFLICT (customer_id) DO UPDATE SET"
-        " subscribed_at = excluded.subscribed_at, interval = excluded.interval, internal_id = excluded.internal_id",
+        " subscribed_at = excluded.subscribed_at, interval = excluded.interval,"
+        " internal_id = excluded.internal_id",
         [customer_id, subscribed_at, interval, internal_id],
     )
 

@@ -64,9 +64,9 @@ class Store:
         """Ingest events: the next call sees them. One whose id is there already is left out.
 
         Keys: ``customer_id``, ``feature_id``, ``timestamp`` (epoch milliseconds); and where wanted ``id``,
-        ``value`` (1, may be None), ``properties`` ({}), ``entity_id`` (None), ``deductions`` (None, or a list),
-        ``plan_id`` (None, the internal id of a plan's version), ``micros`` (0, those after the milliseconds).
-        Raises ValueError where properties have one path twice.
+        ``value`` (1, may be None), ``properties`` ({}), ``entity_id`` (None), ``deductions`` (None, or a
+        list), ``plan_id`` (None, the internal id of a plan's version), ``micros`` (0, those after the
+        milliseconds). Raises ValueError where properties have one path twice.
         """
         rows = [_row(event) for event in events]
         with self._writing() as connection:

@@ -50,7 +50,7 @@ def custom_window(start: float, end: float) -> Window:
 
 
 def preset_window(name: RangeName, size: BinSize, now: int, *, aligned: bool) -> Window:
-    """Days before now. Unaligned, the total starts before the first bin: at midnight for days, else at the hour."""
+    """Days before now. Unaligned, the total starts before the first bin: at midnight, or at the hour."""
     start = now - DAYS[name] * DAY
     if aligned:
         start = floor(start, "hour" if size == "hour" else "day")

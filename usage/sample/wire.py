@@ -70,7 +70,7 @@ class AggregateBody(Struct, kw_only=True):
 
 
 def fields(raw: bytes) -> Fields:
-    """The body's fields; none where it is not JSON, or null, which is no error. Raises ApiError on other JSON."""
+    """The body's fields; none where it is null or not JSON. Raises ApiError on other JSON."""
     try:
         decoded = _decoded(raw)
     except (ValueError, RecursionError):
@@ -107,12 +107,12 @@ def feature_list(feature_id: str | list[str]) -> list[str]:
 
 
 def cut_features(features: list[str]) -> list[str]:
-    """The features as lists and bins see them: joined by commas on the way to the database, and cut at them there."""
+    """The features as lists and bins see them: joined by commas for the database, which cuts at them."""
     return list(dict.fromkeys(",".join(features).split(","))) if features else []
 
 
 def lost_on_the_way(customer_id: str, filter_by: dict[str, str]) -> bool:
-    """Whether lists and bins find nothing: a ``%`` in a customer or in a filter's value does not arrive as it is."""
+    """Whether lists and bins find nothing: a ``%`` in a customer or a filter's value is lost."""
     return any("%" in value for value in (customer_id, *filter_by.values()))
 
 

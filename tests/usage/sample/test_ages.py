@@ -1,6 +1,7 @@
 """The table of ages, cell by cell: what servers of three ages know, and where their figures differ.
 
-The table and the sections A1 to A13 are those of Autumn's server ages; ``test_recorded`` holds the current age to more.
+The table and the sections A1 to A13 are those of Autumn's server ages; ``test_recorded`` holds the current
+age to more.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Names, subscriptions and allowances of the story's customers, as customers.get and customers.list give them."""
+"""Names, subscriptions and allowances of the story's customers, from customers.get and customers.list."""
 
 from datetime import UTC, datetime
 

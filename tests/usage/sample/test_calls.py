@@ -54,7 +54,7 @@ def test_many_threads_at_once(org: Organization) -> None:
 
 
 def test_group_names_at_a_dotted_path(org: Organization) -> None:
-    """Paths of two parts are read from rows: lists by their text there, and neither objects nor empty texts."""
+    """Paths of two parts are read from rows: lists by their text, and neither objects nor empty texts."""
     for value in ("200", 200, 1.5, True, ["a"], {"b": 1}, "", 'say "hi"\n'):
         org.track(NOON, properties={"meta": {"tier_1": value}})
     (got,) = org.groups(group_by="properties.meta.tier_1", max_groups=250, **DAY_10)

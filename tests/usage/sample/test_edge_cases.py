@@ -67,7 +67,7 @@ def test_features_have_event_names(story: Story) -> None:
 
 
 def test_features_are_of_every_kind(story: Story) -> None:
-    """Metered, held, boolean, credit systems with and without known rates, archived, without words of their own."""
+    """Metered, held, boolean, archived, credit systems with and without rates, without display texts."""
     features = story.call("features.list")["list"]
     assert {each["type"] for each in features} == {"metered", "boolean", "credit_system", "ai_credit_system"}
     assert [each["archived"] for each in features] == sorted(each["archived"] for each in features)

@@ -145,7 +145,7 @@ def test_customers_of_one_millisecond_repeat_between_pages(org: Organization) ->
     ],
 )
 def test_search_reads_wildcards(named: Organization, search: str, found: list[str]) -> None:
-    """A text within id, name or address, whatever its case; % and _ stand for others. Stripe ids are not searched."""
+    """A text within id, name or address, in any case; % and _ are patterns. Stripe ids are not searched."""
     answer = call(named, "customers.list", search=search).json()
     assert [each["id"] for each in answer["list"]] == found
     assert (answer["total_filtered_count"], answer["total_count"]) == (len(found), 4)

@@ -57,7 +57,7 @@ def one(store: Store, sql: str, *values: object) -> float:
 
 
 def test_its_size(store: Store) -> None:
-    """About 250,000 events of forty customers, the largest with more than 50,000, over 120 days; few of others."""
+    """About 250,000 events of forty customers, the largest with over 50,000, in 120 days; few of others."""
     assert 240_000 < one(store, "count(*) FROM events") < 260_000
     assert one(store, "count(DISTINCT customer_id) FROM events") == len(CUSTOMERS) + len(edge_cases.CUSTOMERS)
     assert len(CUSTOMERS) == 40
@@ -78,7 +78,7 @@ def test_its_features(store: Store) -> None:
 
 
 def test_nothing_from_the_future(store: Store) -> None:
-    """The newest event of customers with a right clock is no newer than now, and not older than some minutes."""
+    """The newest event of customers with a right clock is some minutes old at most, and not in the future."""
     newest = one(store, "max(timestamp) FROM events WHERE properties ->> 'clock' IS NOT 'ahead'")
     assert NOW - 5 * 60_000 < newest <= NOW
 

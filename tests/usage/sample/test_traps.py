@@ -107,7 +107,7 @@ def test_trap_7_a_day_of_hours(org: Organization) -> None:
     ],
 )
 def test_trap_8_billing_cycles(org: Organization, name: str, first: str, last: str) -> None:
-    """1bc and 3bc are one and three lengths of the current period before now, last_cycle one before its start.
+    """1bc and 3bc are one and three lengths of the period before now, last_cycle one before its start.
 
     The subscription's day is the 31st, so the current period is that of the 30 days from 31 October.
     """

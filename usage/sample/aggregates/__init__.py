@@ -17,7 +17,7 @@ from usage.sample.wire import AggregateBody, feature_list
 
 
 def aggregate(connection: sqlite3.Connection, body: AggregateBody, age: Age, now: int) -> Answer:
-    """The answer at ``now`` (epoch milliseconds); a very large one has an iterator of bins. Raises ApiError."""
+    """The answer at ``now`` (epoch milliseconds); a large one has an iterator of bins. Raises ApiError."""
     window = window_of(connection, body, age, now)
     bins = bins_of(window, body, window.end if age.future_bins else now)
     events = bins_source(body, age, window.start, window.end)

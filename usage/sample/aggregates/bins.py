@@ -35,7 +35,7 @@ class Bin(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """``sql`` is an expression over ``at``, whose values ``label`` turns into labels and ``period`` into periods."""
+    """``label`` and ``period`` turn the values of ``sql``, an expression over ``at``, into such."""
 
     grid: list[Bin]
     sql: str

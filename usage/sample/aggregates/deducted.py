@@ -94,7 +94,7 @@ def _is_grouped(body: AggregateBody) -> bool:
 def _parts(
     connection: sqlite3.Connection, body: AggregateBody, age: Age, window: Window, bins: Bins
 ) -> list[Part]:
-    """An event counts by its own name, or by that of the feature whose balance it drew on; no names are all names."""
+    """An event counts by its own name or by the feature whose balance it drew on; no names are all names."""
     if lost_on_the_way(body.customer_id, {}):
         return []
     by_property = body.group_by is not UNSET and body.group_by.startswith(PROPERTIES)
@@ -102,8 +102,10 @@ def _parts(
     key, key_values = key_of(body)
     where, values = conditions(body, span)
     scope, names = _scope(body)
-    sql = f"""SELECT {bins.sql}, balance, owner, plan, interval, interval_count, key, sum(value), count(*) FROM (
-        SELECT {at_of(span)} AS at, part.value ->> '$.balance_id' AS balance, part.value ->> '$.feature_id' AS owner,
+    sql = f"""SELECT {bins.sql}, balance, owner, plan, interval, interval_count, key,
+            sum(value), count(*) FROM (
+        SELECT {at_of(span)} AS at,
+            part.value ->> '$.balance_id' AS balance, part.value ->> '$.feature_id' AS owner,
             part.value ->> '$.plan_id' AS plan, part.value ->> '$.reset.interval' AS interval,
             part.value ->> '$.reset.interval_count' AS interval_count, {key} AS key,
             part.value ->> '$.value' AS value

@@ -16,7 +16,7 @@ from usage.sample.wire import PROPERTIES, AggregateBody, feature_list
 
 OTHER = "AUTUMN_RESERVED"
 STREAMED_CELLS = 200_000
-"""Answers with more groups times bins are made while they are sent: whoever asks may hang up before they end."""
+"""Answers with more groups times bins are made while they are sent: a client may hang up before the end."""
 SMALL_GAP, LARGE_FEATURE = 0.005, 10_000
 
 Answer = dict[str, object]
@@ -142,7 +142,7 @@ def _names(
 
 
 def _roll_up_stands(body: AggregateBody, age: Age, found: list[Found]) -> bool:
-    """Whether the roll-up's answer is taken: rows are asked where it lacks events, and win if they have more."""
+    """Whether the roll-up's answer is taken: where it lacks events, rows win if they have more."""
     rolled = _counted(row for row in found if texts(row.key).rolled is not None)
     if age.small_gaps:
         everything = bool(body.customer_id)

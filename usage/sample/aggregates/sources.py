@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Epoch milliseconds, whole seconds; ``exact``: not in whole hours. ``null``: what a missing value counts."""
+    """Whole seconds in epoch milliseconds. ``exact``: not whole hours. ``null``: a missing value's figure."""
 
     start: int
     end: int
@@ -151,7 +151,7 @@ def _scope(body: AggregateBody, features: list[str]) -> tuple[str, Values]:
 
 
 def _filter(path: str, value: str) -> tuple[str, Values]:
-    """A property by its text: of a list that is ``['x','y']``, of an object, null and what is missing nothing."""
+    """A property by its text: ``['x','y']`` for a list, nothing for an object, null and what is missing."""
     if not value:
         return "(coalesce(properties -> ?, 'null') IN ('null', '\"\"') OR properties -> ? LIKE '{%')", [
             path,

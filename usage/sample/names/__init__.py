@@ -1,1 +1,1 @@
-"""The three calls for names: ``customers.get``, ``customers.list`` and ``features.list``, and what they read."""
+"""The three calls for names, and what they read: ``customers.get``, ``customers.list``, ``features.list``."""

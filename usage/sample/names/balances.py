@@ -75,7 +75,7 @@ def _cycle(reset: Body | None, anchor: int | None, now: int) -> tuple[int, int |
 
 
 def _drawn(connection: sqlite3.Connection, customer_id: str, feature: Body, start: int) -> float:
-    """What was drawn from a feature's balance since ``start``: by its own name and its event names, or in credits."""
+    """What was drawn from a feature's balance since ``start``: by its name and event names, or in credits."""
     costs = dict.fromkeys([feature["id"], *feature["event_names"]], 1.0)
     costs |= {each["metered_feature_id"]: each["credit_cost"] for each in feature.get("credit_schema", [])}
     hour = -(-start // HOUR) * HOUR

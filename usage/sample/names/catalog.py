@@ -13,8 +13,12 @@ Body = dict[str, Any]
 
 # A customer made with nothing but an e-mail address has no id; position is the order of insertion.
 TABLES = """
-CREATE TABLE IF NOT EXISTS catalog_features (id TEXT NOT NULL UNIQUE, position INTEGER PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS catalog_customers (id TEXT UNIQUE, position INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS catalog_features (
+    id TEXT NOT NULL UNIQUE, position INTEGER PRIMARY KEY, body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS catalog_customers (
+    id TEXT UNIQUE, position INTEGER PRIMARY KEY, body TEXT NOT NULL
+);
 CREATE VIEW IF NOT EXISTS all_customers AS
 SELECT id, position, body FROM catalog_customers
 UNION ALL
@@ -25,7 +29,8 @@ SELECT customer_id, NULL, json_object(
     'fingerprint', NULL, 'stripe_id', NULL, 'env', 'sandbox', 'metadata', json('{}'),
     'send_email_receipts', json('false'), 'billing_controls', json('{}'), 'subscriptions', json('[]'),
     'purchases', json('[]'), 'licenses', json('[]'), 'flags', json('{}'), 'balances', json('{}'))
-FROM customers WHERE NOT EXISTS (SELECT 1 FROM catalog_customers AS named WHERE named.id = customers.customer_id)
+FROM customers
+WHERE NOT EXISTS (SELECT 1 FROM catalog_customers AS named WHERE named.id = customers.customer_id)
 """
 
 
@@ -66,8 +71,8 @@ def customer_body(connection: sqlite3.Connection, customer_id: str) -> Body | No
 def customers_matching(connection: sqlite3.Connection, search: str, offset: int) -> list[Body]:
     """All customers whose id, name or e-mail address contains a text, newest first.
 
-    Case does not count, and ``%``, ``_`` and a backslash in the text are read as LIKE reads them. Customers made in one
-    millisecond come in another order on the first page than on later ones: the API promises none.
+    Case does not count, and ``%``, ``_`` and a backslash in the text are read as LIKE reads them. Customers
+    made in one millisecond come in another order on the first page than on later ones: the API promises none.
     """
     connection.create_function("lowered", 1, lambda text: text and text.lower(), deterministic=True)
     pattern = f"%{search.strip().lower()}%" if search.strip() else None

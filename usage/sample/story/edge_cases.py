@@ -1,9 +1,9 @@
 """Small customers of the story, each with something that usage pages get wrong.
 
-Bellweather Controls has 20 features and Halcyon Grid 70; Northwind Cartography has a yearly feature with three
-events; Lumen Optics pays in credits and tracks event names; Fibonacci & Daughters has values of many digits, Tick
-Tock Telemetry rows of one millisecond, Meridian Cloudworks values that look alike, Drift & Sons Watchmakers
-clocks that are ahead and rows that arrive late; two customers are called Brightside Media.
+Bellweather Controls has 20 features and Halcyon Grid 70; Northwind Cartography has a yearly feature with
+three events; Lumen Optics pays in credits and tracks event names; Fibonacci & Daughters has values of many
+digits, Tick Tock Telemetry rows of one millisecond, Meridian Cloudworks values that look alike, Drift & Sons
+Watchmakers clocks that are ahead and rows that arrive late; two customers are called Brightside Media.
 """
 
 from collections.abc import Callable, Iterator
