@@ -1,7 +1,8 @@
-"""A small organisation whose clock the tests move."""
+"""A small organisation whose clock the tests move, and the whole story."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -79,6 +80,81 @@ class Organisation:
 
     def groups(self, **body: object) -> list[dict[str, float]]:
         return [each["grouped_values"]["messages"] for each in self.bins(**body)]
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[Store]:
+    """The whole story at NOW, for tests that only read it."""
+    store = Store(clock=Clock())
+    store.ensure_story()
+    yield store
+    store.close()
+
+
+class Story:
+    """The three calls for names and the two for events, over the story."""
+
+    def __init__(self, store: Store) -> None:
+        transport = httpx.WSGITransport(app=SampleApp(store, limit_per_second=None))
+        self.client = httpx.Client(transport=transport, base_url="http://sample.test", headers=HEADERS)
+
+    def call(self, name: str, **body: object) -> Any:
+        return self.client.post(f"/v1/{name}", json=body).raise_for_status().json()
+
+    def customers(self, **body: object) -> Rows:
+        rows: Rows = self.call("customers.list", limit=100, **body)["list"]
+        return rows
+
+    def id_of(self, name: str) -> str:
+        """The id of the only customer of this name."""
+        ((only),) = self.customers(search=name)
+        return str(only["id"])
+
+    def rows(self, customer_id: str, **body: object) -> Rows:
+        """All rows of a customer."""
+        rows: Rows = []
+        more = True
+        while more:
+            page = self.call("events.list", customer_id=customer_id, limit=1000, offset=len(rows), **body)
+            rows += page["list"]
+            more = page["has_more"]
+        return rows
+
+    def balance(self, customer_id: str, feature: str) -> dict[str, Any]:
+        balances = self.call("customers.get", customer_id=customer_id)["balances"]
+        found: dict[str, Any] = balances[feature]
+        return found
+
+
+@pytest.fixture
+def story(store: Store) -> Iterator[Story]:
+    story = Story(store)
+    yield story
+    story.client.close()
+
+
+class Copy(Story):
+    """The story in a file of its own, with a clock that a test may move."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = Clock()
+        self.store = Store(path, self.clock)
+        super().__init__(self.store)
+
+    def sql(self, text: str) -> list[Any]:
+        with self.store.reading() as connection:
+            return connection.execute(text).fetchall()
+
+
+@pytest.fixture
+def copy(store: Store, tmp_path: Path) -> Iterator[Copy]:
+    path = tmp_path / "copy.sqlite3"
+    with store.reading() as connection:
+        connection.execute("VACUUM INTO ?", [str(path)])
+    copy = Copy(path)
+    yield copy
+    copy.client.close()
+    copy.store.close()
 
 
 MakeOrg = Callable[..., Organisation]

@@ -131,11 +131,13 @@ def test_a_repeated_idempotency_key_is_a_conflict(org: Organisation) -> None:
     assert org.listing().status_code == 200
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/events.list"), ("POST", "/v1/customers.list")])
-def test_other_calls_do_not_exist(org: Organisation, method: str, path: str) -> None:
-    """Anything but the two calls is a 404 in the API's own words."""
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/events.list"), ("POST", "/v1/plans.list"), ("POST", "/")]
+)
+def test_unknown_path_asks_for_a_login(org: Organisation, method: str, path: str) -> None:
+    """A path that the server does not have is a 401 of its own, whatever the key."""
     answer = org.client.request(method, path)
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert (answer.status_code, answer.json()["code"]) == (401, "no_auth_header")
 
 
 def test_the_sixth_call_of_a_second(make_org: MakeOrg) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 from autumn_sdk import Autumn, errors
-from autumn_sdk.models import ListEventsCustomRangeTypedDict
+from autumn_sdk.models import ListCustomersParamsTypedDict, ListEventsCustomRangeTypedDict
 
 from usage.sample import SAMPLE_KEY
 
 from .conftest import HEADERS
 
+SEARCH: ListCustomersParamsTypedDict = {"search": "lumen", "plans": [{"id": "creator", "versions": [1]}]}
 WINDOW_MS = 5 * 24 * 3_600_000
 
 
@@ -96,6 +97,22 @@ def test_aggregate_in_groups(autumn: Autumn) -> None:
         assert each.grouped_values is not None
         assert sum(each.grouped_values["ai_tokens"].values()) == pytest.approx(each.values["ai_tokens"])
     assert "sonata-2" in (answer.list[-2].grouped_values or {})["ai_tokens"]
+
+
+def test_customers_are_parsed(autumn: Autumn) -> None:
+    """Names, subscriptions and balances of a page, and a search."""
+    page = autumn.customers.list(request={"limit": 100})
+    assert len(page.list) == page.total_count > 40
+    (found,) = autumn.customers.list(request=SEARCH).list
+    assert (found.name, found.subscriptions[0].status) == ("Lumen Optics", "active")
+    assert found.balances["credits"].usage > 0
+
+
+def test_features_are_parsed(autumn: Autumn) -> None:
+    features = {each.id: each for each in autumn.features.list().list}
+    assert features["exports"].event_names == ["export_pdf", "export_csv", "report_sent"]
+    schema = features["credits"].credit_schema or []
+    assert {each.metered_feature_id for each in schema} == {"image_renders", "video_minutes"}
 
 
 def test_a_wrong_key(address: str) -> None:

@@ -1,13 +1,16 @@
-"""Serve the sample: ``python -m usage.sample --port 8900 [--host HOST] [--db PATH] [--older]``.
+"""Serve the sample: ``python -m usage.sample --port 8900 [--host HOST] [--db PATH] [--age AGE]``.
 
-The key is ``am_sk_sample``. Without ``--db`` the story is made anew, in memory, at each start.
+The key is ``am_sk_sample``; ``am_sk_sample_analytics`` reads events only, and to ``am_sk_sample_old`` the
+server is one without names of customers and features. Without ``--db`` the
+story is made anew, in memory, at each start; with ``--events`` a file's events are there instead of it.
 """
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-from usage.sample import SampleApp, Store
+from usage.sample import AGES, SampleApp, open_sample
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -33,9 +36,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> SampleApp:
         """Called in the worker, so that no connection to the database crosses a fork."""
-        store = Store(self.options.db)
-        store.ensure_story()
-        return SampleApp(store, older=self.options.older)
+        options = self.options
+        return open_sample(options.db, age=options.age, events=options.events, seed=options.seed)
 
 
 def main() -> None:
@@ -43,7 +45,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--db", default=":memory:", metavar="PATH")
-    parser.add_argument("--older", action="store_true", help="an older server, which knows fewer fields")
+    parser.add_argument("--age", choices=[*AGES], default="current", help="of the server that answers")
+    parser.add_argument(
+        "--events", type=Path, metavar="FILE", help="JSON Lines of events instead of the story"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="makes another story of the same customers")
     Server(parser.parse_args()).run()
 
 

@@ -1,53 +1,64 @@
-"""The WSGI app: key, version, rate limit, and which of the two calls is meant."""
+"""The WSGI app: key, version, rate limit, scope, and which of the calls is meant."""
 
-import hmac
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from usage.sample import wire
-from usage.sample.aggregate import aggregate
+from usage.sample.ages import AGES, DEFAULT_AGE
+from usage.sample.aggregates import aggregate
+from usage.sample.customers import get_customer, list_customers
+from usage.sample.document import encoded
 from usage.sample.errors import STATUS, ApiError, Headers
 from usage.sample.events import cursor_page, offset_page
-from usage.sample.ratelimit import FixedSecond
+from usage.sample.features import list_features
+from usage.sample.fields import Fields
+from usage.sample.keys import NAME_CALLS, Key, Keys
+from usage.sample.loading import load
+from usage.sample.ratelimit import Buckets
 from usage.sample.store import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SAMPLE_KEY = "am_sk_sample"
-VERSION = "2.1"
-ENDPOINTS = {"/v1/events.list": "list", "/v1/events.aggregate": "aggregate"}
+VERSIONS = frozenset({"2.1", "2.1.0", "2026-03-17", "2026-03-17.clover"})
+"""What is answered as 2.1."""
+ENDPOINTS = {
+    "/v1/events.list": "list",
+    "/v1/events.aggregate": "aggregate",
+    **{f"/v1/{call}": call for call in NAME_CALLS},
+}
 KEPT_CALLS = 100_000
 
 
 class SampleApp:
-    """Autumn's ``/v1/events.list`` and ``/v1/events.aggregate`` over a store.
+    """Autumn's ``/v1/events.list`` and ``/v1/events.aggregate`` over a store, and three calls for names.
 
-    ``older``: a server from before ``entity_id``, ``filter_by``, ``max_groups`` and ``aggregate_on``, which
-    wants a customer in each aggregate. ``limit_per_second``: None for no limit, and no RateLimit headers.
+    ``age``: of the server, ``older``, ``current`` or ``newest``. ``limit_per_second``: of the events calls;
+    None for no limit, and no RateLimit headers. ``key`` reads everything, ``Keys`` says which others there are.
 
-    ``calls`` holds (``"list"`` or ``"aggregate"``, customer or None) of each call with the right key, the
-    refused ones too, the newest last.
+    ``calls`` holds (``"list"``, ``"aggregate"`` or such as ``"customers.get"``, customer or None) of each call
+    with a good key, the refused ones too, the newest last.
     """
 
     def __init__(
         self,
         store: Store,
         *,
-        older: bool = False,
+        age: str = DEFAULT_AGE,
         key: str = SAMPLE_KEY,
         limit_per_second: int | None = 5,
     ) -> None:
         self.store = store
-        self.older = older
+        self.age = AGES[age]
         self.calls: deque[tuple[str, str | None]] = deque(maxlen=KEPT_CALLS)
-        self._authorization = f"Bearer {key}".encode()
-        self._limit = FixedSecond(limit_per_second, store.clock) if limit_per_second else None
+        self._keys = Keys(key)
+        self._limit = Buckets(limit_per_second, store.clock) if limit_per_second else None
         self._failures: deque[str] = deque()
         self._repeats = Repeats()
 
@@ -78,30 +89,34 @@ class SampleApp:
         raw = _read(environ)
         endpoint = ENDPOINTS.get(environ["PATH_INFO"])
         if endpoint is None or environ["REQUEST_METHOD"] != "POST":
-            raise ApiError("not_found", "There is no such call")
-        self._authorize(environ)
+            raise no_such_call()
+        key = self._authorize(environ)
+        if endpoint not in key.calls or (endpoint in NAME_CALLS and not self.age.names):
+            raise no_such_call()
         version = _version(environ)
         given = wire.fields(raw)
         self._admit(endpoint, given, headers)
+        key.check(endpoint)
         self._repeats.check(environ.get("HTTP_IDEMPOTENCY_KEY"))
         self._fail_if_told()
         self.store.refresh()
         return self._result(endpoint, given, version)
 
-    def _authorize(self, environ: "WSGIEnvironment") -> None:
+    def _authorize(self, environ: "WSGIEnvironment") -> Key:
         given = environ.get("HTTP_AUTHORIZATION", "")
         if not given.removeprefix("Bearer").strip():
             raise ApiError("no_secret_key", "No secret key was given")
-        if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._authorization):
+        key = self._keys.find(given)
+        if key is None:
             raise ApiError("invalid_secret_key", "The secret key is not valid")
+        return key
 
-    def _admit(self, endpoint: str, given: wire.Fields, headers: Headers) -> None:
-        """List and aggregate share a customer's bucket; all calls without a customer share one."""
+    def _admit(self, endpoint: str, given: Fields, headers: Headers) -> None:
         customer = given.get("customer_id")
-        bucket = customer if isinstance(customer, str) and customer.strip() else None
+        bucket = customer if isinstance(customer, str) and customer else None
         self.calls.append((endpoint, bucket))
         if self._limit:
-            headers += self._limit.take(bucket or "")
+            headers += self._limit.take(endpoint, bucket)
 
     def _fail_if_told(self) -> None:
         try:
@@ -110,27 +125,59 @@ class SampleApp:
             return
         raise ApiError(code, f"This call was told to fail with {code}")
 
-    def _result(self, endpoint: str, given: wire.Fields, version: str | None) -> object:
+    def _result(self, endpoint: str, given: Fields, version: str | None) -> object:
+        if endpoint in NAME_CALLS:
+            return self._named(endpoint, given)
         if endpoint == "aggregate":
-            body = wire.aggregate_body(given, older=self.older)
+            body = wire.aggregate_body(given, self.age)
             with self.store.reading() as connection:
-                return aggregate(connection, body, self.store.now())
+                return aggregate(connection, body, self.age, self.store.now())
         page = offset_page if version else cursor_page
         with self.store.reading() as connection:
-            return page(connection, wire.list_body(given, older=self.older))
+            return page(connection, wire.list_body(given, self.age))
+
+    def _named(self, endpoint: str, given: Fields) -> object:
+        with self.store.reading() as connection:
+            if endpoint == "features.list":
+                return list_features(connection)
+            call = get_customer if endpoint == "customers.get" else list_customers
+            return call(connection, given, self.store.now())
+
+
+def open_sample(
+    path: str | Path = ":memory:",
+    *,
+    age: str = DEFAULT_AGE,
+    events: Path | None = None,
+    seed: int = 0,
+    limit_per_second: int | None = 5,
+    clock: Callable[[], float] = time.time,
+) -> SampleApp:
+    """The app over a database: with the events of a file, or else with the story. Raises ValueError on a bad file."""
+    store = Store(path, clock)
+    if events is None:
+        store.ensure_story(seed)
+    else:
+        load(store, events)
+    return SampleApp(store, age=age, limit_per_second=limit_per_second)
+
+
+def no_such_call() -> ApiError:
+    """A path that the server does not have falls through to the login check of a dashboard."""
+    return ApiError("no_auth_header", "Unauthorized - no session found")
 
 
 def _encoded(answer: object) -> list[bytes] | Iterator[bytes]:
     """The answer's JSON, whole; or piece by piece where its list is not made yet."""
-    if isinstance(answer, dict) and isinstance(answer["list"], Iterator):
-        return _streamed(answer["list"], msgspec.json.encode(answer["total"]))
-    return [msgspec.json.encode(answer)]
+    if isinstance(answer, dict) and isinstance(answer.get("list"), Iterator):
+        return _streamed(answer.pop("list"), encoded(answer)[1:])
+    return [encoded(answer)]
 
 
-def _streamed(bins: Iterator[object], total: bytes) -> Iterator[bytes]:
+def _streamed(bins: Iterator[object], rest: bytes) -> Iterator[bytes]:
     for number, made in enumerate(bins):
-        yield (b"," if number else b'{"list":[') + msgspec.json.encode(made)
-    yield b'],"total":' + total + b"}"
+        yield (b"," if number else b'{"list":[') + encoded(made)
+    yield b"]," + rest
 
 
 class Repeats:
@@ -153,11 +200,11 @@ class Repeats:
 
 
 def _version(environ: "WSGIEnvironment") -> str | None:
-    """None where the header is missing: this organisation is new, and gets cursor paging then."""
-    version: str | None = environ.get("HTTP_X_API_VERSION")
-    if version is not None and version != VERSION:
-        raise ApiError("invalid_api_version", f"This server speaks version {VERSION} only")
-    return version
+    """None where the header is missing or empty: this organisation is new, and gets cursor paging then."""
+    version: str = environ.get("HTTP_X_API_VERSION", "")
+    if version and version not in VERSIONS:
+        raise ApiError("invalid_api_version", f'"{version}" is not a valid API version')
+    return version or None
 
 
 def _read(environ: "WSGIEnvironment") -> bytes:

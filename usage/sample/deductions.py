@@ -27,19 +27,34 @@ def deductions_of(
         return None
     topped_up = round(value * 0.4, 3) if luck[3] < 8 and value > 1 else 0
     own: Deduction = {
-        "balance_id": f"bal_{crc32(customer.id.encode()):08x}_{feature}",
+        "balance_id": balance_id(customer.id, feature),
         "feature_id": feature,
         "plan_id": customer.plan,
-        "reset": None if feature == "seats" else _reset(anchor, customer.interval, timestamp),
+        "reset": None if feature == "seats" else reset_after(anchor, customer.interval, timestamp),
         "value": round(value - topped_up, 3),
     }
     if not topped_up:
         return [own]
-    balance = f"bal_{crc32(customer.id.encode()):08x}_topup"
-    return [own, own | {"balance_id": balance, "plan_id": None, "reset": None, "value": topped_up}]
+    return [
+        own,
+        own
+        | {
+            "balance_id": balance_id(customer.id, "topup"),
+            "plan_id": None,
+            "reset": None,
+            "value": topped_up,
+        },
+    ]
 
 
-def _reset(anchor: int | None, interval: str, timestamp: int) -> Deduction | None:
+@lru_cache(maxsize=1024)
+def balance_id(customer_id: str, feature: str) -> str:
+    """``topup`` as the feature: the balance that was bought on top of the plan's."""
+    return f"bal_{crc32(customer_id.encode()):08x}_{feature}"
+
+
+def reset_after(anchor: int | None, interval: str, timestamp: int) -> Deduction | None:
+    """The reset that follows a moment, of the cycles that began at ``anchor`` (both epoch milliseconds)."""
     if anchor is None:
         return None
     following, after = _next_cycles(anchor, interval, timestamp // DAY)

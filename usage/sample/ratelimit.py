@@ -1,4 +1,4 @@
-"""Calls in a fixed second, counted for each customer."""
+"""Calls in a fixed second, counted in buckets."""
 
 import math
 import threading
@@ -42,3 +42,27 @@ class FixedSecond:
             ("RateLimit-Remaining", str(remaining)),
             ("RateLimit-Reset", str(reset)),
         ]
+
+
+class Buckets:
+    """The limits of all calls, as multiples of ``limit``, that of the events calls.
+
+    List and aggregate share a customer's bucket; all of them without a customer share one. ``customers.list``
+    has a bucket of its own, ``features.list`` the organization's general one, five times as large. The limit of
+    ``customers.get``, 10,000 in a second, is out of reach here.
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._events = FixedSecond(limit, clock)
+        self._others = {
+            "customers.list": FixedSecond(limit, clock),
+            "features.list": FixedSecond(5 * limit, clock),
+        }
+
+    def take(self, endpoint: str, customer: str | None) -> Headers:
+        """Count one call and return its headers; raises RateLimitError."""
+        if endpoint == "customers.get":
+            return []
+        if endpoint in self._others:
+            return self._others[endpoint].take("")
+        return self._events.take(customer or "")

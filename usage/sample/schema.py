@@ -2,9 +2,29 @@
 
 import sqlite3
 from collections.abc import Iterable
+from typing import NamedTuple
 
-# id, timestamp (ms), customer, feature, entity, value, properties and deductions as JSON text
-EventRow = tuple[str, int, str, str, str | None, float, str, str | None]
+VERSION = 2
+"""Of the tables. A file with others is made anew: there is nothing in it that the sample cannot make again."""
+
+
+class EventRow(NamedTuple):
+    """``timestamp`` in epoch milliseconds, ``micros`` 0-999 after them; ``properties``, ``deductions`` as JSON text.
+
+    ``value`` None is a value that is missing; ``plan_id`` is the internal id of a plan's version.
+    """
+
+    id: str
+    timestamp: int
+    customer_id: str
+    feature_id: str
+    entity_id: str | None
+    value: float | None
+    properties: str
+    deductions: str | None
+    plan_id: str | None = None
+    micros: int = 0
+
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS events (
@@ -14,12 +34,14 @@ CREATE TABLE IF NOT EXISTS events (
     customer_id TEXT NOT NULL,
     feature_id TEXT NOT NULL,
     entity_id TEXT,
-    value REAL NOT NULL,
+    value REAL,
     properties TEXT NOT NULL,
-    deductions TEXT
+    deductions TEXT,
+    plan_id TEXT,
+    micros INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, timestamp, id, feature_id);
-CREATE INDEX IF NOT EXISTS events_in_time ON events (timestamp, id, feature_id);
+CREATE INDEX IF NOT EXISTS events_of_customer ON events (customer_id, timestamp, micros, id, feature_id);
+CREATE INDEX IF NOT EXISTS events_in_time ON events (timestamp, micros, id, feature_id);
 CREATE TABLE IF NOT EXISTS hours (
     customer_id TEXT NOT NULL,
     feature_id TEXT NOT NULL,
@@ -32,15 +54,17 @@ CREATE INDEX IF NOT EXISTS hours_in_time ON hours (feature_id, hour, count, sum)
 CREATE TABLE IF NOT EXISTS customers (
     customer_id TEXT PRIMARY KEY,
     subscribed_at INTEGER,
-    interval TEXT NOT NULL DEFAULT 'month'
+    interval TEXT NOT NULL DEFAULT 'month',
+    internal_id TEXT
 );
-CREATE TABLE IF NOT EXISTS story (epoch INTEGER NOT NULL, told_until INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS plans (internal_id TEXT PRIMARY KEY, plan_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS story (epoch INTEGER NOT NULL, told_until INTEGER NOT NULL, seed INTEGER NOT NULL);
 """
 
 # Only rows that were really inserted count: those after the last one that was there before.
 ROLL_UP = """
 INSERT INTO hours (customer_id, feature_id, hour, count, sum)
-SELECT customer_id, feature_id, timestamp - timestamp % 3600000 AS hour, count(*), sum(value)
+SELECT customer_id, feature_id, timestamp - timestamp % 3600000 AS hour, count(*), sum(coalesce(value, 1))
 FROM events WHERE seq > ? GROUP BY 1, 2, 3
 ON CONFLICT (customer_id, feature_id, hour)
 DO UPDATE SET count = count + excluded.count, sum = sum + excluded.sum
@@ -49,6 +73,10 @@ DO UPDATE SET count = count + excluded.count, sum = sum + excluded.sum
 
 def create(connection: sqlite3.Connection) -> None:
     """Make what is missing. One statement at a time: a script would end the transaction it runs in."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        _drop_all(connection)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
     for statement in TABLES.split(";"):
         connection.execute(statement)
 
@@ -58,8 +86,8 @@ def ingest(connection: sqlite3.Connection, rows: Iterable[EventRow]) -> int:
     (before,) = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
     connection.executemany(
         "INSERT INTO events"
-        " (id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        " (id, timestamp, customer_id, feature_id, entity_id, value, properties, deductions, plan_id, micros)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         rows,
     )
     connection.execute(ROLL_UP, [before])
@@ -73,10 +101,25 @@ def ingest(connection: sqlite3.Connection, rows: Iterable[EventRow]) -> int:
 
 
 def add_customer(
-    connection: sqlite3.Connection, customer_id: str, subscribed_at: int | None, interval: str
+    connection: sqlite3.Connection,
+    customer_id: str,
+    subscribed_at: int | None,
+    interval: str,
+    internal_id: str | None = None,
 ) -> None:
     connection.execute(
-        "INSERT INTO customers VALUES (?, ?, ?) ON CONFLICT (customer_id)"
-        " DO UPDATE SET subscribed_at = excluded.subscribed_at, interval = excluded.interval",
-        [customer_id, subscribed_at, interval],
+        "INSERT INTO customers VALUES (?, ?, ?, ?) ON CONFLICT (customer_id) DO UPDATE SET"
+        " subscribed_at = excluded.subscribed_at, interval = excluded.interval, internal_id = excluded.internal_id",
+        [customer_id, subscribed_at, interval, internal_id],
     )
+
+
+def add_plan(connection: sqlite3.Connection, internal_id: str, plan_id: str) -> None:
+    """Say which plan a version belongs to."""
+    connection.execute("INSERT OR REPLACE INTO plans VALUES (?, ?)", [internal_id, plan_id])
+
+
+def _drop_all(connection: sqlite3.Connection) -> None:
+    made = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'"
+    for kind, name in connection.execute(made).fetchall():
+        connection.execute(f'DROP {kind} "{name}"')

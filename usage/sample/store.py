@@ -10,15 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
-
+from usage.sample import catalog
+from usage.sample.aggregates.texts import plain_text
 from usage.sample.cast import CUSTOMERS
-from usage.sample.schema import EventRow, add_customer, create, ingest
+from usage.sample.document import encoded, stored
+from usage.sample.edge_cases import edge_events
+from usage.sample.schema import EventRow, add_customer, add_plan, create, ingest
 from usage.sample.story import event_id, events_between, story_start, subscribed_at
+from usage.sample.story_catalog import fill_catalog
 
 DAY_MS = 86_400_000
 REFRESH_MS = 1000
@@ -37,6 +41,7 @@ class Store:
         self._refreshed = 0
         with self._writing() as connection:
             create(connection)
+            catalog.create(connection)
 
     def now(self) -> int:
         """Epoch milliseconds."""
@@ -59,29 +64,61 @@ class Store:
         """Ingest events: the next call sees them. One whose id is there already is left out.
 
         Keys: ``customer_id``, ``feature_id``, ``timestamp`` (epoch milliseconds); and where wanted ``id``,
-        ``value`` (1), ``properties`` ({}), ``entity_id`` (None), ``deductions`` (None, or a list).
+        ``value`` (1, may be None), ``properties`` ({}), ``entity_id`` (None), ``deductions`` (None, or a list),
+        ``plan_id`` (None, the internal id of a plan's version), ``micros`` (0, those after the milliseconds).
+        Raises ValueError where properties have one path twice.
         """
         rows = [_row(event) for event in events]
         with self._writing() as connection:
             ingest(connection, rows)
 
     def add_customer(
-        self, customer_id: str, *, subscribed_at_ms: int | None = None, interval: str = "month"
+        self,
+        customer_id: str,
+        *,
+        subscribed_at_ms: int | None = None,
+        interval: str = "month",
+        internal_id: str | None = None,
     ) -> None:
         """A customer that exists without events. Billing cycles begin at ``subscribed_at_ms``.
 
-        ``interval``, the length of a cycle, is week, month, quarter or year.
+        ``interval``, the length of a cycle, is week, month, quarter or year. By an ``internal_id`` a customer
+        is found, but none of its events.
         """
         with self._writing() as connection:
-            add_customer(connection, customer_id, subscribed_at_ms, interval)
+            add_customer(connection, customer_id, subscribed_at_ms, interval, internal_id)
 
-    def ensure_story(self) -> None:
-        """Make the story where it is missing, which takes some seconds, and bring it up to now."""
+    def add_plan(self, internal_id: str, plan_id: str) -> None:
+        """Say which plan a version belongs to: events have the version's internal id."""
+        with self._writing() as connection:
+            add_plan(connection, internal_id, plan_id)
+
+    def put_customer(self, body: Mapping[str, object]) -> None:
+        """Describe a customer: ``body`` is what ``customers.get`` answers. Replaces the one of that id."""
+        with self._writing() as connection:
+            catalog.put_customer(connection, body)
+
+    def put_feature(self, body: Mapping[str, object]) -> None:
+        """Describe a feature: ``body`` is its entry in ``features.list``. Replaces the one of that id."""
+        with self._writing() as connection:
+            catalog.put_feature(connection, body)
+
+    def ensure_story(self, seed: int = 0) -> None:
+        """Make the story where it is missing, which takes some seconds, and bring it up to now.
+
+        Another ``seed`` makes another story of the same customers. One that is there already keeps its own.
+        """
         now = self.now()
         with self._writing() as connection:
             if _story(connection) is None:
-                _begin_story(connection, now - now % DAY_MS)
+                _begin_story(connection, now - now % DAY_MS, seed)
+            if not catalog.has_features(connection):
+                _add_catalog(connection)
             _top_up(connection, now)
+
+    def has_story(self) -> bool:
+        with self.reading() as connection:
+            return _story(connection) is not None
 
     def refresh(self) -> None:
         """Add what happened in the story since the last time, at most once a second."""
@@ -136,39 +173,58 @@ class Store:
         connection.execute("PRAGMA journal_size_limit = 16777216")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -65536")
+        connection.create_function("plain_text", 1, plain_text, deterministic=True)
         return connection
 
 
 def _row(event: Mapping[str, Any]) -> EventRow:
-    deductions = event.get("deductions")
-    return (
+    taken = event.get("deductions")
+    return EventRow(
         event.get("id") or event_id(event["timestamp"], secrets.token_bytes(16)),
         event["timestamp"],
         event["customer_id"],
         event["feature_id"],
         event.get("entity_id"),
         event.get("value", 1),
-        msgspec.json.encode(event.get("properties", {})).decode(),
-        None if deductions is None else msgspec.json.encode(deductions).decode(),
+        stored(event.get("properties", {})),
+        encoded(taken).decode() if taken else None,
+        event.get("plan_id"),
+        event.get("micros", 0),
     )
 
 
-def _story(connection: sqlite3.Connection) -> tuple[int, int] | None:
+class Told(NamedTuple):
     """The story's epoch, and up to when it has been told; both in epoch milliseconds."""
-    found: tuple[int, int] | None = connection.execute("SELECT epoch, told_until FROM story").fetchone()
-    return found
+
+    epoch: int
+    until: int
+    seed: int
 
 
-def _begin_story(connection: sqlite3.Connection, epoch: int) -> None:
-    connection.execute("INSERT INTO story VALUES (?, ?)", [epoch, story_start(epoch)])
+def _story(connection: sqlite3.Connection) -> Told | None:
+    found = connection.execute("SELECT epoch, told_until, seed FROM story").fetchone()
+    return None if found is None else Told(*found)
+
+
+def _begin_story(connection: sqlite3.Connection, epoch: int, seed: int) -> None:
+    connection.execute("INSERT INTO story VALUES (?, ?, ?)", [epoch, story_start(epoch), seed])
     for customer in CUSTOMERS:
         add_customer(connection, customer.id, subscribed_at(customer, epoch), customer.interval)
+
+
+def _add_catalog(connection: sqlite3.Connection) -> None:
+    """A story that was begun before it had a catalog gets one too, and the events that belong to it."""
+    story = _story(connection)
+    if story is not None:
+        fill_catalog(connection, story.epoch)
+        ingest(connection, map(_row, edge_events(story.epoch, 0, story.until)))
 
 
 def _top_up(connection: sqlite3.Connection, now: int) -> None:
     """Where another process was here first, there is nothing left to tell."""
     story = _story(connection)
-    if story is None or now <= story[1]:
+    if story is None or now <= story.until:
         return
-    if ingest(connection, events_between(*story, now)):
+    usual = events_between(story.epoch, story.until, now, story.seed)
+    if ingest(connection, chain(usual, map(_row, edge_events(story.epoch, story.until, now)))):
         connection.execute("UPDATE story SET told_until = ?", [now])

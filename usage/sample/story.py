@@ -14,10 +14,10 @@ from itertools import accumulate, chain
 from random import Random
 from typing import NamedTuple
 
-import msgspec
-
 from usage.sample.cast import CUSTOMERS, FEATURES, KINDS, Customer
 from usage.sample.deductions import deductions_of
+from usage.sample.document import encoded, stored
+from usage.sample.plan_versions import plan_version
 from usage.sample.properties import Properties, properties_of
 from usage.sample.schema import EventRow
 from usage.sample.windows import DAY, HOUR
@@ -66,13 +66,13 @@ def subscribed_at(customer: Customer, epoch: int) -> int | None:
     return epoch - customer.cycle_day * DAY + 9 * HOUR + HOUR // 2
 
 
-def events_between(epoch: int, after: int, until: int) -> Iterator[EventRow]:
-    """The events that arrive in (after, until]: a second or two later than they happen."""
+def events_between(epoch: int, after: int, until: int, seed: int = 0) -> Iterator[EventRow]:
+    """The events that arrive in (after, until]: a second or two later than they happen. ``seed`` 0: the usual story."""
     first = max(after - LONGEST_LAG, story_start(epoch)) // HOUR * HOUR
     for hour in range(first, until + 1, HOUR):
         for customer in CUSTOMERS:
-            for row in _hour(customer, hour, epoch):
-                if after < row[1] + _lag(row[1]) <= until:
+            for row in _hour(customer, hour, epoch, seed):
+                if after < row.timestamp + _lag(row.timestamp) <= until:
                     yield row
 
 
@@ -89,12 +89,13 @@ def _lag(timestamp: int) -> int:
     return timestamp * 7919 % LONGEST_LAG
 
 
-def _hour(customer: Customer, hour: int, epoch: int) -> Iterator[EventRow]:
+def _hour(customer: Customer, hour: int, epoch: int, seed: int) -> Iterator[EventRow]:
     relative = (hour - epoch) // HOUR
-    rng = Random(f"{VERSION}:{customer.id}:{hour // HOUR}")  # noqa: S311 a story, not a secret
+    rng = Random(f"{VERSION}{f'+{seed}' if seed else ''}:{customer.id}:{hour // HOUR}")  # noqa: S311 a story, not a secret
     anchor = subscribed_at(customer, epoch)
     for event in chain(_usual(customer, hour, relative, rng), _incidents(customer, hour, relative, rng)):
-        yield _row(customer, anchor, event, rng.getrandbits(128).to_bytes(16, "big"))
+        luck = rng.getrandbits(128).to_bytes(16, "big")
+        yield _row(customer, anchor, event, luck, plan_version(customer.plan, relative))
 
 
 def _usual(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[Told]:
@@ -126,16 +127,17 @@ def _incidents(customer: Customer, hour: int, relative: int, rng: Random) -> Ite
         yield Told(hour + 61_803, STRAY_NAME, 1, {"source": "cron"})
 
 
-def _row(customer: Customer, anchor: int | None, event: Told, luck: bytes) -> EventRow:
+def _row(customer: Customer, anchor: int | None, event: Told, luck: bytes, plan: str | None) -> EventRow:
     timestamp, feature, value, properties = event
     deductions = deductions_of(customer, anchor, feature, timestamp, value, luck)
-    return (
+    return EventRow(
         event_id(timestamp, luck),
         timestamp,
         customer.id,
         feature,
         f"ws_{luck[0] % customer.entities + 1}" if customer.entities and luck[1] > 20 else None,
         value,
-        msgspec.json.encode(properties).decode(),
-        None if deductions is None else msgspec.json.encode(deductions).decode(),
+        stored(properties),
+        None if deductions is None else encoded(deductions).decode(),
+        plan,
     )

@@ -1,25 +1,25 @@
 """Ranges, billing cycles and bins. All times are epoch milliseconds, all days UTC."""
 
 import calendar
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from usage.sample.wire import BinSize, ClosedRange, RangeName
+from usage.sample.wire import BinSize, RangeName
 
+SECOND = 1000
 HOUR = 3_600_000
 DAY = 24 * HOUR
 WEEK = 7 * DAY
 # The epoch was a Thursday; weeks start on Monday.
 FIRST_MONDAY = 4 * DAY
 
-DAYS: dict[RangeName, int] = {"7d": 7, "30d": 30, "90d": 90}
-CYCLES_BACK: dict[RangeName, int] = {"1bc": 0, "3bc": 2, "last_cycle": 1}
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
+DAYS: dict[RangeName, int] = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
+MONTHS = {"month": 1, "quarter": 3, "semi_annual": 6, "year": 12}
+LENGTHS = {"minute": 60 * SECOND, "hour": HOUR, "day": DAY, "week": WEEK}
 
 
 class Window(NamedTuple):
-    """Bins hold the hours from ``start`` to ``end``, the total those from ``total_start``."""
+    """Bins hold what lies from ``start`` to ``end``, the total begins at ``total_start``."""
 
     start: int
     end: int
@@ -33,29 +33,46 @@ class Subscription(NamedTuple):
     interval: str
 
 
-def custom_window(custom: ClosedRange) -> Window:
-    start = int(custom.start)
-    return Window(start, int(custom.end), start)
+class Period(NamedTuple):
+    """A billing cycle. ``first``: no cycle came before it."""
+
+    start: int
+    end: int
+    first: bool = False
+
+    def length(self) -> int:
+        return self.end - self.start
 
 
-def named_window(name: RangeName, subscription: Subscription | None, now: int) -> Window:
-    """The API's own idea of a preset: not aligned, and a total that starts before the first bin.
-
-    Without a subscription (or before it starts) a billing cycle is the last 24 hours.
-    """
-    if name in DAYS:
-        start = now - DAYS[name] * DAY
-        return Window(start, now, floor(start, "day"))
-    if name in CYCLES_BACK and subscription and subscription.anchor <= now:
-        return _cycles(name, subscription, now)
-    return Window(now - DAY, now, floor(now - DAY, "hour"))
+def custom_window(start: float, end: float) -> Window:
+    """Both bounds are cut to whole seconds."""
+    return Window(second(start), second(end), second(start))
 
 
-def _cycles(name: RangeName, subscription: Subscription, now: int) -> Window:
-    current = cycle_number(subscription, now)
-    start = cycle_start(subscription, current - CYCLES_BACK[name])
-    end = cycle_start(subscription, current) - 1 if name == "last_cycle" else now
-    return Window(start, end, start)
+def preset_window(name: RangeName, size: BinSize, now: int, *, aligned: bool) -> Window:
+    """Days before now. Unaligned, the total starts before the first bin: at midnight for days, else at the hour."""
+    start = now - DAYS[name] * DAY
+    if aligned:
+        start = floor(start, "hour" if size == "hour" else "day")
+        return Window(start, second(now), start)
+    return Window(second(start), second(now), floor(start, "day" if size == "day" else "hour"))
+
+
+def cycle_window(name: RangeName, period: Period, now: int, *, real: bool) -> Window:
+    """A named billing cycle. Unless ``real``, the current one is as long as a cycle and ends now."""
+    if name == "last_cycle":
+        start, end = period[:2] if period.first else (period.start - period.length(), period.start)
+    elif name == "1bc" and real:
+        start, end = period[:2]
+    else:
+        start, end = now - period.length() * (3 if name == "3bc" else 1), now
+    return custom_window(start, end)
+
+
+def current_period(subscription: Subscription, now: int) -> Period:
+    """The cycle that ``now`` lies in."""
+    number = cycle_number(subscription, now)
+    return Period(cycle_start(subscription, number), cycle_start(subscription, number + 1), number == 0)
 
 
 def cycle_number(subscription: Subscription, at: int) -> int:
@@ -69,41 +86,41 @@ def cycle_number(subscription: Subscription, at: int) -> int:
 
 def cycle_start(subscription: Subscription, number: int) -> int:
     """Cycles of months keep the anchor's day, or take the month's last one."""
-    if subscription.interval == "week":
-        return subscription.anchor + number * WEEK
-    anchor = datetime.fromtimestamp(subscription.anchor / 1000, UTC)
-    months = anchor.year * 12 + anchor.month - 1 + number * MONTHS[subscription.interval]
+    return later(subscription.anchor, subscription.interval, number)
+
+
+def later(at: int, interval: str, times: int) -> int:
+    """So many intervals after a moment."""
+    if interval in LENGTHS:
+        return at + times * LENGTHS[interval]
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    months = moment.year * 12 + moment.month - 1 + times * MONTHS[interval]
     year, month = divmod(months, 12)
-    day = min(anchor.day, calendar.monthrange(year, month + 1)[1])
-    return _milliseconds(anchor.replace(year=year, month=month + 1, day=day))
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return milliseconds(moment.replace(year=year, month=month + 1, day=day))
+
+
+def second(at: float) -> int:
+    """The start of the second."""
+    return int(at // SECOND * SECOND)
 
 
 def floor(at: int, size: BinSize) -> int:
     """The start of the bin that ``at`` lies in."""
     if size == "month":
         moment = datetime.fromtimestamp(at / 1000, UTC)
-        return _milliseconds(moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+        return milliseconds(moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
     if size == "week":
         return at - (at - FIRST_MONDAY) % WEEK
     return at - at % (HOUR if size == "hour" else DAY)
 
 
-def bin_starts(window: Window, size: BinSize, now: int) -> Iterator[int]:
-    """The bins of a window, those that start after now cut off."""
-    last = min(window.end, now)
-    if window.start > last:
-        return
-    start = floor(window.start, size)
-    while start <= last:
-        yield start
-        start = _next(start, size)
-
-
-def _next(start: int, size: BinSize) -> int:
+def following(start: int, size: BinSize) -> int:
+    """The start of the next bin."""
     if size == "month":
         return floor(start + 31 * DAY, "month")
     return start + {"hour": HOUR, "day": DAY, "week": WEEK}[size]
 
 
-def _milliseconds(moment: datetime) -> int:
+def milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,158 +1,204 @@
-"""Request bodies: which fields there are, what they may hold, and what is said of those that don't.
+"""Request bodies: which fields a server of some age knows, and the rules over several of them.
 
-Keys that a body does not know are dropped without a word, as the API drops them. An older server is one
-whose bodies know fewer fields.
+Keys that it does not know are dropped without a word, as the API drops them.
 """
 
+import json
 import re
-from typing import Annotated, Literal, TypeVar
+from functools import cache, partial
+from typing import Literal, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
+from usage.sample import fields as check
+from usage.sample.ages import Age
 from usage.sample.errors import ApiError
+from usage.sample.fields import Check, Fields, Problems
 
-# The last millisecond that a date of JavaScript can hold: the service is written in it.
-LAST_MS = 8_640_000_000_000_000
-
-PATH = r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*"
-Milliseconds = Annotated[float, Meta(ge=0, le=LAST_MS)]
-FeatureIds = str | Annotated[list[str], Meta(min_length=1)]
-GroupBy = Annotated[str, Meta(pattern=rf"^(properties\.{PATH}|\$(customer|entity|plan)_id)\Z")]
-FilterPath = Annotated[str, Meta(pattern=rf"^{PATH}\Z")]
 BinSize = Literal["hour", "day", "week", "month"]
 RangeName = Literal["24h", "7d", "30d", "90d", "last_cycle", "1bc", "3bc"]
+RANGES: tuple[RangeName, ...] = ("24h", "7d", "30d", "90d", "last_cycle", "1bc", "3bc")
+PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+PROPERTIES = "properties."
+BAD_PATH = "Invalid property path. Should only contain alphanumeric and underscore characters."
+DEFAULT_GROUPS = 9
 
 
-class OpenRange(Struct):
-    """Epoch milliseconds; each end may be left out."""
+class Range(NamedTuple):
+    """Epoch milliseconds, as given."""
 
-    start: Milliseconds | UnsetType = UNSET
-    end: Milliseconds | UnsetType = UNSET
-
-
-class ClosedRange(Struct):
-    """Epoch milliseconds, start < end."""
-
-    start: Milliseconds
-    end: Milliseconds
+    start: float | UnsetType = UNSET
+    end: float | UnsetType = UNSET
 
 
-class OlderListBody(Struct, kw_only=True):
-    """``events.list`` as the SDK page knows it. A blank ``customer_id`` is none at all."""
+class ListBody(Struct, kw_only=True):
+    """``events.list``. A blank ``customer_id`` is none at all, and so is a bound of 0."""
 
-    offset: Annotated[int, Meta(ge=0, le=LAST_MS)] = 0
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    offset: int = 0
+    limit: int = 100
     customer_id: str = ""
-    feature_id: FeatureIds | UnsetType = UNSET
-    custom_range: OpenRange = msgspec.field(default_factory=OpenRange)
-
-    def entity(self) -> str | None:
-        return None
-
-
-class ListBody(OlderListBody, kw_only=True):
-    """``events.list`` with the fields that are newer than the SDK page."""
-
+    feature_id: str | list[str] | UnsetType = UNSET
     entity_id: str | UnsetType = UNSET
-
-    def entity(self) -> str | None:
-        return None if self.entity_id is UNSET else self.entity_id
-
-
-class OlderAggregateBody(Struct, kw_only=True):
-    """``events.aggregate`` as the SDK page knows it."""
-
-    feature_id: FeatureIds
-    customer_id: str = ""
-    group_by: GroupBy | UnsetType = UNSET
-    bin_size: BinSize = "day"
-    range: RangeName | UnsetType = UNSET
-    custom_range: ClosedRange | UnsetType = UNSET
+    custom_range: Range = Range()
+    filter_by: dict[str, str] = {}
 
 
-class AggregateBody(OlderAggregateBody, kw_only=True):
-    """``events.aggregate`` with the newer fields.
+class AggregateBody(Struct, kw_only=True):
+    """``events.aggregate`` with the fields of every age, those that a server does not know at their defaults.
 
-    ``filter_by`` is an object of property path → value, at most five, and an event must match them all. A
-    path may be written with or without its leading ``properties.``. A value matches a property by its
-    text: strings as they are, numbers and booleans by their JSON text. That is our reading of the contract.
+    ``customer_id`` is empty for a call about the whole organization.
     """
 
+    feature_id: str | list[str]
+    customer_id: str = ""
     entity_id: str | UnsetType = UNSET
-    filter_by: Annotated[dict[FilterPath, str | int | float | bool], Meta(max_length=5)] = {}
-    max_groups: Annotated[int, Meta(ge=1, le=250)] = 9
+    group_by: str | UnsetType = UNSET
+    range: RangeName | UnsetType = UNSET
+    bin_size: BinSize = "day"
+    custom_range: Range | UnsetType = UNSET
+    timezone: str = ""
+    measure: Literal["sum", "count"] = "sum"
+    filter_by: dict[str, str] = {}
+    max_groups: int = DEFAULT_GROUPS
+    group_ranking: Literal["bin", "window"] = "bin"
     aggregate_on: Literal["deducted"] | UnsetType = UNSET
 
-
-Body = TypeVar("Body", OlderListBody, OlderAggregateBody)
-Fields = dict[str, object]
+    def grouped(self) -> bool:
+        """Whether bins have groups. By feature only deductions have any: bins are by feature as they are."""
+        return self.group_by is not UNSET and self.group_by != "$feature_id"
 
 
 def fields(raw: bytes) -> Fields:
-    """The body's fields; none where it is not JSON, which is no error. Raises ApiError on other JSON."""
+    """The body's fields; none where it is not JSON, or null, which is no error. Raises ApiError on other JSON."""
     try:
-        decoded = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        decoded = _decoded(raw)
+    except (ValueError, RecursionError):
+        return {}
+    if decoded is None:
         return {}
     if not isinstance(decoded, dict):
         raise ApiError("invalid_request", "The body must be a JSON object")
-    return {name: _whole(value) for name, value in decoded.items()}
+    return decoded
 
 
-def list_body(given: Fields, *, older: bool) -> OlderListBody:
+def list_body(given: Fields, age: Age) -> ListBody:
     """Raises ApiError invalid_inputs."""
-    return _convert(given, OlderListBody if older else ListBody)
+    return ListBody(**check.parsed(_list_checks(age), given))  # type: ignore[arg-type]  # checked
 
 
-def aggregate_body(given: Fields, *, older: bool) -> AggregateBody:
-    """The body with every field, those that an older server lacks at their defaults. Raises ApiError."""
-    body = _convert(given, OlderAggregateBody if older else AggregateBody)
-    if not isinstance(body, AggregateBody):
-        _need_customer(body, "customer_id: Required")
-        body = AggregateBody(**{name: getattr(body, name) for name in body.__struct_fields__})
-    _check_ranges(body)
+def aggregate_body(given: Fields, age: Age) -> AggregateBody:
+    """Raises ApiError: what is wrong with single fields, or else with several, or else with a path."""
+    body = AggregateBody(**check.parsed(_aggregate_checks(age), given))  # type: ignore[arg-type]  # checked
+    _check_range(body)
     if body.aggregate_on is not UNSET:
-        _need_customer(body, "customer_id: Required with aggregate_on")
+        _check_deducted(body)
+    paths = [*body.filter_by]
+    if body.group_by is not UNSET and body.group_by.startswith(PROPERTIES):
+        paths.append(body.group_by.removeprefix(PROPERTIES))
+    if not all(PATH.fullmatch(path) for path in paths):
+        raise ApiError("invalid_inputs", BAD_PATH)
     return body
 
 
-def feature_list(feature_id: FeatureIds) -> list[str]:
+def feature_list(feature_id: str | list[str]) -> list[str]:
     """The features asked for, each once."""
     return [feature_id] if isinstance(feature_id, str) else list(dict.fromkeys(feature_id))
 
 
-def _whole(value: object) -> object:
-    """JavaScript knows one kind of number: 100.0 is as whole as 100."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def cut_features(features: list[str]) -> list[str]:
+    """The features as lists and bins see them: joined by commas on the way to the database, and cut at them there."""
+    return list(dict.fromkeys(",".join(features).split(","))) if features else []
 
 
-def _need_customer(body: OlderAggregateBody, message: str) -> None:
-    if not body.customer_id.strip():
-        raise ApiError("invalid_inputs", message)
+def lost_on_the_way(customer_id: str, filter_by: dict[str, str]) -> bool:
+    """Whether lists and bins find nothing: a ``%`` in a customer or in a filter's value does not arrive as it is."""
+    return any("%" in value for value in (customer_id, *filter_by.values()))
 
 
-def _check_ranges(body: OlderAggregateBody) -> None:
+def _decoded(raw: bytes) -> object:
+    """A lone surrogate is grammatical JSON, and becomes U+FFFD on the way to the database."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        loose = json.dumps(json.loads(raw, parse_constant=_refused), ensure_ascii=False)
+        return json.loads(loose.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(constant)
+
+
+@cache
+def _list_checks(age: Age) -> dict[str, Check]:
+    bound = check.optional(check.coerced(check.number))
+    newer = {"entity_id": check.filled, "filter_by": check.filters}
+    checks: dict[str, Check] = {
+        "offset": check.coerced(check.whole(0, check.LAST_MS)),
+        "limit": check.coerced(check.whole(1, 1000)),
+        "customer_id": check.text,
+        "feature_id": check.features,
+        "custom_range": lambda value, name, problems: _range(bound, value, name, problems),
+    } | {name: each for name, each in newer.items() if name in age.fields}
+    return {name: check.optional(each) for name, each in checks.items()}
+
+
+def _range(bound: Check, value: object, name: str, problems: Problems) -> object:
+    found = check.range_of(bound)(value, name, problems)
+    return Range(*found) if isinstance(found, tuple) else found
+
+
+@cache
+def _aggregate_checks(age: Age) -> dict[str, Check]:
+    """In the order in which a server names them."""
+    sizes = ("day", "hour", "week", "month") if age.weeks else ("day", "hour", "month")
+    optional: dict[str, Check] = {
+        "entity_id": check.filled,
+        "feature_id": check.features,
+        "group_by": partial(_group_by, age.words),
+        "range": check.one_of(*RANGES),
+        "bin_size": check.one_of(*sizes),
+        "custom_range": partial(_range, check.number),
+        "timezone": check.text,
+        "filter_by": check.filters,
+        "max_groups": check.whole(1, 250),
+        "measure": check.one_of("sum", "count"),
+        "group_ranking": check.one_of("bin", "window"),
+        "aggregate_on": check.literal("deducted"),
+    }
+    known = age.fields | {"feature_id", "group_by", "range", "bin_size", "custom_range"}
+    checks = {name: check.optional(each) for name, each in optional.items() if name in known}
+    customer = check.optional(check.filled) if age.organization_wide else check.filled
+    return {"customer_id": customer} | checks | {"feature_id": check.features}
+
+
+def _group_by(words: tuple[str, ...], value: object, name: str, problems: Problems) -> object:
+    if not isinstance(value, str):
+        return check.text(value, name, problems)
+    if value in words or value.startswith(PROPERTIES):
+        return value
+    quoted = [f'"{word}"' for word in words]
+    others = f" or be {', '.join(quoted[:-1])}, or {quoted[-1]}" if quoted else ""
+    problems.append(f'{name}: group_by must start with "{PROPERTIES}"{others}')
+    return value
+
+
+def _check_range(body: AggregateBody) -> None:
     if body.custom_range is UNSET:
         return
-    if body.range is not UNSET:
-        raise ApiError("invalid_inputs", "custom_range: Give either range or custom_range, not both")
-    if body.custom_range.start >= body.custom_range.end:
+    start, end = body.custom_range
+    assert start is not UNSET and end is not UNSET  # noqa: S101, PT018 both are required in aggregates
+    if body.range is not UNSET and start and end:
+        message = "custom_range.range: Only one of range or custom_range may be provided"
+        raise ApiError("invalid_inputs", message)
+    if start >= end:
         raise ApiError("invalid_inputs", "custom_range: start must be before end")
 
 
-def _convert(given: Fields, body: type[Body]) -> Body:
-    try:
-        return msgspec.convert(given, body)
-    except msgspec.ValidationError as error:
-        raise ApiError("invalid_inputs", _sentence(str(error))) from None
-
-
-def _sentence(message: str) -> str:
-    """msgspec's ``reason - at `$.field` `` turned into the API's ``field: reason``."""
-    reason, _, path = message.replace("`", "").partition(" - at ")
-    field = path.removeprefix("key in ").lstrip("$.").removesuffix("[...]")
-    missing = re.fullmatch(r"Object missing required field (\w+)", reason)
-    if missing:
-        return f"{field}.{missing[1]}: Required".lstrip(".")
-    return f"{field}: {reason}"
+def _check_deducted(body: AggregateBody) -> None:
+    if not body.customer_id:
+        raise ApiError("invalid_request", "customer_id is required when aggregate_on is set")
+    if body.filter_by:
+        raise ApiError("invalid_request", "filter_by is not supported when aggregate_on is set")
+    if body.group_by == "$plan_id":
+        raise ApiError("invalid_request", "group_by $plan_id is not supported when aggregate_on is set")

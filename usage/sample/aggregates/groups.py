@@ -1,0 +1,176 @@
+"""Groups within bins: named, ranked, and folded where there are too many."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from usage.sample.ages import Age
+from usage.sample.aggregates.bins import Bins
+from usage.sample.aggregates.sources import Source
+from usage.sample.aggregates.texts import texts
+from usage.sample.numbers import whole
+from usage.sample.wire import PROPERTIES, AggregateBody, feature_list
+
+OTHER = "AUTUMN_RESERVED"
+STREAMED_CELLS = 200_000
+"""Answers with more groups times bins are made while they are sent: whoever asks may hang up before they end."""
+SMALL_GAP, LARGE_FEATURE = 0.005, 10_000
+
+Answer = dict[str, object]
+Groups = dict[str, float]
+# For each (label, feature): the figure of each group.
+Cells = dict[tuple[object, str], Groups]
+
+
+class Found(NamedTuple):
+    """A row of the database: a group of a feature in a part of a bin."""
+
+    at: int
+    feature: str
+    key: str | None
+    events: int
+    total: float
+
+
+class Folded(NamedTuple):
+    """A cell's largest groups, and the sum of the others; None where there are no others."""
+
+    kept: Groups
+    rest: float | None
+
+
+def grouped_bins(
+    connection: sqlite3.Connection, body: AggregateBody, age: Age, events: Source, bins: Bins
+) -> list[Answer] | Iterator[Answer]:
+    """Every bin, with each feature's groups; none at all where no event has a group.
+
+    A group that was among the largest of one bin and feature is named in all of them: with a 0 where it has
+    nothing, and with the same 0 where it was folded. So is the rest, where any cell has one.
+    """
+    sql = f"SELECT {bins.sql}, feature_id, key, sum(n), sum(v) FROM ({events.sql}) GROUP BY 1, 2, 3"  # noqa: S608 constants and placeholders
+    found = [Found(*row) for row in connection.execute(sql, events.values)]
+    cells = _cells(connection, body, age, found, bins)
+    if not cells:
+        return []
+    most = _most(connection, body, age)
+    folded = _by_window(cells, most) if body.group_ranking == "window" else _by_bin(cells, most)
+    names = dict.fromkeys(sorted({name for cell in folded.values() for name in cell.kept}), 0.0)
+    if any(cell.rest is not None for cell in folded.values()):
+        names.setdefault(OTHER, 0.0)
+    features = feature_list(body.feature_id)
+    made = (
+        _bin(each.period, {name: folded.get((each.label, name)) for name in features}, names)
+        for each in bins.grid
+    )
+    return made if len(bins.grid) * len(features) * len(names) > STREAMED_CELLS else [*made]
+
+
+def _bin(period: int, cells: Mapping[str, Folded | None], names: Groups) -> Answer:
+    grouped = {feature: _filled(cell, names) for feature, cell in cells.items()}
+    return {
+        "period": period,
+        "values": {feature: whole(sum(groups.values())) for feature, groups in grouped.items()},
+        "grouped_values": {
+            feature: {name: whole(value) for name, value in groups.items()}
+            for feature, groups in grouped.items()
+        },
+    }
+
+
+def _filled(cell: Folded | None, names: Groups) -> Groups:
+    """A real group may have the reserved name: the two are then one, as at the service."""
+    if cell is None:
+        return names
+    groups = names | cell.kept
+    return groups if cell.rest is None else groups | {OTHER: groups[OTHER] + cell.rest}
+
+
+def _by_bin(cells: Cells, most: int) -> dict[tuple[object, str], Folded]:
+    return {at: _fold(groups, _largest(groups, most)) for at, groups in cells.items()}
+
+
+def _by_window(cells: Cells, most: int) -> dict[tuple[object, str], Folded]:
+    """Ranked once for each feature."""
+    totals: dict[str, Groups] = defaultdict(lambda: defaultdict(float))
+    for (_, feature), groups in cells.items():
+        for name, value in groups.items():
+            totals[feature][name] += value
+    kept = {feature: _largest(groups, most) for feature, groups in totals.items()}
+    return {at: _fold(groups, kept[at[1]]) for at, groups in cells.items()}
+
+
+def _largest(groups: Groups, most: int) -> set[str]:
+    return set(sorted(groups, key=lambda name: (-groups[name], name))[:most])
+
+
+def _fold(groups: Groups, largest: set[str]) -> Folded:
+    rest = [value for name, value in groups.items() if name not in largest]
+    kept = {name: value for name, value in groups.items() if name in largest}
+    return Folded(kept, sum(rest) if rest else None)
+
+
+def _cells(
+    connection: sqlite3.Connection, body: AggregateBody, age: Age, found: list[Found], bins: Bins
+) -> Cells:
+    names = _names(connection, body, age, found)
+    counted = body.measure == "count"
+    cells: Cells = defaultdict(lambda: defaultdict(float))
+    for row in found:
+        name = names[row.key]
+        if name is not None:
+            cells[bins.label(row.at), row.feature][name] += row.events if counted else row.total
+    return cells
+
+
+def _names(
+    connection: sqlite3.Connection, body: AggregateBody, age: Age, found: list[Found]
+) -> dict[str | None, str | None]:
+    """The name of each key that was found; None for no group."""
+    keys = {row.key for row in found}
+    if body.group_by is not UNSET and body.group_by.startswith(PROPERTIES):
+        rolled = (
+            age.rolled_groups and not body.filter_by and "." not in body.group_by.removeprefix(PROPERTIES)
+        )
+        if rolled and _roll_up_stands(body, age, found):
+            return {key: texts(key).rolled for key in keys}
+        return {key: texts(key).plain for key in keys}
+    plans = _plans(connection) if body.group_by == "$plan_id" and age.public_plans else {}
+    return {key: plans.get(key or "", key) for key in keys}
+
+
+def _roll_up_stands(body: AggregateBody, age: Age, found: list[Found]) -> bool:
+    """Whether the roll-up's answer is taken: rows are asked where it lacks events, and win if they have more."""
+    rolled = _counted(row for row in found if texts(row.key).rolled is not None)
+    if age.small_gaps:
+        everything = bool(body.customer_id)
+        expected = _counted(row for row in found if everything or row.key not in (None, "null"))
+        if all(_small(count, rolled[feature]) for feature, count in expected.items()):
+            return True
+    plain = _counted(row for row in found if texts(row.key).plain is not None)
+    return sum(plain.values()) <= sum(rolled.values())
+
+
+def _small(expected: int, rolled: int) -> bool:
+    gap = expected - rolled
+    return not gap or (expected >= LARGE_FEATURE and gap < SMALL_GAP * expected)
+
+
+def _counted(rows: Iterator[Found]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        counts[row.feature] += row.events
+    return counts
+
+
+def _most(connection: sqlite3.Connection, body: AggregateBody, age: Age) -> int:
+    """Grouped by public plans, every version of a plan has room."""
+    if body.group_by != "$plan_id" or not age.public_plans:
+        return body.max_groups
+    return max(body.max_groups, 10, len(_plans(connection)) + 1)
+
+
+def _plans(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT internal_id, plan_id FROM plans"))

@@ -1,0 +1,43 @@
+"""The catalog of the story: its features, and a body for each customer."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from usage.sample import edge_cases
+from usage.sample.cast import CUSTOMERS
+from usage.sample.catalog import put_customer, put_feature
+from usage.sample.feature_catalog import FEATURES
+from usage.sample.plan_versions import plan_versions
+from usage.sample.plans import Account, customer_body
+from usage.sample.profiles import PROFILES, Profile
+from usage.sample.schema import add_customer, add_plan
+from usage.sample.story import story_start, subscribed_at
+from usage.sample.windows import DAY
+
+# Made by nothing but an e-mail address; it has no id until it does something.
+INVITED = Profile(None, "invited@nobody-yet.example")
+TIME_BETWEEN = 1_021_000
+
+
+def fill_catalog(connection: sqlite3.Connection, epoch: int) -> None:
+    """Describe all features and customers of a story with this epoch (epoch milliseconds)."""
+    for feature in FEATURES:
+        put_feature(connection, feature)
+    for internal_id, plan in plan_versions():
+        add_plan(connection, internal_id, plan)
+    for account in _accounts(epoch):
+        put_customer(connection, customer_body(account, epoch))
+        add_customer(connection, account.id, account.anchor, account.interval)
+    nobody = Account("", INVITED, epoch - 3 * DAY, None, None, "month")
+    put_customer(connection, customer_body(nobody, epoch) | {"id": None})
+
+
+def _accounts(epoch: int) -> Iterator[Account]:
+    """Each was made before its first event and its first period, the two of one name in the same moment."""
+    anchors = {customer: subscribed_at(customer, epoch) for customer in CUSTOMERS}
+    anchors |= {customer: edge_cases.anchor_of(customer, epoch) for customer in edge_cases.CUSTOMERS}
+    for number, (customer, anchor) in enumerate(anchors.items()):
+        first = min(story_start(epoch), epoch if anchor is None else anchor)
+        order = number - (customer == edge_cases.TWINS[-1])
+        made = first - (order + 1) * TIME_BETWEEN
+        yield Account(customer.id, PROFILES[customer.id], made, customer.plan, anchor, customer.interval)
