@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.audit.markup import Element, parsed
 
@@ -392,3 +392,19 @@ def sentence_of(text: str) -> str:
     words = words_of(document)
     main = document.first("main")
     return words or (main.text if main is not None else document.text)[:300]
+
+
+def cell_values(text: str, path: str) -> dict[str, str]:
+    """A column of the table of events: what each row's cell would filter by, by the row's id."""
+    document, found = parsed(text), {}
+    heads = list(document.all("th"))
+    names = [unquote(head.get("data-path") or head.text) for head in heads]
+    at = names.index(path) if path in names else -1
+    for row in document.all("tr"):
+        cells, link = list(row.all("td")), row.first("a")
+        query = parse_qs(urlsplit((link.get("href") if link else "") or "").query)
+        if at < 0 or len(cells) <= at or "event" not in query or "dash" in cells[at].classes:
+            continue
+        raw = cells[at].get("data-v")
+        found[query["event"][0].partition(",")[2]] = cells[at].text if raw is None else unquote(raw)
+    return found

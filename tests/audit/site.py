@@ -106,7 +106,7 @@ class Site:
         self.world.write(file, late=late)
         command = [*BACKEND, "--port", str(self._api_port), "--age", self.age, "--events", str(file)]
         self._backend = subprocess.Popen(command, cwd=ROOT)
-        _wait_for(self._api_port, self._backend)
+        _wait_for(f"http://127.0.0.1:{self._api_port}/", self._backend)
 
     def manage(self, *words: str, **environment: str) -> str:
         """Runs a management command, and returns what it prints."""
@@ -146,8 +146,7 @@ class Site:
             [sys.executable, "manage.py", "serve"], cwd=ROOT, env=self._settings, stdout=log, stderr=log
         )
         self._closing.callback(_stop, process)
-        _wait_for(int(self._settings["PORT"]), process)
-        httpx.get(f"{self.url}/healthz", timeout=60).raise_for_status()
+        _wait_for(f"{self.url}/healthz", process)
 
     def _signed_in(self, name: str) -> Visitor:
         known = {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
@@ -163,15 +162,18 @@ class Site:
             _stop(self._backend)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Until there is an answer of any kind: a port is open before there is somebody behind it."""
     until = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < until:
         if process.poll() is not None:
             raise RuntimeError(f"a process ended with {process.returncode} instead of listening")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
+        try:
+            httpx.get(url, timeout=30)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
     raise RuntimeError("a process does not listen")
 
 

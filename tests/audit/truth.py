@@ -10,7 +10,7 @@ from math import fsum
 from typing import Any
 
 from tests.audit.asks import Ask
-from tests.audit.windows import Span, Tie, bin_of, default_size, in_chart
+from tests.audit.windows import Span, Tie, bin_of, default_size, in_chart, label_of
 from tests.audit.world import Properties, Row
 
 Bin = int | date
@@ -129,22 +129,16 @@ def _is_rolled_up(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One allowed way to read an open question. `tie`: where a halved hour goes; `ahead`: rows after now count."""
+    """One allowed way to read what the design leaves open, the same for a whole answer.
+
+    `tie`: to which day an hour goes that a midnight halves. `ahead`: whether rows after now count. `late`: whether rows
+    that have just arrived are there already. `merged`: whether rows under event names count for their features.
+    """
 
     tie: Tie = 0
     ahead: bool = True
-
-
-def scoped(rows: Iterable[Row], ask: Ask, names: Callable[[str], tuple[str, ...]]) -> Iterator[Row]:
-    """The rows of the customer, features and entity that are asked for, whenever they were."""
-    wanted = {name for feature in ask.feature_id for name in names(feature)}
-    for row in rows:
-        if ask.customer_id is not None and row.customer_id != ask.customer_id:
-            continue
-        if wanted and row.feature_id not in wanted:
-            continue
-        if ask.entity_id is None or row.entity_id == ask.entity_id:
-            yield row
+    late: bool = True
+    merged: bool = True
 
 
 def listed(rows: Iterable[Row], ask: Ask, span: Span, now: int, *, ahead: bool) -> list[Row]:
@@ -158,13 +152,13 @@ def listed(rows: Iterable[Row], ask: Ask, span: Span, now: int, *, ahead: bool) 
 
 
 def charted(rows: Iterable[Row], ask: Ask, span: Span, now: int, reading: Reading) -> Iterator[tuple[Bin, Row]]:
-    """The rows that a chart counts, each with its bin."""
+    """The rows that a chart counts, each with the name of its bin: a UTC hour, or its first local date in the window."""
     size = ask.bin_size or default_size(span)
     for row in rows:
         if row.timestamp > now and not reading.ahead:
             continue
         if in_chart(row.timestamp, span, ask.tz, reading.tie) and matches(row, ask):
-            yield bin_of(row.timestamp, size, ask.tz, reading.tie), row
+            yield label_of(bin_of(row.timestamp, size, ask.tz, reading.tie), span, ask.tz), row
 
 
 def amount(row: Row, measure: str | None) -> float:
@@ -174,3 +168,34 @@ def amount(row: Row, measure: str | None) -> float:
     if measure == "deducted":
         return fsum(float(item["value"]) for item in row.deductions)
     return row.summed
+
+
+class Sums(dict[Bin, Sum]):
+    """Sums by bin, and over all bins."""
+
+    def __missing__(self, key: Bin) -> Sum:
+        self[key] = Sum()
+        return self[key]
+
+    @property
+    def whole(self) -> Sum:
+        return Sum([part for each in self.values() for part in each.parts])
+
+
+def by_feature(
+    pairs: Iterable[tuple[Bin, Row]], measure: str | None, features: Callable[[str], Iterable[str]]
+) -> dict[str, Sums]:
+    """The sums of each feature. `features`: those that a stored name counts for."""
+    sums: dict[str, Sums] = {}
+    for label, row in pairs:
+        for feature in features(row.feature_id):
+            sums.setdefault(feature, Sums())[label].add(amount(row, measure))
+    return sums
+
+
+def by_group(pairs: Iterable[tuple[Bin, Row]], group_by: str, measure: str | None) -> dict[Group, Sums]:
+    """The sums of each group; under the name None those of rows without one."""
+    sums: dict[Group, Sums] = {}
+    for label, row in pairs:
+        sums.setdefault(group_of(row, group_by), Sums())[label].add(amount(row, measure))
+    return sums

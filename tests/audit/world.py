@@ -45,10 +45,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A customer's billing period: the start of the first one, epoch milliseconds, and its length in months."""
+    """A customer's running billing period, [start, end) in epoch milliseconds."""
 
-    anchor: int
-    interval: str = "month"
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +99,42 @@ class World:
 
     def _features(self) -> Iterator[dict[str, Any]]:
         for feature in self.features:
+            known = {"id": feature, "name": f"Feature {feature}", "type": "metered", "consumable": True}
             names = list(self.event_names.get(feature, ()))
-            yield {"feature": {"id": feature, "name": f"Feature {feature}", "event_names": names}}
+            display = {"singular": "unit", "plural": "units"}
+            yield {"feature": {**known, "event_names": names, "display": display, "archived": False}}
 
     def _customers(self) -> Iterator[dict[str, Any]]:
         for customer in self.customers:
-            known: dict[str, Any] = {"id": customer.id, "name": customer.name}
             if customer.cycle is not None:
-                cycle = customer.cycle
-                known |= {"subscribed_at": cycle.anchor, "interval": cycle.interval}
-            yield {"customer": known}
+                yield {"customer": _with_plan(customer, customer.cycle)}
+
+
+def _with_plan(customer: Customer, cycle: Cycle) -> dict[str, Any]:
+    plan = {
+        "id": f"cus_prod_{customer.kind}",
+        "plan_id": "pro",
+        "auto_enable": False,
+        "add_on": False,
+        "status": "active",
+        "past_due": False,
+        "canceled_at": None,
+        "expires_at": None,
+        "trial_ends_at": None,
+        "started_at": cycle.start,
+        "current_period_start": cycle.start,
+        "current_period_end": cycle.end,
+        "quantity": 1,
+        "scope": "customer",
+    }
+    empty = {"metadata": {}, "billing_controls": {}, "flags": {}, "balances": {}}
+    none = {"email": None, "fingerprint": None, "stripe_id": None}
+    return {
+        **{"id": customer.id, "name": customer.name, "created_at": cycle.start, "env": "sandbox"},
+        **{"send_email_receipts": False, "purchases": [], "licenses": [], "subscriptions": [plan]},
+        **empty,
+        **none,
+    }
 
 
 def _as_line(row: Row) -> dict[str, Any]:
