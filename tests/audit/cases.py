@@ -66,7 +66,7 @@ class Case:
             return True
         sentence = reading.sentence_of(answer.text)[:160]
         if answer.status in MEANT_STATUS and sentence:
-            self.refused.append(sentence)
+            self.refused.append(f"{answer.status} {sentence}")
         elif answer.status in (429, 502, 503) and sentence:
             found.append(Finding(f"status {answer.status}", sentence, "an answer", sentence))
         else:

@@ -13,8 +13,11 @@ from tests.audit.arrivals import Arrivals
 from tests.audit.cases import WEIGHTS, Case, Kind
 from tests.audit.customers import world_of
 from tests.audit.findings import Finding
+from tests.audit.questions import flat
 from tests.audit.report import Difference
+from tests.audit.sharing import opened_link
 from tests.audit.site import Site, Visitor
+from tests.audit.truth import shown_properties
 from tests.audit.world import Customer, World
 
 CASES_OF_A_WORLD = 100
@@ -59,7 +62,7 @@ class Run:
     def _links(self, site: Site, rng: Random) -> list[tuple[Customer, Visitor]]:
         """Links of a few customers, opened by their recipients; with all properties."""
         chosen = rng.sample([each for each in site.world.customers if each.rows], LINKS)
-        return [(each, site.share(each.id, "--properties", ",".join(_paths(each)))) for each in chosen]
+        return [(each, opened_link(site, each.id, _paths(each))) for each in chosen]
 
     def _case(
         self, site: Site, truth: World, links: list[tuple[Customer, Visitor]], number: int, *, late: bool
@@ -91,6 +94,5 @@ def _surface(kind: Kind, case: Case) -> str:
 
 
 def _paths(customer: Customer) -> list[str]:
-    """The paths of all properties that a link can be told in one option."""
-    paths = {name for row in customer.rows[:500] for name in row.properties}
-    return sorted(path for path in paths if "," not in path)
+    """The paths of all properties."""
+    return sorted({path for row in customer.rows for path, _ in flat(shown_properties(row.properties))})

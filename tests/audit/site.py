@@ -118,17 +118,6 @@ class Site:
             raise RuntimeError(f"manage.py {words[0]}: {done.stderr[-500:]}")
         return done.stdout
 
-    def share(self, customer_id: str, *options: str) -> Visitor:
-        """A recipient who has opened a new link for the customer."""
-        made = self.manage("share", "create", "--customer", customer_id, *options)
-        recipient = Visitor(self.url)
-        opened = recipient.client.get(made.split()[0])
-        found = re.match(r"/shared/[^/]+/", opened.url.path)
-        if found is None:
-            raise RuntimeError(f"the link led to {opened.url.path}")
-        recipient.client.base_url = httpx.URL(self.url + found[0])
-        return recipient
-
     def _environment(self, port: int) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         chosen = {

@@ -176,7 +176,7 @@ def _same_hour(span: Span, whole: Span, full: int, zone: str) -> int | None:
 def _wall(wall: datetime, zone: str) -> int:
     """The first moment that shows at least this wall clock."""
     start = day_start(wall.date(), zone)
-    for hour in range(27):
-        if local(start + hour * HOUR, zone).replace(tzinfo=None) >= wall:
-            return start + hour * HOUR
+    for quarter in range(27 * 4):
+        if local(start + quarter * HOUR // 4, zone).replace(tzinfo=None) >= wall:
+            return start + quarter * HOUR // 4
     return start + DAY
