@@ -360,7 +360,8 @@ def top_values(text: str) -> list[TopValue]:
             value = (link or item.first("span") or item).get("title")
             if count is not None and value is not None and summary is not None:
                 chosen = link is not None and link.get("aria-current") == "true"
-                found.append(TopValue(str(summary.get("title")), value, int(number(count.text)), chosen))
+                path = str(summary.get("title"))
+                found.append(TopValue(path, value.removeprefix(f"{path}: "), int(number(count.text)), chosen))
     return found
 
 
