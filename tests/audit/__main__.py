@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 
 from tests.audit.report import summary
 from tests.audit.run import Run
@@ -25,7 +26,8 @@ def main() -> int:
     options = parser.parse_args()
     chosen = {"DATABASE_URL": options.database, "REDIS_URL": options.redis}
     run = Run(options.seed, options.age, {name: url for name, url in chosen.items() if url}, options.only)
-    run.cases(options.cases)
+    with suppress(KeyboardInterrupt):
+        run.cases(options.cases)
     print(summary(run.differences, run.refused, run.done))
     return 1 if any(not each.finding.said for each in run.differences) else 0
 

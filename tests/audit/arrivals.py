@@ -7,6 +7,7 @@ from time import time
 from tests.audit import files, reading
 from tests.audit.asked import Asked
 from tests.audit.asks import Ask
+from tests.audit.calendars import DAY
 from tests.audit.findings import Finding
 from tests.audit.site import Site
 from tests.audit.world import World
@@ -21,7 +22,7 @@ class Arrivals:
         self._top = ""
         id_ = self._customer.id
         self._running = Ask(customer_id=id_, range="24h", feature_id=("stream",))
-        self._closed = Ask(customer_id=id_, feature_id=("stream",), bin_size="day", **_days_ago(world))
+        self._closed = _days_ago(Ask(customer_id=id_, feature_id=("stream",), bin_size="day"), world)
 
     def look(self) -> None:
         """Ungrouped figures of a running and of a closed window, and the head of the list."""
@@ -55,9 +56,8 @@ class Arrivals:
         return [Finding("late row", "neither shown nor counted as missed", late.id)]
 
 
-def _days_ago(world: World) -> dict[str, object]:
-    """A window of whole days that is over, with rows that arrive late."""
-    day = 86_400_000
+def _days_ago(ask: Ask, world: World) -> Ask:
+    """The query in a window of whole days that is over, with rows that arrive late."""
     old = min(row.timestamp for each in world.customers for row in each.late)
-    start = old - old % day - day
-    return {"start": str(start), "start_ms": start, "end": str(start + 3 * day), "end_ms": start + 3 * day}
+    start = old - old % DAY - DAY
+    return ask.between(start, start + 3 * DAY)

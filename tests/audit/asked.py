@@ -11,7 +11,7 @@ from tests.audit import truth
 from tests.audit.asks import Ask
 from tests.audit.calendars import is_off_hour
 from tests.audit.truth import Group, Reading, Sums
-from tests.audit.windows import Compared, Span, compared, default_size, span_of
+from tests.audit.windows import Compared, Span, Tie, compared, default_size, span_of
 from tests.audit.world import Row, World
 
 
@@ -71,10 +71,12 @@ class Asked:
     def readings(self) -> Iterator[Reading]:
         """Every allowed way to read this question."""
         ends = (self.span.start, self.span.end)
-        ties = (0, -1) if any(is_off_hour(ms, self.ask.tz) for ms in ends) else (0,)
+        ties: tuple[Tie, ...] = (0, -1) if any(is_off_hour(ms, self.ask.tz) for ms in ends) else (0,)
         ahead = (True, False) if any(row.timestamp > self.now for row in self.rows) else (True,)
         late = (True, False) if self.late and any(row.id in self.late_ids for row in self.rows) else (True,)
-        named = set(self.world.event_names) | {name for row in self.world.event_names.values() for name in row}
+        named = set(self.world.event_names) | {
+            name for row in self.world.event_names.values() for name in row
+        }
         mixed = any(row.feature_id in named for row in self.rows)
         sure = not mixed or (bool(self.ask.feature_id) and self.age != "older")
         merged = (True,) if sure else (True, False)
@@ -127,6 +129,3 @@ def altogether(sums: dict[Group, Sums]) -> Sums:
         for label, part in each.items():
             found[label].parts.extend(part.parts)
     return found
-
-
-

@@ -50,7 +50,6 @@ class Ask:
     def having(self, **changes: Any) -> Ask:
         return replace(self, **changes)
 
-    @property
-    def has_row_filters(self) -> bool:
-        """Whether it has conditions that Autumn's charts may not be able to apply."""
-        return bool(self.filter or self.exclude or self.value_min or self.value_max)
+    def between(self, start: int, end: int) -> Ask:
+        """The same query in [start, end), epoch milliseconds, written as digits."""
+        return replace(self, range=None, start=str(start), start_ms=start, end=str(end), end_ms=end)

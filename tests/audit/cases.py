@@ -113,7 +113,11 @@ def events_file(case: Case) -> list[Finding]:
     if case.is_answered(answer, ask, found):
         rows = (reading.events_csv if suffix == "csv" else reading.events_jsonl)(answer.text)
         found += files.events_file(case.asked(ask, now), rows, answer.broken)
-        found += [Finding("foreign row", row.customer_id, case.customer.id) for row in rows if row.customer_id != case.customer.id]
+        found += [
+            Finding("foreign row", row.customer_id, case.customer.id)
+            for row in rows
+            if row.customer_id != case.customer.id
+        ]
     return found
 
 
@@ -141,9 +145,13 @@ def drill_down(case: Case) -> list[Finding]:
         return found
     start = row.timestamp - row.timestamp % HOUR
     length = case.rng.choice((1, 1, 24, 24 * 7)) * HOUR
-    bounds = {"start": str(start), "start_ms": start, "end": str(start + length), "end_ms": start + length}
-    ask = Ask(customer_id=case.customer.id, feature_id=(row.feature_id,), tz=case.rng.choice(ZONES), **bounds)
-    pairs = [(path, value) for path, value in flat(shown_properties(row.properties)) if isinstance(value, str) and value.strip()]
+    ask = Ask(customer_id=case.customer.id, feature_id=(row.feature_id,), tz=case.rng.choice(ZONES))
+    ask = ask.between(start, start + length)
+    pairs = [
+        (path, value)
+        for path, value in flat(shown_properties(row.properties))
+        if isinstance(value, str) and value.strip()
+    ]
     if pairs and case.rng.random() < 0.5:
         path, value = case.rng.choice(pairs)
         ask = ask.having(filter=(f"{path}:{value}",))
@@ -187,7 +195,7 @@ def cell_filter(case: Case) -> list[Finding]:
     if row is None or not pairs:
         return found
     path, value = case.rng.choice(list(pairs))
-    near = Ask(customer_id=case.customer.id, columns=(path,), **_second(row))
+    near = Ask(customer_id=case.customer.id, columns=(path,)).between(row.timestamp, row.timestamp + 1)
     answer = case.get(near, "/events/")
     if not case.is_answered(answer, near, found):
         return found
@@ -204,22 +212,31 @@ def cell_filter(case: Case) -> list[Finding]:
     return found
 
 
-def _second(row: Row) -> dict[str, object]:
-    start, end = row.timestamp, row.timestamp + 1
-    return {"start": str(start), "start_ms": start, "end": str(end), "end_ms": end}
-
-
 def bad_query(case: Case) -> list[Finding]:
     """What makes no sense is a 400 with a sentence, on every page and file."""
     name, value = case.rng.choice(
         (
-            *(("bogus", "1"), ("range", "8d"), ("tz", "Mars/Phobos"), ("bin_size", "fortnight"), ("start", "soon")),
-            *(("value_min", "much"), ("group_by", "colour"), ("before", "x"), ("per_page", "7"), ("measure", "x")),
+            *(
+                ("bogus", "1"),
+                ("range", "8d"),
+                ("tz", "Mars/Phobos"),
+                ("bin_size", "fortnight"),
+                ("start", "soon"),
+            ),
+            *(
+                ("value_min", "much"),
+                ("group_by", "colour"),
+                ("before", "x"),
+                ("per_page", "7"),
+                ("measure", "x"),
+            ),
         )
     )
     path = case.rng.choice(("/usage/", "/events/", "/usage/export.csv", "/events/export.csv"))
     pair = f"{name}={quote(value)}"
-    answer = case.follow(f"{path}?customer_id={quote(case.customer.id)}&{pair}" if not case.shared else f"{path}?{pair}")
+    answer = case.follow(
+        f"{path}?customer_id={quote(case.customer.id)}&{pair}" if not case.shared else f"{path}?{pair}"
+    )
     sentence = reading.sentence_of(answer.text)
     right = answer.status == 400 and bool(sentence)
     return [] if right else [Finding("bad query", f"{answer.status} for {pair}", "400 with a sentence")]

@@ -185,7 +185,18 @@ KINDS: dict[str, Make] = {
     make.__name__: make
     for make in (
         *(plain, rare_feature, twenty_features, seventy_features, hour_edges, clock_edges, digits, nulls),
-        *(one_millisecond, future, cycle, event_names, entities, strange_names, commas, negative, nobody, arrivals),
+        *(
+            one_millisecond,
+            future,
+            cycle,
+            event_names,
+            entities,
+            strange_names,
+            commas,
+            negative,
+            nobody,
+            arrivals,
+        ),
     )
 } | GROUPED
 

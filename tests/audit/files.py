@@ -81,10 +81,11 @@ def _line(asked: Asked, cells: list[Cell], right: Sums, name: str, kind: str, sh
         at = label(asked, cell.start, shifted=shifted)
         shown[at] += float(cell.value)
         bounds[at] = cell.bound
-    wrong = []
-    for at in sorted({*shown, *right}, key=str):
-        if not right[at].is_near(shown.get(at, 0.0)):
-            wrong.append(_cell(name, kind, at, shown.get(at), right[at].value, bounds.get(at, "exact")))
+    wrong = [
+        _cell(name, kind, at, shown.get(at), right[at].value, bounds.get(at, "exact"))
+        for at in sorted({*shown, *right}, key=str)
+        if not right[at].is_near(shown.get(at, 0.0))
+    ]
     silent = [each for each in wrong if not each.said]
     return (silent or wrong)[:MOST]
 
@@ -97,7 +98,9 @@ def _cell(name: str, kind: str, at: Bin, shown: float | None, right: float, boun
 
 def _previous(cells: list[Cell], right: Sums, name: str) -> list[Finding]:
     if cells[0].previous is None:
-        return [Finding("previous missing", "no column previous_value", f"{name[:40]}: {right.whole.value:.12g}")]
+        return [
+            Finding("previous missing", "no column previous_value", f"{name[:40]}: {right.whole.value:.12g}")
+        ]
     shown = sum(float(cell.previous) for cell in cells if cell.previous)
     if right.whole.is_near(shown):
         return []
@@ -227,6 +230,3 @@ def ids(shown: Iterable[str], right: list[str]) -> list[Finding]:
         for kind, names in kinds.items()
         if names
     ]
-
-
-

@@ -56,7 +56,9 @@ def filtered(maker: Maker) -> Customer:
     """The groups a, b and c with sums that a filter, an exclusion and a bound tell apart."""
     for name, value in (("a", 5), ("a", 0), ("b", 10), ("b", 15), ("c", 10)):
         for _ in range(100):
-            maker.add("metered", maker.past(20), value, {"g": name, "obj": {"x.y": "z"}, "plan": maker.some("pq")})
+            maker.add(
+                "metered", maker.past(20), value, {"g": name, "obj": {"x.y": "z"}, "plan": maker.some("pq")}
+            )
     return maker.made()
 
 

@@ -57,7 +57,9 @@ class Maker:
         return Customer(self.customer_id, self.kind, rows, late, name or f"Name of {self.kind}", cycle)
 
 
-def scatter(maker: Maker, feature: str, count: int, days: float, values: tuple[float, ...] = (1, 2, 5)) -> None:
+def scatter(
+    maker: Maker, feature: str, count: int, days: float, values: tuple[float, ...] = (1, 2, 5)
+) -> None:
     """Rows at any time, each with the same few properties."""
     for _ in range(count):
         properties = {"region": maker.some(REGIONS), "status": maker.some((200, 404, 500))}

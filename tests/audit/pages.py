@@ -8,11 +8,13 @@ from tests.audit.asked import Asked, altogether, named
 from tests.audit.files import ids
 from tests.audit.findings import Finding, fewest
 from tests.audit.reading import Check, FeatureMark, GroupMark, Page, TopValue, shown_as
-from tests.audit.truth import Reading, Sum, Sums, at_path, shown_properties, text_of
+from tests.audit.truth import Group, Reading, Sum, Sums, at_path, shown_properties, text_of
 from tests.audit.world import Row
 
 EXPLAINS: dict[str, frozenset[str]] = {
-    "feature missing": frozenset({"features-not-listed", "features-not-drawn", "partial", "unknown-customer"}),
+    "feature missing": frozenset(
+        {"features-not-listed", "features-not-drawn", "partial", "unknown-customer"}
+    ),
     "count": frozenset({"filters-not-applied", "partial", "stale", "events-arriving"}),
     "rows missing": frozenset({"unreadable-rows", "missed-rows", "future-rows", "partial", "stale"}),
 }
@@ -88,9 +90,9 @@ def _change(mark: FeatureMark | GroupMark, right: Sum, before: Sum) -> list[Find
 def _chart_feature(asked: Asked, reading: Reading, page: Page) -> str | None:
     """Which feature the groups are of: as marked, else the only one or the focus; None where it can't be told."""
     features = list(asked.by_feature(reading))
-    for name in (page.chart_feature, asked.ask.focus, *(features if len(features) == 1 else ())):
-        if name is not None:
-            return name
+    known = page.chart_feature or asked.ask.focus
+    if known is not None or len(features) == 1:
+        return known or features[0]
     whole = sum(group.sum for group in page.groups)
     fitting = [name for name in features if altogether(asked.by_group(reading, name)).whole.is_near(whole)]
     return fitting[0] if len(fitting) == 1 else None
@@ -117,13 +119,17 @@ def _groups(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
 
 
 def _group(
-    page: Page, mark: GroupMark, names: list[str], right: dict, before: dict | None
-) -> list[Finding]:  # type: ignore[type-arg]  # of Group and Sums
+    page: Page, mark: GroupMark, names: list[str], right: dict[Group, Sums], before: dict[Group, Sums] | None
+) -> list[Finding]:
     if len(names) != 1:
         return []
     sums = named(right, names[0]).whole
     if not sums.is_near(mark.sum):
-        said = mark.bound if mark.bound == "unknown" or (mark.bound == "at-least" and mark.sum <= sums.value) else ""
+        said = (
+            mark.bound
+            if mark.bound == "unknown" or (mark.bound == "at-least" and mark.sum <= sums.value)
+            else ""
+        )
         return [Finding("group sum", f"{mark.name[:40]}: {mark.sum:.12g}", f"{sums.value:.12g}", said)]
     return [] if before is None else _change(mark, sums, named(before, names[0]).whole)
 
@@ -156,11 +162,15 @@ def _drilled(asked: Asked, reading: Reading, check: Check, page: Page) -> list[F
         found.append(Finding("drill-down total", f"{check.total:.12g}", f"{summed.value:.12g}"))
     if check.events is not None and check.events != len(rows) and page.following is None:
         found.append(Finding("drill-down count", str(check.events), str(len(rows))))
-    explained = ", ".join(sorted(page.notices & FIGURES)) or ("" if check.reconciled == "yes" else "not ticked")
+    explained = ", ".join(sorted(page.notices & FIGURES)) or (
+        "" if check.reconciled == "yes" else "not ticked"
+    )
     return [replace(each, said=explained) for each in found]
 
 
-def list_of_events(asked: Asked, rows: list[tuple[int, str]], notices: frozenset[str], ended: bool) -> list[Finding]:
+def list_of_events(
+    asked: Asked, rows: list[tuple[int, str]], notices: frozenset[str], ended: bool
+) -> list[Finding]:
     """What is wrong with the rows of all pages of a list."""
     if not ended:
         return []
@@ -187,12 +197,20 @@ def top_values(asked: Asked, shown: list[TopValue]) -> list[Finding]:
     rows = plain.listed(Reading(ahead=False))[:1000]
     found = []
     for each in shown:
-        right = sum(shown_as(text_of(at_path(shown_properties(row.properties), each.path))) == each.value for row in rows if _has(row, each.path))
+        right = sum(
+            shown_as(text_of(at_path(shown_properties(row.properties), each.path))) == each.value
+            for row in rows
+            if _has(row, each.path)
+        )
         if right and right != each.count:
             found.append(Finding("top value", f"{each.path}:{each.value[:40]} {each.count}", str(right)))
     for condition in asked.ask.filter:
         path, _, value = condition.partition(":")
-        right = sum(text_of(at_path(shown_properties(row.properties), path)) == value for row in rows if _has(row, path))
+        right = sum(
+            text_of(at_path(shown_properties(row.properties), path)) == value
+            for row in rows
+            if _has(row, path)
+        )
         if right and shown and not any((each.path, each.value) == (path, shown_as(value)) for each in shown):
             found.append(Finding("chosen value not counted", "no line", f"{condition[:60]} {right}"))
     return found[:MOST]

@@ -63,7 +63,9 @@ class Questions:
         return self._between(ask, *self._bounds(zone))
 
     def _bounds(self, zone: str) -> tuple[int, int]:
-        if self.rng.random() < 0.3 and (near := clock_changes(zone, self.now - 300 * DAY, self.now - 3 * DAY)):
+        if self.rng.random() < 0.3 and (
+            near := clock_changes(zone, self.now - 300 * DAY, self.now - 3 * DAY)
+        ):
             change = self.rng.choice(near)
             start = change - self.rng.randrange(1, 80) * HOUR
             return start, min(change + self.rng.randrange(1, 80) * HOUR, self.now)
@@ -132,7 +134,9 @@ class Questions:
         """The query with conditions of one or more types."""
         row = self._row()
         pairs = list(flat(shown_properties(row.properties)))
-        conditions = [f"{path}:{text_of(value)}" for path, value in pairs if path.strip() and text_of(value).strip()]
+        conditions = [
+            f"{path}:{text_of(value)}" for path, value in pairs if path.strip() and text_of(value).strip()
+        ]
         draw = self.rng.random()
         if conditions and draw < 0.45:
             path = self.rng.choice(conditions).partition(":")[0]

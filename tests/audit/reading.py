@@ -129,7 +129,9 @@ def words_of(document: Element) -> str:
 def _is_words(element: Element) -> bool:
     roles = element.get("role") in ("status", "alert")
     return (
-        roles or "data-notice" in element.attributes or bool(element.classes & {"notice", "rec", "notes", "stale", "error"})
+        roles
+        or "data-notice" in element.attributes
+        or bool(element.classes & {"notice", "rec", "notes", "stale", "error"})
     )
 
 
@@ -334,7 +336,12 @@ def events_jsonl(text: str) -> list[FileRow]:
     plain = [json.loads(line) for line in text.split("\n") if line]
     return [
         FileRow(
-            row["id"], row["customer_id"], row["feature_id"], row["value"], known["properties"], int(row["timestamp"])
+            row["id"],
+            row["customer_id"],
+            row["feature_id"],
+            row["value"],
+            known["properties"],
+            int(row["timestamp"]),
         )
         for row, known in zip(rows, plain, strict=True)
     ]

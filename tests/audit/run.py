@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from time import time
 
 from tests.audit.arrivals import Arrivals
@@ -43,10 +45,11 @@ class Run:
         """Runs the first `count` cases of the seed, or just the one."""
         first = 0 if self.only is None else self.only - self.only % CASES_OF_A_WORLD
         last = count if self.only is None else self.only + 1
-        for start in range(first, last, CASES_OF_A_WORLD):
-            world = world_of(Random(f"{self.seed}:{start}"), int(time() * 1000))
-            with Site(world, self.age, self.environment) as site:
-                self._world(site, self.falsify(world), start, min(last, start + CASES_OF_A_WORLD))
+        with TemporaryDirectory(prefix="audit-static-") as prepared:
+            for start in range(first, last, CASES_OF_A_WORLD):
+                world = world_of(Random(f"{self.seed}:{start}"), int(time() * 1000))
+                with Site(world, self.age, Path(prepared), self.environment) as site:
+                    self._world(site, self.falsify(world), start, min(last, start + CASES_OF_A_WORLD))
 
     def _world(self, site: Site, truth: World, start: int, end: int) -> None:
         links = self._links(site, Random(f"{self.seed}:{start}:links"))
@@ -79,7 +82,12 @@ class Run:
         self.done += 1
 
     def _note(
-        self, surface: str, customer: str, judge: Callable[[], list[Finding]], number: int, case: Case | None = None
+        self,
+        surface: str,
+        customer: str,
+        judge: Callable[[], list[Finding]],
+        number: int,
+        case: Case | None = None,
     ) -> None:
         again = f"--seed {self.seed} --age {self.age} --only {number}"
         for finding in judge():

@@ -29,7 +29,13 @@ def opened_link(site: Site, customer_id: str, properties: list[str]) -> Visitor:
     for _ in range(2):  # the second time with everything accepted that the first one warned of
         page = client.post(
             "/shares/new",
-            data={**_hidden(page.text), **LEAST_SHOWN, "customer_id": customer_id, "properties": properties, "life": "7"},
+            data={
+                **_hidden(page.text),
+                **LEAST_SHOWN,
+                "customer_id": customer_id,
+                "properties": properties,
+                "life": "7",
+            },
             headers={"Referer": str(page.url)},
         )
         if made := re.search(r"/s/[A-Za-z0-9_~.-]+", page.text):

@@ -73,7 +73,9 @@ def test_day_whose_midnight_does_not_exist_starts_at_one() -> None:
 def test_day_of_25_hours_counts_each_of_them() -> None:
     rows = [row(day_start(date(2026, 11, 1), "America/New_York") + hour * HOUR) for hour in range(25)]
     found = asked(rows, bin_size="day", **dates("2026-11-01", "2026-11-01", "America/New_York"))
-    assert {at: part.value for at, part in found.by_feature(Reading())["api"].items()} == {date(2026, 11, 1): 25}
+    assert {at: part.value for at, part in found.by_feature(Reading())["api"].items()} == {
+        date(2026, 11, 1): 25
+    }
 
 
 @pytest.mark.parametrize(("tie", "day"), [(0, date(2026, 11, 20)), (-1, date(2026, 11, 19))])
@@ -113,7 +115,8 @@ def test_dotted_key_is_a_path_and_nulls_are_not_shown() -> None:
 
 
 def test_missing_null_and_empty_values_are_no_group_and_numbers_meet_texts() -> None:
-    rows = [row(NOW - HOUR, 1, v=value) for value in (200, 200.0, "200", None, "", {})] + [row(NOW - HOUR)]
+    values: tuple[object, ...] = (200, 200.0, "200", None, "", {})
+    rows = [row(NOW - HOUR, 1, v=value) for value in values] + [row(NOW - HOUR)]
     groups = asked(rows, group_by="properties.v").by_group(Reading(), "api")
     assert (named(groups, "200").whole.count, named(groups, None).whole.count) == (3, 4)
 
@@ -132,15 +135,22 @@ def test_wrong_cell_of_a_usage_file_is_a_silent_finding() -> None:
 
 def test_lower_bound_is_said_and_a_bound_above_the_truth_is_not() -> None:
     rows = [row(ms("2026-11-20T10:00:00"), 4, g="a")]
-    question = asked(rows, bin_size="day", group_by="properties.g", group=("a",), **dates("2026-11-20", "2026-11-20"))
+    question = asked(
+        rows, bin_size="day", group_by="properties.g", group=("a",), **dates("2026-11-20", "2026-11-20")
+    )
     at = "2026-11-20T00:00:00+00:00"
     kinds = [usage_file(question, [cell(at, value, "at-least", "a", "value")]) for value in ("3", "5")]
-    assert [[one.said for one in found if one.kind == "group value"] for found in kinds] == [["at-least"], [""]]
+    assert [[one.said for one in found if one.kind == "group value"] for found in kinds] == [
+        ["at-least"],
+        [""],
+    ]
 
 
 def test_date_of_the_day_before_is_found() -> None:
     question = asked(
-        [row(ms("2026-11-20T10:00:00"), 4)], bin_size="day", **dates("2026-11-20", "2026-11-20", "Asia/Kolkata")
+        [row(ms("2026-11-20T10:00:00"), 4)],
+        bin_size="day",
+        **dates("2026-11-20", "2026-11-20", "Asia/Kolkata"),
     )
     (found,) = usage_file(question, [cell("2026-11-19T23:30:00+05:30", "4")])
     assert found.kind == "local date"
@@ -161,12 +171,19 @@ def test_rows_missing_repeated_and_too_many_are_told_apart() -> None:
 
 def test_marks_are_read_before_what_stands_in_for_them() -> None:
     page = page_of(
-        '<a class="tile" data-feature="a b" data-sum="1.5" data-count="3" data-change="-0.25" data-reconciled="yes"></a>'
+        '<a class="tile" data-feature="a b" data-sum="1.5" data-count="3" '
+        'data-change="-0.25" data-reconciled="yes"></a>'
         '<table><tr data-group="" data-group-kind="none" data-sum="2" data-bound="unknown"></tr></table>'
         '<p data-reconciled="no" data-shown="1" data-total="2" data-events="3"></p><p data-notice="stale">Old</p>'
     )
     (feature,), (group,) = page.features, page.groups
-    assert (feature.name, feature.sum, feature.count, feature.change, feature.reconciled) == ("a b", 1.5, 3, -0.25, "yes")
+    assert (feature.name, feature.sum, feature.count, feature.change, feature.reconciled) == (
+        "a b",
+        1.5,
+        3,
+        -0.25,
+        "yes",
+    )
     assert (group.kind, group.sum, group.bound) == ("none", 2, "unknown")
     assert page.check is not None
-    assert (page.check.reconciled, page.check.events, page.notices) == ("no", 3, {"stale"})
+    assert (page.check.reconciled, page.check.events, page.notices) == ("no", 3, frozenset({"stale"}))

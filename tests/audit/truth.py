@@ -91,7 +91,9 @@ def matches(row: Row, ask: Ask) -> bool:
         return False
     shown = shown_properties(row.properties)
     paths = {item.partition(":")[0] for item in ask.filter}
-    if not all(any(_has(shown, item) for item in ask.filter if item.partition(":")[0] == path) for path in paths):
+    if not all(
+        any(_has(shown, item) for item in ask.filter if item.partition(":")[0] == path) for path in paths
+    ):
         return False
     return not any(_has(shown, item) for item in ask.exclude)
 
@@ -117,7 +119,7 @@ def group_of(row: Row, group_by: str) -> Group:
 
 
 def _is_rolled_up(value: Any) -> bool:
-    """Whether the roll-up behind groups has such a value; ids, long texts, fractions, lists and objects may be missing."""
+    """Whether the roll-up behind groups has such a value: not ids, long texts, fractions, lists and objects."""
     if isinstance(value, str):
         hexes = sum(character in "0123456789abcdefABCDEF" for character in value)
         words = sum(character.isascii() and (character.isalnum() or character in "_-") for character in value)
@@ -151,8 +153,10 @@ def listed(rows: Iterable[Row], ask: Ask, span: Span, now: int, *, ahead: bool) 
     return sorted(found, key=lambda row: row.order, reverse=True)
 
 
-def charted(rows: Iterable[Row], ask: Ask, span: Span, now: int, reading: Reading) -> Iterator[tuple[Bin, Row]]:
-    """The rows that a chart counts, each with the name of its bin: a UTC hour, or its first local date in the window."""
+def charted(
+    rows: Iterable[Row], ask: Ask, span: Span, now: int, reading: Reading
+) -> Iterator[tuple[Bin, Row]]:
+    """The rows that a chart counts, each with its bin: a UTC hour, or its first local date in the window."""
     size = ask.bin_size or default_size(span)
     for row in rows:
         if row.timestamp > now and not reading.ahead:

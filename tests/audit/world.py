@@ -127,11 +127,17 @@ def _with_plan(customer: Customer, cycle: Cycle) -> dict[str, Any]:
         "quantity": 1,
         "scope": "customer",
     }
-    empty = {"metadata": {}, "billing_controls": {}, "flags": {}, "balances": {}}
+    empty: dict[str, Any] = {"metadata": {}, "billing_controls": {}, "flags": {}, "balances": {}}
     none = {"email": None, "fingerprint": None, "stripe_id": None}
     return {
-        **{"id": customer.id, "name": customer.name, "created_at": cycle.start, "env": "sandbox"},
-        **{"send_email_receipts": False, "purchases": [], "licenses": [], "subscriptions": [plan]},
+        "id": customer.id,
+        "name": customer.name,
+        "created_at": cycle.start,
+        "env": "sandbox",
+        "send_email_receipts": False,
+        "purchases": [],
+        "licenses": [],
+        "subscriptions": [plan],
         **empty,
         **none,
     }
