@@ -89,6 +89,8 @@ class Asked:
             return [stored] if not self.ask.feature_id or stored in self.ask.feature_id else []
         owners = [feature for feature in self.world.features if stored in self.world.names_of(feature)]
         wanted = self.ask.feature_id
+        if stored in wanted and stored not in self.world.features:
+            return [stored]  # an event name that was asked for as it is
         return [owner for owner in owners if not wanted or owner in wanted] or ([] if wanted else [stored])
 
     def _present(self, reading: Reading) -> list[Row]:

@@ -113,11 +113,8 @@ def events_file(case: Case) -> list[Finding]:
     if case.is_answered(answer, ask, found):
         rows = (reading.events_csv if suffix == "csv" else reading.events_jsonl)(answer.text)
         found += files.events_file(case.asked(ask, now), rows, answer.broken)
-        found += [
-            Finding("foreign row", row.customer_id, case.customer.id)
-            for row in rows
-            if row.customer_id != case.customer.id
-        ]
+        others = {row.customer_id for row in rows} - {case.customer.id}
+        found += [Finding("foreign rows", ", ".join(sorted(others))[:80], case.customer.id)] if others else []
     return found
 
 

@@ -122,7 +122,9 @@ def _groups(asked: Asked, reading: Reading, lines: Lines, shifted: bool) -> list
                 found += _line(asked, cells, truth, name, "group value", shifted)
             elif any(float(cell.value) for cell in cells) and not any(not g.reported for g in right):
                 found.append(Finding("group unknown", name[:60], "no such group"))
-    found += _whole(asked, lines, right, shifted) + _without(lines, right) + _marks(asked, lines, right)
+    if not asked.ask.group:
+        found += _whole(asked, lines, right, shifted) + _without(lines, right)
+    found += _marks(asked, lines, right)
     if asked.compared is not None and asked.compared.sure and not found:
         before = asked.by_group(reading, feature, asked.compared.previous)
         for (_, kind, name), cells in lines.items():
@@ -143,9 +145,7 @@ def _focus(asked: Asked, reading: Reading, feature: str) -> list[Finding]:
 
 
 def _whole(asked: Asked, lines: Lines, right: dict[Group, Sums], shifted: bool) -> list[Finding]:
-    """All lines together are the feature, unless only some groups are asked for."""
-    if asked.ask.group:
-        return []
+    """All lines together are the feature."""
     cells = [cell for each in lines.values() for cell in each]
     bounded = any(cell.bound != "exact" for cell in cells)
     wrong = _line(asked, cells, altogether(right), "all groups", "sum of groups", shifted)

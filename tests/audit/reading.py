@@ -301,7 +301,7 @@ def usage_file(text: str) -> list[Cell]:
 
 def unguarded(text: str) -> str:
     """A text of a file without the apostrophe that keeps spreadsheets from running it."""
-    return text[1:] if text.startswith("'") else text
+    return text[1:] if re.match(r"'[^\w]", text) else text
 
 
 @dataclass(frozen=True, slots=True)

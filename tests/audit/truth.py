@@ -123,7 +123,8 @@ def _is_rolled_up(value: Any) -> bool:
     if isinstance(value, str):
         hexes = sum(character in "0123456789abcdefABCDEF" for character in value)
         words = sum(character.isascii() and (character.isalnum() or character in "_-") for character in value)
-        return len(value) <= LONGEST_ROLLED_UP and hexes < 24 and words < 32
+        fraction = value.strip("-0123456789e+") == "."
+        return len(value) <= LONGEST_ROLLED_UP and hexes < 24 and words < 32 and not fraction
     if isinstance(value, bool):
         return True
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
