@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from dashboard.env import Unusable
+from dashboard.web.env import Unusable
 
 
 def main() -> None:

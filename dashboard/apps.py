@@ -16,7 +16,7 @@ class DashboardConfig(AppConfig):
 
 def keep_sightings(**signal: Any) -> None:
     """After an answer is out, what was seen on the way is kept. Where nothing was asked yet, nothing was seen."""
-    from dashboard import backend  # the models that it needs come after the apps
+    from dashboard import services
 
-    if backend.directory.cache_info().currsize:
-        backend.directory().keep()
+    if services.known_customers.cache_info().currsize:
+        services.known_customers().save()

@@ -47,7 +47,7 @@ def compact(value: float) -> str:
     return _minus(_trimmed(f"{value:.1f}") if size >= 100 else f"{value:.3g}")
 
 
-def tick(value: float) -> str:
+def axis_number(value: float) -> str:
     """A label on a value axis: 300k, 1.5M, 0.25."""
     return _minus(_scaled(value, "") if abs(value) >= 1000 else f"{value:.6g}")
 
@@ -114,11 +114,11 @@ def visible(text: str) -> str:
     """The text with every control, bidi and otherwise unseen character spelled out: [U+202E]."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_seen(character) for character in text)
+    return "".join(_escaped_character(character) for character in text)
 
 
 @lru_cache(4096)
-def _seen(character: str) -> str:
+def _escaped_character(character: str) -> str:
     return f"[U+{ord(character):04X}]" if unicodedata.category(character) in HIDDEN else character
 
 

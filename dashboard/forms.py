@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -27,8 +28,8 @@ from usage.query import (
     zone_names,
 )
 
-LONGEST = 1000
-MOST = 50
+MAX_TEXT_LENGTH = 1000
+MAX_REPEATS = 50
 HIGHEST_PAGE = 10_000_000
 TZ_COOKIE = "tz"
 
@@ -46,7 +47,7 @@ class Many(forms.Field):
     """A repeatable parameter: a tuple of what `parse` makes of each value."""
 
     widget = Values
-    most = MOST
+    most = MAX_REPEATS
 
     def __init__(self, parse: Parse = str) -> None:
         super().__init__(required=False)
@@ -63,8 +64,8 @@ class Many(forms.Field):
     def _one(self, value: str) -> Any:
         if "\0" in value:
             raise ValidationError("Leave out the null character.")
-        if len(value) > LONGEST:
-            raise ValidationError(f"Keep this to {LONGEST:,} characters.")
+        if len(value) > MAX_TEXT_LENGTH:
+            raise ValidationError(f"Keep this to {MAX_TEXT_LENGTH:,} characters.")
         try:
             return self.parse(value)
         except ValueError as error:
@@ -146,6 +147,7 @@ class QueryForm(forms.Form):
     event = One(parse_position)
 
     query: Query
+    data: QueryDict
 
     def __init__(self, params: QueryDict, viewer_tz: str | None = None) -> None:
         super().__init__(params)
@@ -167,6 +169,11 @@ class QueryForm(forms.Form):
         """What was written for a parameter, as it was, for showing it again."""
         given: list[str] = self.fields[name].widget.value_from_datadict(self.data, self.files, name)
         return given
+
+    def as_given(self, **changes: str) -> str:
+        """The query string as it was written, with other values for some parameters: for showing what is wrong."""
+        given = [pair for pair in self.data.lists() if pair[0] not in changes]
+        return urlencode([*changes.items(), *((name, value) for name, values in given for value in values)])
 
     def sentences(self, name: str) -> list[str]:
         """What is wrong with a parameter."""
@@ -204,7 +211,22 @@ class QueryForm(forms.Form):
             self.blame(bad)
 
 
-def query_of(params: str) -> Query:
-    """The query of a query string that was written here; what has become of anything else is the plain one."""
+class CustomerSearchForm(forms.Form):
+    """What was typed into the customer field."""
+
+    customer_id = One()
+
+    def clean(self) -> dict[str, Any]:
+        for name in set(self.data) - set(self.fields):
+            self.add_error(None, f"There is no parameter “{name[:100]}”.")
+        return self.cleaned_data
+
+
+def saved_query(params: str) -> Query:
+    """The query of a query string that was saved earlier. BadQuery where it is no longer valid, such as for a zone
+    that no longer exists."""
     form = QueryForm(QueryDict(params))
-    return form.query if form.is_valid() else Query()
+    if form.is_valid():
+        return form.query
+    field = next(iter(form.errors))
+    raise BadQuery(field, form.sentences(field)[0])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -14,11 +14,12 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
-from dashboard import errors
+from dashboard import error_views
 from dashboard.accounts.hashing import TooBusy
 from dashboard.models import demo_user
+from dashboard.web.htmx import HtmxRequest, current_page
 
-Next = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 ACCOUNTS = "/accounts/"
 METHODS = ("GET", "HEAD", "POST")
 
@@ -28,7 +29,7 @@ access = structlog.get_logger("dashboard.access")
 FORWARDED = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
-def trusted_proxies(get_response: Next) -> Next:
+def trusted_proxies(get_response: GetResponse) -> GetResponse:
     """Believes as many hops about client and HTTPS as the operator vouches for, counted from our end."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -51,7 +52,7 @@ def listed(header: str) -> list[str]:
     return [part.strip() for part in header.split(",") if part.strip()]
 
 
-def access_log(get_response: Next) -> Next:
+def access_log(get_response: GetResponse) -> GetResponse:
     """A line for each request at level INFO: the path alone, as queries name customers."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -70,7 +71,7 @@ def access_log(get_response: Next) -> Next:
     return middleware
 
 
-def page_headers(get_response: Next) -> Next:
+def page_headers(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault(
@@ -92,7 +93,7 @@ class Compressed(GZipMiddleware):
         return packed
 
 
-def known_methods(get_response: Next) -> Next:
+def known_methods(get_response: GetResponse) -> GetResponse:
     """No page answers other methods, and views that don't care would answer them like GET."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -103,7 +104,7 @@ def known_methods(get_response: Next) -> Next:
     return middleware
 
 
-def demo_person(get_response: Next) -> Next:
+def demo_person(get_response: GetResponse) -> GetResponse:
     """With sample data whoever comes is the demo user, without a session; real people can still sign in."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -121,7 +122,7 @@ class PasswordsInTurn(MiddlewareMixin):
     """Where too many passwords are asked about at once, whoever waited too long is told so."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        return errors.too_busy(request) if isinstance(exception, TooBusy) else None
+        return error_views.too_busy(request) if isinstance(exception, TooBusy) else None
 
 
 class SignInRequired(LoginRequiredMiddleware):
@@ -135,8 +136,7 @@ class SignInRequired(LoginRequiredMiddleware):
         return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> Any:
-        htmx = request.htmx  # type: ignore[attr-defined]
-        if htmx:
-            page = htmx.current_url_abs_path or "/"
-            return HttpResponseClientRedirect(redirect_to_login(page).url)
+        asking = cast("HtmxRequest", request)
+        if asking.htmx:
+            return HttpResponseClientRedirect(redirect_to_login(current_page(asking) or "/").url)
         return super().handle_no_permission(request, view_func)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from usage.api.pace import AUTUMN_PER_SECOND_WORD
 from usage.errors import (
     Malformed,
     RateLimited,
@@ -33,7 +34,12 @@ WORDS: tuple[tuple[type[UsageError], int, str, str], ...] = (
     (Unsupported, 200, "Not on this server", "Everything else works as usual."),
     (Refused, 502, "Autumn refused the question", "Try another range or fewer filters."),
     (Malformed, 502, "Autumn answered nonsense", "Try again; if it stays, tell Autumn."),
-    (RateLimited, 503, "Autumn is busy", "It takes five questions a second; try again now."),
+    (
+        RateLimited,
+        503,
+        "Autumn is busy",
+        f"It takes {AUTUMN_PER_SECOND_WORD} questions a second; try again now.",
+    ),
     (Unreachable, 503, "Autumn is out of reach", "Nothing is lost. Try again in a moment."),
     (UsageError, 502, "This did not work", "Try again."),
 )

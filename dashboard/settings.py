@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dashboard import logs, policy
-from dashboard.env import Environment
-from dashboard.safety import (
+from dashboard.web import csp, logging
+from dashboard.web.checks import (
     Exposure,
     kept_secret,
     mode_of,
@@ -16,6 +15,8 @@ from dashboard.safety import (
     refuse_unsafe,
     source_of,
 )
+from dashboard.web.env import Environment
+from usage.api import pace
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
@@ -25,7 +26,7 @@ AUTUMN_SECRET_KEY = env.autumn_key("AUTUMN_SECRET_KEY")
 AUTUMN_API_URL = env.api_url("AUTUMN_API_URL")
 AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
 AUTUMN_SOURCE = source_of(AUTUMN_MODE, AUTUMN_API_URL)
-AUTUMN_PACE = 4  # calls a second and customer: one fewer than Autumn counts, as the network jitters
+AUTUMN_PACE = pace.PER_SECOND  # calls a second and customer
 
 # Where things are kept
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
@@ -40,7 +41,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "dashboard",
-        "OPTIONS": {"serializer": "dashboard.health.JsonSerializer"},
+        "OPTIONS": {"serializer": "dashboard.web.health.JsonSerializer"},
     }
 }
 
@@ -67,10 +68,10 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Other names of the domain, and its entry in browsers' lists, are the operator's business.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "dashboard.errors.csrf_failed"
+CSRF_FAILURE_VIEW = "dashboard.error_views.csrf_failed"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.DIRECTIVES}
 
 # The site
 ROOT_URLCONF = "dashboard.urls"
@@ -97,7 +98,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.middleware.Compressed",
-    "csp.middleware.CSPMiddleware",
+    "dashboard.web.csp.ContentSecurityPolicy",
     "dashboard.middleware.page_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -118,8 +119,8 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
-            "environment": "dashboard.jinja.environment",
-            "context_processors": ["dashboard.jinja.page"],
+            "environment": "dashboard.web.templates.environment",
+            "context_processors": ["dashboard.web.templates.page"],
             "auto_reload": DEBUG,
         },
     },
@@ -148,12 +149,12 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
-    "dashboard.staticfiles.PlotlyFinder",
-    "dashboard.staticfiles.NeededAppFiles",
+    "dashboard.web.staticfiles.PlotlyFinder",
+    "dashboard.web.staticfiles.NeededAppFiles",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "dashboard.staticfiles.HashedFiles"},
+    "staticfiles": {"BACKEND": "dashboard.web.staticfiles.HashedFiles"},
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
@@ -197,4 +198,4 @@ if OIDC_ISSUER is not None:
 LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
 LOGGING_CONFIG = None
 _secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, env.text("OIDC_CLIENT_SECRET"))
-logs.configure(LOG_LEVEL, [secret for secret in _secrets if secret])
+logging.configure(LOG_LEVEL, [secret for secret in _secrets if secret])

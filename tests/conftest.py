@@ -54,13 +54,13 @@ def live_mode(settings: Settings) -> Iterator[Settings]:
 
 def forget() -> None:
     """Ends the process's service, so that the next request makes one with the settings of its test."""
-    from dashboard import backend
+    from dashboard import services
 
-    if backend.upstream.cache_info().currsize:
-        backend.upstream().close()
-    if backend.sample_store.cache_info().currsize:
-        backend.sample_store().close()
-    for made in (backend.usage, backend.directory, backend.upstream, backend.sample_store):
+    if services.gateway.cache_info().currsize:
+        services.gateway().close()
+    if services.sample_store.cache_info().currsize:
+        services.sample_store().close()
+    for made in (services.usage, services.known_customers, services.gateway, services.sample_store):
         made.cache_clear()
 
 

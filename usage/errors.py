@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class UsageError(Exception):
-    """Base of the tree. `sentence` may be shown to anybody who may see the page it belongs to.
+    """Base of the tree. `sentence` may be shown to everyone who may see the page it belongs to.
 
     `retry_after_s` is set where waiting helps: seconds until another try makes sense.
     """
@@ -28,12 +28,16 @@ class UsageError(Exception):
 
 
 class Refused(UsageError):
-    """Autumn refused the key or the call. `status` is Autumn's HTTP status, `code` its own word for it."""
+    """Autumn refused the key or the call. `status` is Autumn's HTTP status, `code` its own word for it.
 
-    def __init__(self, sentence: str, *, status: int, code: str = "") -> None:
+    `detail`: Autumn's own message, of which the sentence has the beginning; at most 4 KiB, for code to read.
+    """
+
+    def __init__(self, sentence: str, *, status: int, code: str = "", detail: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.code = code
+        self.detail = detail
 
 
 class UnknownCustomer(Refused):
@@ -57,4 +61,4 @@ class Malformed(UsageError):
 
 
 class TooLarge(Malformed):
-    """Autumn's answer has more bytes than anybody here reads: there are too many groups in too many bins."""
+    """Autumn's answer has more bytes than are read: there are too many groups in too many bins."""

@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 Source = Literal["live", "cache", "stale"]
 
 
-class Dated(Protocol):
-    """An answer with its age: what the cache hands out."""
+class FetchInfo(Protocol):
+    """When an answer was fetched, and from where it came: what the cache returns."""
 
     @property
     def fetched_at(self) -> float: ...
@@ -24,7 +24,7 @@ class Dated(Protocol):
 class Freshness:
     """`fetched_at`: epoch seconds of the oldest part. `reason`: why it is stale, as a sentence.
 
-    `bad_rows`: rows that broke the contract. `foreign_rows`: rows of somebody else than was asked for.
+    `bad_rows`: rows that broke the contract. `foreign_rows`: rows of other customers or features.
     """
 
     fetched_at: float
@@ -34,7 +34,7 @@ class Freshness:
     foreign_rows: int = 0
 
 
-def freshness_of(answers: Iterable[Dated], *, bad_rows: int = 0, foreign_rows: int = 0) -> Freshness:
+def freshness_of(answers: Iterable[FetchInfo], *, bad_rows: int = 0, foreign_rows: int = 0) -> Freshness:
     """The freshness of figures made from several answers: that of the oldest, and the worst of their sources."""
     parts = list(answers)
     order: tuple[Source, ...] = ("live", "cache", "stale")

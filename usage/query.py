@@ -19,13 +19,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from usage.window import BinSize, Window, default_bin_size, last_days, last_hours, to_ms
 
 Range = Literal["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]
-Chart = Literal["bars", "lines", "cumulative"]
+ChartType = Literal["bars", "lines", "cumulative"]
 PerPage = Literal[50, 100, 500, 1000]
 
 CYCLES: frozenset[str] = frozenset({"1bc", "3bc", "last_cycle"})
 BIN_SIZES: tuple[BinSize, ...] = get_args(BinSize)
 RANGES: tuple[Range, ...] = get_args(Range)
-CHARTS: tuple[Chart, ...] = get_args(Chart)
+CHARTS: tuple[ChartType, ...] = get_args(ChartType)
 PER_PAGES: tuple[PerPage, ...] = get_args(PerPage)
 
 MAX_MOMENT = 253_370_764_800_000
@@ -42,7 +42,7 @@ _FIXED_GROUPS = ("$entity_id", "$customer_id", "$plan_id")
 
 
 class BadQuery(ValueError):
-    """A query that cannot be meant. `sentence` belongs beside the field `field`, which is a parameter's name."""
+    """A query that is invalid. `sentence` belongs beside the field `field`, which is a parameter's name."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(f"{field}: {sentence}")
@@ -132,7 +132,7 @@ class Query:
     group_by: str | None = None
     focus: str | None = None
     group: tuple[str, ...] = ()
-    chart: Chart = "bars"
+    chart: ChartType = "bars"
     filter: tuple[PropertyFilter, ...] = ()
     exclude: tuple[PropertyFilter, ...] = ()
     value_min: float | None = None
@@ -214,10 +214,10 @@ class Query:
         if name in REPEATABLE:
             yield from ((name, str(item)) for item in value)
         elif name == "tz" or value not in (None, DEFAULTS[name]):
-            yield name, _text(value)
+            yield name, _param_text(value)
 
 
-def _text(value: object) -> str:
+def _param_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)

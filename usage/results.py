@@ -58,11 +58,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     deductions: list[Deduction] | None = None
 
 
-class Rows(msgspec.Struct, frozen=True):
+class EventList(msgspec.Struct, frozen=True):
     """A list answer as decoded: rows newest first, and whether more follow.
 
     `read`: how many rows it had, which is what offsets count. Of these, `bad_rows` could not be read or were there
-    twice, and `foreign_rows` belonged to somebody else than was asked for.
+    twice, and `foreign_rows` belonged to other customers or features.
     """
 
     events: list[Event]
@@ -72,8 +72,8 @@ class Rows(msgspec.Struct, frozen=True):
     foreign_rows: int = 0
 
 
-class Bin(msgspec.Struct, frozen=True):
-    """One of Autumn's bins. `period`: its start in epoch ms, UTC. Values by feature, then by group where asked."""
+class AutumnBin(msgspec.Struct, frozen=True):
+    """One of Autumn's bins. `period`: its start in epoch ms, UTC. Values by feature, then by group where requested."""
 
     period: int
     values: dict[str, Amount]
@@ -90,7 +90,7 @@ class Total(msgspec.Struct, frozen=True):
 class Aggregate(msgspec.Struct, frozen=True):
     """An aggregate answer: its bins in time order; totals by feature, without features that had no event."""
 
-    bins: list[Bin] = msgspec.field(name="list")
+    bins: list[AutumnBin] = msgspec.field(name="list")
     total: dict[str, Total] = {}
 
 
@@ -112,10 +112,10 @@ _strict = msgspec.json.Decoder(_WireList)
 _loose = msgspec.json.Decoder(_LooseList)
 _row = msgspec.json.Decoder(_WireRow)
 _aggregate = msgspec.json.Decoder(Aggregate)
-_rows = msgspec.json.Decoder(Rows)
+_rows = msgspec.json.Decoder(EventList)
 
 
-def decode_rows(body: bytes) -> Rows:
+def decode_rows(body: bytes) -> EventList:
     """A list answer. Rows that break the contract are counted in `bad_rows`; Malformed if the answer itself does."""
     try:
         whole = _strict.decode(body)
@@ -128,12 +128,12 @@ def decode_rows(body: bytes) -> Rows:
     return _checked(whole.rows, len(whole.rows), whole.has_more)
 
 
-def encode_rows(rows: Rows) -> bytes:
-    """Rows as they are kept for a scope, which may see less of them than Autumn sent."""
+def encode_rows(rows: EventList) -> bytes:
+    """Rows as they are cached for a scope, which may see less of them than Autumn sent."""
     return msgspec.json.encode(rows)
 
 
-def decode_kept_rows(body: bytes) -> Rows:
+def decode_cached_rows(body: bytes) -> EventList:
     """What `encode_rows` wrote. Malformed where something else did."""
     try:
         return _rows.decode(body)
@@ -157,7 +157,7 @@ def decode_aggregate(body: bytes) -> Aggregate:
     return msgspec.structs.replace(answer, bins=sorted(answer.bins, key=lambda item: item.period))
 
 
-class Once(Generic[T]):
+class MemoizedDecoder(Generic[T]):
     """A decoder that remembers its last result: an answer is checked when it comes, and read right after."""
 
     def __init__(self, decode: Callable[[bytes], T]) -> None:
@@ -171,7 +171,7 @@ class Once(Generic[T]):
         return last[1]
 
 
-def _decode_each(body: bytes) -> Rows:
+def _decode_each(body: bytes) -> EventList:
     try:
         whole = _loose.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -196,12 +196,12 @@ def _decode_row(raw: msgspec.Raw) -> Event | None:
     )
 
 
-def _checked(events: list[Event], read: int, has_more: bool) -> Rows:
+def _checked(events: list[Event], read: int, has_more: bool) -> EventList:
     """Without rows that cannot be, and with each id once."""
     if _all_possible(events):
-        return Rows(events, has_more, read, read - len(events))
+        return EventList(events, has_more, read, read - len(events))
     possible = {event.id: event for event in reversed(events) if _possible(event)}
-    return Rows(list(reversed(possible.values())), has_more, read, read - len(possible))
+    return EventList(list(reversed(possible.values())), has_more, read, read - len(possible))
 
 
 def _all_possible(events: list[Event]) -> bool:

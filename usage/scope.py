@@ -18,7 +18,7 @@ from usage.window import Window, ceil_hour, floor_hour
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """One customer, exactly as meant.
+    """One customer, and how much of its usage a link shows.
 
     `features`: None for all. `properties`: the paths that are visible; everything else is absent. `start`, `end`:
     bounds in epoch milliseconds, [start, end), where set; charts show the whole hours inside them. `deductions`,
@@ -93,7 +93,7 @@ class Scope:
         Deductions are those from balances of features that are shown. None left is as none at all: that there were
         others must not show either.
         """
-        properties = _keep(event.properties, self.properties)
+        properties = _visible_properties(event.properties, self.properties)
         taken = event.deductions if self.deductions else None
         deductions = [item for item in taken or () if self._has(item.feature_id)]
         if not self.plans:
@@ -124,23 +124,25 @@ class Scope:
         return query.feature_id or tuple(sorted(self.features))
 
     def _check_paths(self, query: Query) -> None:
-        asked = [("filter", f.path) for f in query.filter] + [("exclude", f.path) for f in query.exclude]
-        asked += [("columns", path) for path in query.columns]
-        for field, path in asked:
+        requested = [("filter", f.path) for f in query.filter] + [("exclude", f.path) for f in query.exclude]
+        requested += [("columns", path) for path in query.columns]
+        for field, path in requested:
             if not self.shows(path):
                 raise BadQuery(field, "This link does not show that property.")
         if query.group_by is not None and not self.may_group(query.group_by):
             raise BadQuery("group_by", "This link cannot group by that.")
 
 
-def _keep(properties: dict[str, Any], allowed: frozenset[str], prefix: str = "") -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+def _visible_properties(
+    properties: dict[str, Any], allowed: frozenset[str], prefix: str = ""
+) -> dict[str, Any]:
+    visible: dict[str, Any] = {}
     for name, value in properties.items():
         path = f"{prefix}{name}"
         if path in allowed:
-            kept[name] = value
+            visible[name] = value
         elif isinstance(value, dict) and any(item.startswith(f"{path}.") for item in allowed):
-            inner = _keep(value, allowed, f"{path}.")
+            inner = _visible_properties(value, allowed, f"{path}.")
             if inner:
-                kept[name] = inner
-    return kept
+                visible[name] = inner
+    return visible

@@ -26,27 +26,27 @@ class PatientArgon2(Argon2PasswordHasher):
     """One hash takes 100 MiB, and whoever likes can ask for one: of all processes on this machine, two are at it."""
 
     def encode(self, password: str, salt: str) -> str:
-        with turn():
+        with hashing_slot():
             return super().encode(password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        with turn():
+        with hashing_slot():
             return super().verify(password, encoded)
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def hashing_slot() -> Iterator[None]:
     """A lock on one of so many files: threads and processes share them, and a process that dies lets go of its own."""
-    places = [settings.DATA_DIR / f".hashing-{number}" for number in range(AT_ONCE)]
+    slots = [settings.DATA_DIR / f".hashing-{number}" for number in range(AT_ONCE)]
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        for path in places:
-            with path.open("w") as place:
+        for path in slots:
+            with path.open("w") as slot:
                 try:
-                    fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
                 yield
                 return
-        time.sleep(_random.uniform(0.01, 0.05))  # so that nobody waits for one place while the other is free
+        time.sleep(_random.uniform(0.01, 0.05))  # so that nobody waits for one slot while the other is free
     raise TooBusy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.accounts import PROVIDER
-from dashboard.env import Environment, Unusable
+from dashboard.web.env import Environment, Unusable
 
 
 def providers(env: Environment, issuer: str, name: str) -> dict[str, Any]:

@@ -60,10 +60,10 @@ DOUBTFUL = Problem(502, TITLE, f"What came from {NAME} does not prove who you ar
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Looks the person up each time: what an admin sees is what counts. Nothing is linked, nobody signed up."""
-        people = people_of(sociallogin)
-        if len(people) != 1:
-            raise ImmediateHttpResponse(not_signed_in(request, SHARED if people else UNKNOWN))
-        sociallogin.user = people[0]
+        users = users_with_address(sociallogin)
+        if len(users) != 1:
+            raise ImmediateHttpResponse(not_signed_in(request, SHARED if users else UNKNOWN))
+        sociallogin.user = users[0]
 
     def on_authentication_error(
         self,
@@ -84,7 +84,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         raise ImmediateHttpResponse(not_signed_in(request, REFUSED))
 
 
-def people_of(login: SocialLogin) -> list[User]:
+def users_with_address(login: SocialLogin) -> list[User]:
     """Those who have an e-mail that the provider has confirmed. Some providers write true as a word."""
     emails = [address.email for address in login.email_addresses if address.verified in (True, "true")]
     # Databases differ in which letters they take for the same.
@@ -94,8 +94,8 @@ def people_of(login: SocialLogin) -> list[User]:
         for user in User.objects.filter(email__iexact=email)
         if user.email.lower() == email.lower()
     }
-    people = list(found.values())
-    return [user for user in people if user.is_active] or people
+    users = list(found.values())
+    return [user for user in users if user.is_active] or users
 
 
 class OpenIDConnect(OpenIDConnectOAuth2Adapter):
@@ -146,7 +146,7 @@ def well_formed() -> Iterator[None]:
         raise OAuth2Error(f"The provider's answer is not as it must be: {error!r}") from error
 
 
-def told(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+def explaining_failures(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
     """allauth asks for the provider's configuration outside of its own net."""
 
     @wraps(view)
@@ -160,7 +160,7 @@ def told(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpRespo
 
 
 @login_not_required
-@told
+@explaining_failures
 def login(request: HttpRequest) -> HttpResponse:
     """Instead of allauth's, whose forms may also ask to link accounts and for other scopes."""
     if request.method != "POST":
@@ -172,7 +172,7 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@told
+@explaining_failures
 def callback(request: HttpRequest) -> HttpResponse:
     view = OAuth2CallbackView.adapter_view(OpenIDConnect(request, PROVIDER))
     answer: HttpResponse = view(request)

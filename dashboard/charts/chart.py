@@ -1,4 +1,4 @@
-"""A series as a picture: what is drawn where, in which colour, under which label. Drawn by `svg` and by `figure`."""
+"""A series as a picture: what is drawn where, in which color, under which label. Drawn by `svg` and by `figure`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from dashboard import formats
-from dashboard.charts import colours
+from dashboard.charts import colors
 from dashboard.charts.ticks import Tick, bin_labels, bin_times, time_ticks, value_range, value_ticks
-from usage.query import Chart as Shape
-from usage.series import Kind, Line, Series, exact
+from usage.charts.series import Kind, Line, Series, exact
+from usage.query import ChartType
 from usage.window import default_bin_size
 
 # Sums of the largest floats overflow; what is drawn stays where arithmetic works.
-MOST = 1e300
-NAMELESS = {"other": "Other", "none": "(none)"}
+MAX_DRAWN = 1e300
+FIXED_LABELS = {"other": "Other", "none": "(none)"}
 
-Values = tuple[float, ...]
+BinValues = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnLine:
     """One line as it is drawn. `values`: what it shows in each bin, running sums in a cumulative chart.
 
-    `label` fits a row, `title` is the whole name; `slot` is the CSS class of its colour.
+    `label` fits a row, `title` is the whole name; `slot` is the CSS class of its color.
     """
 
     kind: Kind
@@ -32,8 +32,8 @@ class Drawn:
     label: str
     title: str
     slot: str
-    values: Values
-    previous: Values | None
+    values: BinValues
+    previous: BinValues | None
     folded: frozenset[int]
 
 
@@ -46,10 +46,10 @@ class Chart:
     `previous`: the period before, for all lines together. `folded`: bins in which some group is partly inside Other.
     """
 
-    shape: Shape
+    shape: ChartType
     stacked: bool
     title: str
-    lines: tuple[Drawn, ...]
+    lines: tuple[DrawnLine, ...]
     labels: tuple[str, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -57,7 +57,7 @@ class Chart:
     high: float
     drawn: int
     running: int | None
-    previous: Values | None
+    previous: BinValues | None
     folded: tuple[int, ...]
 
     def stack(self) -> list[list[tuple[float, float]]]:
@@ -70,7 +70,7 @@ class Chart:
         return sum(v for v in values if v < 0), sum(v for v in values if v > 0)
 
 
-def stack(lines: Sequence[Values], *, apart: bool) -> list[list[tuple[float, float]]]:
+def stack(lines: Sequence[BinValues], *, apart: bool) -> list[list[tuple[float, float]]]:
     """Each line on top of those before it. `apart`: negative parts grow downwards from zero, as Plotly stacks bars."""
     size = len(lines[0]) if lines else 0
     up, down = [0.0] * size, [0.0] * size
@@ -85,12 +85,12 @@ def stack(lines: Sequence[Values], *, apart: bool) -> list[list[tuple[float, flo
     return parts
 
 
-def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
-    """The picture of `series`, as its query asks for it. `rivals`: the names that colours are shared out among."""
+def chart_of(series: Series, color_peers: Collection[str] = ()) -> Chart:
+    """The picture of `series`, as its query asks for it. `color_peers`: the names that colors are shared out among."""
     shape = series.query.chart
-    drawn = _begun(series)
-    lines = _lines(series, shape, rivals, drawn)
-    previous = None if series.previous is None else _shown(series.previous, shape, drawn)
+    drawn = _begun_bins(series)
+    lines = _drawn_lines(series, shape, color_peers, drawn)
+    previous = None if series.previous is None else _drawn_values(series.previous, shape, drawn)
     stacked = _is_stacked(shape, lines)
     if not stacked and len(lines) > 1:
         previous = None  # a sum has no place among lines that don't stand on each other
@@ -100,7 +100,7 @@ def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
     return Chart(
         shape=shape,
         stacked=stacked,
-        title=title_of(series),
+        title=chart_title(series),
         lines=lines,
         labels=bin_labels(times, size),
         x_ticks=time_ticks(times, size),
@@ -114,7 +114,7 @@ def chart_of(series: Series, rivals: Collection[str] = ()) -> Chart:
     )
 
 
-def title_of(series: Series) -> str:
+def chart_title(series: Series) -> str:
     """What the chart shows: a feature by its groups, or features."""
     by = series.query.group_by
     if by is not None:
@@ -128,43 +128,45 @@ def label_of(line: Line) -> str:
     if line.kind == "other":
         return f"Other ({line.members:,})" if line.members else "Other"
     if line.kind == "none":
-        return NAMELESS["none"]
+        return FIXED_LABELS["none"]
     text = formats.label(line.name)
-    mistakable = text.startswith("Other") or (line.name in (*NAMELESS.values(), formats.BLANK))
+    mistakable = text.startswith("Other") or (line.name in (*FIXED_LABELS.values(), formats.BLANK))
     return f"“{text}”" if mistakable else text
 
 
-def _begun(series: Series) -> int:
+def _begun_bins(series: Series) -> int:
     return sum(start <= series.now for start in series.bins.starts) or len(series.bins)
 
 
-def _lines(series: Series, shape: Shape, rivals: Collection[str], drawn: int) -> tuple[Drawn, ...]:
+def _drawn_lines(
+    series: Series, shape: ChartType, color_peers: Collection[str], drawn: int
+) -> tuple[DrawnLine, ...]:
     names = [line.name for line in series.lines if line.kind in ("feature", "group")]
-    dimension = colours.dimension(series.query, series.focus)
-    slots = colours.slots(series.query.customer_id, dimension, names, rivals)
+    dimension = colors.dimension(series.query, series.focus)
+    slots = colors.slots(series.query.customer_id, dimension, names, color_peers)
     return tuple(
-        Drawn(
+        DrawnLine(
             kind=line.kind,
             name=line.name,
             label=label_of(line),
             title=formats.full_label(line.name) if line.kind in ("feature", "group") else label_of(line),
-            slot={"other": colours.OTHER, "none": colours.NONE}.get(line.kind) or slots[line.name],
-            values=_shown(line.values, shape, drawn),
-            previous=None if line.previous is None else _shown(line.previous, shape, drawn),
+            slot={"other": colors.OTHER, "none": colors.NONE}.get(line.kind) or slots[line.name],
+            values=_drawn_values(line.values, shape, drawn),
+            previous=None if line.previous is None else _drawn_values(line.previous, shape, drawn),
             folded=line.folded,
         )
         for line in series.lines
     )
 
 
-def _shown(values: Values, shape: Shape, drawn: int) -> Values:
+def _drawn_values(values: BinValues, shape: ChartType, drawn: int) -> BinValues:
     shown = values[:drawn]
-    if max(map(abs, shown), default=0) > MOST:
-        shown = tuple(min(max(value, -MOST), MOST) for value in shown)
+    if max(map(abs, shown), default=0) > MAX_DRAWN:
+        shown = tuple(min(max(value, -MAX_DRAWN), MAX_DRAWN) for value in shown)
     return tuple(map(exact, accumulate(shown))) if shape == "cumulative" else shown
 
 
-def _is_stacked(shape: Shape, lines: Sequence[Drawn]) -> bool:
+def _is_stacked(shape: ChartType, lines: Sequence[DrawnLine]) -> bool:
     """Areas that shrink below zero would cover each other; such sums are drawn as plain lines."""
     if shape == "cumulative":
         return all(value >= 0 for line in lines for value in line.values)
@@ -172,7 +174,7 @@ def _is_stacked(shape: Shape, lines: Sequence[Drawn]) -> bool:
 
 
 def _extremes(
-    lines: Sequence[Drawn], previous: Values | None, shape: Shape, stacked: bool
+    lines: Sequence[DrawnLine], previous: BinValues | None, shape: ChartType, stacked: bool
 ) -> tuple[float, float]:
     reached = [*(previous or ()), 0.0]
     if stacked:

@@ -1,4 +1,4 @@
-"""The chart as a Plotly figure: plain data, encoded once. Colours come from the page's style when it is drawn."""
+"""The chart as a Plotly figure: plain data, encoded once. Colors come from the page's style when it is drawn."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from dashboard.charts.chart import Chart, Drawn, Values
+from dashboard.charts.chart import BinValues, Chart, DrawnLine
 from dashboard.charts.ticks import Tick
 
 MARGIN = {"l": 52, "r": 16, "t": 14, "b": 34}
-GAP = 0.28
+BAR_GAP = 0.28
 # Plotly's own rule cuts names after fifteen characters.
 WHOLE_NAMES = -1
 
@@ -48,35 +48,42 @@ def _refuse_non_finite(value: Any) -> None:
 
 def figure(chart: Chart) -> dict[str, Any]:
     """`data` and `layout`. Without x, Plotly counts bins from 0; each of ours begins there."""
-    return {"data": [*_lines(chart), *_before(chart), *_folded(chart)], "layout": _layout(chart)}
+    return {
+        "data": [*_line_traces(chart), *_previous_trace(chart), *_folded_trace(chart)],
+        "layout": _layout(chart),
+    }
 
 
 def origins(chart: Chart) -> list[tuple[str, int]]:
-    """For each trace of `figure`, in its order: the class of its colour, and which line it shows (-1: none of them)."""
-    places = range(len(chart.lines)) if chart.stacked else range(len(chart.lines))[::-1]
-    own = [(chart.lines[at].slot, at) for at in places for _ in range(1 + _has_ghost(chart, chart.lines[at]))]
-    return [*own, *[("edge", -1) for _ in (*_before(chart), *_folded(chart))]]
+    """For each trace of `figure`, in its order: the class of its color, and which line it shows (-1: none of them)."""
+    order = range(len(chart.lines)) if chart.stacked else range(len(chart.lines))[::-1]
+    own = [(chart.lines[at].slot, at) for at in order for _ in range(1 + _has_ghost(chart, chart.lines[at]))]
+    return [*own, *[("edge", -1) for _ in (*_previous_trace(chart), *_folded_trace(chart))]]
 
 
-def _order(chart: Chart) -> tuple[Drawn, ...]:
+def _order(chart: Chart) -> tuple[DrawnLine, ...]:
     return chart.lines if chart.stacked else chart.lines[::-1]
 
 
-def _has_ghost(chart: Chart, line: Drawn) -> bool:
+def _has_ghost(chart: Chart, line: DrawnLine) -> bool:
     return not chart.stacked and len(chart.lines) > 1 and line.previous is not None
 
 
-def _lines(chart: Chart) -> list[dict[str, Any]]:
+def _line_traces(chart: Chart) -> list[dict[str, Any]]:
     traces = []
     for line in _order(chart):
         if _has_ghost(chart, line):
-            traces.append(_dashed(line.previous or (), "linear", f"{line.label}, period before"))
-        traces.append(_line(chart, line))
+            traces.append(_dashed_trace(line.previous or (), "linear", f"{line.label}, period before"))
+        traces.append(_line_trace(chart, line))
     return traces
 
 
-def _line(chart: Chart, line: Drawn) -> dict[str, Any]:
-    common = {"name": plotly_text(line.label), "y": _short(line.values), "hovertemplate": "%{y:,.15~r}"}
+def _line_trace(chart: Chart, line: DrawnLine) -> dict[str, Any]:
+    common = {
+        "name": plotly_text(line.label),
+        "y": _compact_values(line.values),
+        "hovertemplate": "%{y:,.15~r}",
+    }
     if chart.shape == "bars":
         return {"type": "bar", **common}
     stacked = {"stackgroup": "all"} if chart.stacked else {}
@@ -84,24 +91,24 @@ def _line(chart: Chart, line: Drawn) -> dict[str, Any]:
     return {"type": "scatter", "mode": mode, "line": {"width": 1.75}, **stacked, **common}
 
 
-def _before(chart: Chart) -> list[dict[str, Any]]:
+def _previous_trace(chart: Chart) -> list[dict[str, Any]]:
     if chart.previous is None or len(chart.previous) < 2:
         return []
-    return [_dashed(chart.previous, "hvh" if chart.shape == "bars" else "linear", "period before")]
+    return [_dashed_trace(chart.previous, "hvh" if chart.shape == "bars" else "linear", "period before")]
 
 
-def _dashed(values: Values, shape: str, name: str) -> dict[str, Any]:
+def _dashed_trace(values: BinValues, shape: str, name: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
         "name": plotly_text(name),
-        "y": _short(values),
+        "y": _compact_values(values),
         "line": {"width": 1.5, "dash": "3px,3px", "shape": shape},
         "hovertemplate": "%{y:,.15~r}",
     }
 
 
-def _folded(chart: Chart) -> list[dict[str, Any]]:
+def _folded_trace(chart: Chart) -> list[dict[str, Any]]:
     if not chart.folded or chart.shape != "bars":
         return []
     lift = (chart.high - chart.low) * 0.02
@@ -110,7 +117,7 @@ def _folded(chart: Chart) -> list[dict[str, Any]]:
     return [{"type": "scatter", "x": list(chart.folded), "y": tops, **spots}]
 
 
-def _short(values: Values) -> msgspec.Raw:
+def _compact_values(values: BinValues) -> msgspec.Raw:
     """A line's values as JSON, whole numbers without their `.0`: a third of the bytes."""
     text = _encoder.encode(values)
     if b"n" in text:  # null, which msgspec writes for NaN and Infinity
@@ -122,7 +129,7 @@ def _layout(chart: Chart) -> dict[str, Any]:
     still = {"fixedrange": True, "zeroline": False, "showgrid": False}
     x = {"range": [-0.5, len(chart.labels) - 0.5], **_ticks(chart.x_ticks), **still, "fixedrange": False}
     y = {"range": [chart.low, chart.high], **_ticks(chart.y_ticks), **still}
-    bars = {"barmode": "relative", "bargap": GAP} if chart.shape == "bars" else {}
+    bars = {"barmode": "relative", "bargap": BAR_GAP} if chart.shape == "bars" else {}
     return {
         "margin": {**MARGIN, "pad": 0, "autoexpand": False},
         "hovermode": "x unified",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlencode
 
+from usage.charts.series import Kind
 from usage.query import BadQuery, PropertyFilter, Query
-from usage.series import Kind
 
 PROPERTY = "properties."
 
@@ -64,7 +64,7 @@ class Links:
         return None
 
     def feature(self, name: str) -> str | None:
-        """A tile's link: this feature in the grouped chart, or just this feature."""
+        """A card's link: this feature in the grouped chart, or just this feature."""
         if self.query.group_by is not None:
             return self.to(focus=name, group=())
         return self.only("feature", name)

@@ -10,18 +10,20 @@ from markupsafe import Markup
 
 from dashboard import formats
 from dashboard.charts import figure, svg
-from dashboard.charts.chart import Chart, Drawn, chart_of
+from dashboard.charts.cards import FeatureCard, feature_cards
+from dashboard.charts.chart import Chart, DrawnLine, chart_of
 from dashboard.charts.links import Links
-from dashboard.charts.tiles import Tile, tiles_of
+from dashboard.charts.svg import Drawing
 from dashboard.formats import Change, change, number, rounded
+from usage.charts.series import Line, Series
+from usage.notes import Note
 from usage.query import CHARTS, Query
-from usage.series import Line, Series
 from usage.window import default_bin_size, local
 
-MOST_LINKS = 120
+MAX_LINKED_BINS = 120
 """Beyond this many bins their links would weigh more than the page; the table has them, or the script makes them."""
 
-MOST_ROWS = 200
+MAX_TABLE_ROWS = 200
 """Beyond this many bins the table is the export's business."""
 
 
@@ -56,7 +58,7 @@ class Legend:
 
 
 @dataclass(frozen=True, slots=True)
-class TableRow:
+class BinRow:
     """One bin in the table beside the chart. `cells`: a figure for each line, then their sum; ≥ marks lower bounds."""
 
     label: str
@@ -65,7 +67,15 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconcile:
+class BinTable:
+    """The table beside the chart; without rows where there are too many."""
+
+    heads: tuple[str, ...]
+    rows: tuple[BinRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
     """The line that says whether the bars tell the truth."""
 
     agrees: bool
@@ -75,11 +85,11 @@ class Reconcile:
     gap: str
     reason: str | None
     partial: str | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ChartTypeLink:
     """One way to draw: the segmented control above the chart."""
 
     name: str
@@ -95,87 +105,78 @@ class Panel:
     title: str
     subtitle: str
     described: str
-    axes: Markup
-    marks: Markup
-    hatch: Markup
-    view: str
-    hits: Markup
+    drawing: Drawing
     figure: Markup
-    shapes: tuple[Shape, ...]
+    chart_types: tuple[ChartTypeLink, ...]
     legend: Legend
-    tiles: tuple[Tile, ...]
-    reconcile: Reconcile
-    heads: tuple[str, ...]
-    table: tuple[TableRow, ...]
+    cards: tuple[FeatureCard, ...]
+    check_line: CheckLine
+    table: BinTable
     export: str
 
 
 def chart_panel(
     series: Series,
     *,
-    asked: Query | None = None,
+    requested: Query | None = None,
     base_path: str = "/usage/",
     events_path: str = "/events/",
     name: str = "chart",
-    rivals: Collection[str] = (),
+    color_peers: Collection[str] = (),
     features: Collection[str] = (),
     ranges: bool = True,
 ) -> Panel:
-    """Everything about one chart. `asked`: the query that its links go on from, where it is not that of the figures.
+    """Everything about one chart. `requested`: the query that its links start from, where it differs from the figures'.
 
-    `ranges`: whether a part of its time can be chosen in it. `rivals`: the lines of the unfiltered chart; `features`:
-    all that the customer has. Those two keep colours steady while filters change what is drawn; left out, colours are
-    shared out among what is there.
+    `ranges`: whether a part of its time can be selected. `color_peers`: the lines of the unfiltered chart. `features`:
+    all that the customer has. Both keep colors steady while filters change what is drawn.
     """
-    links = Links(asked or series.query, series.focus, base_path, events_path)
+    links = Links(requested or series.query, series.focus, base_path, events_path)
     features = features or [total.feature_id for total in series.features]
-    chart = chart_of(series, rivals or (features if series.query.group_by is None else ()))
-    opens = links.bins(series.bins.edges) if len(series.bins) <= MOST_ROWS else []
+    chart = chart_of(series, color_peers or (features if series.query.group_by is None else ()))
+    bin_hrefs = links.bins(series.bins.edges) if len(series.bins) <= MAX_TABLE_ROWS else []
     return Panel(
         name=name,
         title=chart.title,
         subtitle=_subtitle(series, chart),
         described=_described(series, chart),
-        axes=svg.axes(chart),
-        marks=svg.marks(chart),
-        hatch=svg.hatch(chart, f"{name}-hatch"),
-        view=svg.view_box(chart),
-        hits=_hits(series, chart, opens),
+        drawing=svg.drawing(chart, f"{name}-hatch", _hits(series, chart, bin_hrefs)),
         figure=figure.embedded(_for_script(series, chart, links, ranges)),
-        shapes=_shapes(chart, links),
+        chart_types=_chart_types(chart, links),
         legend=_legend(series, chart, links),
-        tiles=tiles_of(series, links, features),
-        reconcile=_reconcile(series),
-        heads=(*(line.label for line in chart.lines), "Total"),
-        table=_table(series, chart, opens),
+        cards=feature_cards(series, links, features),
+        check_line=_check_line(series),
+        table=BinTable((*(line.label for line in chart.lines), "Total"), _bin_rows(series, chart, bin_hrefs)),
         export=f"{base_path}export.csv?{links.query.having().to_query_string()}",
     )
 
 
 def _subtitle(series: Series, chart: Chart) -> str:
-    return f"per {_size(series)}, {'running sum' if chart.shape == 'cumulative' else 'sum of values'}"
+    return f"per {_interval(series)}, {'running sum' if chart.shape == 'cumulative' else 'sum of values'}"
 
 
-def _size(series: Series) -> str:
+def _interval(series: Series) -> str:
     return series.query.bin_size or default_bin_size(series.bins.window)
 
 
 def _described(series: Series, chart: Chart) -> str:
     whole = f"{chart.title}, {chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in all"
-    return f"{whole}, {len(chart.labels):,} {_size(series)}s. The table below has every figure."
+    return f"{whole}, {len(chart.labels):,} {_interval(series)}s. The table below has every figure."
 
 
-def _hits(series: Series, chart: Chart, opens: Sequence[str]) -> Markup:
-    if not 0 < len(opens) <= MOST_LINKS:
+def _hits(series: Series, chart: Chart, bin_hrefs: Sequence[str]) -> Markup:
+    if not 0 < len(bin_hrefs) <= MAX_LINKED_BINS:
         return Markup("")
     return svg.hits(
-        opens,
+        bin_hrefs,
         [f"{label}: {number(total)}" for label, total in zip(chart.labels, series.totals, strict=False)],
     )
 
 
-def _shapes(chart: Chart, links: Links) -> tuple[Shape, ...]:
-    return tuple(Shape(kind.capitalize(), links.to(chart=kind) or "", kind == chart.shape) for kind in CHARTS)
+def _chart_types(chart: Chart, links: Links) -> tuple[ChartTypeLink, ...]:
+    return tuple(
+        ChartTypeLink(kind.capitalize(), links.to(chart=kind) or "", kind == chart.shape) for kind in CHARTS
+    )
 
 
 def _for_script(series: Series, chart: Chart, links: Links, ranges: bool) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def _for_script(series: Series, chart: Chart, links: Links, ranges: bool) -> dic
     }
 
 
-def _line_for_script(line: Drawn, links: Links) -> dict[str, Any]:
+def _line_for_script(line: DrawnLine, links: Links) -> dict[str, Any]:
     return {"label": line.label, "rows": links.rows_of(line.kind, line.name), "folded": sorted(line.folded)}
 
 
@@ -216,7 +217,7 @@ def _legend(series: Series, chart: Chart, links: Links) -> Legend:
     )
 
 
-def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: Links) -> LegendRow:
+def _legend_row(at: int, line: Line, drawn: DrawnLine, whole: float | None, links: Links) -> LegendRow:
     chosen = links.query.feature_id if line.kind == "feature" else links.query.group
     return LegendRow(
         at=at,
@@ -234,25 +235,25 @@ def _legend_row(at: int, line: Line, drawn: Drawn, whole: float | None, links: L
     )
 
 
-def _table(series: Series, chart: Chart, opens: Sequence[str]) -> tuple[TableRow, ...]:
+def _bin_rows(series: Series, chart: Chart, bin_hrefs: Sequence[str]) -> tuple[BinRow, ...]:
     labels = [
         f"{label} (partial)" if at == series.running else label for at, label in enumerate(chart.labels)
     ]
-    totals = series.totals or (0.0,) * len(opens)
+    totals = series.totals or (0.0,) * len(bin_hrefs)
     return tuple(
-        TableRow(labels[at], href, (*(_cell(line, at) for line in series.lines), number(totals[at])))
-        for at, href in enumerate(opens)
+        BinRow(labels[at], href, (*(_bin_cell(line, at) for line in series.lines), number(totals[at])))
+        for at, href in enumerate(bin_hrefs)
     )
 
 
-def _cell(line: Line, at: int) -> str:
+def _bin_cell(line: Line, at: int) -> str:
     return ("≥ " if at in line.folded else "") + number(line.values[at])
 
 
-def _reconcile(series: Series) -> Reconcile:
+def _check_line(series: Series) -> CheckLine:
     result = series.reconciliation
     gap = result.difference
-    return Reconcile(
+    return CheckLine(
         agrees=gap == 0,
         bars=number(result.bars),
         total=number(result.total),
@@ -268,7 +269,7 @@ def _partial(series: Series) -> str | None:
     if series.running is None:
         return None
     which = {"hour": "The running hour", "day": "Today", "week": "This week", "month": "This month"}[
-        _size(series)
+        _interval(series)
     ]
     until = min(series.now, series.bins.edges[-1])  # a comparison ends with the last full hour
     return f"{which} is partial, until {local(until, series.query.zone):%H:%M}."

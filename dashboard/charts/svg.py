@@ -7,6 +7,7 @@ rows from the top, both stretched; labels and grid are placed in percent by attr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
@@ -15,20 +16,39 @@ from dashboard.charts.ticks import Tick
 
 BAR = 0.72
 
-Place = Callable[[float], str]
+ToRow = Callable[[float], str]
 
 
-def _rows(chart: Chart) -> int:
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart as SVG, in the parts that the page places. `view`: the view box of `marks` and `hits`.
+
+    `hits`: the areas that are clicked; empty where the script makes them.
+    """
+
+    axes: Markup
+    marks: Markup
+    hatch: Markup
+    hits: Markup
+    view: str
+
+
+def drawing(chart: Chart, hatch_name: str, hit_areas: Markup) -> Drawing:
+    """The whole picture of `chart`. `hatch_name` is the pattern's id on the page."""
+    return Drawing(axes(chart), marks(chart), hatch(chart, hatch_name), hit_areas, view_box(chart))
+
+
+def _height(chart: Chart) -> int:
     """A quarter of a pixel each; where bars are hair-thin, most of a pixel, for the sake of bytes."""
     return 1000 if len(chart.labels) <= 200 else 400
 
 
 def view_box(chart: Chart) -> str:
-    return f"-.5 0 {len(chart.labels)} {_rows(chart)}"
+    return f"-.5 0 {len(chart.labels)} {_height(chart)}"
 
 
-def _placer(chart: Chart) -> Place:
-    scale = _rows(chart) / (chart.high - chart.low)
+def _row_scale(chart: Chart) -> ToRow:
+    scale = _height(chart) / (chart.high - chart.low)
     return lambda value: str(round(scale * (chart.high - value)))
 
 
@@ -47,16 +67,16 @@ def _value_label(chart: Chart, tick: Tick) -> str:
 
 def _time_label(size: int, tick: Tick) -> str:
     """A label near the right edge ends there, so as not to hang over it."""
-    place = 100 * (tick.at + 0.5) / size
-    kind = "x" + (" last" if place > 96 else "") + ("" if tick.narrow else " roomy")
-    where = 'x="100%" dx="10"' if place > 96 else f'x="{place:.2f}%"'
+    percent = 100 * (tick.at + 0.5) / size
+    kind = "x" + (" last" if percent > 96 else "") + ("" if tick.narrow else " roomy")
+    where = 'x="100%" dx="10"' if percent > 96 else f'x="{percent:.2f}%"'
     return f'<text class="{kind}" {where} y="100%" dy="20">{tick.text}</text>'
 
 
 def marks(chart: Chart) -> Markup:
     """The series themselves, then the period before, then the marks of bins with folded groups."""
-    y = _placer(chart)
-    draw = _bars if chart.shape == "bars" else _areas if chart.stacked else _lines
+    y = _row_scale(chart)
+    draw = _bars if chart.shape == "bars" else _areas if chart.stacked else _line_paths
     parts = [*draw(chart, y)]
     if chart.previous is not None and len(chart.previous) > 1:
         path = (_steps if chart.shape == "bars" else _polyline)(chart.previous, y)
@@ -68,7 +88,7 @@ def marks(chart: Chart) -> Markup:
     return Markup("".join(parts))  # noqa: S704  numbers and class names of our own
 
 
-def _bars(chart: Chart, y: Place) -> Iterable[str]:
+def _bars(chart: Chart, y: ToRow) -> Iterable[str]:
     """A bar is a stroke as wide as itself: one short command for each, one path for each line."""
     for line, part in zip(chart.lines, chart.stack(), strict=True):
         ends = ((at, y(start), y(end)) for at, (start, end) in enumerate(part))
@@ -76,7 +96,7 @@ def _bars(chart: Chart, y: Place) -> Iterable[str]:
         yield f'<path class="bar {line.slot}" d="{path}"/>'
 
 
-def _areas(chart: Chart, y: Place) -> Iterable[str]:
+def _areas(chart: Chart, y: ToRow) -> Iterable[str]:
     for line, part in zip(chart.lines, chart.stack(), strict=True):
         top, floor = [end for _, end in part], [start for start, _ in part]
         back = "".join(f"L{at} {y(floor[at])}" for at in reversed(range(len(floor))))
@@ -84,7 +104,7 @@ def _areas(chart: Chart, y: Place) -> Iterable[str]:
         yield f'<path class="line {line.slot}" d="{_polyline(top, y)}"/>'
 
 
-def _lines(chart: Chart, y: Place) -> Iterable[str]:
+def _line_paths(chart: Chart, y: ToRow) -> Iterable[str]:
     """The largest line is drawn last, above the others."""
     for line in reversed(chart.lines):
         if line.previous is not None and len(chart.lines) > 1:
@@ -92,12 +112,12 @@ def _lines(chart: Chart, y: Place) -> Iterable[str]:
         yield f'<path class="line {line.slot}" d="{_polyline(line.values, y)}"/>'
 
 
-def _polyline(values: Sequence[float], y: Place) -> str:
+def _polyline(values: Sequence[float], y: ToRow) -> str:
     points = [f"{at} {y(value)}" for at, value in enumerate(values)]
     return "M" + "L".join(points) if len(points) > 1 else f"M{points[0]}h0"
 
 
-def _steps(values: Sequence[float], y: Place) -> str:
+def _steps(values: Sequence[float], y: ToRow) -> str:
     first, *rest = map(y, values)
     return (
         f"M0 {first}" + "".join(f"H{at + 0.5:g}V{value}" for at, value in enumerate(rest)) + f"H{len(rest)}"

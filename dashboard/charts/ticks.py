@@ -10,13 +10,13 @@ from datetime import datetime, tzinfo
 from dashboard import formats
 from usage.window import HOUR_MS, Bins, BinSize, local
 
-MOST_WIDE, MOST_NARROW = 9, 5
+MAX_WIDE, MAX_NARROW = 9, 5
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label at a place of the axis. On a narrow screen only those stay that are `narrow`."""
+    """A label at a position on the axis. On a narrow screen only those stay that are `narrow`."""
 
     at: float
     text: str
@@ -36,7 +36,7 @@ def value_ticks(low: float, high: float, most: int = 6) -> tuple[Tick, ...]:
     step = _nice_step((high - low) / most)
     first, last = math.ceil(low / step), math.floor(high / step)
     return tuple(
-        Tick(at, formats.tick(at))
+        Tick(at, formats.axis_number(at))
         for at in (_rounded(index * step, step) for index in range(first, last + 1))
     )
 
@@ -50,23 +50,23 @@ def _rounded(value: float, step: float) -> float:
     return round(value, max(0, 2 - math.floor(math.log10(step)))) + 0.0
 
 
-Pick = Callable[[datetime], bool]
+TickRule = Callable[[datetime], bool]
 
 
-def _hours(step: int) -> Pick:
+def _hours(step: int) -> TickRule:
     return lambda at: at.hour % step == 0
 
 
-def _days(step: int) -> Pick:
+def _days(step: int) -> TickRule:
     """Every so many days, on Mondays where that can be."""
     return lambda at: at.hour == 0 and (at.toordinal() - 1) % step == 0
 
 
-def _months(step: int) -> Pick:
+def _months(step: int) -> TickRule:
     return lambda at: (at.month - 1) % step == 0
 
 
-PICKS: dict[BinSize, tuple[Pick, ...]] = {
+TICK_RULES: dict[BinSize, tuple[TickRule, ...]] = {
     "hour": (*map(_hours, (1, 2, 3, 6, 12)), *map(_days, (1, 2, 7, 14, 28))),
     "day": tuple(map(_days, (1, 2, 7, 14, 28))),
     "week": (),
@@ -104,21 +104,21 @@ def _bin_label(at: datetime, size: BinSize, moving: bool) -> str:
 
 def time_ticks(times: Sequence[datetime], size: BinSize) -> tuple[Tick, ...]:
     """At most nine labels under the bins, at round times where there are such; five of them on a narrow screen."""
-    wide = _chosen(times, PICKS[size])
-    every = -(-len(wide) // MOST_NARROW)
+    wide = _tick_bins(times, TICK_RULES[size])
+    every = -(-len(wide) // MAX_NARROW)
     return tuple(Tick(at, _tick_text(times[at], size), index % every == 0) for index, at in enumerate(wide))
 
 
-def _chosen(times: Sequence[datetime], picks: Sequence[Pick]) -> list[int]:
-    for at in _picked(times, picks):
-        if len(at) <= MOST_WIDE:
+def _tick_bins(times: Sequence[datetime], rules: Sequence[TickRule]) -> list[int]:
+    for at in _ticks_by_rule(times, rules):
+        if len(at) <= MAX_WIDE:
             return at or [0]
-    return list(range(0, len(times), -(-len(times) // MOST_WIDE)))
+    return list(range(0, len(times), -(-len(times) // MAX_WIDE)))
 
 
-def _picked(times: Sequence[datetime], picks: Sequence[Pick]) -> Iterator[list[int]]:
-    for pick in picks:
-        yield [index for index, at in enumerate(times) if pick(at)]
+def _ticks_by_rule(times: Sequence[datetime], rules: Sequence[TickRule]) -> Iterator[list[int]]:
+    for rule in rules:
+        yield [index for index, at in enumerate(times) if rule(at)]
 
 
 def _tick_text(at: datetime, size: BinSize) -> str:

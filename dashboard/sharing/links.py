@@ -14,14 +14,14 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from dashboard.sharing.models import Share
-from dashboard.sharing.snapshots import keep, recorded
+from dashboard.sharing.snapshots import record_answers, save_answers
 
 TOKEN_BYTES = 32
 HOLDER_BYTES = 8
 COOKIE_LIFE = timedelta(days=400)
 """As long as browsers keep any. When a link ends is decided here, and may be put off."""
 
-Standing = Literal["nothing", "locked", "open"]
+Access = Literal["nothing", "locked", "open"]
 
 
 def new_token() -> str:
@@ -39,10 +39,10 @@ def make(share: Share, password: str | None = None) -> str:
     share.token_hash = hash_of(token)
     if password is not None:
         share.password_hash, share.password_version = make_password(password), 1
-    answers = recorded(share) if share.snapshot else []
+    answers = record_answers(share) if share.snapshot else []
     with transaction.atomic():
         share.save(force_insert=True)
-        keep(share, answers)
+        save_answers(share, answers)
     return token
 
 
@@ -61,31 +61,31 @@ def _alive(**which: str) -> Share | None:
     return share if share is not None and share.is_alive else None
 
 
-def standing(request: HttpRequest, share: Share) -> Standing:
+def access_of(request: HttpRequest, share: Share) -> Access:
     """What the visitor's cookies show: that they opened this link, and gave its present password."""
     if holder(request, share) is None:
         return "nothing"
     if not share.password_hash:
         return "open"
-    return "open" if _said(request, share, "unlocked") == str(share.password_version) else "locked"
+    return "open" if _cookie_value(request, share, "unlocked") == str(share.password_version) else "locked"
 
 
 def holder(request: HttpRequest, share: Share) -> str | None:
     """Tells one who opened this link from another; None for whoever has not."""
-    return _said(request, share, "held")
+    return _cookie_value(request, share, "held")
 
 
-def hold(response: HttpResponseBase, share: Share) -> None:
+def mark_opened(response: HttpResponseBase, share: Share) -> None:
     """Notes with the visitor that they opened this link."""
-    _keep(response, share, "held", secrets.token_hex(HOLDER_BYTES))
+    _set_cookie(response, share, "held", secrets.token_hex(HOLDER_BYTES))
 
 
-def unlock(response: HttpResponseBase, share: Share) -> None:
+def mark_unlocked(response: HttpResponseBase, share: Share) -> None:
     """Notes with the visitor that they gave the password. A cookie of its own: opening the link again leaves it be."""
-    _keep(response, share, "unlocked", str(share.password_version))
+    _set_cookie(response, share, "unlocked", str(share.password_version))
 
 
-def _keep(response: HttpResponseBase, share: Share, name: str, value: str) -> None:
+def _set_cookie(response: HttpResponseBase, share: Share, name: str, value: str) -> None:
     response.set_cookie(
         f"share_{name}",
         _signer(share, name).sign(value),
@@ -97,7 +97,7 @@ def _keep(response: HttpResponseBase, share: Share, name: str, value: str) -> No
     )
 
 
-def _said(request: HttpRequest, share: Share, name: str) -> str | None:
+def _cookie_value(request: HttpRequest, share: Share, name: str) -> str | None:
     try:
         return _signer(share, name).unsign(request.COOKIES.get(f"share_{name}", ""))
     except BadSignature:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-from dashboard.errors import BELOW_LINKS
+from dashboard.error_views import BELOW_LINKS
 
-Next = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 HEADERS = {
     "Cache-Control": "private, no-store",
@@ -17,7 +17,7 @@ HEADERS = {
 }
 
 
-def share_headers(get_response: Next) -> Next:
+def share_headers(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         if request.path.startswith(BELOW_LINKS):

@@ -27,7 +27,7 @@ def current_source() -> str:
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
-    def minded_by(self, user: User) -> ShareQuerySet:
+    def managed_by(self, user: User) -> ShareQuerySet:
         """Their own links; everybody's for an admin."""
         return self if user.is_admin else self.filter(maker=user)
 
@@ -97,7 +97,7 @@ class Share(models.Model):
 
     @property
     def state(self) -> str:
-        """In a word, for those who mind it."""
+        """In a word, for its owner."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at <= timezone.now():
@@ -127,19 +127,30 @@ class Share(models.Model):
 
 
 class Visit(models.Model):
-    """Somebody looked. `address` is shortened, so that it says where from and not who."""
+    """One view of a link, or one attempt at its password. `page`: the path below the link, empty for an attempt.
+
+    `address` is shortened, so that it says where from and not who.
+    """
+
+    class Kind(models.TextChoices):
+        PAGE = "page", "Page"
+        CHECKING = "checking", "Password being checked"
+        RIGHT = "right", "Password"
+        WRONG = "wrong", "Wrong password"
+        WRONG_BEFORE = "before", "Wrong password, an earlier one"
 
     share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="visits")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.PAGE)
     at = models.DateTimeField(default=timezone.now)
     address = models.CharField(max_length=50)
-    page = models.CharField(max_length=40)
+    page = models.CharField(max_length=40, blank=True)
 
     class Meta:
         ordering = ("-at", "-pk")
         indexes = (models.Index(fields=("share", "at")),)
 
     def __str__(self) -> str:
-        return f"{self.page} at {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.page or self.get_kind_display()} at {self.at:%Y-%m-%d %H:%M}"
 
 
 class Figures(models.Model):

@@ -13,30 +13,28 @@ from django.utils import timezone
 
 from dashboard.sharing.models import Share, Visit
 
-TRIES = 5
+MAX_ATTEMPTS = 5
 PAUSE = timedelta(minutes=15)
-WRONG, RIGHT, EARLIER = "wrong password", "password", "wrong password, an earlier one"
-TRYING = "password, being checked"
 CHECKED_WITHIN = timedelta(minutes=1)
 
-LONGEST = 200
+MAX_LENGTH = 200
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without what is misread: 0 and o, 1, i and l."""
 
 Outcome = Literal["open", "wrong", "wait", "busy"]
 
 
-def generated() -> str:
+def generate_password() -> str:
     """A password to read out on the telephone: 79 bits in four groups of four."""
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
 
 
-def change(share: Share, password: str) -> None:
+def change_password(share: Share, password: str) -> None:
     """Gives the link this password. Whoever gave an earlier one is asked again, and may try anew."""
     _change(share, make_password(password))
 
 
-def remove(share: Share) -> None:
+def remove_password(share: Share) -> None:
     """From now on the link opens without one."""
     _change(share, "")
 
@@ -46,30 +44,32 @@ def _change(share: Share, password_hash: str) -> None:
         Share.objects.filter(pk=share.pk).update(
             password_hash=password_hash, password_version=F("password_version") + 1
         )
-        share.visits.filter(page=WRONG).update(page=EARLIER)  # guesses at a password that is no more
+        share.visits.filter(kind=Visit.Kind.WRONG).update(
+            kind=Visit.Kind.WRONG_BEFORE
+        )  # guesses at a password that is no more
 
 
-def tried(share: Share, password: str, address: str) -> Outcome:
+def try_password(share: Share, password: str, address: str) -> Outcome:
     """Whether the password is right. It is not even looked at after too many wrong ones ("wait"), nor while so many
     others are being looked at that there could be too many ("busy").
     """
-    visit = _reserved(share, address)
+    visit = _reserve_attempt(share, address)
     if not isinstance(visit, Visit):
         return visit
-    right = len(password) <= LONGEST and check_password(password, share.password_hash)
-    Visit.objects.filter(pk=visit.pk).update(page=RIGHT if right else WRONG)
+    right = len(password) <= MAX_LENGTH and check_password(password, share.password_hash)
+    Visit.objects.filter(pk=visit.pk).update(kind=Visit.Kind.RIGHT if right else Visit.Kind.WRONG)
     return "open" if right else "wrong"
 
 
-def _reserved(share: Share, address: str) -> Visit | Outcome:
+def _reserve_attempt(share: Share, address: str) -> Visit | Outcome:
     """One of the tries there are: of many at once, in all processes, five get one."""
     now = timezone.now()
     with transaction.atomic():
         Share.objects.select_for_update().get(pk=share.pk)
-        wrong = share.visits.filter(page=WRONG, at__gt=now - PAUSE).count()
-        trying = share.visits.filter(page=TRYING, at__gt=now - CHECKED_WITHIN).count()
-        if wrong >= TRIES:
+        wrong = share.visits.filter(kind=Visit.Kind.WRONG, at__gt=now - PAUSE).count()
+        trying = share.visits.filter(kind=Visit.Kind.CHECKING, at__gt=now - CHECKED_WITHIN).count()
+        if wrong >= MAX_ATTEMPTS:
             return "wait"
-        if wrong + trying >= TRIES:
+        if wrong + trying >= MAX_ATTEMPTS:
             return "busy"
-        return share.visits.create(page=TRYING, address=address)
+        return share.visits.create(kind=Visit.Kind.CHECKING, address=address)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -19,21 +19,20 @@ from typing import Any
 
 import msgspec
 
-from dashboard.backend import upstream, usage
-from dashboard.forms import query_of
+from dashboard.forms import saved_query
+from dashboard.services import gateway, usage
 from dashboard.sharing.models import Figures, Share
-from usage.cache import Cached
-from usage.capabilities import PROBE_FEATURE
-from usage.client import Endpoint
+from usage.api.cache import Cached
+from usage.api.calls import Body
+from usage.api.capabilities import PROBE_FEATURE
+from usage.api.client import Endpoint
+from usage.api.gateway import AnswerSource
 from usage.errors import TooLarge, Unreachable, Unsupported, UsageError
 from usage.query import BadQuery, Query
 from usage.service import Usage
-from usage.upstream import Upstream
 from usage.window import BinSize
 
-Body = Mapping[str, object]
-
-NOT_KEPT = (
+NOT_RECORDED = (
     "This link keeps the figures of one view as they were, and none of this one. Its events are those of now."
 )
 NO_USAGE = "This customer has no usage in this period: there are no figures to keep."
@@ -50,24 +49,30 @@ SUMS_TO: dict[object, tuple[object, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """One question, and what Autumn answered; nothing where that was too large to be read.
+class RecordedAnswer:
+    """One request's body, and what Autumn answered; None where that was too large to be read.
 
-    `name`: the question's digest, which is all that is known of those that were kept before questions were.
+    `digest`: the request's, which is all that is known of those that were recorded before requests were.
     """
 
-    asked: Body
+    request: Body
     answer: Cached | None
-    name: str
+    digest: str
 
-    def has(self, question: Body) -> bool:
-        """Whether this holds all that `question` wants: its features, in its bins or in smaller ones."""
-        if not self.asked:
-            return self.name == _name_of(question)
-        asked, wanted = dict(self.asked), dict(question)
-        size, other = asked.pop("bin_size", None), wanted.pop("bin_size", None)
-        features, others = asked.pop("feature_id", ()), wanted.pop("feature_id", ())
-        return asked == wanted and other in SUMS_TO.get(size, (size,)) and _holds(features, others)
+    def has(self, request: Body) -> bool:
+        """Whether this holds all that `request` wants: its features, in its bins or in smaller ones."""
+        if not self.request:
+            return self.digest == _digest_of(request)
+        recorded, wanted = dict(self.request), dict(request)
+        size, other = recorded.pop("bin_size", None), wanted.pop("bin_size", None)
+        features, others = recorded.pop("feature_id", ()), wanted.pop("feature_id", ())
+        return recorded == wanted and other in SUMS_TO.get(size, (size,)) and _holds(features, others)
+
+    def replay(self) -> Cached:
+        """The answer. Raises TooLarge where Autumn's was."""
+        if self.answer is None:
+            raise TooLarge("Autumn's answer was too large.")
+        return self.answer
 
 
 def _holds(features: object, others: object) -> bool:
@@ -78,25 +83,25 @@ def usage_of(share: Share) -> Usage:
     """The service behind a link: for a snapshot it answers charts with what was kept."""
     if not share.snapshot:
         return usage().within(share.scope)
-    noted = [
-        Noted(each.asked, _opened(each), each.question) for each in share.figures.all()
+    recorded = [
+        RecordedAnswer(each.asked, _decompressed(each), each.question) for each in share.figures.all()
     ]  # here, as the service asks in threads of its own, and each would hold a connection to the database
-    return usage().through(Kept(upstream(), noted)).within(share.scope)
+    return usage().through(SnapshotGateway(gateway(), recorded)).within(share.scope)
 
 
-def recorded(share: Share) -> list[Noted]:
+def record_answers(share: Share) -> list[RecordedAnswer]:
     """Asks what the link's view asks, and what its other bins and its other features' groups ask.
 
     Names the features of `share` where it shows all of them, as the ones that come later are no part of it.
     """
-    query = query_of(share.view)
+    query = saved_query(share.view)
     if share.features is None:
         every = usage().within(share.scope)
-        every.series(_plain(query))
+        every.series(_ungrouped(query))
         share.features = sorted(every.features(None))
     if not share.features:
         raise BadQuery("customer_id", NO_USAGE)
-    recorder = Recorder(upstream(), [])
+    recorder = RecordingGateway(gateway(), [])
     service = usage().through(recorder).within(share.scope)
     shown = service.series(query)  # the view itself: what cannot be shown of it cannot be kept
     largest = [total.feature_id for total in shown.features[:MOST_GROUPED]]
@@ -104,103 +109,107 @@ def recorded(share: Share) -> list[Noted]:
     for each in takewhile(lambda _: time.monotonic() < until, _views(query, largest)):
         with suppress(BadQuery, UsageError):  # too many bins or groups, or no answer: the view itself is kept
             service.series(each)
-    return recorder.noted
+    return recorder.recorded
 
 
-def keep(share: Share, noted: Iterable[Noted]) -> None:
-    Figures.objects.bulk_create(_closed(share, each) for each in noted)
+def save_answers(share: Share, recorded: Iterable[RecordedAnswer]) -> None:
+    Figures.objects.bulk_create(_compressed(share, each) for each in recorded)
 
 
-def _closed(share: Share, noted: Noted) -> Figures:
-    body, fetched_at = (b"", 0.0) if noted.answer is None else (noted.answer.body, noted.answer.fetched_at)
+def _compressed(share: Share, recorded: RecordedAnswer) -> Figures:
+    answer = recorded.answer
+    body, fetched_at = (b"", 0.0) if answer is None else (answer.body, answer.fetched_at)
     return Figures(
         share=share,
-        question=noted.name,
-        asked=dict(noted.asked),
+        question=recorded.digest,
+        asked=dict(recorded.request),
         answer=zlib.compress(body),
         fetched_at=fetched_at,
     )
 
 
-def _name_of(question: Body) -> str:
-    return hashlib.sha256(msgspec.json.encode(question, order="deterministic")).hexdigest()
+def _digest_of(request: Body) -> str:
+    return hashlib.sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
 
 
-def _opened(kept: Figures) -> Cached | None:
-    body = zlib.decompress(kept.answer)
-    return Cached(body, kept.fetched_at, "cache") if body else None
+def _decompressed(figures: Figures) -> Cached | None:
+    body = zlib.decompress(figures.answer)
+    return Cached(body, figures.fetched_at, "cache") if body else None
 
 
-def _plain(query: Query) -> Query:
+def _ungrouped(query: Query) -> Query:
     return query.having(group_by=None, group=(), focus=None)
 
 
 def _views(query: Query, features: Iterable[str]) -> Iterator[Query]:
     for size in SIZES:
         sized = replace(query, bin_size=size or query.bin_size)
-        yield _plain(sized)
+        yield _ungrouped(sized)
         if query.group_by is not None:
             yield from (replace(sized, group=(), focus=feature) for feature in features)
 
 
-def _is_figures(endpoint: Endpoint, body: Body) -> bool:
-    """Whether this asks for figures: not for rows, and not for what the server can do."""
+def _is_chart(endpoint: Endpoint, body: Body) -> bool:
+    """Whether a chart makes this call: not a list, and not what finds out what the server can do."""
     return endpoint == "events.aggregate" and body.get("feature_id") != [PROBE_FEATURE]
 
 
-class _Beside(Upstream):
-    """An upstream beside another, which has the connections, the cache and the limiter."""
+def _find(recorded: Iterable[RecordedAnswer], request: Body) -> RecordedAnswer | None:
+    """What answers `request`: the very same before one that is to be summed."""
+    fitting = [each for each in recorded if each.has(request)]
+    size = request.get("bin_size")
+    return min(fitting, key=lambda each: each.request.get("bin_size") != size, default=None)
 
-    def __init__(self, live: Upstream, noted: list[Noted]) -> None:
-        self.live = live
-        self.noted = noted
 
-    def direct(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
-        return self.live.direct(endpoint, body, **how)
+@dataclass(frozen=True, slots=True)
+class RecordingGateway:
+    """Passes every request on to `live`, and records the answers of charts that it has not recorded yet."""
+
+    live: AnswerSource
+    recorded: list[RecordedAnswer]
+
+    def answer(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
+        if not _is_chart(endpoint, body):
+            return self.live.answer(endpoint, body, **options)
+        found = _find(list(self.recorded), body)
+        if found is None:
+            found = RecordedAnswer(dict(body), self._fetched(endpoint, body, options), _digest_of(body))
+            self.recorded.append(found)
+        return found.replay()
+
+    def direct(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
+        return self.live.direct(endpoint, body, **options)
 
     def in_use(self, customer_id: str | None) -> int:
         return self.live.in_use(customer_id)
 
-    def found(self, question: Body) -> Noted | None:
-        """What answers `question`: the very same before one that is to be summed."""
-        fitting = [each for each in list(self.noted) if each.has(question)]
-        size = question.get("bin_size")
-        return min(fitting, key=lambda each: each.asked.get("bin_size") != size, default=None)
-
-
-class Recorder(_Beside):
-    """Asks as always, and notes the figures that it has not noted yet."""
-
-    def answer(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
-        if not _is_figures(endpoint, body):
-            return self.live.answer(endpoint, body, **how)
-        found = self.found(body)
-        if found is not None:
-            return _told(found)
+    def _fetched(self, endpoint: Endpoint, body: Body, options: Mapping[str, Any]) -> Cached | None:
         try:
-            answer: Cached | None = self.live.answer(endpoint, body, **how)
+            answer = self.live.answer(endpoint, body, **options)
         except TooLarge:
-            answer = None
-        if answer is not None and answer.source == "stale":
+            return None
+        if answer.source == "stale":
             raise Unreachable(answer.reason or "Autumn does not answer.")  # old figures are not those of now
-        noted = Noted(dict(body), answer, _name_of(body))
-        self.noted.append(noted)
-        return _told(noted)
+        return answer
 
 
-class Kept(_Beside):
-    """Figures are those that were noted; other ones it does not have."""
+@dataclass(frozen=True, slots=True)
+class SnapshotGateway:
+    """Answers charts from what was recorded, and refuses all others; everything else goes to `live`."""
 
-    def answer(self, endpoint: Endpoint, body: Body, **how: Any) -> Cached:
-        if not _is_figures(endpoint, body):
-            return self.live.answer(endpoint, body, **how)
-        found = self.found(body)
+    live: AnswerSource
+    recorded: Sequence[RecordedAnswer]
+
+    def answer(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
+        if not _is_chart(endpoint, body):
+            return self.live.answer(endpoint, body, **options)
+        found = _find(self.recorded, body)
         if found is None:
-            raise Unsupported(NOT_KEPT, status=400)
-        return _told(found)
+            raise Unsupported(NOT_RECORDED, status=400)
+        return found.replay()
 
+    def direct(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
+        return self.live.direct(endpoint, body, **options)
 
-def _told(noted: Noted) -> Cached:
-    if noted.answer is None:
-        raise TooLarge("Autumn's answer was too large.")
-    return noted.answer
+    def in_use(self, customer_id: str | None) -> int:
+        return self.live.in_use(customer_id)

@@ -2,23 +2,25 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.sharing import making, minding, views
-from dashboard.sharing.doors import shared, unlocking
-from dashboard.sharing.lenses import BELOW
+from dashboard.pages.routes import mounted
+from dashboard.sharing.access import unlocking, with_link
+from dashboard.sharing.manage import create, edit
+from dashboard.sharing.manage.list import share, shares
+from dashboard.sharing.recipient import views
 
 urlpatterns = [
     path("s/<str:token>", views.redeem, name="redeem"),
     unlocking("unlock", views.unlock, name="shared_unlock"),
-    *(shared(below) for below in BELOW),
-    path("shares/", minding.shares, name="shares"),
-    path("shares/new", making.new, name="share_new"),
-    path("shares/offers", making.offer, name="share_offers"),
-    path("shares/draft/<slug:share_id>", making.draft, name="share_draft"),
-    path("shares/preview/", making.preview, name="share_preview"),
-    *(making.previewed(below) for below in BELOW),
-    path("shares/revoke-all", minding.revoke_all, name="share_revoke_all"),
-    path("shares/<slug:share_id>/", minding.share, name="share"),
-    path("shares/<slug:share_id>/revoke", minding.revoke, name="share_revoke"),
-    path("shares/<slug:share_id>/extend", minding.extend, name="share_extend"),
-    path("shares/<slug:share_id>/password", minding.password, name="share_password"),
+    *mounted("shared/<slug:share_id>/", "shared_", with_link),
+    path("shares/", shares, name="shares"),
+    path("shares/new", create.new, name="share_new"),
+    path("shares/offers", create.load_suggestions, name="share_offers"),
+    path("shares/draft/<slug:share_id>", create.draft, name="share_draft"),
+    path("shares/preview/", create.preview, name="share_preview"),
+    *mounted("shares/preview/<slug:share_id>/", "preview_", create.with_draft),
+    path("shares/revoke-all", edit.revoke_all, name="share_revoke_all"),
+    path("shares/<slug:share_id>/", share, name="share"),
+    path("shares/<slug:share_id>/revoke", edit.revoke, name="share_revoke"),
+    path("shares/<slug:share_id>/extend", edit.extend, name="share_extend"),
+    path("shares/<slug:share_id>/password", edit.password, name="share_password"),
 ]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from usage.known import MemoryDirectory
+from usage.api.gateway import open_gateway
+from usage.known_customers import InMemoryKnownCustomers
 from usage.query import Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
-from usage.upstream import open_upstream
+from usage.service import open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -43,11 +43,11 @@ class Slow:
 class Desk:
     """A service with an empty cache, in front of the sample with its real limit of five calls a second."""
 
-    def __init__(self, store: Store, directory: MemoryDirectory) -> None:
+    def __init__(self, store: Store, known_customers: InMemoryKnownCustomers) -> None:
         self.app = SampleApp(store)
         transport = httpx.WSGITransport(app=Slow(self.app))
-        self.usage = Usage(
-            open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), directory
+        self.usage = open_usage(
+            open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), known_customers
         )
 
     def view(self, query: Query, *, refresh: bool = False) -> None:
@@ -87,7 +87,7 @@ def together(asks: list[Callable[[], object]]) -> None:
 
 def counts(store: Store, query: Query) -> tuple[int, int, int, int]:
     """Calls of a first visit, of a view with nothing cached, of a warm view, and of 200 viewers on a first visit."""
-    desk = Desk(store, MemoryDirectory())
+    desk = Desk(store, InMemoryKnownCustomers())
     desk.view(query)
     first = desk.calls()
     desk.view(query)
@@ -96,7 +96,7 @@ def counts(store: Store, query: Query) -> tuple[int, int, int, int]:
     desk.view(query, refresh=True)
     cold = desk.calls()
     time.sleep(1)
-    crowd = Desk(store, MemoryDirectory())
+    crowd = Desk(store, InMemoryKnownCustomers())
     together([lambda: crowd.view(query)] * VIEWERS)
     return first, cold, warm, crowd.calls()
 

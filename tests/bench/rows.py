@@ -12,14 +12,14 @@ from collections.abc import Callable
 import httpx
 
 from tests.bench import canned
+from usage.api.gateway import open_gateway
+from usage.events.pages import EventPage
 from usage.freshness import Freshness
-from usage.known import MemoryDirectory
-from usage.listing import EventPage
+from usage.known_customers import InMemoryKnownCustomers
 from usage.query import Query
 from usage.results import decode_rows
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
-from usage.upstream import open_upstream
+from usage.service import open_usage
 
 ROUNDS = 15
 GOALS = {100: 0.5, 1000: 0.15}
@@ -52,24 +52,24 @@ def measured(rows: int) -> tuple[float, float, float, int]:
     """For so many rows: making and drawing ours, drawing ours, the plain loop (ms); and our bytes at gzip's level 6."""
     from django.template import engines
 
-    from dashboard.place import Place
-    from dashboard.tables import table
+    from dashboard.events.table import table
+    from dashboard.mount import Exporter, Mount
 
     transport = httpx.WSGITransport(app=SampleApp(Store()))
-    usage = Usage(
-        open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+    usage = open_usage(
+        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), InMemoryKnownCustomers()
     )
-    place, query = Place(usage), Query(per_page=1000)
+    mount, query = Mount(usage, Exporter("bench", "bench", lambda: True)), Query(per_page=1000)
     events = tuple(decode_rows(canned.events(rows)).events)
     listed = EventPage(events, NOW, None, rows, False, Freshness(NOW / 1000, "live"))
-    ours = engines["pages"].get_template("dashboard/_rows.html")
+    ours = engines["pages"].get_template("events/_table.html")
     plain = engines["django"].from_string(PLAIN)
-    made = table(place, "events", query, listed, NOW)
+    made = table(mount, "events", query, listed, NOW)
     drawn = ours.render({"table": made})
     if rows_of(drawn) != rows_of(plain.render({"table": made})):
         raise ValueError("The two tables are not the same HTML.")
     whole, drawing, by_loop = medians(
-        lambda: ours.render({"table": table(place, "events", query, listed, NOW)}),
+        lambda: ours.render({"table": table(mount, "events", query, listed, NOW)}),
         lambda: ours.render({"table": made}),
         lambda: plain.render({"table": made}),
     )

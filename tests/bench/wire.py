@@ -107,8 +107,8 @@ def peak_of(call: Call) -> float:
 
 
 def ours(url: str) -> dict[str, Call]:
-    from usage.client import Client
-    from usage.deadline import Deadline
+    from usage.api.client import Client
+    from usage.api.deadline import Deadline
     from usage.results import decode_aggregate, decode_rows
 
     client = Client(url=url, key=KEY)

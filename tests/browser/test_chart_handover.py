@@ -13,24 +13,22 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from playwright.sync_api import Browser, Page, Route
 
-from dashboard import policy
 from dashboard.charts import chart_panel
-from tests.dashboard.drawing import HOSTILE, a_query, a_series, groups
-from usage.series import Line, Series
+from dashboard.web import csp
+from tests.dashboard.charts.sample_series import HOSTILE, a_query, a_series, groups
+from usage.charts.series import Line, Series
 
-STATIC = policy.BASE_DIR / "static"
-HTMX = policy.BASE_DIR.joinpath(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
-SCRIPTS = {"/charts.js": STATIC / "charts.js", "/plotly.js": policy.plotly_bundle(), "/htmx.js": HTMX}
-CSS = policy.stylesheet(STATIC / "app.css") + policy.stylesheet(STATIC / "charts.css")
-STYLES = ["'self'", policy.digest(CSS), *map(policy.digest, policy.plotly_styles(policy.plotly_bundle()))]
-POLICY = "; ".join(
-    f"{name} {' '.join(STYLES if name == 'style-src' else of)}" for name, of in policy.DIRECTIVES.items()
-)
+STATIC = csp.BASE_DIR / "static"
+HTMX = csp.BASE_DIR.joinpath(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
+SCRIPTS = {"/charts.js": STATIC / "charts" / "charts.js", "/plotly.js": csp.plotly_bundle(), "/htmx.js": HTMX}
+CSS = csp.stylesheet(STATIC / "pages" / "app.css") + csp.stylesheet(STATIC / "charts" / "charts.css")
+STYLES = ["'self'", csp.digest(CSS), *map(csp.digest, csp.plotly_styles(csp.plotly_bundle()))]
+POLICY = "; ".join(f"{name} {' '.join(of)}" for name, of in {**csp.DIRECTIVES, "style-src": STYLES}.items())
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Chart</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="htmx-config" content='{"includeIndicatorStyles": false, "historyCacheSize": 0}'>
 <link rel="icon" href="data:,"><style>{{ css|safe }}</style>
-<main id="view">{% include "dashboard/_tiles.html" %}{% include "dashboard/_chart.html" %}
+<main id="view">{% include "charts/_cards.html" %}{% include "charts/_chart.html" %}
 <section id="events-in-view">No bar chosen.</section></main>
 <script src="/htmx.js" defer></script><script src="/charts.js" data-plotly="/plotly.js" defer></script>"""
 
@@ -71,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
     """One page with one chart, and its scripts."""
 
     pages: ClassVar[Environment] = Environment(
-        loader=FileSystemLoader(policy.BASE_DIR / "templates"),
+        loader=FileSystemLoader(csp.BASE_DIR / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

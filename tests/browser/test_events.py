@@ -66,7 +66,7 @@ def test_click_on_feature_value_and_pair(events: Page) -> None:
     feature = events.locator(f"{ROWS} .tag").first.inner_text()
     events.locator(f"{ROWS} .tag").first.click()
     events.wait_for_url(f"**feature_id={feature}**")
-    expect(events.locator(".strip-chart")).to_be_visible()
+    expect(events.locator(".histogram-chart")).to_be_visible()
     user = events.locator(f"{ROWS} .kv i").first.inner_text()
     events.locator(f"{ROWS} .kv i").first.click()
     events.wait_for_url(f"**filter=user%3A{user.replace('@', '%40')}**")
@@ -200,8 +200,8 @@ def test_all_by_keyboard(events: Page) -> None:
 
 def test_bar_opens_its_day_and_rows_are_marked(events: Page) -> None:
     """The strip marks the stretch that the rows are from; a click on a bar makes it the window."""
-    assert float(events.locator(".strip-chart .span").get_attribute("width").rstrip("%")) > 0  # type: ignore[union-attr]
-    plot = events.locator(".strip-chart .plot").bounding_box()
+    assert float(events.locator(".histogram-chart .span").get_attribute("width").rstrip("%")) > 0  # type: ignore[union-attr]
+    plot = events.locator(".histogram-chart .plot").bounding_box()
     assert plot is not None
     events.mouse.click(plot["x"] + plot["width"] * 2.5 / 7, plot["y"] + plot["height"] / 2)
     events.wait_for_url(re.compile(r"start=\d+"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.test_lenses import ACME
+from tests.browser.test_pages import ACME
 from tests.conftest import Served
 
 

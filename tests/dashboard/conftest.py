@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from dashboard import backend
+from dashboard import services
 from tests.conftest import forget
 from usage.sample import Store
 
@@ -34,7 +34,7 @@ def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
     settings.SAMPLE_DB = story
     settings.AUTUMN_PACE = 100_000
     forget()
-    yield backend.sample_store()
+    yield services.sample_store()
     forget()
 
 

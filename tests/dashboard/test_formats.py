@@ -35,7 +35,7 @@ MOMENT = 1_795_438_931_402  # 23 Nov 2026 13:02:11.402 UTC
 )
 def test_numbers(value: float, whole: str, short: str, tick: str) -> None:
     """A figure in full, at a glance, and on an axis."""
-    assert (formats.number(value), formats.compact(value), formats.tick(value)) == (whole, short, tick)
+    assert (formats.number(value), formats.compact(value), formats.axis_number(value)) == (whole, short, tick)
 
 
 @given(st.floats(allow_nan=False))
@@ -43,7 +43,7 @@ def test_every_number_has_a_text(value: float) -> None:
     """No float is too large or too small to be written, briefly."""
     assert 0 < len(formats.number(value)) < 40
     assert 0 < len(formats.compact(value)) < 16
-    assert 0 < len(formats.tick(value)) < 14
+    assert 0 < len(formats.axis_number(value)) < 14
 
 
 @given(st.floats(-1e14, 1e14).map(lambda value: round(value, 10)))

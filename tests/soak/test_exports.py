@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.conftest import ROOT, free_port
-from tests.dashboard.keyed import Keyed
+from tests.dashboard.live_site import Keyed
 from usage.sample import SAMPLE_KEY, Store
 
 EVENTS = 100_000

@@ -6,11 +6,11 @@ import time
 
 import httpx
 
-from usage.known import MemoryDirectory
+from usage.api.gateway import open_gateway
+from usage.known_customers import InMemoryKnownCustomers
 from usage.query import PropertyFilter, Query
 from usage.sample import SAMPLE_KEY, SampleApp, Store
-from usage.service import Usage
-from usage.upstream import open_upstream
+from usage.service import open_usage
 
 EVENTS, MATCHES, STEP_MS = 100_000, 37, 20_000
 
@@ -34,10 +34,10 @@ def test_the_37_among_a_hundred_thousand() -> None:
         for at in range(EVENTS)
     )
     app = SampleApp(store)
-    upstream = open_upstream(
+    gateway = open_gateway(
         url="https://sample.invalid", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=app)
     )
-    usage = Usage(upstream, MemoryDirectory())
+    usage = open_usage(gateway, InMemoryKnownCustomers())
     query = Query(
         customer_id="cus_1",
         start=end - EVENTS * STEP_MS,
@@ -57,4 +57,4 @@ def test_the_37_among_a_hundred_thousand() -> None:
     assert len(app.calls) <= 120
     assert steps > 10
     assert scanned >= EVENTS
-    assert upstream.snapshot()["failures"] == 0
+    assert gateway.counts()["failures"] == 0

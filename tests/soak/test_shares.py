@@ -24,10 +24,10 @@ from django.contrib.auth.hashers import make_password
 
 from dashboard.sharing.links import hash_of
 from tests.conftest import ROOT, Served, person
-from tests.sharing.conftest import house
-from tests.sharing.house import House
-from tests.sharing.test_attack import assault, held
-from tests.sharing.test_secrets import Visitor
+from tests.dashboard.sharing.canary_organization import House
+from tests.dashboard.sharing.conftest import house
+from tests.dashboard.sharing.test_attack import assault, held
+from tests.dashboard.sharing.test_secrets import Visitor
 
 __all__ = ["house", "person"]  # fixtures
 

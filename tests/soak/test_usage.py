@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tests.conftest import free_port
+from usage.api.gateway import Gateway, open_gateway
 from usage.errors import UsageError
-from usage.known import MemoryDirectory
+from usage.known_customers import InMemoryKnownCustomers
 from usage.query import Query, Range
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.sample.cast import CUSTOMERS
-from usage.service import Usage
-from usage.upstream import Upstream, open_upstream
+from usage.service import Usage, open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -44,16 +44,16 @@ class Slow:
 
 
 @contextmanager
-def served(database: Path) -> Iterator[Upstream]:
-    """An upstream to the sample on a port, with its real limit of five calls a second."""
+def served(database: Path) -> Iterator[Gateway]:
+    """A gateway to the sample on a port, with its real limit of five calls a second."""
     port = free_port()
     command = [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(database)]
     with subprocess.Popen(command) as server:
         try:
             _wait_for(port)
-            upstream = open_upstream(url=f"http://127.0.0.1:{port}", key=SAMPLE_KEY)
-            yield upstream
-            upstream.close()
+            gateway = open_gateway(url=f"http://127.0.0.1:{port}", key=SAMPLE_KEY)
+            yield gateway
+            gateway.close()
         finally:
             server.terminate()
 
@@ -110,10 +110,10 @@ def test_busy_desk(tmp_path: Path) -> None:
             )
             view(usage, query)
 
-    with served(tmp_path / "sample.sqlite3") as upstream:
-        usage = Usage(upstream, MemoryDirectory())
+    with served(tmp_path / "sample.sqlite3") as gateway:
+        usage = open_usage(gateway, InMemoryKnownCustomers())
         failures = together([partial(work, person) for person in range(PEOPLE)])
-        counts = upstream.snapshot()
+        counts = gateway.counts()
     print(counts)
     assert not failures
     assert counts["limited"] <= counts["calls"] / 200
@@ -125,8 +125,8 @@ def test_crowd() -> None:
     store.ensure_story()
     app = SampleApp(store)
     transport = httpx.WSGITransport(app=Slow(app))
-    usage = Usage(
-        open_upstream(url="https://sample.test", key=SAMPLE_KEY, transport=transport), MemoryDirectory()
+    usage = open_usage(
+        open_gateway(url="https://sample.test", key=SAMPLE_KEY, transport=transport), InMemoryKnownCustomers()
     )
     query = Query(
         customer_id="acme-robotics", group_by="properties.model", compare="previous", focus="ai_tokens"
@@ -159,18 +159,20 @@ def test_long_export(tmp_path: Path) -> None:
             at = int(time.time() * 1000) - (chance.randrange(month) if number % 4 == 0 else 0)
             store.add([_event(f"new_{number:05}", at)])
 
-    with served(database) as upstream:
+    with served(database) as gateway:
         arrivals = threading.Thread(target=arrive)
         arrivals.start()
         try:
             ids = [
                 event.id
-                for event in Usage(upstream, MemoryDirectory()).iterate(Query(customer_id="exported"))
+                for event in open_usage(gateway, InMemoryKnownCustomers()).iterate(
+                    Query(customer_id="exported")
+                )
             ]
         finally:
             done.set()
             arrivals.join()
-        print(upstream.snapshot())
+        print(gateway.counts())
     store.close()
     assert len(ids) == len(set(ids))
     assert sum(1 for each in ids if each.startswith("old_")) == EXPORTED

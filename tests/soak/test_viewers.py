@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Served, free_port
-from tests.sharing.test_secrets import Visitor
+from tests.dashboard.sharing.test_secrets import Visitor
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "10"))
 VIEWERS = 50

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.usage.autumn import DAY, HOUR, NOW, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, ms
 from usage.query import (
     MAX_MOMENT,
     PARAMETERS,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage.errors import Malformed
-from usage.results import Rows, decode_aggregate, decode_kept_rows, decode_rows, encode_rows
+from usage.results import EventList, decode_aggregate, decode_cached_rows, decode_rows, encode_rows
 
 ROW: dict[str, Any] = {
     "id": "evt_1",
@@ -172,13 +172,13 @@ def test_properties(properties: dict[str, Any]) -> None:
     rows = decode_rows(listed(with_(properties=properties), json.dumps(ROW | {"properties": None})))
     assert rows.events[0].properties == properties
     assert rows.events[1].properties == {}
-    assert decode_kept_rows(encode_rows(rows)) == rows
+    assert decode_cached_rows(encode_rows(rows)) == rows
 
 
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
 def test_bodies_of_strangers(body: bytes) -> None:
     """Any bytes are rows, or Malformed, and never anything else."""
-    for decode in (decode_rows, decode_aggregate, decode_kept_rows):
+    for decode in (decode_rows, decode_aggregate, decode_cached_rows):
         try:
             decode(body)
         except Malformed:
@@ -203,5 +203,5 @@ def test_deductions() -> None:
 def test_kept_rows_of_somebody_else() -> None:
     """What a cache holds under our name but in another form is Malformed."""
     with pytest.raises(Malformed):
-        decode_kept_rows(listed(TEXT))
-    assert decode_kept_rows(encode_rows(Rows([], False, 4, 1, 3))) == Rows([], False, 4, 1, 3)
+        decode_cached_rows(listed(TEXT))
+    assert decode_cached_rows(encode_rows(EventList([], False, 4, 1, 3))) == EventList([], False, 4, 1, 3)

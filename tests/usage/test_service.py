@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.usage.autumn import DAY, HOUR, NOW, Autumn, autumn, later, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
 from usage.errors import Unreachable, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.scope import Scope
 from usage.service import Usage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ALL = Query(customer_id="cus_1", group_by="properties.model", compare="previous")
 
@@ -55,7 +59,7 @@ def test_calls_of_a_usage_page() -> None:
 
 def test_calls_of_a_cycle() -> None:
     """A compared billing cycle with groups is a call for each of its figures, and a count costs nothing more."""
-    with autumn() as service:
+    with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
         busy(service)
         view(service, Query(customer_id="cus_1"))
@@ -81,7 +85,7 @@ def test_shares_cost_no_probe() -> None:
 
 def test_cycle_and_the_one_before() -> None:
     """A compared cycle stands beside the last one, hour for hour from its start, both to the last full hour."""
-    with autumn() as service:
+    with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:00"))
         for at, value in (("2025-09-20T09:00", 1), ("2025-10-13T13:59", 2), ("2025-10-13T14:00", 64)):
             service.track(at, value, properties={"model": "a"})
@@ -106,14 +110,12 @@ def test_cycles_without_one_before(chosen: Any) -> None:
         service.track("2025-10-01T00:00")
         series = service.usage.series(ALL.having(range=chosen))
         assert (series.reconciliation.bars, series.previous) == (1, None)
-        assert series.notes == (
-            "Autumn names no billing cycle before this one: there is nothing to compare with.",
-        )
+        assert [note.code for note in series.notes] == ["no-comparison"]
 
 
 def test_first_day_of_a_cycle() -> None:
     """A cycle that is a day old is one, though it is as long as what Autumn says where there is none."""
-    with autumn() as service:
+    with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=NOW - 31 * DAY - DAY)
         service.track(NOW - 5 * HOUR)
         series = service.usage.series(Query(customer_id="cus_1", range="1bc"))
@@ -148,12 +150,12 @@ def test_nothing_to_compare_yet() -> None:
         service.track(NOW - 60_000)
         series = service.usage.series(Query(customer_id="cus_1", start=NOW - 120_000, compare="previous"))
         assert series.previous is None
-        assert "There is nothing to compare yet: this window has no full hour." in series.notes
+        assert "no-comparison" in [note.code for note in series.notes]
 
 
 def test_older_server() -> None:
     """An older server's limits are found out, kept to, and said: no entity, no organisation, filters not in charts."""
-    with autumn(older=True) as service:
+    with autumn(age="older") as service:
         busy(service)
         for query in (Query(), Query(feature_id=("messages",))):
             with pytest.raises(Unsupported, match="Choose a customer"):
@@ -162,10 +164,33 @@ def test_older_server() -> None:
         with pytest.raises(BadQuery, match="entity"):
             service.usage.page(Query(customer_id="cus_1", entity_id="e"))
         filtered = Query(customer_id="cus_1", filter=(PropertyFilter("model", "a"),))
-        assert "cannot apply all of these filters" in service.usage.series(filtered).notes[0]
+        assert service.usage.series(filtered).notes[0].code == "filters-not-applied"
         asked = [body for endpoint, body in service.sent if endpoint == "aggregate"][1:]
         assert not any({"filter_by", "max_groups", "entity_id"} & body.keys() for body in asked)
         assert len(service.usage.page(Query()).events) == 100
+
+
+def refusing(message: str) -> Callable[[WSGIApplication], WSGIApplication]:
+    """A server that refuses calls with `max_groups: 0`, saying `message`."""
+
+    def wrap(app: WSGIApplication) -> WSGIApplication:
+        def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if b'"max_groups":0' not in environ["wsgi.input"].read():
+                return app(environ, start_response)
+            start_response("400 Bad Request", [("Content-Type", "application/json")])
+            return [json.dumps({"message": message, "code": "invalid_inputs"}).encode()]
+
+        return serve
+
+    return wrap
+
+
+@pytest.mark.parametrize("length", [10, 3000])
+def test_capabilities_are_read_from_the_whole_refusal(length: int) -> None:
+    """However long its words are before it names the second field."""
+    message = f"max_groups: {'must be positive, ' * (length // 18)}customer_id: is required"
+    with autumn(wrap=refusing(message)) as service, pytest.raises(Unsupported, match="Choose a customer"):
+        service.usage.series(Query())
 
 
 def test_newer_server() -> None:
@@ -182,7 +207,7 @@ def test_newer_server() -> None:
             {"exclude": one.filter},
             {"filter": (*one.filter, PropertyFilter("model", "b"))},
         ):
-            assert "cannot apply all" in service.usage.series(one.having(**more)).notes[0]
+            assert service.usage.series(one.having(**more)).notes[0].code == "filters-not-applied"
             assert service.usage.count(one.having(**more)) is None
 
 
@@ -311,7 +336,7 @@ ASKING: list[Callable[[Usage, Query], object]] = [
 @pytest.mark.parametrize("ask", ASKING)
 def test_no_answer_drops_the_entity(ask: Callable[[Usage, Query], object]) -> None:
     """An older server would drop `entity_id` without a word: whatever is asked with one is refused, by its field."""
-    with autumn(older=True) as service:
+    with autumn(age="older") as service:
         busy(service)
         with pytest.raises(BadQuery) as refused:
             ask(service.usage, Query(customer_id="cus_1", entity_id="team-a"))
@@ -346,7 +371,7 @@ def test_a_bounded_link_names_no_feature_from_outside() -> None:
 
 def test_link_on_an_older_server() -> None:
     """A link finds out about an older server through its own customer, and has its chart all the same."""
-    with autumn(older=True) as service:
+    with autumn(age="older") as service:
         busy(service)
         link = service.usage.within(Scope(customer_id="cus_1", properties=frozenset({"model"})))
         series = link.series(Query(group_by="properties.model", feature_id=("messages",)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.usage.autumn import DAY, HOUR, NOW, autumn, later, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, autumn, later, ms
 from usage.errors import UnknownCustomer
 from usage.query import BadQuery, Position, Query
 from usage.results import decode_rows
@@ -102,9 +102,8 @@ def test_6_hours_of_an_aggregate() -> None:
         half = Query(customer_id="cus_1", feature_id=("messages",), start=start + 1, end=end - HOUR + 1)
         widened = service.usage.series(half)
         assert widened.lines[0].values == (2, 4)
-        assert widened.notes == (
-            "Charts know whole hours: this one runs from 2025-11-10 08:00 to 2025-11-10 10:00.",
-        )
+        assert [note.code for note in widened.notes] == ["windows-widened"]
+        assert "2025-11-10 08:00 to 2025-11-10 10:00" in widened.notes[0].sentence
 
 
 def test_7_presets() -> None:
@@ -122,7 +121,7 @@ def test_7_presets() -> None:
 
 def test_8_billing_cycles() -> None:
     """A cycle goes out by name, its window comes back from the bins; nobody's cycle is not the last 24 hours."""
-    with autumn() as service:
+    with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
         service.store.add_customer("cus_2")
         for at in ("2025-10-20T08:59", "2025-10-20T10:00", "2025-11-12T14:00"):
@@ -171,7 +170,7 @@ def test_11_zeros() -> None:
 
 def test_12_folded_groups() -> None:
     """A group that Autumn folded into Other in a bin is marked there: its zero is not one."""
-    with autumn(older=True) as service:
+    with autumn(age="older") as service:
         for number in range(10):
             service.track("2025-11-10T08:00", 10 + number, properties={"model": f"m{number}"})
         service.track("2025-11-11T08:00", 500, properties={"model": "m0"})
@@ -290,7 +289,8 @@ def test_properties_intact() -> None:
     properties: dict[str, Any] = {"a": {"b": [1, None, {"c": "é"}]}, "x.y": 1.5, "": False}
     with autumn() as service:
         service.track(NOW - 60_000, properties=properties)
-        assert service.usage.page(MONTH).events[0].properties == properties
+        kept = {"a": {"b": [1, None, {"c": "é"}]}, "x": {"y": 1.5}, "": False}  # Autumn nests a dotted key
+        assert service.usage.page(MONTH).events[0].properties == kept
     row = {
         "id": "e",
         "timestamp": 1,

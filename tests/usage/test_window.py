@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.usage.autumn import DAY, HOUR, ms
+from tests.usage.sample_service import DAY, HOUR, ms
 from usage.query import Query, zone_names
 from usage.window import (
     Bins,

@@ -1,6 +1,7 @@
 """Versions of the story's plans: events name the version they came under, not the plan."""
 
 from collections.abc import Iterator
+from functools import cache
 from zlib import crc32
 
 from usage.sample.cast import CUSTOMERS
@@ -21,5 +22,6 @@ def plan_versions() -> Iterator[tuple[str, str]]:
             yield _internal_id(plan, version), plan
 
 
+@cache
 def _internal_id(plan: str, version: int) -> str:
     return f"prod_{crc32(f'{plan} {version}'.encode()):08x}"

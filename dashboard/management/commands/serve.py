@@ -17,7 +17,7 @@ from django.db import connections
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from dashboard.env import Unusable
+from dashboard.web.env import Unusable
 
 
 class Command(BaseCommand):
@@ -83,7 +83,7 @@ def address() -> str:
     return f"http://{host}:{settings.PORT}"
 
 
-class Told(Logger):  # type: ignore[misc]  # gunicorn has no types
+class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's own words go where all others do: it repeats requests that it cannot read, tokens and all."""
 
     def setup(self, cfg: Any) -> None:
@@ -109,7 +109,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "forwarded_allow_ips": "",  # the middleware alone decides which proxies to believe
             "control_socket_disable": True,
             "loglevel": "warning",
-            "logger_class": Told,
+            "logger_class": ServerLogger,
             "when_ready": lambda server: print(f"Usage dashboard: {address()}", flush=True),  # noqa: T201
         }
         for name, value in chosen.items():

@@ -17,12 +17,12 @@ from dashboard.formats import full_label
 from dashboard.management.commands.serve import address
 from dashboard.models import User, demo_user
 from dashboard.sharing import links, passwords
+from dashboard.sharing.manage.suggestions import privacy_hint
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
-from dashboard.sharing.offers import doubt
 from usage.query import Query
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-LONGEST = timedelta(days=3660)
+MAX_LIFETIME = timedelta(days=3660)
 
 
 class Command(BaseCommand):
@@ -31,13 +31,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
         create = acts.add_parser("create", help="make a link, and print it this once")
-        create.add_argument("--customer", required=True, type=customer, help="the customer that it shows")
+        create.add_argument(
+            "--customer", required=True, type=customer_argument, help="the customer that it shows"
+        )
         create.add_argument("--recipient", default="somebody", help="who gets it")
         create.add_argument("--expires", default="7d", help="how long it opens: 12h, 7d, 4w")
         create.add_argument(
             "--properties", default="", help="visible properties, by commas; none unless given"
         )
-        create.add_argument("--features", type=named, help="features, by commas; all unless given")
+        create.add_argument(
+            "--features", type=features_argument, help="features, by commas; all unless given"
+        )
         create.add_argument("--password", action="store_true", help="make a password too")
         create.add_argument("--maker", help="whose link it is; the first admin unless given")
         acts.add_parser("list", help="all links")
@@ -52,20 +56,20 @@ class Command(BaseCommand):
         recipient = options["recipient"].strip()
         if not recipient or len(recipient) > LONGEST_NAME:
             raise CommandError(f"--recipient is a name of at most {LONGEST_NAME} characters.")
-        properties = names(options["properties"])
+        properties = comma_separated(options["properties"])
         for path in properties:
-            if why := doubt(path):
+            if why := privacy_hint(path):
                 self.stderr.write(f"Mind: the property {full_label(path)} {why}.")
         share = Share(
-            maker=maker(options["maker"]),
+            maker=owner(options["maker"]),
             recipient=recipient,
             customer_id=options["customer"],
             features=options["features"],
             properties=properties,
-            expires_at=timezone.now() + life(options["expires"]),
+            expires_at=timezone.now() + lifetime(options["expires"]),
             view=Query(tz=settings.TIME_ZONE).to_query_string(),
         )
-        password = passwords.generated() if options["password"] else None
+        password = passwords.generate_password() if options["password"] else None
         token = links.make(share, password)
         self.stdout.write(f"{origin()}{reverse('redeem', args=[token])}")
         if password is not None:
@@ -75,7 +79,7 @@ class Command(BaseCommand):
         for share in Share.objects.select_related("maker"):
             until = f"{share.expires_at:%Y-%m-%d %H:%M} UTC"
             seen = f"{share.last_seen:%Y-%m-%d %H:%M} UTC" if share.last_seen else "never"
-            about = (
+            columns = (
                 share.pk,
                 share.state,
                 until,
@@ -83,7 +87,7 @@ class Command(BaseCommand):
                 full_label(share.recipient),
                 full_label(share.maker.get_username()) if share.maker else "-",
             )
-            self.stdout.write("\t".join((*about, f"{share.views} views", f"last seen {seen}")))
+            self.stdout.write("\t".join((*columns, f"{share.views} views", f"last seen {seen}")))
 
     def revoke(self, options: dict[str, Any]) -> None:
         if (options["id"] is None) != options["all"]:
@@ -97,7 +101,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Revoked: {count}")
 
 
-def customer(text: str) -> str:
+def customer_argument(text: str) -> str:
     """An id that the terminal passed on whole, in letters that can be sent to Autumn."""
     try:
         text.encode()
@@ -108,27 +112,27 @@ def customer(text: str) -> str:
     return text
 
 
-def named(text: str) -> list[str]:
+def features_argument(text: str) -> list[str]:
     """Features that were named. None of them is a mistake, such as a variable that is not set: it would mean all."""
-    found = names(text)
+    found = comma_separated(text)
     if not found:
         raise ArgumentTypeError("names no feature; leave it out to show all of them")
     return found
 
 
-def names(text: str) -> list[str]:
+def comma_separated(text: str) -> list[str]:
     return sorted({name.strip() for name in text.split(",") if name.strip()})
 
 
-def life(text: str) -> timedelta:
+def lifetime(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,4})([hdw])", text)
     length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
-    if not timedelta() < length <= LONGEST:
+    if not timedelta() < length <= MAX_LIFETIME:
         raise CommandError("--expires is a length such as 12h, 7d or 4w, of ten years at most.")
     return length
 
 
-def maker(username: str | None) -> User:
+def owner(username: str | None) -> User:
     """Whose link it is: a link ends with its maker's account."""
     if username is not None:
         found = User.objects.filter(username=username).first()

@@ -1,0 +1,88 @@
+"""The pages for what went wrong outside of a view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import get_template
+
+from dashboard.web.htmx import as_whole_page
+
+BELOW_LINKS = ("/s/", "/shared/")
+"""Where share links live: whoever is there has no account, and nowhere else to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """What happened, and in a sentence or two what to do."""
+
+    title: str
+    sentence: str
+
+
+BAD_REQUEST = ErrorText(
+    "That address makes no sense here",
+    "It is damaged, or it was never one of ours. Start again from its beginning.",
+)
+ACCESS_DENIED = ErrorText(
+    "Not for your account", "Your role does not reach this page. An admin can change that."
+)
+FORM_EXPIRED = ErrorText(
+    "This form was too old",
+    "It was opened too long ago, or without cookies. Nothing was changed. Go back, reload, and send it again.",
+)
+NOT_FOUND = ErrorText("Nothing here", "The address has a mistake, or what it showed is gone.")
+TOO_MANY = ErrorText("Too many tries", "For your safety there is a pause of a minute. Then try again.")
+BUSY = ErrorText(
+    "Too many at once", "More people sign in than this can check right now. Try again in a moment."
+)
+SERVER_ERROR = ErrorText(
+    "Something broke here",
+    "It is our fault and has been noted. What you looked at is unharmed. Try again in a moment.",
+)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error_page(request, BAD_REQUEST, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error_page(request, ACCESS_DENIED, 403)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _error_page(request, FORM_EXPIRED, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error_page(request, NOT_FOUND, 404)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    response = _error_page(request, TOO_MANY, 429)
+    response["Retry-After"] = "60"
+    return response
+
+
+def too_busy(request: HttpRequest) -> HttpResponse:
+    response = _error_page(request, BUSY, 503)
+    response["Retry-After"] = "10"
+    return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Without the request, the person or the database: any of them may be what broke."""
+    page = get_template("error.html").render(_error_context(request.path, SERVER_ERROR, 500))
+    return as_whole_page(HttpResponse(page, status=500))
+
+
+def _error_page(request: HttpRequest, error: ErrorText, status: int) -> HttpResponse:
+    return as_whole_page(
+        render(request, "error.html", _error_context(request.path, error, status), status=status)
+    )
+
+
+def _error_context(path: str, error: ErrorText, status: int) -> dict[str, object]:
+    return {"error": error, "status": status, "below_a_link": path.startswith(BELOW_LINKS)}

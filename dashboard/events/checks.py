@@ -1,0 +1,103 @@
+"""What the checks found, as sentences that lead to their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from dashboard.formats import label, minute_text, moment, number
+from dashboard.mount import Mount
+from usage.events.checks import REQUEST, Checks, Gap, Outlier
+from usage.events.match import text_of
+from usage.query import MAX_MOMENT, PropertyFilter, Query
+from usage.results import Event
+
+MAX_PER_KIND = 5
+"""Beyond this many of one kind, only their number is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A sentence and where its rows are."""
+
+    kind: str
+    text: str
+    href: str
+
+
+def check_results(checks: Checks, mount: Mount, query: Query) -> tuple[CheckResult, ...]:
+    """Every finding of `checks`, the surest kinds first."""
+    results = _Results(mount, query)
+    return (
+        *results.duplicates(checks.duplicates),
+        *results.ahead(checks.ahead),
+        *map(results.outlier, checks.outliers),
+        *map(results.gap, checks.gaps),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    mount: Mount
+    query: Query
+
+    def duplicates(self, runs: tuple[tuple[Event, ...], ...]) -> Iterator[CheckResult]:
+        for run in runs[:MAX_PER_KIND]:
+            first = run[0]
+            text = f"{len(run)} alike: {label(first.feature_id)} {number(first.value)}, {self._time(first)}"
+            yield CheckResult("Likely duplicates", text, self._rows(run, same=_same_request(run)))
+        if len(runs) > MAX_PER_KIND:
+            rest = [event for run in runs[MAX_PER_KIND:] for event in run]
+            yield CheckResult(
+                "Likely duplicates", f"and {number(len(runs) - MAX_PER_KIND)} more", self._rows(rest)
+            )
+
+    def ahead(self, events: tuple[Event, ...]) -> Iterator[CheckResult]:
+        if events:
+            last = max(event.timestamp for event in events)
+            text = f"{number(len(events))} from a time to come, up to {minute_text(last, self.query.zone)}"
+            yield CheckResult("In the future", text, self._rows(events))
+
+    def outlier(self, item: Outlier) -> CheckResult:
+        beyond = f"{'from' if item.above else 'down to'} {number(item.bound)}"
+        usual = f"the middle half is {number(round(item.low, 2))} to {number(round(item.high, 2))}"
+        text = f"{number(item.count)} of {number(item.rows)} {label(item.feature_id)} {beyond}; {usual}"
+        bound = {"value_min": item.bound, "value_max": None}
+        if not item.above:
+            bound = {"value_min": None, "value_max": item.bound}
+        changed = self.query.having(feature_id=(item.feature_id,), **bound)
+        return CheckResult("Unusual values", text, self.mount.url("events", changed))
+
+    def gap(self, gap: Gap) -> CheckResult:
+        text = f"nothing for {_length(gap.ms)} after {self._time(gap.older)}; usual: up to {_length(gap.usual_ms)}"
+        return CheckResult("Gaps", text, self._rows((gap.older, gap.newer), everything=True))
+
+    def _time(self, event: Event) -> str:
+        return moment(event.timestamp, self.query.zone)
+
+    def _rows(
+        self,
+        events: tuple[Event, ...] | list[Event],
+        same: PropertyFilter | None = None,
+        everything: bool = False,
+    ) -> str:
+        """From the first to the last of these, and narrowed to what they share."""
+        times = [event.timestamp for event in events]
+        shown = self.query.having(range=None, start=min(times), end=min(MAX_MOMENT - 1, max(times) + 1))
+        if same is not None:
+            shown = replace(shown, filter=(*shown.filter, same))
+        if not everything and len({event.feature_id for event in events}) == 1:
+            shown = replace(shown, feature_id=(events[0].feature_id,))
+        return self.mount.url("events", shown)
+
+
+def _same_request(run: tuple[Event, ...]) -> PropertyFilter | None:
+    value = run[0].properties.get(REQUEST)
+    return PropertyFilter(REQUEST, text_of(value)) if isinstance(value, str | int) and value != "" else None
+
+
+def _length(ms: float) -> str:
+    for size, unit in ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes")):
+        if ms >= 2 * size:
+            return f"{number(round(ms / size, 1))} {unit}"
+    return f"{number(round(ms / 1000, 1))} seconds"

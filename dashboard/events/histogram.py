@@ -1,0 +1,64 @@
+"""Usage over the window as a histogram above the rows: bars that open their bin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from dashboard.charts import svg
+from dashboard.charts.chart import chart_of
+from dashboard.charts.panel import MAX_LINKED_BINS
+from dashboard.charts.svg import Drawing
+from dashboard.charts.ticks import value_ticks
+from dashboard.formats import number
+from dashboard.mount import Mount
+from usage.charts.series import Series
+from usage.notes import Note
+from usage.query import Query
+from usage.window import default_bin_size
+
+
+@dataclass(frozen=True, slots=True)
+class LegendKey:
+    """A line's color and name."""
+
+    slot: str
+    label: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """What the template of a histogram shows. `edges`: of its bins, for the script that marks the rows shown."""
+
+    size: str
+    described: str
+    drawing: Drawing
+    legend: tuple[LegendKey, ...]
+    edges: str
+    notes: tuple[Note, ...]
+
+
+def histogram_of(series: Series, mount: Mount, query: Query) -> Histogram:
+    """The histogram of `series`; its bars open their bin of `query` on the same page."""
+    known = mount.usage.features(series.query.customer_id)
+    drawn = chart_of(series, known or [total.feature_id for total in series.features])
+    chart = replace(drawn, y_ticks=value_ticks(drawn.low, drawn.high, most=2))
+    size = series.query.bin_size or default_bin_size(series.bins.window)
+    edges = series.bins.edges
+    names = [f"{name}: {number(total)}" for name, total in zip(chart.labels, series.totals, strict=False)]
+    hrefs = [
+        mount.url("events", query.having(range=None, start=start, end=end)) for start, end in pairwise(edges)
+    ]
+    return Histogram(
+        size=size,
+        described=f"{chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in all",
+        drawing=svg.drawing(
+            chart, "histogram-hatch", svg.hits(hrefs, names) if len(hrefs) <= MAX_LINKED_BINS else Markup()
+        ),
+        legend=tuple(LegendKey(line.slot, line.label, line.title) for line in chart.lines),
+        edges=" ".join(map(str, edges)),
+        notes=series.notes,
+    )

@@ -1,0 +1,152 @@
+"""Results → rows → bytes: what the files of an export hold. Pure: no call, no clock, no database.
+
+CSV is UTF-8 without a byte order mark, lines end with CR LF (RFC 4180), and texts that a spreadsheet would take for a
+formula begin with an apostrophe. A mark would help Excel's double click alone, and give every parser that does not
+look for one a first column of the wrong name; Excel's own "From Text/CSV" reads the file as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from usage.charts.series import Kind, Series
+from usage.events.facets import facets_of
+from usage.events.match import MISSING, lookup
+from usage.results import Event
+from usage.window import local
+
+EVENT_COLUMNS = ("id", "timestamp", "customer_id", "feature_id", "value")
+USAGE_COLUMNS = ("period_start", "feature_id", "group_kind", "group", "value")
+MOST_PATHS = 50
+
+GROUP_KINDS: dict[Kind, str] = {"feature": "", "group": "value", "other": "other", "none": "none"}
+
+# What a spreadsheet may skip before it looks for a formula: blanks, controls, and characters that show nothing.
+_SKIPPED = r"[\s\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
+_FORMULA = re.compile(rf"{_SKIPPED}[=+\-@＝＋－＠]|\s*[\t\r\n]")
+_HOSTILE_IN_NAMES = re.compile(r"[^\w.@=-]+")
+_LONGEST_NAME = 80
+
+_json = msgspec.json.Encoder()
+
+
+class FileRows(Protocol):
+    """One format of events: what a file begins with, and what each batch of events adds."""
+
+    head: bytes
+
+    def of(self, events: Iterable[Event]) -> bytes:
+        """The events as lines."""
+
+
+class CsvRows:
+    """Events as CSV: a column for each of the commonest properties among `newest`, and one with all of them."""
+
+    def __init__(self, newest: Iterable[Event]) -> None:
+        self.paths = tuple(facet.path for facet in facets_of(newest, paths=MOST_PATHS, values=0).properties)
+        self.head = _csv([[*EVENT_COLUMNS, *(f"properties.{path}" for path in self.paths), "properties"]])
+
+    def of(self, events: Iterable[Event]) -> bytes:
+        return _csv(self._row(event) for event in events)
+
+    def _row(self, event: Event) -> list[str | float]:
+        return [
+            guarded(event.id),
+            moment_text(event.timestamp),
+            guarded(event.customer_id),
+            guarded(event.feature_id),
+            event.value,
+            *(cell(lookup(event.properties, path)) for path in self.paths),
+            _json.encode(event.properties).decode(),
+        ]
+
+
+class JsonRows:
+    """Events as JSON Lines: the API's rows, their fields by the API's names."""
+
+    def __init__(self, newest: Iterable[Event]) -> None:
+        self.head = b""
+
+    def of(self, events: Iterable[Event]) -> bytes:
+        return _json.encode_lines(events)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file that events are exported to."""
+
+    suffix: str
+    content_type: str
+    rows: type[CsvRows] | type[JsonRows]
+
+
+CSV = Format("csv", "text/csv; charset=utf-8", CsvRows)
+JSON_LINES = Format("jsonl", "application/x-ndjson; charset=utf-8", JsonRows)
+
+
+def chart_csv(series: Series) -> tuple[int, bytes]:
+    """What a chart shows, bin by bin: its groups, Other and (none), or without groups all of its features.
+
+    How many rows that is, and the file.
+    """
+    if series.query.group_by is None:
+        lines = [(total.feature_id, "", "", total.values) for total in series.features]
+    else:
+        feature = series.focus or ""
+        lines = [(feature, GROUP_KINDS[line.kind], line.name, line.values) for line in series.lines]
+    return len(lines) * len(series.bins), _csv(_usage_rows(series, lines))
+
+
+def _usage_rows(
+    series: Series, lines: list[tuple[str, str, str, tuple[float, ...]]]
+) -> Iterator[Iterable[str | float]]:
+    yield USAGE_COLUMNS
+    for at, start in enumerate(series.bins.starts):
+        period = local(start, series.query.zone).isoformat(timespec="seconds")
+        for feature, kind, group, values in lines:
+            yield period, guarded(feature), kind, guarded(group), _whole(values[at])
+
+
+def cell(value: Any) -> str | float:
+    """A property as a cell: numbers and texts as they are, absent and null ones empty, anything else as JSON."""
+    if isinstance(value, str):
+        return guarded(value)
+    if value is MISSING or value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return _json.encode(value).decode()
+
+
+def guarded(text: str) -> str:
+    """The text, behind an apostrophe where a spreadsheet would run it."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def moment_text(ms: int) -> str:
+    """ISO 8601 in UTC, with milliseconds."""
+    return f"{local(ms, UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def file_name(page: str, customer_id: str | None, at: datetime, suffix: str) -> str:
+    """`events-acme-2026-11-23.csv`: letters, digits and a few signs, whatever the customer is called."""
+    customer = _HOSTILE_IN_NAMES.sub("_", customer_id or "all")[:_LONGEST_NAME]
+    return f"{page}-{customer}-{at:%Y-%m-%d}.{suffix}"
+
+
+def _csv(rows: Iterable[Iterable[str | float]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _whole(value: float) -> float:
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value

@@ -1,0 +1,134 @@
+"""One export at a time for each exporter, seen and stopped from any process: an open row is a lease on it.
+
+Four times a second the stream renews its lease. Whoever stops an export closes its row, and the stream finds it closed.
+A process that dies renews nothing: a row that has not been seen for LEASE is anybody's to close.
+"""
+
+from __future__ import annotations
+
+import errno
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from dashboard.models import ExportRecord
+from dashboard.mount import Exporter
+
+LEASE = timedelta(minutes=3)
+"""Longer than the longest wait for Autumn and the longest wait for the client together."""
+KEPT = timedelta(days=90)
+"""So long a record of an export is kept."""
+RECENT = timedelta(minutes=1)
+MAX_IN_GROUP = 3
+
+Ending = ExportRecord.Ending
+
+
+class AlreadyExporting(Exception):
+    """The exporter has an export that runs."""
+
+
+class TooManyExports(Exception):
+    """As many exports run as this process has threads for, or as the exporter's group may have."""
+
+
+class BrokenOff(ConnectionResetError):
+    """The file is not whole, and must not look it. The server ends a connection on which this is raised."""
+
+    def __init__(self, ending: Ending, sentence: str) -> None:
+        super().__init__(errno.ECONNRESET, sentence)
+        self.ending = ending
+        self.sentence = sentence
+
+
+class ExportLease:
+    """A running export's row."""
+
+    def __init__(self, record: ExportRecord, exporter: Exporter) -> None:
+        self.record = record
+        self._exporter = exporter
+
+    @classmethod
+    def take(cls, exporter: Exporter, file: str, query: str) -> ExportLease:
+        """Begin one. AlreadyExporting while the exporter has another, TooManyExports while their group has enough."""
+        now = timezone.now()
+        _forget_old(now)
+        _open(exporter).filter(seen_at__lt=now - LEASE).update(ended_at=now, ending=Ending.LOST)
+        others = ExportRecord.objects.filter(
+            taker__startswith=exporter.group, ended_at=None, seen_at__gt=now - LEASE
+        )
+        if exporter.group and others.exclude(taker=exporter.key).count() >= MAX_IN_GROUP:
+            raise TooManyExports
+        record = ExportRecord(
+            taker=exporter.key, who=exporter.name, file=file, query=query, began_at=now, seen_at=now
+        )
+        try:
+            with transaction.atomic():
+                record.save()
+        except IntegrityError:
+            raise AlreadyExporting from None
+        return cls(record, exporter)
+
+    def renew(self) -> None:
+        """Says that it runs, and how far it is. Raises BrokenOff where it may not go on."""
+        record = self.record
+        if not self._write(seen_at=timezone.now()):
+            raise BrokenOff(Ending.STOPPED, "The export was stopped.")
+        if not self._exporter.may_continue():
+            raise BrokenOff(Ending.REVOKED, f"{record.who} may no longer take this export.")
+
+    def end(self, ending: Ending, sentence: str = "") -> bool:
+        """Gives the lease back; False where somebody else has."""
+        return self._write(ended_at=timezone.now(), ending=ending, sentence=sentence)
+
+    def fail(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """For an ExitStack: ends it with the sentence of what is on its way up."""
+        self.end(Ending.FAILED, getattr(error, "sentence", "The export could not begin."))
+
+    def _write(self, **changes: object) -> bool:
+        record = self.record
+        row = ExportRecord.objects.filter(pk=record.pk, ended_at=None)
+        counts = {"rows": record.rows, "unreadable": record.unreadable, "total": record.total}
+        return row.update(**counts, **changes) == 1
+
+
+def record_finished(exporter: Exporter, file: str, query: str, rows: int) -> None:
+    """A record of what was given at once, without a lease."""
+    now = timezone.now()
+    _forget_old(now)
+    ExportRecord.objects.create(
+        taker=exporter.key,
+        who=exporter.name,
+        file=file,
+        query=query,
+        rows=rows,
+        began_at=now,
+        seen_at=now,
+        ended_at=now,
+        ending=Ending.WHOLE,
+    )
+
+
+def stop(exporter: Exporter) -> None:
+    """Ends the exporter's export, if there is one: its stream is cut when it next looks."""
+    _open(exporter).update(ended_at=timezone.now(), ending=Ending.STOPPED)
+
+
+def latest(exporter: Exporter) -> ExportRecord | None:
+    """The streamed export that runs, or the one that ended a moment ago."""
+    now = timezone.now()
+    running = _open(exporter).filter(seen_at__gt=now - LEASE).first()
+    recent = ExportRecord.objects.filter(
+        taker=exporter.key, ended_at__gt=now - RECENT, file__startswith="events."
+    )
+    return running or recent.order_by("-ended_at").first()
+
+
+def _open(exporter: Exporter) -> QuerySet[ExportRecord]:
+    return ExportRecord.objects.filter(taker=exporter.key, ended_at=None)
+
+
+def _forget_old(now: datetime) -> None:
+    ExportRecord.objects.filter(began_at__lt=now - KEPT).delete()

@@ -1,0 +1,106 @@
+"""A file on its way: batches of rows in, pieces of bytes out, and the truth about its end.
+
+Only a whole file ends its iteration. Everything else raises, which makes the server cut the connection; the last chunk
+is never sent then, so that no client takes the part for the whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+import structlog
+
+from dashboard.exports.connection import Connection
+from dashboard.exports.files import Format
+from dashboard.exports.lease import BrokenOff, Ending, ExportLease
+from usage.errors import UsageError
+from usage.events.pages import Batch
+
+PIECE = 64 * 1024
+"""Bytes that are handed to the server at once: a slow client must take these within the time that it has."""
+LOOK_S = 0.25
+
+log = structlog.get_logger(__name__)
+
+
+class Stream:
+    """The pieces of a file. However it ends, the lease is given back, and how it ended is written down."""
+
+    def __init__(
+        self, lease: ExportLease, connection: Connection, pieces: Iterator[bytes], freed: Callable[[], None]
+    ) -> None:
+        self._lease = lease
+        self._connection = connection
+        self._pieces = pieces
+        self._freed = freed
+        self._looked_at = time.monotonic()
+        self._ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        how, piece = (Ending.FAILED, "The export broke off."), None
+        try:
+            piece = next(self._pieces, None)
+            self._look(at_once=piece is None)
+            how = (Ending.WHOLE, "")
+        except BrokenOff as broken:
+            how = (broken.ending, broken.sentence)
+            raise
+        except UsageError as error:
+            how = (Ending.FAILED, error.sentence)
+            raise BrokenOff(*how) from error
+        finally:
+            if piece is None or how[0] is not Ending.WHOLE:
+                self._end(*how)
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """Called by the server after the last piece, and when it cannot send one."""
+        self._end(Ending.LEFT, "The download was given up.")
+
+    def _look(self, at_once: bool) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_S and not at_once:
+            return
+        self._looked_at = now
+        self._lease.renew()
+        if self._connection.has_left():
+            raise BrokenOff(Ending.LEFT, "The download was given up.")
+
+    def _end(self, ending: Ending, sentence: str) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._freed()
+        self._lease.end(ending, sentence)
+        record = self._lease.record
+        tell = log.info if ending in (Ending.WHOLE, Ending.STOPPED, Ending.LEFT) else log.warning
+        tell("export.ended", file=record.file, rows=record.rows, ending=ending.value, sentence=sentence)
+
+
+def pieces(
+    first: Batch,
+    others: Iterator[Batch],
+    file_format: Format,
+    lease: ExportLease,
+    count: Callable[[], int | None],
+) -> Iterator[bytes]:
+    """The file's bytes, a few at a time; at least one piece for each batch, so that a scan can be stopped too."""
+    rows, record = file_format.rows(first.read), lease.record
+    yield rows.head
+    for batch in chain([first], others):
+        yield from _cut(rows.of(batch.events))
+        record.rows += len(batch.events)
+        record.unreadable += batch.bad_rows
+        if batch is first and batch.more:
+            record.total = count()
+
+
+def _cut(data: bytes) -> Iterable[bytes]:
+    return (data[at : at + PIECE] for at in range(0, max(1, len(data)), PIECE))

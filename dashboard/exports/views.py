@@ -1,0 +1,206 @@
+"""Exports over HTTP, for every mount.
+
+Whatever is wrong is said before the first byte, as a page: the first rows are fetched before the answer begins.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache, partial
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+
+from dashboard.exports.connection import Connection
+from dashboard.exports.files import CSV, Format, chart_csv, file_name
+from dashboard.exports.lease import (
+    AlreadyExporting,
+    ExportLease,
+    TooManyExports,
+    latest,
+    record_finished,
+    stop,
+)
+from dashboard.exports.stream import Stream, pieces
+from dashboard.forms import QueryForm
+from dashboard.mount import Mount, Page
+from dashboard.problems import Problem, problem_of
+from dashboard.web.htmx import HtmxRequest, wants_partial
+from usage.errors import UsageError
+from usage.query import BadQuery, Query
+from usage.window import local
+
+log = structlog.get_logger(__name__)
+
+Make = Callable[[Query, int], HttpResponseBase]
+
+ALREADY_EXPORTING = Problem(
+    409,
+    "One export at a time",
+    "Another export of yours is running.",
+    "Wait for its end, or stop it; then try again.",
+    retry_after_s=10,
+)
+TOO_MANY_EXPORTS = Problem(
+    503,
+    "Too many exports at once",
+    "Other people's exports are running, and pages have to stay quick for everybody.",
+    "Try again in a moment.",
+    retry_after_s=30,
+)
+UNRECORDED = Problem(
+    503,
+    "This export cannot begin",
+    "Exports leave a record, and the database takes none at the moment.",
+    "Try again in a moment.",
+    retry_after_s=30,
+)
+OLD_HTTP = Problem(
+    505,
+    "This needs HTTP/1.1",
+    "Older versions cannot tell a whole file from a part.",
+    "A proxy in front of this dashboard has to speak HTTP/1.1 to it, as nginx does with proxy_http_version 1.1.",
+)
+
+
+def export_events(request: HtmxRequest, mount: Mount, file_format: Format) -> HttpResponseBase:
+    """Every event that matches, whatever page is open, as a stream."""
+
+    def make(query: Query, now: int) -> HttpResponseBase:
+        if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            return _refusal(request, mount, "events", OLD_HTTP, query)
+        whole = query.having(until=query.until)
+        headers = _headers(mount, "events", whole, now, file_format)
+        if request.method == "HEAD":
+            return StreamingHttpResponse(headers=headers)
+        return StreamingHttpResponse(_stream(request, mount, file_format, whole, now), headers=headers)
+
+    return _answer(request, mount, "events", make)
+
+
+def export_usage(request: HtmxRequest, mount: Mount) -> HttpResponseBase:
+    """The figures that a chart shows: one answer, which its page has as a rule fetched already."""
+
+    def make(query: Query, now: int) -> HttpResponseBase:
+        rows, body = chart_csv(mount.usage.series(query, now))
+        if request.method != "HEAD":
+            record_finished(mount.exporter, "usage.csv", _recorded(mount, query), rows)
+        return HttpResponse(body, headers=_headers(mount, "usage", query, now, CSV))
+
+    return _answer(request, mount, "usage", make)
+
+
+def export_status(request: HtmxRequest, mount: Mount) -> HttpResponse:
+    """How far the exporter's export is; a POST stops it."""
+    if request.method == "POST":
+        stop(mount.exporter)
+        if not wants_partial(request):
+            return redirect(request.path)
+    template = "exports/_status.html" if wants_partial(request) else "exports/status.html"
+    return render(request, template, {"mount": mount, "export": latest(mount.exporter), "problem": None})
+
+
+def _answer(request: HtmxRequest, mount: Mount, page: Page, make: Make) -> HttpResponseBase:
+    if not mount.exports:
+        raise PermissionDenied
+    form = QueryForm.of(request)
+    try:
+        if not form.is_valid():
+            return _blamed(request, mount, page, form)
+        return make(mount.resolved(form.query), mount.usage.now())
+    except BadQuery as bad:
+        form.blame(bad)
+        return _blamed(request, mount, page, form)
+    except (UsageError, AlreadyExporting, TooManyExports, DatabaseError) as error:
+        return _refusal(request, mount, page, _problem(error), form.query)
+
+
+def _problem(error: UsageError | AlreadyExporting | TooManyExports | DatabaseError) -> Problem:
+    match error:
+        case AlreadyExporting():
+            return ALREADY_EXPORTING
+        case TooManyExports():
+            return TOO_MANY_EXPORTS
+        case DatabaseError():
+            log.error("export.unrecorded", error=type(error).__name__)
+            return UNRECORDED
+    return problem_of(error)
+
+
+def _stream(request: HtmxRequest, mount: Mount, file_format: Format, query: Query, now: int) -> Stream:
+    """The first batch is fetched here: what is wrong with it can still be said."""
+    with ExitStack() as undo:
+        if not export_slots().acquire(blocking=False):
+            raise TooManyExports
+        undo.callback(export_slots().release)
+        lease = ExportLease.take(mount.exporter, f"events.{file_format.suffix}", _recorded(mount, query))
+        undo.push(lease.fail)
+        batches = mount.usage.batches(query, now)
+        first = next(batches)
+        if not first.read and not first.more:
+            mount.usage.page(query, now)  # which tells a customer without events from one that nobody knows
+        undo.pop_all()
+    count = partial(mount.usage.count, query.having(), now)
+    return Stream(
+        lease, Connection(request), pieces(first, batches, file_format, lease, count), export_slots().release
+    )
+
+
+def _recorded(mount: Mount, query: Query) -> str:
+    """The record says whose data was taken, also where the address does not."""
+    scope = mount.usage.scope
+    return (query if scope is None else replace(query, customer_id=scope.customer_id)).to_query_string()
+
+
+@cache
+def export_slots() -> threading.BoundedSemaphore:
+    """An export keeps its thread until it ends, so most threads are not for exports."""
+    return threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
+
+
+def _headers(mount: Mount, page: Page, query: Query, now: int, file_format: Format) -> dict[str, str]:
+    scope = mount.usage.scope
+    customer = query.customer_id if scope is None else scope.customer_id
+    name = file_name(page, customer, local(now, query.zone), file_format.suffix)
+    return {
+        "Content-Type": file_format.content_type,
+        "Content-Disposition": content_disposition_header(True, name) or "attachment",
+        "Cache-Control": "private, no-store",
+        "X-Accel-Buffering": "no",  # a proxy that collects rows would hide how far they are, and that they broke off
+    }
+
+
+def _blamed(request: HtmxRequest, mount: Mount, page: Page, form: QueryForm) -> HttpResponse:
+    sentences = [
+        sentence if name == "__all__" else f"{name}: {sentence}"
+        for name in form.errors
+        for sentence in form.sentences(name)
+    ]
+    problem = Problem(400, "This cannot be exported", " ".join(sentences), "Go back and choose again.")
+    return _refusal(request, mount, page, problem)
+
+
+def _refusal(
+    request: HtmxRequest, mount: Mount, page: Page, problem: Problem, query: Query | None = None
+) -> HttpResponse:
+    # Figures that this server lacks are a page's note; as a file there is nothing to give.
+    status = 400 if problem.status == 200 else problem.status
+    headers = {} if problem.retry_after_s is None else {"Retry-After": str(math.ceil(problem.retry_after_s))}
+    if "text/html" not in request.headers.get("Accept", ""):
+        text = f"{problem.title}: {problem.sentence} {problem.advice}\n"
+        return HttpResponse(text, status=status, headers=headers, content_type="text/plain; charset=utf-8")
+    back = mount.url(page, query)
+    context = {"mount": mount, "problem": problem, "back": back, "busy": problem is ALREADY_EXPORTING}
+    response = render(request, "exports/refused.html", context, status=status)
+    for name, value in headers.items():
+        response[name] = value
+    return response

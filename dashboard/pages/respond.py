@@ -1,0 +1,100 @@
+"""The one path of a request: query string → form → service → page, whole or as the part that htmx swaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import push_url
+
+from dashboard.events.explorer import part_key
+from dashboard.forms import QueryForm
+from dashboard.models import User
+from dashboard.mount import Mount, Page, Part
+from dashboard.pages.filter_bar import filter_bar
+from dashboard.problems import Problem, problem_of
+from dashboard.web.htmx import HtmxRequest, wants_partial
+from usage.errors import UsageError
+from usage.query import BadQuery, Query
+
+EMPTY: Mapping[str, Any] = {}
+Build = Callable[[Query, int, bool], Mapping[str, Any]]
+VARIES_BY = ("HX-Request", "HX-History-Restore-Request", "HX-Target", "Cookie")
+
+
+def respond(request: HtmxRequest, mount: Mount, page: Page, build: Build) -> HttpResponse:
+    """Answer a request for `page`. `build(query, now, refresh)` makes what the page shows; it may raise."""
+    form = QueryForm.of(request)
+    context = _context(request, mount, page, form, build) | {"part": f"pages/_{page}.html"}
+    if not wants_partial(request):
+        return _rendered(request, f"pages/{page}.html", form, context)
+    response = _rendered(request, "pages/partial.html", form, context)
+    if form.is_valid():
+        push_url(response, mount.url(page, form.query.having(**_position_in_list(form.query))))
+    return response
+
+
+def respond_part(
+    request: HtmxRequest, mount: Mount, part: Part, build: Build, more: Mapping[str, Any] = EMPTY
+) -> HttpResponse:
+    """Answer with a part that the event browser fetches for itself; without script it is a page of its own."""
+    form = QueryForm.of(request)
+    context = _context(request, mount, "events", form, build) | dict(more)
+    context["key"] = part_key(mount, form.query) if form.is_valid() else ""
+    context["inner"], context["part"] = f"events/_{part}.html", "pages/_standalone.html"
+    template = context["inner"] if wants_partial(request) else "pages/events.html"
+    return _rendered(request, template, form, context)
+
+
+def _context(request: HttpRequest, mount: Mount, page: Page, form: QueryForm, build: Build) -> dict[str, Any]:
+    now = mount.usage.now()
+    context: dict[str, Any] = {"mount": mount, "form": form, "now": now, "page_name": page, "problem": None}
+    context |= mount.context
+    if form.is_valid():
+        context |= _built(form, mount, build, now, request)
+    context["filter_bar"] = filter_bar(form, mount, page, now, context.get("paths", ()))
+    query = getattr(form, "query", None)
+    context["nav_query"] = mount.params(query) if query else ""
+    context["share_href"] = _share_href(request, mount, query)
+    return context
+
+
+def _rendered(request: HttpRequest, template: str, form: QueryForm, context: dict[str, Any]) -> HttpResponse:
+    problem: Problem | None = context["problem"]
+    found = 404 if context.get("missing") else 200
+    status = 400 if form.errors else problem.status if problem else found
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, VARIES_BY)
+    if problem is not None and problem.retry_after_s is not None:
+        response["Retry-After"] = str(problem.retry_after_s)
+    return response
+
+
+def _built(form: QueryForm, mount: Mount, build: Build, now: int, request: HttpRequest) -> Mapping[str, Any]:
+    try:
+        form.query = mount.resolved(form.query)
+        return build(form.query, now, _is_refresh(request, mount))
+    except BadQuery as bad:
+        form.blame(bad)
+        return {}
+    except UsageError as error:
+        return {"problem": problem_of(error)}
+
+
+def _is_refresh(request: HttpRequest, mount: Mount) -> bool:
+    """Whether to ask anew for what is kept. A link's holder waits: staff share the customer's five calls a second."""
+    return not mount.shared and "no-cache" in request.headers.get("Cache-Control", "")
+
+
+def _share_href(request: HttpRequest, mount: Mount, query: Query | None) -> str | None:
+    """Where a link to this view is made, for those who may make one."""
+    may_share = not mount.shared and isinstance(request.user, User) and request.user.may_share
+    return f"{reverse('share_new')}?{mount.params(query)}" if may_share and query is not None else None
+
+
+def _position_in_list(query: Query) -> dict[str, Any]:
+    return {"until": query.until, "before": query.before, "page": query.page, "event": query.event}

@@ -1,0 +1,81 @@
+"""Changes to a link: revoke it, extend it, give it another password."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST
+
+from dashboard.formats import full_label
+from dashboard.sharing import passwords
+from dashboard.sharing.manage.fields import LIFETIMES, LifetimeField
+from dashboard.sharing.manage.list import detail_page, managed_share
+from dashboard.sharing.models import Share
+from dashboard.sharing.permissions import admins_only, sharers_only
+
+
+@sharers_only
+@require_POST
+def revoke(request: HttpRequest, share_id: str) -> HttpResponse:
+    found = managed_share(request, share_id)
+    Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
+    messages.success(request, f"Revoked: the link for {full_label(found.recipient)} opens nothing any more.")
+    return redirect("shares")
+
+
+@admins_only
+@require_POST
+def revoke_all(request: HttpRequest) -> HttpResponse:
+    if request.POST.get("sure") != "yes":
+        raise BadRequest
+    count = Share.objects.unrevoked().update(revoked_at=timezone.now())
+    messages.success(request, f"Revoked: {count} links open nothing any more.")
+    return redirect("shares")
+
+
+@sharers_only
+@require_POST
+def extend(request: HttpRequest, share_id: str) -> HttpResponse:
+    """A new life, counted from now."""
+    found = managed_share(request, share_id, revoked_at=None)
+    days = _life(request)
+    end = timezone.now() + timedelta(days=days)
+    Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=end)
+    less = ", which is less than before" if end < found.expires_at else ""
+    messages.success(request, f"The link opens for {LIFETIMES[days]} from now{less}.")
+    return redirect("share", found.pk)
+
+
+@sharers_only
+@never_cache
+@require_POST
+@sensitive_variables("new")
+def password(request: HttpRequest, share_id: str) -> HttpResponse:
+    """A new password, shown once; or none from now on. Whoever gave the old one is asked again."""
+    found = managed_share(request, share_id, revoked_at=None)
+    wanted = request.POST.get("password")
+    if wanted not in {"new", "none"}:
+        raise BadRequest
+    if wanted == "none":
+        passwords.remove_password(found)
+        messages.success(request, "The link needs no password any more.")
+        return redirect("share", found.pk)
+    new = passwords.generate_password()
+    passwords.change_password(found, new)
+    found.refresh_from_db()
+    return detail_page(request, found, new)
+
+
+def _life(request: HttpRequest) -> int:
+    try:
+        days: int = LifetimeField().clean(request.POST.get("life"))
+    except ValidationError as error:
+        raise BadRequest from error
+    return days

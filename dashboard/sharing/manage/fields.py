@@ -1,0 +1,29 @@
+"""Fields of the form that creates a link, and the choices that they offer."""
+
+from __future__ import annotations
+
+from django import forms
+
+from dashboard.forms import MAX_TEXT_LENGTH
+
+LIFETIMES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+DEFAULT_LIFETIME = 7
+LONG_LIFETIME = 30
+GENERATED, NO_PASSWORD = "generated", "none"
+PASSWORDS = {GENERATED: "Made for you, shown once with the link", NO_PASSWORD: "None"}
+PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
+FRESHNESS = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
+
+
+class LifetimeField(forms.TypedChoiceField):
+    """How long a link lives, in days."""
+
+    def __init__(self) -> None:
+        super().__init__(choices=list(LIFETIMES.items()), coerce=int, initial=DEFAULT_LIFETIME)
+
+
+class OpenChoiceField(forms.MultipleChoiceField):
+    """Names that were seen are offered; others are as good, as nobody has a list of all."""
+
+    def valid_value(self, value: str) -> bool:
+        return bool(value.strip()) and len(value) <= MAX_TEXT_LENGTH and "\0" not in value

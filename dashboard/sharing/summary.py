@@ -1,0 +1,73 @@
+"""A link in words: who made it for whom, what it shows, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone
+
+from dashboard.formats import exact_moment, full_label, label, minute_text, relative, zone_name
+from dashboard.forms import saved_query
+from dashboard.sharing.models import Share
+from usage.query import BadQuery
+from usage.window import to_ms
+
+
+def link_summary(share: Share) -> dict[str, Any]:
+    """What the pages of a link and the list of its maker say of it."""
+    zone, view_error = _zone_of_view(share)
+    return {
+        "share": share,
+        "maker": _owner_name(share),
+        "customer": full_label(share.customer_id),
+        "features": "all features" if share.features is None else _listed(share.features),
+        "properties": _listed(share.properties) if share.properties else "no properties",
+        "period": _period(share, zone),
+        "also": _also(share),
+        "made": _minute(share.created_at, zone),
+        "until": _minute(share.expires_at, zone),
+        "seen": None if share.last_seen is None else relative(to_ms(share.last_seen), to_ms(timezone.now())),
+        "seen_exactly": None if share.last_seen is None else exact_moment(to_ms(share.last_seen), zone),
+        "zone": zone.key,
+        "view_error": view_error,
+    }
+
+
+def _zone_of_view(share: Share) -> tuple[ZoneInfo, str | None]:
+    """The zone of the link's view; where the view is no longer valid the server's, and what is wrong with it."""
+    try:
+        return saved_query(share.view).zone, None
+    except BadQuery as bad:
+        return ZoneInfo(settings.TIME_ZONE), f"{bad.field}: {bad.sentence}"
+
+
+def _owner_name(share: Share) -> str:
+    if share.maker is None:
+        return "somebody who has left"
+    return full_label(share.maker.get_full_name() or share.maker.get_username())
+
+
+def _minute(at: datetime, zone: ZoneInfo) -> str:
+    """Links are made in different zones and listed together, so each time says its own."""
+    return f"{minute_text(to_ms(at), zone)} {zone_name(to_ms(at), zone)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(label(name) for name in sorted(names))
+
+
+def _also(share: Share) -> str:
+    extras = {"deductions": share.deductions, "plans": share.plans, "files to take away": share.exports}
+    return (
+        ", ".join(name for name, shown in extras.items() if shown) or "nothing: no deductions, plans or files"
+    )
+
+
+def _period(share: Share, zone: ZoneInfo) -> str:
+    if share.start is not None and share.end is not None:
+        return f"{minute_text(share.start, zone)} – {minute_text(share.end, zone)}"
+    return "any period" if share.start is None else f"from {minute_text(share.start, zone)} on"

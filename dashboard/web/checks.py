@@ -1,0 +1,95 @@
+"""What may run with which key: the combinations that refuse to start, and the secret made for one person."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dashboard.web.env import LOOPBACK, Unusable
+
+Mode = Literal["sample", "test", "live", "other"]
+
+
+def mode_of(key: str | None) -> Mode:
+    """Which world a key opens. A key of an unknown kind may be a live one, and is treated as such."""
+    if key is None:
+        return "sample"
+    if key.startswith("am_sk_live"):
+        return "live"
+    return "test" if key.startswith("am_sk_test") else "other"
+
+
+def source_of(mode: str, api_url: str) -> str:
+    """Names where figures come from: what was shared or seen there stands for nothing elsewhere. A new key may stay."""
+    return "sample" if mode == "sample" else hashlib.sha256(f"{mode} {api_url}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The settings that decide together whether customers' data is safe."""
+
+    mode: Mode
+    debug: bool
+    secret_key: str | None
+    hosts: list[str]
+    bind: str
+    proxies: int
+
+    @property
+    def beyond_this_machine(self) -> bool:
+        return self.bind not in LOOPBACK or any(host not in LOOPBACK for host in self.hosts)
+
+
+def refuse_unsafe(exposure: Exposure) -> None:
+    if exposure.secret_key is not None and len(exposure.secret_key) < 32:
+        raise Unusable("SECRET_KEY is shorter than 32 characters, so that sessions could be forged.")
+    if exposure.mode in {"live", "other"}:
+        _refuse_live(exposure)
+
+
+def _refuse_live(exposure: Exposure) -> None:
+    why = "Customers' data would be at risk: AUTUMN_SECRET_KEY is a live key, and"
+    if exposure.debug:
+        raise Unusable(f"{why} DEBUG is on, which shows settings and code to visitors. Remove DEBUG.")
+    if any(host == "*" or host.startswith(".") for host in exposure.hosts):
+        raise Unusable(f"{why} ALLOWED_HOSTS has a wildcard. Name each host.")
+    if exposure.secret_key is not None and exposure.secret_key.startswith("django-insecure"):
+        raise Unusable(f"{why} SECRET_KEY is one made for development. Make a new one.")
+    if exposure.beyond_this_machine:
+        _refuse_public(exposure, why)
+
+
+def _refuse_public(exposure: Exposure, why: str) -> None:
+    if exposure.secret_key is None:
+        raise Unusable(f"{why} ALLOWED_HOSTS or BIND opens the site to others. Set a SECRET_KEY of its own.")
+    if exposure.proxies == 0:
+        raise Unusable(
+            f"{why} ALLOWED_HOSTS or BIND opens the site to others without HTTPS. Put a proxy that speaks"
+            " HTTPS in front, and set TRUSTED_PROXIES=1."
+        )
+
+
+def refuse_processes_without_redis(processes: int, redis_url: str | None) -> None:
+    if processes > 1 and redis_url is None:
+        raise Unusable(
+            "WEB_CONCURRENCY is more than 1, and REDIS_URL is not set. Processes share their cache and the"
+            " API's rate limit through Redis: set REDIS_URL, or leave WEB_CONCURRENCY at 1."
+        )
+
+
+def kept_secret(path: Path) -> str:
+    """The secret beside the database, made once. The link is atomic: two first starts agree on one secret."""
+    if not path.exists():
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # 0600 from its first moment
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text()

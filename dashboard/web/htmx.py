@@ -1,0 +1,28 @@
+"""Requests as django-htmx's middleware leaves them, with types."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django_htmx.http import reswap, retarget
+from django_htmx.middleware import HtmxDetails
+
+
+class HtmxRequest(HttpRequest):
+    """A request that has passed `HtmxMiddleware`."""
+
+    htmx: HtmxDetails
+
+
+def wants_partial(request: HtmxRequest) -> bool:
+    """Return whether htmx wants the part that it swaps. To restore its history it wants the whole page."""
+    return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def current_page(request: HtmxRequest) -> str:
+    """Return the address of the page that the person sees: of the one that asks for a part, if htmx asks."""
+    return (request.htmx.current_url_abs_path or "") if request.htmx else request.get_full_path()
+
+
+def as_whole_page(response: HttpResponse) -> HttpResponse:
+    """Tell htmx, which may have asked for a part, that this is the page."""
+    return reswap(retarget(response, "body"), "innerHTML")

@@ -1,0 +1,69 @@
+"""Logs: a JSON object a line, to standard error, from which share tokens and secrets are cut."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import re
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from dashboard.web.env import Unusable
+
+# Django and the server put whole paths into sentences of their own, so tokens are cut from every text. People break
+# links in many ways: besides what stands where a token does, whatever is long and mixed enough to be one is cut.
+TOKEN = re.compile(r"(/s/)[^/\s\"'?#\\]+")
+ANYWHERE = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43,}", re.ASCII)
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+
+
+def redacted(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "[secret]")
+    return ANYWHERE.sub("[token]", TOKEN.sub(r"\1[token]", text))
+
+
+def cut(_: Any, __: str, event: EventDict) -> EventDict:
+    """From texts before they are JSON, whose escapes would run into a token."""
+    return {name: redacted(value, []) if isinstance(value, str) else value for name, value in event.items()}
+
+
+class LineFormatter(structlog.stdlib.ProcessorFormatter):
+    def __init__(self, *, secrets: list[str], **kwargs: Any) -> None:
+        last: list[Processor] = [self.remove_processors_meta, cut, structlog.processors.JSONRenderer()]
+        super().__init__(foreign_pre_chain=SHARED, processors=last, **kwargs)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record), self._secrets)
+
+
+def configure(level: str, secrets: list[str]) -> None:
+    if level not in logging.getLevelNamesMapping():
+        raise Unusable(f"LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not {level!r}.")
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"line": {"()": LineFormatter, "secrets": secrets}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            # The access log has each 4xx; a second line for it says nothing more.
+            "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
+        }
+    )
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

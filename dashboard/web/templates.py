@@ -1,0 +1,92 @@
+"""The template environment of our own pages."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.contrib.messages import get_messages
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django_htmx.jinja import htmx_script
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from dashboard.formats import full_label
+from dashboard.web import csp
+
+# htmx would leave error answers unswapped, keep pages in the browser's store, and write a style of its own.
+HTMX = {
+    "includeIndicatorStyles": False,
+    "allowEval": False,
+    "selfRequestsOnly": True,
+    "historyCacheSize": 0,
+    "refreshOnHistoryMiss": False,
+    "scrollBehavior": "instant",
+    "responseHandling": [{"code": "204", "swap": False}, {"code": "...", "swap": True}],
+}
+MODE_BADGES = {
+    "sample": ("sample", "sample data"),
+    "test": ("test", "test key"),
+    "live": ("alarm", "LIVE key"),
+    "other": ("alarm", "unknown key"),
+}
+NAV = [("overview", "Overview"), ("events", "Events"), ("usage", "Usage"), ("shares", "Shares")]
+THEMES = {"light", "dark"}
+
+
+def environment(**options: Any) -> Environment:
+    options |= {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    env = Environment(**options)  # noqa: S701  autoescape is in the options
+    env.globals.update(
+        static=static,
+        url=url,
+        htmx_script=htmx_script,
+        htmx_config=json.dumps(HTMX),
+        inline_css=Markup(csp.APP_CSS),  # noqa: S704  our own file
+    )
+    env.filters["visible"] = full_label
+    return env
+
+
+def url(name: str, *args: Any, **kwargs: Any) -> str:
+    return reverse(name, args=args, kwargs=kwargs)
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """What every page of ours may show, wherever it comes from."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "mode_badge": MODE_BADGES[settings.AUTUMN_MODE],
+        "theme": theme if theme in THEMES else "",
+        "user": getattr(request, "user", None),
+        "nav": navigation(),
+        "active_page": _active_page(request),
+        "messages": get_messages(request),
+        "oidc_name": settings.OIDC_NAME,
+        "oidc_url": oidc_url(),
+    }
+
+
+def _active_page(request: HttpRequest) -> str | None:
+    """The page's name; the pages that create and manage one link belong to the list."""
+    name = request.resolver_match.url_name if request.resolver_match else None
+    return "shares" if name == "share" or (name or "").startswith("share_") else name
+
+
+@cache
+def navigation() -> list[tuple[str, str, str]]:
+    """The pages that there are: a link that leads nowhere is not drawn."""
+    found = []
+    for name, label in NAV:
+        with contextlib.suppress(NoReverseMatch):
+            found.append((name, reverse(name), label))
+    return found
+
+
+def oidc_url() -> str | None:
+    return url("oidc_login") if settings.OIDC_ISSUER else None

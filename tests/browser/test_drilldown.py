@@ -1,0 +1,147 @@
+"""From a bar to its events and back, on the real site: by hand and by key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_pages import ACME
+from tests.conftest import Served
+
+USAGE = f"/usage/?customer_id={ACME}&range=7d&bin_size=day&group_by=properties.region&focus=ai_tokens&tz=UTC"
+LINE = re.compile(r"✓\s*[\d,]+ in this bar = [\d,]+ from \d+ events\.")
+
+
+def bar(tab: Page, at: int) -> tuple[float, float]:
+    """The middle of bar `at` of seven, just above the axis."""
+    box = tab.locator(".chart .plot").bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] * (at + 0.5) / 7, box["y"] + box["height"] - 4
+
+
+def test_click_on_a_bar_opens_its_events(tab: Page, served: Served) -> None:
+    """A click on a group's part of a bar lists that group's events of the day below; Back brings the page again."""
+    tab.goto(served.url + USAGE + "&per_page=1000")
+    tab.wait_for_selector(".chart.drawn")
+    tab.mouse.click(*bar(tab, 2))
+    expect(tab.locator("#events-in-view h2")).to_have_text("Events in this bar")
+    expect(tab.locator("#events-in-view .rec")).to_have_text(LINE)
+    assert "/events/?" in tab.url
+    assert "filter=region" in tab.url
+    expect(tab.locator(".chart.drawn")).to_be_visible()
+    tab.go_back()
+    expect(tab.locator("#events-in-view h2")).to_have_text("Events in view")
+    expect(tab.locator("#f-group_by")).to_have_value("properties.region")
+
+
+def test_keyboard_alone(tab: Page, served: Served) -> None:
+    """Arrow keys walk along the bars and say them, Enter opens the events of one, Escape goes back."""
+    tab.goto(served.url + USAGE + "&per_page=1000")
+    tab.wait_for_selector(".chart.drawn")
+    tab.locator(".chart").focus()
+    for _ in range(3):
+        tab.keyboard.press("ArrowRight")
+    expect(tab.locator(".chart [role=status]")).not_to_be_empty()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#events-in-view h2")).to_have_text("Events in this bin")
+    expect(tab.locator("#events-in-view .rec")).to_contain_text("in this bin")
+    tab.locator(".chart").focus()
+    tab.keyboard.press("Escape")
+    expect(tab.locator("#events-in-view h2")).to_have_text("Events in view")
+
+
+def test_dragging_chooses_a_range(tab: Page, served: Served) -> None:
+    """Dragging over three bars looks at their days alone; Back looks at the week again."""
+    tab.goto(served.url + USAGE)
+    tab.wait_for_selector(".chart.drawn")
+    first, last = bar(tab, 1), bar(tab, 3)
+    tab.mouse.move(first[0], first[1] - 80)
+    tab.mouse.down()
+    tab.mouse.move(last[0], last[1] - 60, steps=8)
+    tab.mouse.up()
+    tab.wait_for_url(re.compile(r"end=\d+"))
+    expect(tab.locator(".chart-title, #chart-title").first).to_be_visible()
+    window = re.findall(r"(?:start|end)=(\d+)", tab.url)
+    assert abs(int(window[0]) - int(window[1])) == 3 * 86_400_000
+    tab.go_back()
+    expect(tab.locator("#f-range")).to_have_value("7d")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_shifts(tab: Page, served: Served, scheme: str) -> None:
+    """From the first paint until Plotly has taken over, nothing on the page moves."""
+    tab.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    tab.add_init_script(
+        "window.shift = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
+        " if (!entry.hadRecentInput) window.shift += entry.value; }).observe({ type: 'layout-shift', buffered: true });"
+    )
+    tab.goto(served.url + USAGE)
+    tab.wait_for_selector(".chart.drawn")
+    assert tab.evaluate("window.shift") <= 0.02
+
+
+def test_escape_never_leaves_the_page(tab: Page, served: Served) -> None:
+    """After Back has undone what the chart opened, Escape on the chart goes nowhere."""
+    tab.goto(served.url)
+    tab.goto(served.url + USAGE)
+    tab.wait_for_selector(".chart.drawn")
+    tab.locator(".chart").focus()
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/events/**")
+    tab.go_back()
+    expect(tab.locator("#events-in-view h2")).not_to_contain_text("this b")
+    tab.locator(".chart").focus()
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Escape")
+    expect(tab.locator("h1")).to_have_text(ACME)
+    assert "/usage/" in tab.url
+
+
+AT_ONCE = """
+() => {
+  const press = ({ detail }) => {
+    if (detail.target.id !== "view") return; // other parts of the page may come in between
+    document.removeEventListener("htmx:afterSwap", press);
+    window.stays = true;
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  };
+  document.addEventListener("htmx:afterSwap", press);
+}
+"""
+
+
+def test_escape_before_the_page_has_settled(tab: Page, served: Served) -> None:
+    """Pressed in the moment in which an opened row is there and not ready yet, it closes it in place, focus and all."""
+    tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
+    rows = tab.locator("table.rows tbody tr:not(.detail) td:first-child a")
+    tab.keyboard.press("j")
+    tab.keyboard.press("j")
+    expect(rows.nth(1)).to_be_focused()
+    tab.evaluate(AT_ONCE)
+    with tab.expect_response(lambda answer: "event=" in answer.url):
+        tab.keyboard.press("Enter")
+    expect(tab.locator("tr.open")).to_have_count(0)
+    expect(rows.nth(1)).to_be_focused()
+    assert tab.evaluate("window.stays")
+
+
+def test_keys_go_on_from_where_they_were(tab: Page, served: Served) -> None:
+    """Closing an open row leaves the focus on it, so that j goes on to the next; a switch keeps it on the switch."""
+    tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
+    rows = tab.locator("table.rows tbody tr:not(.detail) td:first-child a")
+    for _ in range(5):
+        tab.keyboard.press("j")
+    expect(rows.nth(4)).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("tr.open")).to_have_count(1)
+    tab.keyboard.press("Escape")
+    expect(tab.locator("tr.open")).to_have_count(0)
+    expect(rows.nth(4)).to_be_focused()
+    tab.goto(served.url + USAGE)
+    tab.get_by_role("link", name="Lines").focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**chart=lines**")
+    expect(tab.get_by_role("link", name="Lines")).to_be_focused()

@@ -1,0 +1,484 @@
+"""Sign-in through OpenID Connect: the site in a process of its own, a provider on a port, a browser between them."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from playwright.sync_api import Browser, expect
+from pytest_django.fixtures import Settings
+from werkzeug import Response
+
+from tests.conftest import Served
+from tests.dashboard.accounts.oidc_provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    Conduct,
+    Provider,
+    answered,
+    vouched,
+)
+from tests.dashboard.accounts.test_sign_in import totp_code
+from tests.dashboard.pages.test_routes import routes
+
+KEY = "am_sk_test_of_oidc"
+PASSWORD = "correct horse battery"
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+WANTED = "/shares/?from=a%20link&and=back"
+START, BACK = "/accounts/oidc/company/login/", "/accounts/oidc/company/login/callback/"
+
+MADE = f"""
+import json
+from allauth.mfa.totp.internal.auth import TOTP
+from django.urls import get_resolver
+from dashboard.models import User
+from tests.dashboard.pages.test_routes import routes
+
+def person(name, email, password="{PASSWORD}", **fields):
+    return User.objects.create_user(name, email, password, **fields)
+
+person("ann", "Ann.Lee@Example.com", role="sharer")
+person("bob", "bob@example.com")
+person("cid", "cid@example.com", role="admin", is_active=False)
+person("pam", "pam@example.com", None, role="admin")
+person("twin", "twins@example.com")
+person("other-twin", "Twins@example.com")
+person("again", "again@example.com")
+person("was-here", "again@example.com", is_active=False)
+person("nobody", "")
+TOTP.activate(person("tom", "tom@example.com", role="sharer"), "{TOTP_SECRET}")
+print(json.dumps(list(routes(get_resolver()))))
+"""
+NAMES = ["again", "ann", "bob", "cid", "nobody", "other-twin", "pam", "tom", "twin", "was-here"]
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    made = Provider()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Served]:
+    """The site with a key, nobody at Autumn's end, and the provider; it logs as much as it can."""
+    made = Served(
+        tmp_path_factory.mktemp("oidc"),
+        AUTUMN_SECRET_KEY=KEY,
+        AUTUMN_API_URL="http://127.0.0.1:9",
+        LOG_LEVEL="DEBUG",
+        OIDC_ISSUER=f"{provider.issuer}/",
+        OIDC_CLIENT_ID=CLIENT_ID,
+        OIDC_CLIENT_SECRET=CLIENT_SECRET,
+        OIDC_NAME="Acme <ID>",
+    )
+    assert made.first_line.endswith(f"{made.url}\n"), made.stderr
+    provider.redirect_uri = made.url + BACK
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_routes(site: Served) -> list[str]:
+    """Makes the people, and says which routes there are."""
+    done = site.manage("shell", "--no-imports", "-c", MADE)
+    assert done.returncode == 0, done.stderr
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+def ask(site: Served, sql: str) -> list[Any]:
+    """The first column of what the site's database answers."""
+    with closing(sqlite3.connect(site.folder / "db.sqlite3", timeout=20)) as database, database:
+        return [row[0] for row in database.execute(sql)]
+
+
+class Visitor:
+    """A browser without script: keeps cookies, sends forms as they stand, goes where it is sent."""
+
+    def __init__(self, site: Served) -> None:
+        self.seen = ""
+        self.http = httpx.Client(
+            base_url=site.url, follow_redirects=True, event_hooks={"response": [self._see]}, timeout=30
+        )
+
+    def _see(self, response: httpx.Response) -> None:
+        response.read()
+        self.seen += f"{response.url} {response.headers} {response.text}\n"
+
+    def open(self, address: str) -> httpx.Response:
+        return self.http.get(address)
+
+    def send(self, page: httpx.Response, action: str, query: str = "", **given: str) -> httpx.Response:
+        """Sends the page's form to `action`, with what stands in it."""
+        form = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', page.text, re.DOTALL)
+        assert form, page.text
+        fields = re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', form[0])
+        return self.http.post(
+            action + query, data={name: html.unescape(value) for name, value in fields} | given
+        )
+
+    def leave(self, wanted: str = WANTED) -> str:
+        """From a page that asks for sign-in to the button: the address at the provider that comes next."""
+        return onward(self.send(self.open(wanted), START))
+
+    def come_back(self, wanted: str = WANTED) -> str:
+        """As far as the provider's answer: the address of ours that it sends the browser to."""
+        return self.step(self.leave(wanted))
+
+    def step(self, address: str) -> str:
+        return self.http.get(address, follow_redirects=False).headers["Location"]
+
+    def sign_in(self, wanted: str = WANTED) -> httpx.Response:
+        return self.open(self.leave(wanted))
+
+    def who(self) -> str | None:
+        """Name and role, as the menu of every page has them."""
+        found = re.search(r'<span class="who">([^<]+)</span>', self.open("/accounts/2fa/").text)
+        return found[1] if found else None
+
+
+@pytest.fixture
+def visit(site: Served) -> Iterator[Callable[[], Visitor]]:
+    """A new browser each time."""
+    with ExitStack() as open_ones:
+
+        def come() -> Visitor:
+            visitor = Visitor(site)
+            open_ones.enter_context(closing(visitor.http))
+            return visitor
+
+        yield come
+
+
+@pytest.fixture
+def visitor(visit: Callable[[], Visitor]) -> Visitor:
+    return visit()
+
+
+def onward(page: httpx.Response) -> str:
+    found = re.search(r'<meta http-equiv="refresh" content="0; url=([^"]+)">', page.text)
+    assert found, page.text
+    return html.unescape(found[1])
+
+
+def assert_refused(visitor: Visitor, page: httpx.Response, status: int, sentence: str) -> None:
+    """A page of ours, with the sentence and the status, and nobody is signed in."""
+    assert (page.status_code, sentence in page.text) == (status, True), (page.status_code, page.text)
+    assert '<div class="card panel">' in page.text
+    assert 'href="/accounts/login/">Sign in</a>' in page.text
+    assert visitor.who() is None
+
+
+def test_the_provider_is_offered_by_its_name(visitor: Visitor, client: Client, live_mode: Settings) -> None:
+    """The sign-in page has a button for it beside the password; without the settings, neither it nor its addresses."""
+    assert "Sign in with Acme &lt;ID&gt;</button>" in visitor.open("/").text
+    without = client.get("/accounts/login/").content.decode()
+    assert 'name="password"' in without
+    assert "Sign in with" not in without
+    assert client.post(START).status_code == client.get(BACK).status_code == 404
+
+
+def test_somebody_known_is_signed_in_and_goes_on(provider: Provider, visitor: Visitor, site: Served) -> None:
+    """As the person that an admin made, with their role, on the page they had asked for, query and all."""
+    provider.conduct = Conduct(vouched("ann.lee@example.com", preferred_username="bob", name="Somebody Else"))
+    page = visitor.sign_in(WANTED)
+    assert str(page.url) == f"{site.url}{WANTED}"
+    assert "<h1>Share links</h1>" in page.text
+    assert visitor.who() == "ann · sharer"
+    assert ask(site, "SELECT email FROM dashboard_user WHERE username = 'ann'") == ["Ann.Lee@example.com"]
+
+
+def test_the_password_stays(provider: Provider, visit: Callable[[], Visitor]) -> None:
+    """Whoever came by the provider can come by their password afterwards, should the provider be down."""
+    provider.conduct = Conduct(vouched("ann.lee@example.com"))
+    visit().sign_in()
+    visitor = visit()
+    visitor.send(visitor.open(WANTED), "/accounts/login/", login="ann", password=PASSWORD)
+    assert visitor.who() == "ann · sharer"
+
+
+@pytest.mark.parametrize(
+    "conduct",
+    [
+        Conduct(vouched("BOB@EXAMPLE.COM")),
+        Conduct(vouched("bob@example.com", email_verified="true")),
+        Conduct(vouched("bob@example.com"), key_id=None),
+        Conduct(vouched("bob@example.com"), id_token={"iat": int(time.time()) + 30}),
+        Conduct(vouched("bob@example.com"), id_token={"aud": [CLIENT_ID, "another"]}),
+        Conduct({"sub": "7"}, userinfo={"email": "bob@example.com", "email_verified": True}),
+    ],
+    ids=[
+        "capitals",
+        "true as a word",
+        "a key without name",
+        "a clock ahead",
+        "many audiences",
+        "a thin token",
+    ],
+)
+def test_providers_differ(provider: Provider, visitor: Visitor, conduct: Conduct) -> None:
+    """What the standard leaves open, or clocks and databases make different, keeps nobody out."""
+    provider.conduct = conduct
+    visitor.sign_in()
+    assert visitor.who() == "bob · viewer"
+
+
+def test_the_admin_decides_each_time(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
+    """An e-mail that an admin gives to somebody else is theirs from then on: no sign-in leaves a link behind."""
+    provider.conduct = Conduct(vouched("again@example.com"))
+    visitor = visit()
+    visitor.sign_in()
+    assert visitor.who() == "again · viewer"
+    ask(site, "UPDATE dashboard_user SET email = '' WHERE username = 'again'")
+    ask(site, "UPDATE dashboard_user SET is_active = 1 WHERE username = 'was-here'")
+    visitor = visit()
+    visitor.sign_in()
+    assert visitor.who() == "was-here · viewer"
+    assert ask(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
+
+
+WORDS_OF_THE_STANDARD = {
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+}
+UNKNOWN = "No account here has an e-mail address that Acme &lt;ID&gt; vouches for."
+
+
+@pytest.mark.parametrize(
+    ("person", "sentence"),
+    [
+        (vouched("stranger@example.com", preferred_username="ann"), UNKNOWN),
+        (vouched("bob@example.com", email_verified=False), UNKNOWN),
+        (vouched("bob@example.com", email_verified="false"), UNKNOWN),
+        ({"sub": "1", "email": "bob@example.com"}, UNKNOWN),
+        ({"sub": "bob", "preferred_username": "bob", "email_verified": True}, UNKNOWN),
+        (vouched("", sub="1"), UNKNOWN),
+        (vouched("twins@example.com"), "More than one account here has your e-mail address."),
+    ],
+    ids=["a stranger", "false", "false as a word", "no word", "no e-mail", "an empty e-mail", "two people"],
+)
+def test_nobody_else_is_signed_in_or_up(
+    provider: Provider, visitor: Visitor, site: Served, person: dict[str, Any], sentence: str
+) -> None:
+    """Without one account whose e-mail the provider has confirmed, a page says so, and no account is made."""
+    provider.conduct = Conduct(person)
+    assert_refused(visitor, visitor.sign_in(), 403, sentence)
+    assert sorted(ask(site, "SELECT username FROM dashboard_user")) == NAMES
+
+
+def test_a_closed_account_stays_out(provider: Provider, visitor: Visitor) -> None:
+    """The provider's word does not open what an admin has closed."""
+    provider.conduct = Conduct(vouched("cid@example.com"))
+    assert "<h1>This account is closed</h1>" in visitor.sign_in().text
+    assert visitor.who() is None
+
+
+def test_a_second_factor_is_asked_for(provider: Provider, visitor: Visitor, site: Served) -> None:
+    """With an authenticator app, the provider alone opens no page; the code then leads to the one asked for."""
+    provider.conduct = Conduct(vouched("tom@example.com"))
+    page = visitor.sign_in(WANTED)
+    assert "<h1>Second factor</h1>" in page.text
+    assert visitor.who() is None
+    page = visitor.send(page, "/accounts/2fa/authenticate/", code=totp_code(TOTP_SECRET))
+    assert str(page.url) == f"{site.url}{WANTED}"
+    assert visitor.who() == "tom · sharer"
+
+
+def test_without_a_password_one_can_sign_out(provider: Provider, visitor: Visitor) -> None:
+    """Somebody who only ever comes by the provider has a menu that fits: no password to change, but a way out."""
+    provider.conduct = Conduct(vouched("pam@example.com"))
+    page = visitor.sign_in("/shares/")
+    assert visitor.who() == "pam · admin"
+    assert "Change password" not in page.text
+    visitor.send(page, "/accounts/logout/")
+    assert visitor.who() is None
+
+
+BOB = vouched("bob@example.com")
+REFUSED = "The sign-in was refused by Acme &lt;ID&gt;."
+DOUBTFUL = "What came from Acme &lt;ID&gt; does not prove who you are."
+SILENT = "There is no usable answer from Acme &lt;ID&gt;."
+WRONG = {
+    "cancelled": (
+        403,
+        "The sign-in through Acme &lt;ID&gt; was cancelled.",
+        Conduct(refusal="access_denied"),
+    ),
+    "refused": (502, REFUSED, Conduct(refusal="server_error")),
+    "another audience": (502, DOUBTFUL, Conduct(BOB, id_token={"aud": "another"})),
+    "another issuer": (502, DOUBTFUL, Conduct(BOB, id_token={"iss": "https://another.example"})),
+    "run out": (502, DOUBTFUL, Conduct(BOB, id_token={"exp": 1_700_000_000})),
+    "another signature": (502, DOUBTFUL, Conduct(BOB, signer="somebody else")),
+    "another key": (502, DOUBTFUL, Conduct(BOB, key_id="last-year")),
+    "signed with the secret": (502, DOUBTFUL, Conduct(BOB, algorithm="HS256")),
+    "another person's userinfo": (502, DOUBTFUL, Conduct(BOB, userinfo={"sub": "another"})),
+    "nobody": (502, DOUBTFUL, Conduct({"email": "bob@example.com", "email_verified": True})),
+    "no id_token": (502, DOUBTFUL, Conduct(BOB, answers={"/token": answered(access_token="x")})),
+    "no token": (502, DOUBTFUL, Conduct(BOB, answers={"/token": answered(400, error="invalid_client")})),
+    "no keys": (502, DOUBTFUL, Conduct(BOB, answers={"/keys": answered()})),
+    "keys broken": (503, SILENT, Conduct(BOB, answers={"/keys": Response("Sorry", 500)})),
+    "userinfo broken": (503, SILENT, Conduct(BOB, answers={"/userinfo": Response("<h1>Sorry</h1>", 200)})),
+}
+
+
+@pytest.mark.parametrize(("status", "sentence", "conduct"), WRONG.values(), ids=WRONG)
+def test_a_wrong_answer_signs_nobody_in(
+    provider: Provider, visitor: Visitor, status: int, sentence: str, conduct: Conduct
+) -> None:
+    """Whatever the provider says wrongly, or somebody in its place, ends with a sentence of ours."""
+    provider.conduct = conduct
+    assert_refused(visitor, visitor.sign_in(), status, sentence)
+
+
+CONFIGURATION = "/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "sentence"),
+    [
+        (Response("Sorry", 503), 503, SILENT),
+        (Response("<h1>Sorry</h1>"), 503, SILENT),
+        (Response("[]"), 502, DOUBTFUL),
+        (answered(issuer="https://id.example.com"), 502, DOUBTFUL),
+    ],
+    ids=["an error", "a page", "a list", "half of it"],
+)
+def test_without_a_configuration_nobody_is_sent_away(
+    provider: Provider, visitor: Visitor, answer: Response, status: int, sentence: str
+) -> None:
+    """A provider that does not say where it signs people in leaves them with a sentence of ours."""
+    provider.conduct = Conduct(answers={CONFIGURATION: answer})
+    assert_refused(visitor, visitor.send(visitor.open("/"), START), status, sentence)
+
+
+def test_a_provider_that_is_down_is_told(provider: Provider, visitor: Visitor) -> None:
+    """On the way there and on the way back, and afterwards sign-in works again."""
+    provider.conduct = Conduct(BOB)
+    back = visitor.come_back()
+    with provider.down():
+        assert_refused(visitor, visitor.send(visitor.open("/"), START), 503, SILENT)
+        assert_refused(visitor, visitor.open(back), 503, SILENT)
+    visitor.sign_in()
+    assert visitor.who() == "bob · viewer"
+
+
+def test_a_way_back_is_one_browsers_and_good_once(provider: Provider, visit: Callable[[], Visitor]) -> None:
+    """With a state that is wrong, missing, spent or of another browser, nobody is signed in."""
+    provider.conduct = Conduct(BOB)
+    visitor, victim, stale = (
+        visit(),
+        visit(),
+        "It has run out, was used before, or was begun in another browser.",
+    )
+    back = visitor.come_back()
+    victim.leave()
+    for address in (back, re.sub("state=[^&]+", "state=wrong", back), back.split("&state=")[0], BACK):
+        assert_refused(victim, victim.open(address), 400, stale)
+    visitor.open(back)
+    assert visitor.who() == "bob · viewer"
+    assert stale in visitor.open(back).text
+
+
+def test_the_way_there_asks_for_no_more(provider: Provider, visitor: Visitor) -> None:
+    """The provider gets a proof of key and fresh words each time, and what is added to our address is not passed on."""
+    page = visitor.open("/")
+    added = "?scope=all&auth_params=redirect_uri%3Dhttps://evil.example%26prompt%3Dnone"
+    first, second = (
+        parse_qs(urlsplit(onward(visitor.send(page, START, query))).query) for query in ("", added)
+    )
+    assert first.keys() == second.keys() == WORDS_OF_THE_STANDARD
+    assert set(first["scope"][0].split()) == set(second["scope"][0].split()) == {"openid", "profile", "email"}
+    assert first["redirect_uri"] == second["redirect_uri"] == [provider.redirect_uri]
+    assert all(first[name] != second[name] for name in ("state", "code_challenge"))
+
+
+def test_nothing_can_be_linked(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
+    """Somebody signed in cannot tie another identity to their account; nor is what comes back then anybody."""
+    provider.conduct = Conduct(BOB)
+    visitor = visit()
+    visitor.sign_in()
+    form = visitor.open("/accounts/logout/")
+    token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)[0]
+    provider.conduct = Conduct(vouched("stranger@example.com"))
+    for process in ("connect", "redirect", "login"):
+        given = {"csrfmiddlewaretoken": token, "process": process, "action": "reauthenticate"}
+        page = visitor.http.post(f"{START}?process={process}", data=given)
+        assert visitor.open(onward(page)).status_code == 403
+        assert visitor.who() == "bob · viewer"
+    assert_refused(visitor := visit(), visitor.sign_in(), 403, UNKNOWN)
+    assert ask(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
+
+
+def test_nobody_is_led_elsewhere(provider: Provider, visitor: Visitor, site: Served) -> None:
+    """A page asked for that is not ours is forgotten, and a form of others starts nothing."""
+    provider.conduct = Conduct(BOB)
+    away = onward(visitor.send(visitor.open("/"), START, next="https://evil.example/"))
+    back = visitor.step(away)
+    assert (back.split("?")[0], visitor.step(back)) == (site.url + BACK, "/")
+    page = visitor.http.post(START, data={"csrfmiddlewaretoken": "guessed"})
+    assert (page.status_code, "This form was too old" in page.text) == (403, True)
+
+
+def test_no_route_comes_with_it_but_there_and_back(all_routes: list[str]) -> None:
+    """None to sign up, to link, to mind apps and tokens in the admin: the rest is the same as without."""
+    assert set(all_routes) == {*routes(get_resolver()), START[1:], BACK[1:]}
+
+
+@pytest.mark.parametrize("person", ["", "pam@example.com", "ann.lee@example.com"])
+def test_all_pages_are_ours(provider: Provider, visitor: Visitor, all_routes: list[str], person: str) -> None:
+    """Whatever is below /accounts/, for strangers and for people with and without a password, has our frame."""
+    provider.conduct = Conduct(vouched(person))
+    visitor.sign_in()
+    assert bool(visitor.who()) == bool(person)
+    for route in all_routes:
+        if route.startswith("accounts/"):
+            page = visitor.open(f"/{route}")
+            assert page.status_code < 500 or urlsplit(str(page.url)).path == "/", page.url
+            assert '<a class="brand"' in page.text, route
+            assert " · Usage</title>" in page.text or urlsplit(str(page.url)).path == "/", page.url
+
+
+def test_the_secret_stays_here(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
+    """It is in no page, header or address, and when the provider repeats it in an error, the log has it cut out."""
+    visitor = visit()
+    provider.conduct = Conduct(BOB)
+    visitor.sign_in()
+    assert visitor.who() == "bob · viewer"
+    told = answered(400, error="invalid_client", error_description=f"{CLIENT_ID}:{CLIENT_SECRET} is wrong")
+    provider.conduct = Conduct(BOB, answers={"/token": told})
+    assert_refused(visitor := visit(), visitor.sign_in(), 502, DOUBTFUL)
+    assert CLIENT_SECRET not in visitor.seen
+    assert f"{CLIENT_ID}:[secret] is wrong" in site.stderr
+    assert CLIENT_SECRET not in site.stderr
+    assert KEY not in site.stderr + visitor.seen
+    assert "Traceback" not in site.stderr
+
+
+def test_a_real_browser_gets_there_and_back(provider: Provider, site: Served, chromium: Browser) -> None:
+    """Under our content policy, by keyboard and without script, Chromium goes to the provider and comes back."""
+    provider.conduct = Conduct(vouched("ann.lee@example.com"))
+    context = chromium.new_context(base_url=site.url, java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto("/shares/")
+    tab.get_by_role("button", name="Sign in with Acme <ID>").press("Enter")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Share links")
+    expect(tab).to_have_url(f"{site.url}/shares/")
+    context.close()

@@ -1,0 +1,293 @@
+"""The chart as data, as SVG and as a Plotly figure."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly ships no types
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plotly.io import to_json  # type: ignore[import-untyped]  # likewise
+
+from dashboard.charts import chart_of, chart_panel, figure, svg
+from dashboard.charts.chart import stack
+from dashboard.charts.colors import SLOTS, slots
+from dashboard.charts.ticks import (
+    MAX_NARROW,
+    MAX_WIDE,
+    bin_labels,
+    bin_times,
+    time_ticks,
+    value_range,
+    value_ticks,
+)
+from tests.dashboard.charts.sample_series import (
+    DAY,
+    HOSTILE,
+    a_query,
+    a_series,
+    any_series,
+    groups,
+    names,
+    values,
+)
+from usage.charts.series import Line, Series
+from usage.query import BIN_SIZES, PropertyFilter
+from usage.window import HOUR_MS, BinSize, Window, bins_of
+
+moderate = st.floats(-1e15, 1e15, allow_nan=False)
+
+
+@given(st.tuples(values, values))
+def test_value_axis_covers_the_data(ends: tuple[float, float]) -> None:
+    """The axis holds zero and every value, and has a few round labels in it."""
+    clamped = [0 if abs(end) < 1e-300 else min(max(end, -1e300), 1e300) for end in ends]
+    low, high = value_range(min(clamped), max(clamped))
+    ticks = value_ticks(low, high)
+    assert low <= min(0.0, *clamped) <= max(0.0, *clamped) <= high
+    assert 1 <= len(ticks) <= 14
+    assert all(low <= tick.at <= high or math.isclose(tick.at, 0, abs_tol=1e-9) for tick in ticks)
+    assert any(tick.at == 0 for tick in ticks)
+
+
+@given(
+    st.integers(1, 1200),
+    st.sampled_from(BIN_SIZES),
+    st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland"]),
+)
+def test_time_axis_has_few_labels(days: int, size: Any, zone: str) -> None:
+    """At most nine labels on a wide screen, five on a narrow one, each at a bin; every bin has a name of its own."""
+    query = a_query(days if size != "hour" else days % 100 + 1, tz=zone)
+    window = query.window(0)
+    assert window is not None
+    bins = bins_of(window, size, query.zone)
+    times = bin_times(bins, size, query.zone)
+    ticks = time_ticks(times, size)
+    assert 1 <= len(ticks) <= MAX_WIDE
+    assert 1 <= sum(tick.narrow for tick in ticks) <= MAX_NARROW
+    assert all(0 <= tick.at < len(bins) for tick in ticks)
+    assert len(set(bin_labels(times, size))) == len(bins)
+
+
+def named(start: datetime, hours: int, size: BinSize, zone: str) -> tuple[str, ...]:
+    query = a_query(tz=zone)
+    ms = int(start.timestamp() * 1000)
+    bins = bins_of(Window(ms, ms + hours * HOUR_MS), size, query.zone)
+    return bin_labels(bin_times(bins, size, query.zone), size)
+
+
+def test_the_repeated_hour_is_two_bins() -> None:
+    """Where clocks go back, both hours are there, told apart by their offset."""
+    found = named(datetime(2026, 10, 25, tzinfo=UTC), 3, "hour", "Europe/Berlin")
+    assert found == ("25 Oct 2026 02:00 UTC+2", "25 Oct 2026 02:00 UTC+1", "25 Oct 2026 03:00 UTC+1")
+
+
+def test_days_off_the_hour_keep_their_date() -> None:
+    """In Kolkata a day's bin begins half an hour before its midnight, and is still that day."""
+    found = named(datetime(2026, 11, 1, 18, 30, tzinfo=UTC), 48, "day", "Asia/Kolkata")
+    assert found == ("2 Nov 2026", "3 Nov 2026")
+
+
+def test_cut_bins_say_where_they_begin() -> None:
+    """A first day or month that the window cuts is named by its beginning."""
+    found = named(datetime(2026, 11, 10, 14, tzinfo=UTC), 24, "day", "UTC")
+    assert found == ("10 Nov 2026 from 14:00", "11 Nov 2026")
+    found = named(datetime(2026, 11, 10, 14, tzinfo=UTC), 24 * 30, "month", "UTC")
+    assert found == ("from 10 Nov 2026, 14:00", "Dec 2026")
+
+
+@given(st.lists(st.tuples(*[moderate] * 3), min_size=1, max_size=9), st.booleans())
+def test_stacks_sum(lines: list[tuple[float, ...]], apart: bool) -> None:
+    """Every part is as long as its value, and the parts of a bin reach exactly as far as their sum."""
+    parts = stack(lines, apart=apart)
+    for line, part in zip(lines, parts, strict=True):
+        assert all(
+            math.isclose(end - start, value, abs_tol=1)
+            for value, (start, end) in zip(line, part, strict=True)
+        )
+    for at in range(3):
+        column = [line[at] for line in lines]
+        ends = [part[at][1] for part in parts]
+        if apart:
+            assert math.isclose(max(0, *ends), sum(v for v in column if v > 0), abs_tol=1e-3)
+            assert math.isclose(min(0, *ends), sum(v for v in column if v < 0), abs_tol=1e-3)
+        else:
+            assert math.isclose(ends[-1], sum(column), rel_tol=1e-9, abs_tol=1e-3)
+
+
+@given(st.sets(names, min_size=1, max_size=20), st.data())
+def test_colours_are_steady(rivals: set[str], data: st.DataObject) -> None:
+    """A filter that draws fewer series changes no colour, as long as eight colours are enough for all."""
+    drawn = data.draw(st.sets(st.sampled_from(sorted(rivals)), min_size=1, max_size=8))
+    found = slots("acme", "feature", drawn, rivals)
+    assert set(found.values()) <= set(SLOTS)
+    assert len(set(found.values())) == len(drawn)
+    if len(rivals) <= len(SLOTS):
+        whole = slots("acme", "feature", rivals, rivals)
+        assert all(found[name] == whole[name] for name in drawn)
+
+
+def test_colours_are_those_of_the_last_visit() -> None:
+    """Nothing about the process or the sizes decides a colour: these are written down."""
+    assert slots("acme", "feature", ["api_calls", "emails"]) == slots(
+        "acme", "feature", ["emails", "api_calls"]
+    )
+    assert slots("acme", "feature", ["api_calls", "ai_tokens", "emails"]) == EXPECTED_COLOURS
+
+
+EXPECTED_COLOURS = {"api_calls": "s1", "ai_tokens": "s5", "emails": "s4"}
+
+
+@given(any_series())
+def test_svg_is_well_formed(series: Series) -> None:
+    """Whatever names and values come, both drawings are XML that holds numbers and our own words only."""
+    chart = chart_of(series)
+    parts = svg.axes(chart), svg.marks(chart), svg.hatch(chart, "c"), svg.hits(["/e/?a=1&b=2"], ['<"&>'])
+    tree = ElementTree.fromstring(f"<svg>{''.join(parts)}</svg>")
+    assert {item.tag for item in tree.iter()} <= {"svg", "line", "text", "path", "rect", "a", "title"}
+    assert "nan" not in "".join(parts[:3])
+    assert "inf" not in "".join(parts[:3])
+
+
+@given(any_series())
+def test_figure_is_valid(series: Series) -> None:
+    """graph_objects, which knows every attribute of Plotly, takes each figure as it is."""
+    spec = json.loads(figure.embedded(figure.figure(chart_of(series))))
+    go.Figure(spec)
+    assert len(figure.origins(chart_of(series))) == len(spec["data"])
+
+
+@given(any_series())
+def test_figure_names_are_text(series: Series) -> None:
+    """No label leaves the figure with a raw < or >, and the JSON has none that could end its script element."""
+    chart = chart_of(series)
+    for trace in figure.figure(chart)["data"]:
+        assert not {"<", ">"} & set(trace.get("name", ""))
+    panel = chart_panel(series)
+    assert not {"<", ">", "&", "\u2028", "\u2029"} & set(panel.figure)
+    assert [line["label"] for line in json.loads(panel.figure)["lines"]] == [
+        line.label for line in chart.lines
+    ]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, [1, {"a": -math.inf}]])
+def test_json_refuses_what_is_no_number(value: object) -> None:
+    """NaN and Infinity stop the page rather than become null in it."""
+    with pytest.raises(ValueError, match="NaN"):
+        figure.embedded(value)
+
+
+def test_figure_is_small() -> None:
+    """90 days by 10 lines: a third of graph_objects' bytes at most, and the SVG stays under 12 KB."""
+    lines = [
+        Line("feature", f"feature-{at}", tuple(float(at * 1000 + day * 37) for day in range(90)))
+        for at in range(1, 11)
+    ]
+    chart = chart_of(a_series(lines, a_query(90)))
+    ours = figure.embedded(figure.figure(chart))
+    theirs = to_json(
+        go.Figure([go.Bar(x=list(chart.labels), y=line.values, name=line.name) for line in chart.lines])
+    )
+    assert len(ours) <= 0.3 * len(theirs)
+    assert len(svg.axes(chart)) + len(svg.marks(chart)) <= 12_288
+
+
+def test_other_and_none_are_grey() -> None:
+    """Other says how many it holds; a group that is itself called Other is not mistaken for it."""
+    chart = chart_of(groups("Other", "gpt"))
+    assert [(line.label, line.slot in SLOTS) for line in chart.lines] == [
+        ("“Other”", True),
+        ("gpt", True),
+        ("Other (9)", False),
+        ("(none)", False),
+    ]
+
+
+def test_bins_to_come_stay_blank() -> None:
+    """A running sum ends at the running bin instead of going on as a flat line into the future."""
+    line = Line("feature", "calls", (1.0,) * 31)
+    query = a_query(31, chart="cumulative")
+    later = replace(a_series([line], query), now=a_series([line], query).bins.starts[9])
+    assert chart_of(later).lines[0].values == tuple(float(day) for day in range(1, 11))
+
+
+def test_legend_and_table_say_what_the_chart_shows() -> None:
+    """The legend's sums and the table's cells are the series' own, with ≥ where groups are inside Other."""
+    series = groups("gpt", "embed", size=3)
+    folded = replace(series, lines=(replace(series.lines[0], folded=frozenset({1})), *series.lines[1:]))
+    panel = chart_panel(folded)
+    assert [(row.label, row.sum, row.share) for row in panel.legend.rows] == [
+        ("gpt", "≥ 1,200", "38\N{NO-BREAK SPACE}%"),
+        ("embed", "1,800", "57\N{NO-BREAK SPACE}%"),
+        ("Other (9)", "120", "4\N{NO-BREAK SPACE}%"),
+        ("(none)", "21", "1\N{NO-BREAK SPACE}%"),
+    ]
+    assert panel.legend.total == "3,141"
+    assert [row.cells for row in panel.table.rows][1] == ("≥ 400", "600", "40", "7", "1,047")
+    assert panel.table.rows[2].label == "23 Nov 2026 (partial)"
+
+
+def test_partial_until_the_bars_end() -> None:
+    """Today is partial until now, or until the last full hour where the bars end there to be compared."""
+    running = a_series([Line("feature", "tokens", (1.0, 2.0))], a_query(2))
+    assert chart_panel(running).check_line.partial == "Today is partial, until 13:02."
+    cut = a_query(2, end=DAY + 12 * HOUR_MS)
+    compared = a_series([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
+    assert chart_panel(compared).check_line.partial == "Today is partial, until 12:00."
+
+
+def test_links_change_one_thing() -> None:
+    """Only this, all again, a bin, another shape: each is the same query with that one change."""
+    panel = chart_panel(
+        groups("gpt", "", size=2), base_path="/shared/7/usage/", events_path="/shared/7/events/"
+    )
+    only, nameless, *rest = [row.href for row in panel.legend.rows]
+    assert only is not None
+    assert only.startswith("/shared/7/usage/?")
+    assert "&group=gpt&group_by=properties.model&" in only
+    assert [nameless, *rest] == [None, None, None]
+    assert panel.table.rows[0].href.startswith("/shared/7/events/?")
+    assert "start=1795305600000" in panel.table.rows[0].href
+    again = chart_panel(groups("gpt", size=2, group=("gpt",)))
+    assert "group=gpt" not in str(again.legend.rows[0].href)
+
+
+def test_a_group_opens_its_own_rows() -> None:
+    """A bar of one group leads to that group's events, in place of an earlier filter on the same property."""
+    series = groups("gpt", size=2, filter=(PropertyFilter("model", "embed"), PropertyFilter("region", "eu")))
+    spec = json.loads(chart_panel(series).figure)
+    assert "filter=model%3Agpt&filter=region%3Aeu" in spec["lines"][0]["rows"]
+    assert "embed" not in spec["lines"][0]["rows"]
+
+
+def test_chosen_groups_open_their_own_rows() -> None:
+    """Under chosen groups a whole bin leads to the rows of those groups, not to those of the feature."""
+    both = chart_panel(groups("gpt", "embed", size=2, group=("gpt", "embed")))
+    assert "&filter=model%3Aembed&filter=model%3Agpt&" in both.table.rows[0].href
+    one = chart_panel(
+        a_series([Line("group", "gpt", (1.0, 2.0))], a_query(2, group_by="properties.model", group=("gpt",)))
+    )
+    assert "&filter=model%3Agpt&" in one.table.rows[0].href
+    assert json.loads(one.figure)["lines"][0]["rows"].count("filter=") == 1
+    by_customer = a_query(2, customer_id=None, group_by="$customer_id", group=("acme",))
+    mine = chart_panel(a_series([Line("group", "acme", (1.0, 2.0))], by_customer))
+    for address in (mine.table.rows[0].href, json.loads(mine.figure)["lines"][0]["rows"]):
+        assert "customer_id=acme" in address
+        assert "group" not in address
+
+
+def test_hostile_names_everywhere() -> None:
+    """Every hostile name goes through every part of a panel; what is shown is visible, and of bounded length."""
+    for at in range(0, len(HOSTILE), 5):
+        series = a_series([Line("feature", name, (1.0, 2.0)) for name in HOSTILE[at : at + 5]], a_query(2))
+        panel = chart_panel(series)
+        for row in panel.legend.rows:
+            assert len(row.label) <= 250
+            assert "\u202e" not in row.label + row.title
+            assert row.title.strip()

@@ -1,0 +1,117 @@
+"""Hostile text in every place of the event browser: a page has the same elements and attributes as with plain text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.formats import full_label, label
+from tests.dashboard.events.event_site import MINUTE, Desk, desk, event
+from tests.dashboard.events.hostile_text import payloads, twin
+from tests.usage.sample_service import NOW
+
+TOGETHER = 14
+LINKS = ("href", "action", "hx-get", "data-base", "data-live", "src")
+
+
+class Shape(HTMLParser):
+    """A page's elements with the names of their attributes, its words, and where its links lead."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag, tuple(name for name, _ in attrs)] += 1
+        self.links += [value or "" for name, value in attrs if name in LINKS]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        self.elements["!--", ()] += 1
+
+
+def looked_at(at: Desk, texts: list[str]) -> list[Shape]:
+    """Pages over one event for each text, with it in every place of the event that strangers write."""
+    for number, text in enumerate(texts):
+        reset = {"interval": text, "resets_at": NOW}
+        took = {"balance_id": text, "feature_id": text, "plan_id": text, "reset": reset, "value": 2}
+        properties = {text: text, "user": text, "request_id": text, "nested": {text: {text: [text]}}}
+        names = {"id": f"e{number:03}{text}", "customer_id": text, "feature_id": text}
+        at.autumn.add(event(number, properties=properties, deductions=[took], **names))
+    params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
+    chosen: dict[str, Any] = {
+        "columns": [f"nested.{texts[0]}.{texts[0]}", *texts[:2]],
+        "event": f"{NOW - MINUTE},e000{texts[0]}",
+    }
+    only: dict[str, Any] = {
+        "filter": f"user:{texts[0]}",
+        "exclude": f"user:{texts[1]}",
+        "customer_id": texts[0],
+    }
+    pages = [
+        at.get("/events/", **params, **chosen),
+        at.get("/events/", **params, **only),
+        at.get("/events/more/", part=True, **params, **only),
+        at.get("/events/facets/", part=True, **params),
+        at.get("/events/histogram/", part=True, **params),
+        at.get("/events/live/", part=True, **params, columns=texts[:1]),
+    ]
+    return [Shape(text) for text in pages]
+
+
+Browse = Callable[[list[str]], list[Shape]]
+
+
+@pytest.fixture
+def browse(monkeypatch: pytest.MonkeyPatch, db: None) -> Browse:
+    """Looks at texts on a fresh desk."""
+
+    def look(texts: list[str]) -> list[Shape]:
+        with monkeypatch.context() as patch, desk(patch) as at:
+            return looked_at(at, texts)
+
+    return look
+
+
+def hold(browse: Browse, texts: list[str]) -> None:
+    hostile, plain = browse(texts), browse([twin(text) for text in texts])
+    for one, other in zip(hostile, plain, strict=True):
+        assert one.elements == other.elements
+        assert all(href.startswith(("/", "#")) and not href.startswith("//") for href in one.links)
+    words = "".join(hostile[0].words)
+    assert all(label(text) in words for text in texts)
+    assert full_label(texts[0]) in words
+
+
+@pytest.mark.parametrize("first", range(0, len(payloads()), TOGETHER))
+def test_no_element_appears(browse: Browse, first: int) -> None:
+    """Rows, chips, facets, titles, trees, JSON and links: the elements and attributes are those of plain text."""
+    hold(browse, payloads()[first : first + TOGETHER])
+
+
+@settings(max_examples=40)
+@given(
+    texts=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60), min_size=2, max_size=4
+    )
+)
+def test_no_text_breaks_a_page(browse: Browse, texts: list[str]) -> None:
+    """Any texts at all, as long as they are texts: the same."""
+    hold(browse, [f"t{number}{text}" for number, text in enumerate(texts)])
+
+
+def test_there_are_five_hundred() -> None:
+    """The list is as long as was promised, and says nothing twice."""
+    assert len(set(payloads())) >= 500

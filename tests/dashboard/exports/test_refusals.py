@@ -1,0 +1,94 @@
+"""Exports that do not begin: said before the first byte, with a status and a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError
+from django.http import HttpResponseBase
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from dashboard import services
+from dashboard.exports.files import JSON_LINES
+from dashboard.models import ExportRecord
+from tests.dashboard.exports.download import EVERYTHING, PAGE, begun, looks_each_time, record, sample_app
+from usage.sample import Store
+
+__all__ = ["looks_each_time"]
+
+Ending = ExportRecord.Ending
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["nonsense=1", "range=8d", "range=7d&range=30d", "value_min=x", "range=1bc&customer_id=tiny-tools"],
+)
+@pytest.mark.parametrize("file", ["events/export.csv", "events/export.jsonl", "usage/export.csv"])
+def test_what_cannot_be_meant(page: Client, file: str, query: str) -> None:
+    """A query that makes no page makes no file either: a sentence, as a page or as plain text."""
+    answer = page.get(f"/{file}?{query}", headers=PAGE)
+    assert answer.status_code == 400
+    assert "<h1>This cannot be exported</h1>" in answer.text
+    plain = page.get(f"/{file}?{query}")
+    assert (plain.status_code, plain.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert not ExportRecord.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("invalid_secret_key", 502), ("internal_error", 503), ("service_unavailable", 503)]
+)
+def test_problems_come_before_the_first_byte(
+    page: Client, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+) -> None:
+    """What Autumn refuses or fails is a status and a sentence, not an empty file."""
+    gateway = services.gateway()
+    monkeypatch.setattr(gateway, "_sleep", lambda _: None)
+    sample_app(gateway).fail_next(code, 3)
+    answer = page.get(EVERYTHING)
+    assert answer.status_code == status
+    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert record().ending == Ending.FAILED
+
+
+def test_nobody_known(page: Client) -> None:
+    """A customer whom Autumn lacks is a 404; one without events in the window is a file with a head."""
+    assert page.get("/events/export.csv?customer_id=nobody-at-all").status_code == 404
+    empty = page.get(
+        "/events/export.csv?customer_id=acme-robotics&start=2001-01-01&end=2001-01-02"
+    ).getvalue()
+    assert empty == b"id,timestamp,customer_id,feature_id,value,properties\r\n"
+
+
+def test_old_http(page: Client) -> None:
+    """HTTP/1.0 cannot tell a whole file from a part, so it gets none."""
+    assert page.get(EVERYTHING, SERVER_PROTOCOL="HTTP/1.0").status_code == 505
+
+
+def test_without_a_record_there_is_no_export(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the database takes no record, as with a full disk, the answer is 503."""
+
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(ExportRecord, "save", full)
+    answer: HttpResponseBase = page.get(EVERYTHING)
+    assert answer.status_code == 503
+
+
+def test_most_threads_are_kept_for_pages(page: Client, sample: Store, settings: Settings) -> None:
+    """A process that has as many exports as it may refuses another one, and frees its place at the end."""
+    settings.WEB_THREADS = 4
+    response, _ = begun(page)
+    refused = Client(REMOTE_ADDR="192.0.2.7").get(EVERYTHING)
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "30"
+    assert refused.text.startswith("Too many exports at once: ")
+    response.close()
+    assert Client(REMOTE_ADDR="192.0.2.7").get("/events/export.csv?range=24h").getvalue()
+
+
+def test_asking_for_the_headers_alone(page: Client) -> None:
+    """HEAD asks Autumn for no rows and takes no turn."""
+    answer = page.head(EVERYTHING)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JSON_LINES.content_type)
+    assert not ExportRecord.objects.exists()

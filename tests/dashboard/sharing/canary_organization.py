@@ -1,0 +1,140 @@
+"""A small organisation with canaries: whatever a link must not show says CANARY, or is one of three figures."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from django.test import Client
+from django.utils import timezone
+
+from dashboard import services
+from dashboard.models import User
+from dashboard.sharing import links
+from dashboard.sharing.models import Share
+from usage.sample import SampleApp, Store
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+SEEN, OTHER = "cus_seen", "cus_other"
+FIGURES = (b"777,777", b"777777", b"555,555", b"555555", b"333,333", b"333333")
+"""Values of somebody else, of a hidden feature, and of events beyond the bounds."""
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def bounds() -> tuple[int, int]:
+    """A period of whole hours: from ten days ago until two days ago."""
+    today = now_ms() // DAY * DAY
+    return today - 10 * DAY, today - 2 * DAY
+
+
+def story() -> Iterable[dict[str, Any]]:
+    start, end = bounds()
+    for number in range(60):
+        yield _event(start + 1000 + number * 3 * HOUR, SEEN, "api_calls", 1 + number % 7)
+        yield _event(start + 2000 + number * 3 * HOUR, OTHER, "CANARY_feature_of_another", 777_777)
+        yield _event(start + 3000 + number * 3 * HOUR, OTHER, "api_calls", 777_777)
+        yield _event(start + 4000 + number * 3 * HOUR, SEEN, "CANARY_hidden_feature", 555_555)
+    for at in (start - HOUR, start - 1, end, end + HOUR, now_ms() - 60_000):
+        yield _event(at, SEEN, "api_calls", 333_333, model="CANARY_out_of_bounds")
+
+
+def _event(at: int, customer: str, feature: str, value: float, **more: Any) -> dict[str, Any]:
+    theirs = customer == OTHER
+    properties = {
+        "model": "CANARY_model_of_another" if theirs else f"model-{at % 3}",
+        "meta": {"tier": "CANARY_tier_of_another" if theirs else "gold", "inner": "CANARY_inner"},
+        "user": "CANARY@example.com",
+        "CANARY_key": 1,
+        **more,
+    }
+    deduction = {
+        "balance_id": "CANARY_balance",
+        "feature_id": feature,
+        "plan_id": "CANARY_plan",
+        "value": value,
+    }
+    return {
+        "timestamp": at,
+        "customer_id": customer,
+        "feature_id": feature,
+        "value": value,
+        "properties": properties,
+        "entity_id": "CANARY_entity",
+        "deductions": [
+            {**deduction, "reset": None},
+            {**deduction, "reset": None, "feature_id": "CANARY_credits", "balance_id": "CANARY_pool"},
+        ],
+    }
+
+
+class Wire:
+    """Between the site and the sample: keeps each question that went out."""
+
+    def __init__(self, app: SampleApp) -> None:
+        self.app = app
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.down = False
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(body)
+        self.asked.append((environ["PATH_INFO"], msgspec.json.decode(body)))
+        if self.down:
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b""]
+        return self.app(environ, start_response)
+
+
+class House:
+    """The site over that organisation, with somebody who makes links."""
+
+    def __init__(self, store: Store, maker: User) -> None:
+        self.store = store
+        self.maker = maker
+        self.wires: list[Wire] = []
+
+    def take(self) -> list[tuple[str, dict[str, Any]]]:
+        """The questions that went out since the last time."""
+        asked = [question for wire in self.wires for question in wire.asked]
+        for wire in self.wires:
+            wire.asked.clear()
+        return asked
+
+    def fall_silent(self) -> None:
+        """From now on Autumn does not answer, and nothing that it said before is kept."""
+        self.renew()
+        services.gateway()
+        self.wires[-1].down = True
+
+    def renew(self) -> None:
+        """Ends the process's service with all that it has kept: the next request makes another."""
+        if services.gateway.cache_info().currsize:
+            services.gateway().close()
+        for made in (services.usage, services.known_customers, services.gateway):
+            made.cache_clear()
+
+    def share(self, password: str | None = None, **given: Any) -> tuple[Share, str]:
+        """A link, and its token. It shows one feature, two properties, and one period unless told otherwise."""
+        start, end = bounds()
+        narrow = {"features": ["api_calls"], "properties": ["model", "meta.tier"], "start": start, "end": end}
+        chosen = {"recipient": "Ada", "customer_id": SEEN, "view": "tz=UTC", **narrow, **given}
+        chosen.setdefault("maker", self.maker)
+        chosen.setdefault("expires_at", timezone.now() + timedelta(days=7))
+        share = Share(**chosen)
+        return share, links.make(share, password)
+
+    def holder(self, share: Share, token: str, password: str | None = None) -> Client:
+        """Somebody who has opened the link, and unlocked it where there is a password to give."""
+        client = Client()
+        client.get(f"/s/{token}")
+        if password is not None:
+            client.post(f"{share.root}unlock", {"password": password})
+        return client

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from dashboard import services
+from dashboard.models import User
+from tests.dashboard.sharing.canary_organization import House, Wire, story
+from usage.sample import SampleApp, Store
+
+
+@pytest.fixture
+def house(
+    person: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[House]:
+    """The site as with a live key, so that everybody has to sign in, over an organisation of the tests' own."""
+    settings.AUTUMN_MODE = "live"
+    settings.AUTUMN_PACE = 100_000
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
+    store = Store()
+    store.add(list(story()))
+    house = House(store, person("sharer", "maker"))
+
+    def wired(*given: Any, **named: Any) -> Wire:
+        house.wires.append(Wire(SampleApp(*given, **named)))
+        return house.wires[-1]
+
+    monkeypatch.setattr(services, "sample_store", cache(lambda: store))
+    monkeypatch.setattr(services, "SampleApp", wired)
+    house.renew()
+    yield house
+    house.renew()
+    store.close()

@@ -1,0 +1,122 @@
+"""`manage.py share`, as an operator types it."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from dashboard.models import User
+from dashboard.sharing.models import Share
+from tests.dashboard.sharing.canary_organization import SEEN, House
+
+pytestmark = pytest.mark.django_db
+
+
+def share(*words: str) -> str:
+    out = io.StringIO()
+    call_command("share", *words, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def boss(house: House) -> User:
+    return User.objects.create_superuser("boss", password="correct horse")
+
+
+def test_a_link_is_printed_once(house: House, boss: User) -> None:
+    """The address opens the customer; without --properties none shows; seven days, all features, no password."""
+    printed = share("create", "--customer", SEEN).strip()
+    made = Share.objects.get()
+    assert (made.maker, made.properties, made.features, made.password_hash) == (boss, [], None, "")
+    assert timedelta(days=6) < made.expires_at - timezone.now() <= timedelta(days=7)
+    holder = house.holder(made, urlsplit(printed).path.rpartition("/")[2])
+    page = holder.get(f"{made.root}events/?range=90d&tz=UTC").content.decode()
+    assert "api_calls" in page
+    assert "gold" not in page
+
+
+def test_its_choices(house: House, boss: User) -> None:
+    """Expiry, properties, features and a password that opens."""
+    printed = share(
+        "create", "--customer", SEEN, "--expires", "12h", "--properties", "model, meta.tier", "--features", "api_calls",
+        "--password", "--maker", "maker",
+    )  # fmt: skip
+    link, password = printed.splitlines()
+    made = Share.objects.get()
+    assert (made.properties, made.features, made.maker) == (
+        ["meta.tier", "model"],
+        ["api_calls"],
+        house.maker,
+    )
+    assert made.expires_at - timezone.now() <= timedelta(hours=12)
+    holder = house.holder(made, link.rpartition("/")[2], password.removeprefix("Password: "))
+    assert holder.get(f"{made.root}events/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("create", "--customer", " "),
+        ("create", "--customer", "c\0"),
+        ("create", "--customer", "c" * 1001),
+        ("create", "--customer", "\udcff"),
+        ("create", "--customer", SEEN, "--features", ""),
+        ("create", "--customer", SEEN, "--features", ", "),
+        ("create", "--customer", SEEN, "--recipient", " "),
+        ("create", "--customer", SEEN, "--recipient", "x" * 101),
+        ("create", "--customer", SEEN, "--expires", "soon"),
+        ("create", "--customer", SEEN, "--expires", "0d"),
+        ("create", "--customer", SEEN, "--maker", "nobody"),
+        ("revoke",),
+        ("revoke", "x", "--all"),
+        ("revoke", "unknown"),
+        (),
+    ],
+)
+def test_what_it_refuses(house: House, boss: User, words: tuple[str, ...]) -> None:
+    """With a sentence, and nothing made or ended."""
+    with pytest.raises(CommandError):
+        share(*words)
+    assert not Share.objects.exists()
+
+
+def test_it_minds_properties_about_people(house: House, boss: User) -> None:
+    """Those that are named so are said on the error output, so that the link alone stands on the other."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command("share", "create", "--customer", SEEN, "--properties", "email,model", stdout=out, stderr=err)
+    assert "email may be about a person" in err.getvalue()
+    assert "model" not in err.getvalue()
+    assert out.getvalue().count("\n") == 1
+
+
+def test_a_list_cannot_be_forged(house: House) -> None:
+    """Names from strangers take one field of one line, and send a terminal nothing but letters."""
+    house.share(recipient="a\nb\tc\x1b[31m", customer_id="\x1b]0;title\x07")
+    [line] = share("list").splitlines()
+    assert line.isascii()
+    assert "\x1b" not in line
+    assert line.split("\t")[3:5] == ["[U+001B]]0;title[U+0007]", "a[U+000A]b[U+0009]c[U+001B][31m"]
+
+
+def test_a_link_needs_somebody(house: House) -> None:
+    """Without anybody who may share, the command says what to do."""
+    User.objects.all().delete()
+    with pytest.raises(CommandError, match="make an admin first"):
+        share("create", "--customer", SEEN)
+
+
+def test_list_and_revoke(house: House) -> None:
+    """Every link with its state; one ends by its name, the rest with --all."""
+    first, _ = house.share(recipient="Ada")
+    house.share(recipient="Grace")
+    assert share("revoke", first.pk) == "Revoked: 1\n"
+    listed = share("list").splitlines()
+    assert [line.split("\t")[1:5:3] for line in listed if "Ada" in line] == [["revoked", "Ada"]]
+    assert [line.split("\t")[1] for line in listed if "Grace" in line] == ["open"]
+    assert share("revoke", "--all") == "Revoked: 1\n"
+    assert not Share.objects.unrevoked().exists()

@@ -1,0 +1,424 @@
+"""Making a link: from a view, with warnings, seen as the recipient first, shown once."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from dashboard.models import User
+from dashboard.sharing.manage.suggestions import SuggestedProperty, Suggestions, privacy_hint
+from dashboard.sharing.manage.warnings import LinkWarning
+from dashboard.sharing.models import Share
+from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, House, bounds, now_ms
+from usage.window import to_ms
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "share_id": "0123456789abcdef",
+    "view": f"customer_id={SEEN}&range=90d&tz=UTC",
+    "recipient": "Ada",
+    "customer_id": SEEN,
+    "every_feature": "on",
+    "period": "free",
+    "fresh": "live",
+    "life": "7",
+    "password": "generated",
+}
+
+
+NO_PASSWORD_READ = LinkWarning("Without a password, whoever gets hold of the link sees all of it.").key
+
+
+@pytest.fixture
+def maker(house: House) -> Client:
+    client = Client()
+    client.force_login(house.maker)
+    return client
+
+
+def made(client: Client, **changes: Any) -> tuple[Any, Share]:
+    response = client.post("/shares/new", {**FORM, **changes})
+    assert "is shown this once" in response.content.decode(), response.content.decode()[-3000:]
+    return response, Share.objects.get()
+
+
+def shown(response: Any, name: str) -> str:
+    found = re.search(rf'id="{name}" value="([^"]+)"', response.content.decode())
+    assert found
+    return html.unescape(found[1])
+
+
+def inputs(response: Any) -> dict[str, list[str]]:
+    """The fields of the form as a browser would send them, without those that are not ticked."""
+    found: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input[^>]+>", response.content.decode()):
+        name, value = re.search(r'name="(\w+)"', tag), re.search(r'value="([^"]*)"', tag)
+        ticked = "checked" in tag or not re.search(r'type="(checkbox|radio)"', tag)
+        if name and ticked:
+            found.setdefault(name[1], []).append(html.unescape(value[1]) if value else "on")
+    return found
+
+
+def test_every_view_offers_it(house: House, maker: Client, signed_in: Callable[..., Client]) -> None:
+    """Usage and events lead to the form with their own query; not for those who may not share."""
+    query = f"customer_id={SEEN}&feature_id=api_calls&range=90d&tz=UTC"
+    for page in ("usage/", "events/"):
+        assert f'href="/shares/new?{html.escape(query)}"' in maker.get(f"/{page}?{query}").content.decode()
+        assert "/shares/" not in signed_in("viewer").get(f"/{page}?{query}").content.decode()
+        User.objects.filter(username="viewer").delete()
+
+
+def test_the_form_is_filled_by_the_view(house: House, maker: Client) -> None:
+    """Customer, feature, period and the properties that the view used stand in it; no other property is ticked."""
+    start, end = bounds()
+    query = (
+        f"customer_id={SEEN}&feature_id=api_calls&start={start}&end={end}&group_by=properties.model&tz=UTC"
+    )
+    filled = inputs(maker.get(f"/shares/new?{query}"))
+    assert filled["customer_id"] == [SEEN]
+    assert filled["features"] == ["api_calls"]
+    assert "every_feature" not in filled
+    assert filled["properties"] == ["model"]
+    assert filled["period"] == ["fixed"]
+    assert filled["start"] == [
+        datetime.fromtimestamp(start / 1000, tz=timezone.get_default_timezone()).strftime("%Y-%m-%dT%H:%M")
+    ]
+    assert filled["password"] == ["generated"]
+
+
+def test_a_new_form_shows_no_more_than_the_view(house: House, maker: Client) -> None:
+    """A view that moves on opens "not before" its start; a link made so shows nothing older."""
+    filled = inputs(maker.get(f"/shares/new?customer_id={SEEN}&range=7d&tz=UTC"))
+    assert (filled["period"], filled["start"], filled["end"]) == (["free"], [""], [""])
+    first = (now_ms() // DAY - 6) * DAY
+    assert filled["since"] == [datetime.fromtimestamp(first / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")]
+    _, share = made(maker, view="range=7d&tz=UTC", since=filled["since"][0])
+    assert (share.start, share.end) == (first, None)
+
+
+def test_a_period_that_was_not_written_is_that_of_the_view(house: House, maker: Client) -> None:
+    """“This period only”, with its dates left empty, is what was looked at, up to the running hour."""
+    _, share = made(maker, view="range=7d&tz=UTC", period="fixed")
+    now = now_ms()
+    assert share.start == (now // DAY - 6) * DAY
+    assert share.end == -(-now // HOUR) * HOUR
+
+
+def test_a_billing_cycle_is_its_dates(house: House, maker: Client) -> None:
+    """A view of a cycle fills the form with the hour that it began in, and a period left empty is the cycle's."""
+    begun = (now_ms() // DAY - 12) * DAY
+    house.store.add_customer(SEEN, subscribed_at_ms=begun)
+    view = f"customer_id={SEEN}&range=1bc&tz=UTC"
+    filled = inputs(maker.get(f"/shares/new?{view}"))
+    first = datetime.fromtimestamp(begun / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
+    assert (filled["period"], filled["since"]) == (["free"], [first])
+    _, share = made(maker, view=view, period="fixed")
+    assert share.start == begun
+    assert share.end is not None
+
+
+def test_an_hour_that_comes_twice(house: House, maker: Client) -> None:
+    """Its fields cannot say which of the two is meant, so they are left empty, which is the view itself."""
+    zone = ZoneInfo("America/New_York")
+    start, end = (datetime(2026, 11, 1, 1, tzinfo=zone, fold=1), datetime(2026, 11, 1, 6, tzinfo=zone))
+    view = f"customer_id={SEEN}&start={to_ms(start)}&end={to_ms(end)}&tz={zone.key}"
+    filled = inputs(maker.get(f"/shares/new?{view}"))
+    assert (filled["period"], filled["start"], filled["end"]) == (["fixed"], [""], [""])
+    _, share = made(maker, view=view, period="fixed")
+    assert (share.start, share.end) == (to_ms(start), to_ms(end))
+
+
+def test_groups_that_were_chosen(house: House, maker: Client) -> None:
+    """Plans are ticked where the view is by plan; where its groups cannot be shown, that they were chosen is named."""
+    view = f"customer_id={SEEN}&group_by=$plan_id&group=pro&range=90d&tz=UTC"
+    assert inputs(maker.get(f"/shares/new?{view}"))["plans"] == ["on"]
+    page = maker.post("/shares/new", {**FORM, "view": view}).content.decode()
+    assert "choice of groups by “$plan_id” is left out" in page
+
+
+def test_a_view_of_a_time_to_come(house: House, maker: Client) -> None:
+    """It has no dates to fill the form with; the form says so instead of failing."""
+    page = maker.get("/shares/new?start=2090-01-01&end=2090-02-01&tz=UTC")
+    assert page.status_code == 200
+    assert "no dates yet" in page.content.decode()
+
+
+def test_what_the_view_had_and_a_link_cannot(house: House, maker: Client) -> None:
+    """An entity and filters by hidden properties are named before a link is made that shows more than the view did."""
+    view = f"customer_id={SEEN}&entity_id=CANARY_entity&filter=model:model-0&exclude=meta.tier:tin&range=90d&tz=UTC"
+    page = maker.post("/shares/new", {**FORM, "view": view, "properties": ["model"]}).content.decode()
+    assert "the entity “CANARY_entity” alone" in page
+    assert "filter by “meta.tier” is left out" in page
+    assert "filter by “model”" not in page
+    assert not Share.objects.exists()
+
+
+def test_filters_that_come_along_are_no_bounds(house: House, maker: Client) -> None:
+    """They are listed with the word that they can be taken off; and they can."""
+    view = f"customer_id={SEEN}&filter=model:model-0&value_min=2&range=90d&tz=UTC"
+    page = maker.get(f"/shares/new?{view}").content.decode()
+    for told in ("can take them off", "model:model-0", "value at least 2"):
+        assert told in page
+    response, share = made(maker, view=view, properties=["model"])
+    assert "filter=model%3Amodel-0" in share.view
+    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
+    assert "model-1" in holder.get(f"{share.root}events/?range=90d&tz=UTC").content.decode()
+
+
+def test_offers_follow_the_customer(house: House, maker: Client) -> None:
+    """Whoever begins without a customer writes one, and is offered what that one has; what was chosen stays."""
+    assert 'name="properties"' not in maker.get("/shares/new").content.decode()
+    begun = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
+    offered = maker.post("/shares/offers", begun)
+    filled = inputs(offered)
+    assert set(re.findall(r'name="properties" value="([^"]+)"', offered.content.decode())) >= {
+        "model",
+        "user",
+    }
+    assert filled["properties"] == ["model"]
+    assert '<option value="30" selected>' in offered.content.decode()
+    assert 'role="alert"' not in offered.content.decode()
+    assert not Share.objects.exists()
+
+
+def test_plans_need_no_deductions(house: House, maker: Client) -> None:
+    """Figures by plan are a matter of their own: they can be shown where deductions are not."""
+    response, share = made(maker, plans="on", view="group_by=$plan_id&range=90d&tz=UTC")
+    assert (share.plans, share.deductions) == (True, False)
+    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
+    assert "CANARY_plan" in holder.get(f"{share.root}usage/?{share.view}").content.decode()
+
+
+def test_it_offers_what_was_seen(house: House, maker: Client) -> None:
+    """The customer's features, those of balances too, and properties by their paths, of that time; nobody else's."""
+    page = maker.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC").content.decode()
+    offered = set(re.findall(r'name="properties" value="([^"]+)"', page))
+    assert offered == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
+    assert set(re.findall(r'name="features" value="([^"]+)"', page)) == {
+        "api_calls",
+        "CANARY_hidden_feature",
+        "CANARY_credits",
+    }
+    assert "of_another" not in page
+    assert page.count("looks like e-mail addresses") == 1
+
+
+def test_a_link_is_shown_once(house: House, maker: Client) -> None:
+    """The page that made it shows link and password, which open it; a reload of that page leads to its log instead."""
+    response, share = made(maker)
+    link, password = shown(response, "link"), shown(response, "password")
+    assert re.fullmatch(r"http://testserver/s/[\w-]{43}", link)
+    assert "no-store" in response.headers["Cache-Control"]
+    again = maker.post("/shares/new", FORM, follow=True)
+    assert again.redirect_chain == [(f"/shares/{share.pk}/", 302)]
+    assert "was made already, and its address was shown that once" in again.content.decode()
+    assert Share.objects.count() == 1
+    holder = Client()
+    holder.get(urlsplit(link).path)
+    holder.post(f"{share.root}unlock", {"password": password})
+    assert holder.get(f"{share.root}usage/").status_code == 200
+    for page in ("/shares/", f"/shares/{share.pk}/"):
+        assert link.rpartition("/")[2] not in maker.get(page).content.decode()
+
+
+def test_warnings_come_before_the_link(house: House, maker: Client) -> None:
+    """Properties about people, no password and a long life are each named, and nothing is made until they were read."""
+    wanted = {**FORM, "properties": ["user", "model"], "password": "none", "life": "365"}
+    response = maker.post("/shares/new", wanted)
+    page = response.content.decode()
+    for sentence in (
+        "Nothing has been made yet",
+        "“user” looks like e-mail",
+        "Without a password",
+        "It will open for a year",
+    ):
+        assert sentence in page
+    assert "“model”" not in page
+    assert not Share.objects.exists()
+    accepted = inputs(response)["accepted"]
+    worse = {**wanted, "accepted": accepted, "properties": ["user", "meta.inner", "CANARY_key", "first_name"]}
+    assert "“first_name” may be about a person" in maker.post("/shares/new", worse).content.decode()
+    made(maker, **{**wanted, "accepted": accepted})
+
+
+def test_what_is_about_people() -> None:
+    """Judged by values first, then by the name; plain technical properties are let pass."""
+    assert privacy_hint("who", ["ada@example.com"]) == "looks like e-mail addresses"
+    assert privacy_hint("who", ["Ada Lovelace", "x"]) == "looks like names"
+    assert privacy_hint("user.email") == "may be about a person"
+    assert privacy_hint("renamed") is None
+    offers = Suggestions(
+        properties=(
+            SuggestedProperty("user.mail", privacy_hint("user.mail")),
+            SuggestedProperty("user.plan", None),
+        )
+    )
+    [held] = offers.privacy_hints(["user", "user.plan"])
+    assert (held.path, held.privacy_hint) == ("user", "holds “user.mail”, which may be about a person")
+    assert privacy_hint("model", ["gpt-large", "Opus"]) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"recipient": ""}, "required"),
+        ({"customer_id": " "}, "Name one customer"),
+        ({"every_feature": ""}, "Choose a feature"),
+        ({"password": "mine"}, "not one of the available"),
+        ({"every_feature": "on", "features": ["api_calls"]}, "not both"),
+        ({"period": "fixed", "start": "2026-01-02"}, "a start and an end"),
+        ({"period": "fixed", "view": "range=1bc&tz=UTC"}, "a start and an end"),
+        ({"period": "free", "start": "2026-01-02"}, "Dates belong to “This period only”"),
+        (
+            {"period": "fixed", "start": "2026-01-02", "end": "2026-01-03", "since": "2026-01-03"},
+            "belongs to “Any period",
+        ),
+        ({"period": "fixed", "start": "2026-01-02", "end": "2026-01-01"}, "before the end"),
+        ({"period": "fixed", "start": "soon", "end": "2026-01-01"}, "Write a date"),
+        ({"fresh": "snapshot"}, "Only one period"),
+        ({"period": "fixed", "start": "2020-01-01", "end": "2025-01-01"}, "at most 1,250 days"),
+        ({"period": "fixed", "start": "2090-01-01", "end": "2090-02-01"}, "has not begun yet"),
+        ({"period": "fixed", "view": "start=2090-01-01&end=2090-02-01&tz=UTC"}, "a start and an end"),
+        ({"since": "2090-01-01"}, "which ended before"),
+        ({"since": "2026-01-01", "view": "start=2025-01-01&end=2025-02-01&tz=UTC"}, "which ended before"),
+        ({"view": "range=last_cycle&tz=UTC"}, "no billing cycle"),
+        ({"customer_id": "cus_nobody"}, "cus_nobody"),
+        ({"life": "8"}, "not one of the available"),
+        ({"share_id": "../admin"}, "This form is damaged"),
+        ({"share_id": "0123456789abcdef\n"}, "This form is damaged"),
+        ({"share_id": ""}, "This form is damaged"),
+        ({"view": "filter=a:" + "b" * 30_000}, "more filters than a link can keep"),
+        ({"properties": ["a\0b"]}, "Select a valid choice"),
+    ],
+)
+def test_what_cannot_be_made(house: House, maker: Client, changes: dict[str, Any], sentence: str) -> None:
+    """A field that makes no sense is a 400 with a sentence beside it, and no link."""
+    for address in ("/shares/new", "/shares/preview/"):
+        response = maker.post(address, {**FORM, **changes})
+        assert response.status_code == 400
+        assert sentence in response.content.decode()
+    assert not Share.objects.exists()
+
+
+def test_a_link_can_be_made_while_autumn_is_down(house: House, maker: Client) -> None:
+    """What nobody can tell now is no reason to refuse it: the link shows its customer once Autumn is back."""
+    house.fall_silent()
+    _, share = made(maker)
+    assert share.customer_id == SEEN
+
+
+def test_bins_that_a_period_cannot_have(house: House, maker: Client) -> None:
+    """Made from hours of a week, a link to half a year opens with bins that fit it; one to a week keeps its hours."""
+    hours = f"customer_id={SEEN}&bin_size=hour&range=7d&tz=UTC"
+    _, share = made(maker, view=hours, period="fixed", start="2026-01-01", end="2026-07-01")
+    assert "bin_size" not in share.view
+    Share.objects.all().delete()
+    _, share = made(maker, view=hours, period="fixed", start="2026-06-24", end="2026-07-01")
+    assert "bin_size=hour" in share.view
+
+
+def test_a_period_is_whole_hours(house: House, maker: Client) -> None:
+    """Bounds widen to the hours that charts know, and the link opens with exactly that period."""
+    _, share = made(maker, period="fixed", start="2026-01-01T10:20", end="2026-01-02T11:40")
+    assert share.start is not None
+    assert share.end is not None
+    assert (share.start % HOUR, share.end - share.start) == (0, DAY + 2 * HOUR)
+    assert parse_qs(share.view) == {"start": [str(share.start)], "end": [str(share.end)], "tz": ["UTC"]}
+
+
+def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> None:
+    """The same page within the same scope, to the byte beside frame and addresses; and nothing is made by looking."""
+    wanted = {
+        **FORM,
+        "properties": ["model"],
+        "every_feature": "",
+        "features": ["api_calls"],
+        "view": "range=90d&tz=UTC",
+    }
+    entrance = maker.post("/shares/preview/", wanted).headers["Location"]
+    preview = maker.get(entrance)
+    assert preview.status_code == 200
+    assert "Ada</b> will see" in preview.content.decode()
+    for hidden in ("CANARY_hidden_feature", "CANARY_inner", "CANARY@", "of_another"):
+        assert hidden not in preview.content.decode()
+    assert not Share.objects.exists()
+    sent = inputs(preview)
+    response = maker.post(
+        "/shares/new",
+        {name: value for name, value in sent.items() if name in {*FORM, "features", "properties"}},
+    )
+    share = Share.objects.get()
+    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
+    view = f"usage/?{urlsplit(entrance).query}"
+    seen, previewed = holder.get(f"{share.root}{view}"), maker.get(entrance)
+    assert body_of(seen, share.root) == body_of(preview, "/shares/preview/0123456789abcdef/")
+    assert previewed.headers["Location"] == "/shares/new"
+
+
+def test_each_tab_has_its_own_draft(house: House, maker: Client) -> None:
+    """Two links previewed side by side show their own customers, also after the other was made; the made one's ends."""
+    other = {
+        **FORM,
+        "share_id": "f" * 16,
+        "customer_id": OTHER,
+        "recipient": "Bert",
+        "view": "range=90d&tz=UTC",
+    }
+    mine = maker.post("/shares/preview/", FORM).headers["Location"]
+    theirs = maker.post("/shares/preview/", other).headers["Location"]
+    assert f"<h1>{SEEN}</h1>" in maker.get(mine).content.decode()
+    made(maker)
+    page = maker.get(theirs).content.decode()
+    assert f"<h1>{OTHER}</h1>" in page
+    assert "Bert</b> will see" in page
+    assert maker.get(mine).headers["Location"] == "/shares/new"
+    part = maker.get(mine, headers={"HX-Request": "true"})
+    assert part.headers["HX-Redirect"] == "/shares/new"
+    assert inputs(maker.get(f"/shares/draft/{'f' * 16}"))["recipient"] == ["Bert"]
+
+
+def test_a_preview_says_what_kind_of_link_it_is(house: House, maker: Client) -> None:
+    """A snapshot's says that figures stay as they are, though none are kept before it is made."""
+    start, end = bounds()
+    wanted = {**FORM, "fresh": "snapshot", "period": "fixed", "start": str(start), "end": str(end)}
+    page = maker.get(maker.post("/shares/preview/", wanted).headers["Location"]).content.decode()
+    assert "figures as of" in page
+    assert "as they were on" in page
+
+
+def body_of(response: Any, root: str) -> str:
+    text = response.content.decode().replace(root, "/")
+    body = re.sub(
+        r"\w+ ago",
+        "",
+        text[text.index('<div id="view"') :],
+        flags=re.DOTALL,
+    )
+    return re.sub(r"As of [\d:]+, \w+|title=\"[^\"]*UTC[^\"]*\"|\d+ (second|minute)s?", "", body)
+
+
+def test_back_from_the_preview_the_form_is_as_it_was(house: House, maker: Client) -> None:
+    """Every field has what was sent to the preview."""
+    maker.post("/shares/preview/", {**FORM, "properties": ["meta.tier"], "exports": "on"})
+    filled = inputs(maker.get("/shares/draft/0123456789abcdef"))
+    assert (filled["recipient"], filled["properties"], filled["exports"]) == (["Ada"], ["meta.tier"], ["on"])
+
+
+def test_no_warning_without_reason(house: House, maker: Client) -> None:
+    """A link with a password, a week and technical properties is made at once."""
+    made(maker, properties=["model"])
+    assert (
+        timezone.now() + timedelta(days=6)
+        < Share.objects.get().expires_at
+        < timezone.now() + timedelta(days=8)
+    )

@@ -1,0 +1,123 @@
+"""Minding links: who sees whose, and that ending one ends it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from dashboard.models import User
+from dashboard.sharing.models import Share
+from tests.dashboard.sharing.canary_organization import SEEN, House
+
+pytestmark = pytest.mark.django_db
+
+
+def of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_the_list(house: House, person: Callable[..., User]) -> None:
+    """Sharers see their own links, admins everybody's: recipient, customer, expiry, last seen and views."""
+    share, token = house.share(recipient="Ada")
+    house.share(recipient="Grace", maker=person("sharer", "somebody"))
+    house.holder(share, token).get(f"{share.root}usage/")
+    own = of(house.maker).get("/shares/").content.decode()
+    everybodys = of(person("admin")).get("/shares/").content.decode()
+    assert "Grace" not in own
+    for text in ("Ada", SEEN, "just now", "api_calls; meta.tier, model", '<td class="num">1</td>'):
+        assert text in own
+    assert "Ada" in everybodys
+    assert "Grace" in everybodys
+    assert "Revoke all" in everybodys
+    assert "Revoke all" not in own
+
+
+def test_the_log(house: House) -> None:
+    """A link's page says who looked at what, from where, shortened; and that somebody guessed a password."""
+    share, token = house.share("correct horse")
+    client = house.holder(share, token)
+    client.post(f"{share.root}unlock", {"password": "x"}, REMOTE_ADDR="203.0.113.77")
+    client.post(f"{share.root}unlock", {"password": "correct horse"}, REMOTE_ADDR="192.0.2.1")
+    client.get(f"{share.root}events/", REMOTE_ADDR="192.0.2.1")
+    page = of(house.maker).get(f"/shares/{share.pk}/").content.decode()
+    rows = re.findall(r'<td class="mono">([\d./]+)</td><td>([^<]+)</td></tr>', page)
+    assert rows == [
+        ("192.0.2.0/24", "events"),
+        ("192.0.2.0/24", "Password"),
+        ("203.0.113.0/24", "Wrong password"),
+    ]
+    assert "203.0.113.77" not in page
+
+
+def test_revoking_ends_a_link(house: House) -> None:
+    """The very next request of whoever has it open is the 404 that every dead link is."""
+    share, token = house.share()
+    holder = house.holder(share, token)
+    assert holder.get(f"{share.root}events/").status_code == 200
+    assert of(house.maker).post(f"/shares/{share.pk}/revoke").headers["Location"] == "/shares/"
+    assert holder.get(f"{share.root}events/").status_code == 404
+    assert Client().get(f"/s/{token}").status_code == 404
+
+
+def test_a_revoked_link_stays_revoked(house: House) -> None:
+    """It can neither be extended nor given a password, and its moment of revocation stays."""
+    share, _ = house.share()
+    maker = of(house.maker)
+    maker.post(f"/shares/{share.pk}/revoke")
+    share.refresh_from_db()
+    at = share.revoked_at
+    assert maker.post(f"/shares/{share.pk}/extend", {"life": "7"}).status_code == 404
+    assert maker.post(f"/shares/{share.pk}/password", {"password": "none"}).status_code == 404
+    maker.post(f"/shares/{share.pk}/revoke")
+    share.refresh_from_db()
+    assert share.revoked_at == at
+
+
+def test_extending(house: House) -> None:
+    """A new life counts from now and wakes an expired link; a longer one is proposed, a made-up one refused."""
+    share, token = house.share(expires_at=timezone.now() - timedelta(days=1))
+    maker = of(house.maker)
+    assert maker.post(f"/shares/{share.pk}/extend", {"life": "30"}).status_code == 302
+    share.refresh_from_db()
+    assert timedelta(days=29) < share.expires_at - timezone.now() <= timedelta(days=30)
+    assert house.holder(share, token).get(f"{share.root}events/").status_code == 200
+    page = maker.get(f"/shares/{share.pk}/").content.decode()
+    assert '<option value="90" selected>' in page
+    assert maker.post(f"/shares/{share.pk}/extend", {"life": "1"}).status_code == 302
+    assert "a day from now, which is less than before" in maker.get(f"/shares/{share.pk}/").content.decode()
+    assert maker.post(f"/shares/{share.pk}/password").status_code == 400
+    for life in ("", "8", "-1", "x"):
+        assert maker.post(f"/shares/{share.pk}/extend", {"life": life}).status_code == 400
+
+
+def test_a_new_password_is_shown_once(house: House) -> None:
+    """On the answer itself and nowhere later; old unlocks end, and none at all can be chosen too."""
+    share, token = house.share("correct horse")
+    holder = house.holder(share, token, "correct horse")
+    maker = of(house.maker)
+    answer = maker.post(f"/shares/{share.pk}/password", {"password": "new"})
+    assert "shown this once" in answer.content.decode()
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "shown this once" not in maker.get(f"/shares/{share.pk}/").content.decode()
+    assert holder.get(f"{share.root}events/").status_code == 403
+    maker.post(f"/shares/{share.pk}/password", {"password": "none"})
+    assert holder.get(f"{share.root}events/").status_code == 200
+
+
+def test_revoking_all_is_for_admins_who_are_sure(house: House, person: Callable[..., User]) -> None:
+    """Everybody's links end at once; without the tick, or for a sharer, none does."""
+    for _ in range(3):
+        house.share()
+    admin = of(person("admin"))
+    assert admin.post("/shares/revoke-all").status_code == 400
+    assert of(house.maker).post("/shares/revoke-all", {"sure": "yes"}).status_code == 403
+    assert Share.objects.unrevoked().count() == 3
+    admin.post("/shares/revoke-all", {"sure": "yes"})
+    assert Share.objects.unrevoked().count() == 0

@@ -1,0 +1,178 @@
+"""Whatever is asked of a link, nothing comes out that it does not show, and nothing goes out that it may not ask."""
+
+from __future__ import annotations
+
+import html
+import re
+from random import Random
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.sharing import passwords
+from dashboard.sharing.models import Share
+from tests.dashboard.sharing import attack_queries
+from tests.dashboard.sharing.canary_organization import FIGURES, OTHER, SEEN, House, bounds
+from usage.api.capabilities import PROBE_FEATURE
+
+pytestmark = pytest.mark.django_db
+
+
+def routes(share: Share) -> list[str]:
+    """Each address below a link, made from the URLconf."""
+    patterns = [str(pattern.pattern) for pattern in get_resolver().url_patterns]
+    return [
+        f"/{route}".replace("<slug:share_id>", share.pk) for route in patterns if route.startswith("shared/")
+    ]
+
+
+def assault(client: Client, share: Share, seed: int) -> Any:
+    """One made-up request. Nothing of what is hidden comes back, and it is no failure of ours."""
+    random = Random(seed)
+    query, method = attack_queries.query(random), random.choice(attack_queries.METHODS)
+    address = f"{random.choice(routes(share))}?{query}"
+    response = client.generic(method, address, headers=random.choice(attack_queries.HEADERS))
+    said = body_of(response) + str(response.headers).encode()
+    about = f"{seed}: {method} {address}"
+    assert response.status_code in {200, 302, 400, 403, 404, 405, 409}, about
+    assert b"CANARY" not in said, about
+    assert OTHER.encode() not in said or OTHER in query, about
+    assert not [figure for figure in FIGURES if figure in said], about
+    return response
+
+
+def body_of(response: Any) -> bytes:
+    return b"".join(response) if response.streaming else response.content
+
+
+def held(asked: list[tuple[str, dict[str, Any]]]) -> None:
+    """Each question that went out names the one customer, its feature and a time within the bounds."""
+    start, end = bounds()
+    for _, body in asked:
+        assert body["customer_id"] == SEEN, body
+        if body.get("feature_id") != [PROBE_FEATURE]:
+            assert body.get("feature_id", ["api_calls"]) == ["api_calls"], body
+            grouped = f"{body.get('group_by', 'properties.model')}."  # what lies below a visible property is visible
+            assert grouped.startswith(("properties.model.", "properties.meta.tier.")), body
+            assert start <= body["custom_range"]["start"] <= body["custom_range"]["end"] <= end, body
+
+
+@pytest.fixture
+def held_link(house: House) -> tuple[Client, Share]:
+    """A link with files, as it has the most to give away."""
+    share, token = house.share(exports=True)
+    return house.holder(share, token), share
+
+
+@given(seed=st.integers(0, 2**32))
+def test_no_foreign_byte(house: House, held_link: tuple[Client, Share], seed: int) -> None:
+    """No query string, by no method, on no route brings a canary of other customers, properties, features or times."""
+    assault(*held_link, seed)
+    held(house.take())
+
+
+@given(seed=st.integers(0, 2**32))
+def test_nothing_at_all_while_locked(house: House, held_link: tuple[Client, Share], seed: int) -> None:
+    """Whoever has not given the password sees no byte of the customer, and Autumn is not even asked."""
+    client, share = held_link
+    if not share.password_hash:
+        passwords.change_password(share, "correct horse")
+        share.refresh_from_db()
+    response = assault(client, share, seed)
+    assert response.status_code in {403, 404, 405, 429} or response.headers["Location"] == share.root
+    assert b"Shared by" not in response.content
+    assert house.take() == []
+
+
+def test_the_link_does_show_something(house: House, held_link: tuple[Client, Share]) -> None:
+    """The attack is no show: the page that it runs against has rows, groups, figures and filters."""
+    client, share = held_link
+    page = client.get(
+        f"{share.root}usage/?group_by=properties.model&columns=meta.tier&filter=meta.tier:gold&tz=UTC"
+    )
+    assert page.status_code == 200
+    for text in (b"model-1", b"gold", b"api_calls", b"60 events"):
+        assert text in page.content
+
+
+@pytest.mark.parametrize(
+    "query", ["customer_id=cus_seen", "customer_id=cus_other", "customer_id=&customer_id=cus_seen"]
+)
+def test_a_link_has_no_customers_to_choose_from(
+    house: House, held_link: tuple[Client, Share], query: str
+) -> None:
+    """Any customer is a 400 with a sentence, its own too; and no page names one in an address or a field."""
+    client, share = held_link
+    for page in ("usage/", "events/"):
+        response = client.get(f"{share.root}{page}?{query}")
+        assert response.status_code == 400
+        assert "one customer only" in response.content.decode()
+        assert b"customer_id" not in client.get(f"{share.root}{page}?customer_id=&tz=UTC").content.replace(
+            b"&#34;customer_id&#34;: &#34;cus_seen&#34;", b""
+        )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "group_by=$customer_id",
+        "group_by=$entity_id",
+        "group_by=$plan_id",
+        "group_by=properties.user",
+        "filter=user:CANARY@example.com",
+        "exclude=meta.inner:x",
+        "columns=user",
+        "feature_id=CANARY_hidden_feature",
+        "entity_id=CANARY_entity",
+        "range=7d",
+        "start=2020-01-01&end=2020-02-01",
+        "tz=UTC&tz=UTC",
+        "nothing=1",
+    ],
+)
+def test_what_a_link_refuses(held_link: tuple[Client, Share], query: str) -> None:
+    """What it does not show it does not filter, group or list by: a refused guess cannot be checked."""
+    client, share = held_link
+    for page in ("usage/", "events/"):
+        assert client.get(f"{share.root}{page}?{query}").status_code == 400, page
+
+
+def opened_row(client: Client, share: Share) -> str:
+    listed = client.get(f"{share.root}events/?tz=UTC").content.decode()
+    link = html.unescape(re.findall(r'href="([^"]+event=[^"]+)"', listed)[0])
+    return client.get(link).content.decode()
+
+
+def test_an_open_row_shows_what_is_allowed(held_link: tuple[Client, Share]) -> None:
+    """Its JSON has the allowed properties, nested ones alone among their kind, and no deductions."""
+    opened = opened_row(*held_link)
+    assert "&#34;tier&#34;: &#34;gold&#34;" in opened
+    assert "CANARY" not in opened
+    assert "&#34;deductions&#34;" not in opened
+
+
+@pytest.mark.parametrize("plans", [False, True])
+def test_deductions_where_allowed(house: House, plans: bool) -> None:
+    """They show their balance, and their plan only where plans may be seen too."""
+    share, token = house.share(deductions=True, plans=plans)
+    opened = opened_row(house.holder(share, token), share)
+    assert "CANARY_balance" in opened
+    assert ("CANARY_plan" in opened) == plans
+
+
+def test_deductions_of_other_features(house: House) -> None:
+    """A link to some features says nothing of balances of others, but that it does not; one to all shows them."""
+    some, token = house.share(deductions=True, exports=True)
+    holder = house.holder(some, token)
+    opened = opened_row(holder, some)
+    for said in (opened, body_of(holder.get(f"{some.root}events/export.jsonl")).decode()):
+        assert "CANARY_balance" in said
+        assert "CANARY_credits" not in said
+        assert "CANARY_pool" not in said
+    assert "Balances of other features are not shown here" in opened
+    every, token = house.share(deductions=True, features=None)
+    assert "CANARY_pool" in opened_row(house.holder(every, token), every)

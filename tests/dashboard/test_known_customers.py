@@ -1,0 +1,61 @@
+"""What has been seen stays known: over restarts, for the customer field and for charts of all features."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from dashboard import services
+from dashboard.known_customers import StoredKnownCustomers
+from dashboard.models import Sighting
+from tests.conftest import forget
+from usage.known_customers import Seen
+
+pytestmark = pytest.mark.django_db
+
+
+def test_known_after_a_restart(page: Client) -> None:
+    """Customers that a page showed are offered by the customer field of a process that has just started."""
+    page.get("/events/?tz=UTC")
+    seen = services.usage().customers()
+    assert ("acme-robotics" in dict(seen)) is True
+    forget()
+    assert "acme-robotics" in dict(services.usage().customers("ACME"))
+    assert set(services.usage().features("acme-robotics")) <= {
+        "api_calls",
+        "ai_tokens",
+        "emails",
+        "storage_gb",
+        "seats",
+    }
+
+
+def test_nothing_seen_elsewhere() -> None:
+    """What was seen at one source is not offered at another: sample, test and live data never mix."""
+    first = StoredKnownCustomers("one")
+    first.note([Seen("cus_1", "calls", 5)])
+    first.save()
+    assert StoredKnownCustomers("one").customers() == [("cus_1", 5)]
+    assert StoredKnownCustomers("two").customers() == []
+
+
+def test_written_once_and_then_by_the_hour() -> None:
+    """A pair is written when it is new and when its newest event is an hour newer, not for every event."""
+    known = StoredKnownCustomers("one")
+    for moment in (0, 10, 3_599_999):
+        known.note([Seen("cus_1", "calls", moment)])
+        known.save()
+    assert Sighting.objects.get().last_seen == 0
+    known.note([Seen("cus_1", "calls", 3_600_000)])
+    known.save()
+    assert Sighting.objects.get().last_seen == 3_600_000
+    assert known.customers() == [("cus_1", 3_600_000)]
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " "])
+def test_any_name_can_be_kept(name: str) -> None:
+    """Ids are strangers' text: long ones, hostile ones and blank ones are kept as they are."""
+    known = StoredKnownCustomers("one")
+    known.note([Seen(name, name, 1), Seen("with\0null", "calls", 1)])
+    known.save()
+    assert Sighting.objects.get().customer_id == name

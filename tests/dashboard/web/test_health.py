@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from django.db import OperationalError, connection
+from django.test import Client, RequestFactory
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from dashboard.middleware import trusted_proxies
+from dashboard.web import health
+from dashboard.web.logging import LineFormatter
+
+
+@pytest.mark.django_db
+def test_liveness_asks_nobody(
+    client: Client, live_mode: Settings, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """It answers somebody with a stale session without a look at the database, and sets no cookie."""
+    client.cookies["sessionid"] = "made-up-but-long-enough-to-be-one"
+    with django_assert_num_queries(0):
+        response = client.get("/healthz")
+    assert (response.status_code, response.content) == (200, b"ok\n")
+    assert not response.cookies
+
+
+@pytest.mark.django_db
+def test_readiness_names_its_parts(client: Client, live_mode: Settings) -> None:
+    """With database and cache at hand it says so of each."""
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {"database": "ok", "cache": "ok", "autumn": {}}
+
+
+@pytest.mark.django_db
+def test_readiness_says_what_fails(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is gone is a 503 which names it, and the cache's word stands beside it."""
+
+    def gone() -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "cursor", gone)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"database": "unreachable", "cache": "ok", "autumn": {}}
+
+
+def test_readiness_counts_what_autumn_was_asked(page: Client) -> None:
+    """After a page, readiness tells how many calls were made and answered from where; it makes none itself."""
+    page.get("/events/?customer_id=acme-robotics&tz=UTC")
+    before = page.get("/readyz").json()["autumn"]
+    assert before["calls"] >= 1
+    assert before["live"] >= 1
+    assert page.get("/readyz").json()["autumn"] == before
+
+
+def test_a_cache_that_forgets_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that takes a value and doesn't give it back is not called ok."""
+    monkeypatch.setattr(cache, "get", lambda key: None)
+    assert health.shared_cache() == "forgetful"
+
+
+def test_nothing_is_pickled() -> None:
+    """What goes to Redis and back is JSON."""
+    serializer = health.JsonSerializer()
+    assert serializer.dumps({"tries": [1, 2.5]}) == b'{"tries":[1,2.5]}'
+    assert serializer.loads(b'{"tries":[1,2.5]}') == {"tries": [1, 2.5]}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "client", "scheme"),
+    [
+        (0, {"X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "https"}, "127.0.0.1", "http"),
+        (1, {"X-Forwarded-For": "6.6.6.6, 1.1.1.1", "X-Forwarded-Proto": "https"}, "1.1.1.1", "https"),
+        (2, {"X-Forwarded-For": "6.6.6.6, 1.1.1.1, 10.0.0.1"}, "1.1.1.1", "http"),
+        (2, {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http, https"}, "127.0.0.1", "http"),
+        (1, {"X-Forwarded-Proto": "https, http"}, "127.0.0.1", "http"),
+    ],
+)
+def test_only_vouched_hops_are_believed(
+    settings: Settings, proxies: int, headers: dict[str, str], client: str, scheme: str
+) -> None:
+    """The address and scheme are those that the last trusted proxy saw; whatever a client adds is not."""
+    settings.TRUSTED_PROXIES = proxies
+    request = RequestFactory(headers=headers | {"X-Forwarded-Host": "evil.example"}).get("/")
+    trusted_proxies(health.healthz)(request)
+    assert (request.META["REMOTE_ADDR"], request.scheme) == (client, scheme)
+    assert not [name for name in request.META if "FORWARDED" in name]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["Not Found: /s/kX9-secret_token", "GET /s/kX9-secret_token?x=1", 'File "/s/kX9-secret_token/events/"'],
+)
+def test_logs_hold_no_token_and_no_key(sentence: str) -> None:
+    """Whoever wrote the sentence, the token and the secrets are cut from the finished line."""
+    formatter = LineFormatter(secrets=["am_sk_live_77"])
+    record = logging.LogRecord("django.request", 40, "", 1, f"{sentence} am_sk_live_77", None, None)
+    line = formatter.format(record)
+    assert "secret_token" not in line
+    assert "am_sk_live_77" not in line
+    assert "/s/[token]" in line
+
+
+@pytest.mark.django_db
+def test_the_policy_has_no_inline_scripts(signed_in: Callable[..., Client]) -> None:
+    """Scripts come from here only, styles from here or by hash, and nobody frames us."""
+    response = signed_in().get("/healthz")
+    policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["style-src"].count("'sha256-") == 3
+    assert "unsafe" not in response["Content-Security-Policy"]

@@ -1,0 +1,134 @@
+"""What an operator may set, and what is refused with which sentence."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.web.checks import kept_secret
+from dashboard.web.env import Environment, Unusable
+from tests.conftest import ROOT, Served
+
+LIVE = {"AUTUMN_SECRET_KEY": "am_sk_live_0123456789"}
+LONG = "b81f6a0d4c7e4f5d9e2a1c3b5d7f9e0a"
+
+
+def start(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder), "ENV_FILE": str(folder / ".env")}
+    return subprocess.run(
+        [sys.executable, "manage.py", *(command or ("check",))],
+        cwd=ROOT,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+REFUSED = [
+    ({"AUTUMN_SECRET_KEY": ""}, "AUTUMN_SECRET_KEY is set but empty."),
+    ({"AUTUMN_SECRET_KEY": " \n"}, "AUTUMN_SECRET_KEY is set but empty."),
+    ({"AUTUMN_SECRET_KEY_FILE": ""}, "AUTUMN_SECRET_KEY_FILE is set but empty."),
+    ({"AUTUMN_SECRET_KEY_FILE": "/nowhere"}, "AUTUMN_SECRET_KEY_FILE must be the path of a readable"),
+    ({**LIVE, "AUTUMN_SECRET_KEY_FILE": "/nowhere"}, "AUTUMN_SECRET_KEY and AUTUMN_SECRET_KEY_FILE are both"),
+    ({"AUTUMN_API_URL": "http://api.example.com"}, "AUTUMN_API_URL must begin with https://"),
+    ({"AUTUMN_API_URL": "api.example.com"}, "AUTUMN_API_URL must be a URL"),
+    ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is no database URL"),
+    ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must be a URL like redis://"),
+    ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY is more than 1, and REDIS_URL is not set."),
+    ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY must be a whole number from 1 to 64"),
+    ({"PORT": "99999"}, "PORT must be a whole number from 1 to 65535"),
+    ({"DEBUG": "perhaps"}, "DEBUG must be 1 or 0, not 'perhaps'."),
+    ({"TIME_ZONE": "Europe/Atlantis"}, "TIME_ZONE is 'Europe/Atlantis', which is no IANA time zone"),
+    ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES must be a whole number from 0 to 10"),
+    ({"CSRF_TRUSTED_ORIGINS": "usage.example.com"}, "CSRF_TRUSTED_ORIGINS must list origins like https://"),
+    ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of"),
+    ({"SECRET_KEY": "short"}, "SECRET_KEY is shorter than 32 characters"),
+    ({"OIDC_ISSUER": "https://id.example.com"}, "OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET"),
+    ({"OIDC_ISSUER": "http://id.example.com"}, "OIDC_ISSUER must begin with https://"),
+    ({**LIVE, "DEBUG": "1"}, "AUTUMN_SECRET_KEY is a live key, and DEBUG is on"),
+    ({**LIVE, "ALLOWED_HOSTS": "*"}, "AUTUMN_SECRET_KEY is a live key, and ALLOWED_HOSTS has a wildcard."),
+    ({**LIVE, "SECRET_KEY": "django-insecure-" + LONG}, "SECRET_KEY is one made for development."),
+    ({**LIVE, "ALLOWED_HOSTS": "usage.example.com"}, "Set a SECRET_KEY of its own."),
+    ({**LIVE, "BIND": "0.0.0.0"}, "Set a SECRET_KEY of its own."),
+    (
+        {**LIVE, "BIND": "0.0.0.0", "SECRET_KEY": LONG},
+        "Put a proxy that speaks HTTPS in front",
+    ),
+]
+
+
+@pytest.mark.parametrize(("environment", "sentence"), REFUSED, ids=lambda value: str(value)[:48])
+def test_what_cannot_be_used_is_refused(tmp_path: Path, environment: dict[str, str], sentence: str) -> None:
+    """The start ends with code 2 and one sentence that names the setting, without trace or secret."""
+    done = start(tmp_path, **environment)
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert LIVE["AUTUMN_SECRET_KEY"] not in done.stderr + done.stdout
+
+
+SHOW = """
+from django.conf import settings as s
+print(s.AUTUMN_MODE, s.AUTUMN_SECRET_KEY, s.TIME_ZONE, s.PORT, s.ALLOWED_HOSTS, s.SESSION_COOKIE_SECURE)
+"""
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """Values are stripped; the process's own come before `.env`; NAME_FILE names a file that holds one."""
+    (tmp_path / ".env").write_text(
+        "TIME_ZONE= Europe/Berlin \nPORT=9000\nALLOWED_HOSTS= a.example , b.example\n"
+    )
+    (tmp_path / "key").write_text("am_sk_test_9\n")
+    key = str(tmp_path / "key")
+    done = start(tmp_path, "shell", "--no-imports", "-c", SHOW, PORT=" 9001 ", AUTUMN_SECRET_KEY_FILE=key)
+    expected = "test am_sk_test_9 Europe/Berlin 9001 ['a.example', 'b.example'] False"
+    assert done.stdout.strip() == expected, done.stderr
+
+
+def test_an_operator_behind_a_proxy_may_start(tmp_path: Path) -> None:
+    """A live key with named hosts, a secret of its own and HTTPS in front is what we ask for."""
+    public = {"ALLOWED_HOSTS": "usage.example.com", "SECRET_KEY": LONG, "TRUSTED_PROXIES": "1"}
+    done = start(tmp_path, "shell", "--no-imports", "-c", SHOW, **LIVE, **public)
+    assert done.stdout.startswith("live"), done.stderr
+    assert done.stdout.strip().endswith("True")
+
+
+def test_the_kept_secret_is_one_persons(tmp_path: Path) -> None:
+    """It is made once, is long, and only its owner may read it."""
+    path = tmp_path / ".secret_key"
+    first = kept_secret(path)
+    assert kept_secret(path) == first
+    assert len(first) >= 50
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_loopback_needs_no_https(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A sample served on this machine may be asked over plain HTTP; the same host name elsewhere may not."""
+    env = Environment(tmp_path / ".env")
+    monkeypatch.setenv("AUTUMN_API_URL", "http://127.0.0.1:8900/")
+    assert env.api_url("AUTUMN_API_URL") == "http://127.0.0.1:8900"
+    monkeypatch.setenv("AUTUMN_API_URL", "http://127.0.0.1.example.com")
+    with pytest.raises(Unusable, match="https"):
+        env.api_url("AUTUMN_API_URL")
+
+
+def test_serving_prints_one_line(served: Served) -> None:
+    """The real server says one line with its address, and nothing else until something is wrong."""
+    assert served.first_line == f"Usage dashboard: {served.url}\n"
+    assert served.stderr == ""
+
+
+def test_a_taken_port_is_a_sentence(served: Served, tmp_path: Path) -> None:
+    """A second server on the same port names the port and how to choose another."""
+    done = start(tmp_path, "serve", PORT=str(served.port))
+    assert done.returncode == 2
+    assert done.stderr == (f"Port {served.port} is in use. Choose another: PORT={served.port + 1} make run\n")

@@ -1,0 +1,126 @@
+"""A busy desk in front of a strict Autumn: minutes of it, in real seconds."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import pytest
+
+from tests.usage.api.hostile_server import Request, answer, serving
+from usage.api.deadline import Deadline
+from usage.api.gateway import Gateway, open_gateway
+from usage.errors import UsageError
+
+KEY = "am_sk_of_the_desk"
+PAGES, PEOPLE, CUSTOMERS, CALLS = 120, 12, 30, 4
+
+
+class StrictAutumn:
+    """Five calls in each of its seconds for each customer, behind a network that takes 20 to 180 ms.
+
+    `phase` is where its seconds begin. `told`: whether it sends RateLimit headers.
+    """
+
+    def __init__(self, phase: float, *, told: bool) -> None:
+        self.phase = phase
+        self.told = told
+        self.counts: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self.statuses: Counter[int] = Counter()
+        self.mutex = threading.Lock()
+
+    def reply(self, request: Request) -> bytes:
+        customer = msgspec.json.decode(request.body).get("customer_id", "")
+        with self.mutex:
+            now = time.time() + self.phase
+            self.counts[customer, int(now)] += 1
+            remaining = 5 - self.counts[customer, int(now)]
+            self.statuses[429 if remaining < 0 else 200] += 1
+        headers = {"RateLimit-Remaining": str(max(0, remaining)), "RateLimit-Reset": "1"} if self.told else {}
+        return answer(429, b"Too many requests", headers) if remaining < 0 else answer(200, b"{}", headers)
+
+
+def page(gateway: Gateway, customer: str, number: int) -> None:
+    """A cold page: its calls side by side."""
+    deadline = Deadline.after(15)
+
+    def call(part: int) -> None:
+        body = {"customer_id": customer, "offset": number * CALLS + part}
+        gateway.answer("events.list", body, fresh_s=15, deadline=deadline, check=msgspec.json.decode)
+
+    together([partial(call, part) for part in range(CALLS)])
+
+
+def together(calls: list[Callable[[], None]]) -> None:
+    """Run all of them at once; none may fail."""
+    failures: list[UsageError] = []
+
+    def guarded(call: Callable[[], None]) -> None:
+        try:
+            call()
+        except UsageError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, told: bool) -> None:
+    """No 429 reaches anyone, and at most one call in 200 draws one."""
+    autumn = StrictAutumn(random.random(), told=told)
+
+    def handle(connection: socket.socket, number: int) -> None:
+        server.stopping.wait(random.uniform(0.01, 0.09))
+        reply = autumn.reply(server.requests[number])
+        server.stopping.wait(random.uniform(0.01, 0.09))
+        connection.sendall(reply)
+
+    with serving(handle) as server:
+        shared = redis_url if processes > 1 else ""
+        desks = [open_gateway(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
+        together([partial(work, desks[person % processes], person) for person in range(PEOPLE)])
+        for desk in desks:
+            desk.close()
+    calls = autumn.statuses.total()
+    print(f"{processes} gateway(s), headers {told}: {dict(autumn.statuses)} of {calls}")
+    assert autumn.statuses[429] <= calls / 200
+
+
+def work(gateway: Gateway, person: int) -> None:
+    """One of the people looks at ten customers, one page after the other."""
+    for number in range(PAGES // PEOPLE):
+        page(gateway, f"cus_{random.randrange(CUSTOMERS)}", person * PAGES + number)
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.6, 0.9])
+def test_everybody_at_one_customer_meets_no_limit(phase: float) -> None:
+    """Forty threads, one bucket, real seconds: Autumn never counts a sixth."""
+    autumn = StrictAutumn(phase, told=False)
+
+    def handle(connection: socket.socket, number: int) -> None:
+        server.stopping.wait(random.uniform(0.01, 0.09))
+        connection.sendall(autumn.reply(server.requests[number]))
+
+    with serving(handle) as server:
+        gateway = open_gateway(url=server.url, key=KEY)
+        deadline = Deadline.after(30)
+
+        def call(number: int) -> None:
+            body = {"customer_id": "cus_1", "offset": number}
+            gateway.direct("events.list", body, deadline=deadline, check=msgspec.json.decode, urgent=True)
+
+        together([partial(call, number) for number in range(40)])
+        gateway.close()
+    assert autumn.statuses[429] == 0

@@ -1,0 +1,32 @@
+"""One name, one thing: a public class or function of the product has a name that no other one has."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DJANGO_NAMES = {"Command"}
+"""Django finds a management command by this name."""
+
+
+def public_definitions() -> dict[str, list[str]]:
+    """The modules that define each public class and function, apart from the sample backend and migrations."""
+    found: dict[str, list[str]] = {}
+    for path in sorted([*(ROOT / "usage").rglob("*.py"), *(ROOT / "dashboard").rglob("*.py")]):
+        if {"sample", "migrations"} & set(path.parts):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_public_classes_and_functions_have_names_of_their_own() -> None:
+    definitions = public_definitions()
+    assert len(definitions) > 200
+    assert {
+        name: modules
+        for name, modules in definitions.items()
+        if len(modules) > 1 and name not in DJANGO_NAMES
+    } == {}

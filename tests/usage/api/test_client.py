@@ -1,0 +1,239 @@
+"""The wire: what is sent, and what each kind of answer becomes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.usage.api.hostile_server import (
+    always,
+    answer,
+    in_turn,
+    packed,
+    serving,
+)
+from tests.usage.api.request import BODY, KEY, ask, failure, refusal
+from usage.api.client import BODY_LIMIT, Client
+from usage.api.deadline import Deadline
+from usage.errors import (
+    Malformed,
+    RateLimited,
+    Refused,
+    UnknownCustomer,
+    Unreachable,
+    UsageError,
+)
+
+
+def test_a_call_says_who_asks_what_and_in_which_version() -> None:
+    """Both the key and the version go with each call; an Idempotency-Key never does."""
+    with serving(always(answer())) as server:
+        ask(server)
+    (request,) = server.requests
+    assert request.line == "POST /v1/events.list HTTP/1.1"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["x-api-version"] == "2.1"
+    assert request.headers["accept-encoding"] == "gzip"
+    assert "idempotency-key" not in request.headers
+    assert json.loads(request.body) == BODY
+
+
+def test_a_reply_carries_its_bytes_time_and_rate_limit() -> None:
+    """The body is the wire's own, and the age of an answer counts from its question."""
+    limits = {"RateLimit-Limit": "5", "RateLimit-Remaining": "3", "RateLimit-Reset": "1"}
+    before = time.time()
+    with serving(always(answer(200, b'{"list": []}', limits))) as server:
+        reply = ask(server)
+    assert reply.body == b'{"list": []}'
+    assert before <= reply.fetched_at <= time.time()
+    assert (reply.limit, reply.remaining, reply.reset_s) == (5, 3, 1.0)
+    assert reply.ms > 0
+
+
+@pytest.mark.parametrize("value", ["", "nan", "-1", "1e9", "9" * 5000, "²"])
+def test_odd_rate_limit_headers_count_as_absent(value: str) -> None:
+    """A header that is not a plain number is no reason to fail."""
+    with serving(always(answer(headers={"RateLimit-Remaining": value}))) as server:
+        assert ask(server).remaining is None
+
+
+def test_connections_are_kept_and_used_again() -> None:
+    """Three calls in a row, refusals among them, share one connection."""
+    with serving(in_turn(answer(), answer(400), answer())) as server:
+        client = Client(url=server.url, key=KEY)
+        client.post("events.list", BODY, Deadline.after(5))
+        with pytest.raises(Refused):
+            client.post("events.list", BODY, Deadline.after(5))
+        client.post("events.aggregate", BODY, Deadline.after(5))
+        client.close()
+    assert (server.connections, len(server.requests)) == (1, 3)
+
+
+def test_a_kept_connection_takes_each_call_s_own_deadline() -> None:
+    """A first call with little time does not shorten the second one on the same connection."""
+
+    def slowly(connection: socket.socket, number: int) -> None:
+        server.stopping.wait(0.4 * number)
+        connection.sendall(answer())
+
+    with serving(slowly) as server:
+        client = Client(url=server.url, key=KEY)
+        client.post("events.list", BODY, Deadline.after(0.3))
+        assert client.post("events.list", BODY, Deadline.after(10)).body == b"{}"
+        client.close()
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Refused),
+        (401, Refused),
+        (403, Refused),
+        (404, Refused),
+        (409, Refused),
+        (429, RateLimited),
+        (500, Unreachable),
+        (503, Unreachable),
+        (599, Unreachable),
+        (204, Malformed),
+        (301, Malformed),
+        (307, Malformed),
+    ],
+)
+def test_each_status_has_its_error(status: int, kind: type[UsageError]) -> None:
+    """The class tells what may help: another key, waiting, or nothing."""
+    body = b"" if status == 204 else b"slow down"
+    with serving(always(answer(status, body))) as server:
+        assert type(failure(server)) is kind
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """Not even to the same host: the key goes where it was told to go, once."""
+    with serving(always(answer(307, b"", {"Location": "/elsewhere"}))) as server:
+        assert isinstance(failure(server), Malformed)
+        assert len(server.requests) == 1
+
+
+def test_cookies_are_not_kept() -> None:
+    """What a server sets is never sent back."""
+    with serving(always(answer(headers={"Set-Cookie": "id=1"}))) as server:
+        client = Client(url=server.url, key=KEY)
+        for _ in range(2):
+            client.post("events.list", BODY, Deadline.after(5))
+        client.close()
+    assert "cookie" not in server.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [({}, None), ({"Retry-After": "2"}, 2.0), ({"Retry-After": "soon"}, None)]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_told(status: int, header: dict[str, str], seconds: float | None) -> None:
+    """Seconds where Autumn sends them, None where it does not or where they make no sense."""
+    with serving(always(answer(status, b"Too many requests", header))) as server:
+        assert failure(server).retry_after_s == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    """A date is turned into seconds from now, never below zero."""
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    with serving(
+        in_turn(*(answer(429, b"", {"Retry-After": at}) for at in (soon, "Thu, 01 Jan 1970 00:00:00 GMT")))
+    ) as s:
+        assert 0 < (failure(s).retry_after_s or 0) <= 60
+        assert failure(s).retry_after_s == 0
+
+
+def test_a_refusal_repeats_autumn_s_words_as_plain_text() -> None:
+    """Control and bidi characters become spaces, and a long message is cut."""
+    with serving(always(answer(400, refusal("limit: too \u202elong\x1b[31m " + "x" * 999)))) as server:
+        error = failure(server)
+    assert isinstance(error, Refused)
+    assert error.sentence.startswith("Autumn refused the call (status 400): limit: too  long [31m xxx")
+    assert len(error.sentence) < 300
+    assert (error.status, error.code) == (400, "invalid_inputs")
+
+
+def test_a_refusal_keeps_autumn_s_whole_message_apart_from_its_sentence() -> None:
+    """For code to read, at most 4 KiB of it."""
+    message = f"max_groups: {'x' * 999} customer_id: is required"
+    with serving(in_turn(*(answer(400, refusal(text)) for text in (message, "y" * 9999)))) as server:
+        first, second = failure(server), failure(server)
+    assert isinstance(first, Refused)
+    assert isinstance(second, Refused)
+    assert first.detail == message
+    assert second.detail == "y" * 4096
+
+
+def test_an_unknown_customer_has_an_error_of_its_own() -> None:
+    """404 alone is not enough: a wrong URL is a 404 too."""
+    with serving(always(answer(404, refusal("no", "customer_not_found")))) as server:
+        assert type(failure(server)) is UnknownCustomer
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[" * 50_000, b'{"message": 1}', b'{"message": "\xff"}', b"x" * 70_000]
+)
+def test_a_refusal_without_a_readable_reason_is_still_one(body: bytes) -> None:
+    """Whatever its body looks like."""
+    with serving(always(answer(400, body))) as server:
+        assert failure(server).sentence == "Autumn refused the call (status 400)."
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>oops</html>", b"[1]"])
+def test_bytes_are_handed_on_unread(body: bytes) -> None:
+    """What they mean is decided a floor above."""
+    with serving(always(answer(200, body))) as server:
+        assert ask(server).body == body
+
+
+def test_gzip_is_unpacked() -> None:
+    """Over many chunks, byte for byte."""
+    body = json.dumps(list(range(200_000))).encode()
+    with serving(always(answer(200, packed(body), {"Content-Encoding": "gzip"}))) as server:
+        assert ask(server).body == body
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "kind"),
+    [
+        ("br", b"{}", Malformed),
+        ("gzip, gzip", packed(packed(b"{}")), Malformed),
+        ("gzip", b"not gzip at all", Malformed),
+        ("gzip", packed(b"{}") + b"more", Malformed),
+        ("gzip", packed(b"{}")[:-4], Unreachable),
+        ("gzip", b"", Unreachable),
+    ],
+)
+def test_other_encodings_are_not_unpacked(encoding: str, body: bytes, kind: type[UsageError]) -> None:
+    """One gzip member, whole, is what was asked for; a cut one is a connection that broke."""
+    with serving(always(answer(200, body, {"Content-Encoding": encoding}))) as server:
+        assert type(failure(server)) is kind
+
+
+def test_a_body_at_the_limit_is_read_and_one_above_is_not() -> None:
+    """16 MiB on the wire."""
+    with serving(in_turn(answer(200, b"x" * BODY_LIMIT), answer(200, b"x" * (BODY_LIMIT + 1)))) as server:
+        assert len(ask(server, seconds=30).body) == BODY_LIMIT
+        assert isinstance(failure(server, seconds=30), Malformed)
+
+
+def test_a_wsgi_app_can_be_the_other_side() -> None:
+    """Through httpx's own transport, on any host name."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), ("RateLimit-Remaining", "0")])
+        return [environ["PATH_INFO"].encode()]
+
+    client = Client(url="http://sample.example", key=KEY, transport=httpx.WSGITransport(app=app))
+    reply = client.post("events.aggregate", {}, Deadline.after(5))
+    assert (reply.body, reply.remaining) == (b"/v1/events.aggregate", 0)

@@ -1,0 +1,229 @@
+"""One call as the service makes it: cached, tried again where that helps, told, and never with the key."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+from redis import Redis
+from structlog.testing import capture_logs
+
+from tests.usage.api.failing_server import BODY, KEY, house, json_object
+from tests.usage.api.hostile_server import (
+    always,
+    answer,
+    in_turn,
+    reset,
+    serving,
+)
+from usage.api.cache import Cache, Cached
+from usage.api.client import Client
+from usage.api.deadline import Deadline
+from usage.api.gateway import Gateway, open_gateway
+from usage.api.limiter import Limiter, MemoryWindow
+from usage.api.stores import MemoryStore
+from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageError
+
+
+def test_an_answer_is_asked_for_once_and_then_kept() -> None:
+    """Live, then from the cache; the counters tell."""
+    with house(always(answer(200, b'{"list": []}'))) as home:
+        assert home.ask().source == "live"
+        assert home.ask() == Cached(b'{"list": []}', home.ask().fetched_at, "cache")
+        assert len(home.server.requests) == 1
+        counts = home.gateway.counts()
+    assert counts == {
+        "calls": 1, "retries": 0, "limited": 0, "failures": 0, "live": 1, "cache": 2, "stale": 0
+    }  # fmt: skip
+
+
+def test_the_order_of_a_body_s_fields_does_not_matter_but_all_else_does() -> None:
+    """Endpoint, body and scope are the question; so is the key, by its fingerprint."""
+    with house(always(answer())) as home:
+        home.ask(body={"customer_id": "a", "limit": 5})
+        home.ask(body={"limit": 5, "customer_id": "a"})
+        assert len(home.server.requests) == 1
+        home.ask(body={"customer_id": "a", "limit": 6})
+        home.ask(body={"customer_id": "a", "limit": 5}, scope="share:1")
+        home.gateway.answer(
+            "events.aggregate",
+            {"customer_id": "a", "limit": 5},
+            fresh_s=15,
+            deadline=Deadline.after(15),
+            check=json_object,
+        )
+        assert len(home.server.requests) == 4
+
+
+def test_what_a_scope_hides_is_gone_before_anything_is_kept() -> None:
+    """The transformed bytes are the answer, and those in the cache."""
+    with house(always(answer(200, b'{"hidden": 1}'))) as home:
+        for _ in range(2):
+            body = home.ask(scope="share:1", transform=lambda raw: raw.replace(b"hidden", b"shown")).body
+            assert body == b'{"shown": 1}'
+        assert len(home.server.requests) == 1
+
+
+def test_direct_asks_each_time_and_keeps_nothing() -> None:
+    """An export reads what is there now."""
+    with house(always(answer())) as home:
+        for _ in range(2):
+            found = home.gateway.direct("events.list", BODY, deadline=Deadline.after(15), check=json_object)
+            assert found.source == "live"
+        assert home.ask().source == "live"
+        assert len(home.server.requests) == 3
+
+
+@pytest.mark.parametrize("failing", [answer(500), answer(503, b"", {"Retry-After": "1"}), b""])
+def test_a_failing_autumn_is_asked_up_to_three_times(failing: bytes) -> None:
+    """With a pause between that grows, is partly random, and is never shorter than what Autumn asks for."""
+
+    def handle(connection: socket.socket, number: int) -> None:
+        if number < 2 and not failing:
+            reset(connection)
+        else:
+            connection.sendall(failing if number < 2 else answer())
+
+    with house(handle) as home:
+        assert home.ask().source == "live"
+        assert len(home.server.requests) == 3
+        assert home.gateway.counts()["retries"] == 2
+    asked_for = 1.0 if b"Retry-After" in failing else 0.0
+    assert asked_for <= home.sleeps[0] <= asked_for + 0.5
+    assert asked_for <= home.sleeps[1] <= asked_for + 1.0
+
+
+def test_three_failures_are_the_answer() -> None:
+    """And the next caller is told without a fourth."""
+    with house(always(answer(500))) as home:
+        for _ in range(2):
+            with pytest.raises(Unreachable):
+                home.ask()
+        assert len(home.server.requests) == 3
+        assert home.gateway.counts()["failures"] == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 307])
+def test_a_no_is_not_asked_again(status: int) -> None:
+    """Another try would bring the same."""
+    with house(always(answer(status))) as home:
+        with pytest.raises((Refused, Malformed)):
+            home.ask()
+        assert len(home.server.requests) == 1
+
+
+@pytest.mark.parametrize("header", [{"Retry-After": "0.2"}, {}])
+def test_a_429_is_waited_out(header: dict[str, str]) -> None:
+    """For as long as Autumn says, or until its next second: nobody sees it."""
+    times: list[float] = []
+
+    def handle(connection: socket.socket, number: int) -> None:
+        times.append(time.monotonic())
+        connection.sendall(answer(429, b"Too many requests", header) if number == 0 else answer())
+
+    with house(handle) as home:
+        assert home.ask().source == "live"
+        assert home.gateway.counts()["limited"] == 1
+    assert times[1] - times[0] >= float(header.get("Retry-After", 1.0))
+
+
+def test_a_429_holds_everybody_who_asks_about_that_customer() -> None:
+    """And nobody else."""
+    with house(in_turn(answer(429, b"", {"Retry-After": "30"}), answer())) as home:
+        with pytest.raises(RateLimited):
+            home.ask()
+        with pytest.raises(RateLimited):
+            home.ask(body=BODY | {"limit": 1})
+        assert len(home.server.requests) == 1
+        assert home.ask(body={"customer_id": "another"}).source == "live"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_pause_beyond_the_deadline_is_not_begun(status: int) -> None:
+    """The error comes at once, and says when to come back."""
+    with house(always(answer(status, b"", {"Retry-After": "60"}))) as home:
+        start = time.monotonic()
+        with pytest.raises(UsageError) as caught:
+            home.ask()
+        assert time.monotonic() - start < 5
+        assert caught.value.retry_after_s == 60
+        assert (len(home.server.requests), home.sleeps) == (1, [])
+
+
+def test_what_autumn_has_left_is_believed() -> None:
+    """None remaining means that the next call waits for Autumn's next second."""
+    with house(always(answer(headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}))) as home:
+        home.ask()
+        with pytest.raises(RateLimited):
+            home.ask(body=BODY | {"limit": 1})
+
+
+def test_calls_in_the_last_second_are_told_for_each_customer() -> None:
+    """For the strip; a customer's calls and those about all have buckets of their own."""
+    with serving(always(answer())) as server:
+        client = Client(url=server.url, key=KEY)
+        gateway = Gateway(client, Limiter(MemoryWindow(60)), Cache(MemoryStore()))
+        for _ in range(2):
+            gateway.direct("events.list", BODY, deadline=Deadline.after(5), check=json_object)
+        assert gateway.in_use("cus_secretive") == 2
+        assert gateway.in_use(None) == gateway.in_use("") == 0
+        gateway.close()
+
+
+def test_two_hundred_viewers_cost_one_call() -> None:
+    """Of a cold page, with an Autumn that takes 150 ms."""
+
+    def slowly(connection: socket.socket, _number: int) -> None:
+        home.server.stopping.wait(0.15)
+        connection.sendall(answer())
+
+    with house(slowly) as home:
+        threads = [threading.Thread(target=home.ask) for _ in range(200)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(home.server.requests) == 1
+        assert sum(home.gateway.counts()[state] for state in ("live", "cache")) == 200
+
+
+def test_each_attempt_leaves_a_line_without_key_customer_or_body() -> None:
+    """Endpoint, a hash of the customer, status or error, time, size and attempt; and the cache's state."""
+    with house(in_turn(answer(500), answer(200, b'{"list": ["private"]}'))) as home, capture_logs() as lines:
+        home.ask()
+        home.ask()
+    assert [(line["event"], line.get("error"), line.get("attempt"), line.get("state")) for line in lines] == [
+        ("autumn.call", "Unreachable", 1, None),
+        ("autumn.call", None, 2, None),
+        ("autumn.cache", None, None, "live"),
+        ("autumn.cache", None, None, "cache"),
+    ]
+    assert lines[1]["status"] == 200
+    assert lines[1]["bytes"] == len(b'{"list": ["private"]}')
+    assert len({line["customer"] for line in lines}) == 1
+    for secret in (KEY, "cus_secretive", "private"):
+        assert secret not in repr(lines)
+
+
+def test_upstreams_over_one_redis_share_answers_and_pace(redis_url: str) -> None:
+    """What one process has fetched, the other serves; the key is nowhere in Redis."""
+    with serving(always(answer(200, b'{"list": []}'))) as server:
+        first, second = (open_gateway(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
+        for gateway, source in ((first, "live"), (second, "cache")):
+            found = gateway.answer(
+                "events.list", BODY, fresh_s=15, deadline=Deadline.after(10), check=json_object
+            )
+            assert found.source == source
+        first.close()
+        second.close()
+    assert_nowhere_in_redis(redis_url, KEY, "cus_secretive")
+
+
+def assert_nowhere_in_redis(url: str, *secrets: str) -> None:
+    with Redis.from_url(url) as redis:
+        names = list(redis.scan_iter())
+        dump = repr([(name, redis.dump(name)) for name in names])
+    assert names
+    assert not any(secret in dump for secret in secrets)

@@ -1,0 +1,124 @@
+"""The key goes to Autumn and nowhere else, and a question never grows by accident."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+from tests.usage.api.hostile_server import (
+    always,
+    answer,
+    reset,
+    serving,
+    then_close,
+)
+from tests.usage.api.request import BODY, KEY, failure, refusal
+from usage.api.client import Client
+from usage.api.deadline import Deadline
+from usage.api.transport import DeadlineTransport
+from usage.errors import (
+    Refused,
+    UsageError,
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "invalid_secret_key"), (403, "insufficient_scopes"), (400, KEY)]
+)
+def test_a_server_that_repeats_the_key_is_not_repeated(status: int, code: str) -> None:
+    """Not in the sentence, the code or the detail."""
+    with serving(always(answer(status, refusal(f"wrong: {KEY}", code)))) as server:
+        error = failure(server)
+    assert isinstance(error, Refused)
+    assert KEY not in error.sentence + error.code + error.detail
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.useautumn.com",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "ftp://127.0.0.1",
+        "https://user:word@api.useautumn.com",
+        "https://api.useautumn.com/?a=b",
+        "https://",
+        "api.useautumn.com",
+        "",
+    ],
+)
+def test_a_url_that_would_leak_the_key_is_refused(url: str) -> None:
+    """Before anything is sent, and without repeating what was given."""
+    with pytest.raises(ValueError, match="Autumn's URL") as caught:
+        Client(url=url, key=KEY)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "http://localhost", "http://[::1]:8", "https://api.useautumn.com/"]
+)
+def test_https_or_this_machine_is_fine(url: str) -> None:
+    """A path's last slash does not matter."""
+    Client(url=url, key=KEY).close()
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "line\nbreak", "schlüssel"])
+def test_a_key_that_cannot_be_one_is_refused(key: str) -> None:
+    """In a sentence that does not repeat it."""
+    with pytest.raises(ValueError, match="secret key") as caught:
+        Client(url="https://api.useautumn.com", key=key)
+    assert key not in str(caught.value) or not key.strip()
+
+
+@pytest.mark.parametrize("customer", ["", "  ", None, 7])
+def test_a_blank_customer_never_leaves_the_house(customer: object) -> None:
+    """To Autumn it would be no filter: the answer were the whole organisation."""
+    with serving(always(answer())) as server:
+        client = Client(url=server.url, key=KEY)
+        with pytest.raises(ValueError, match="customer_id"):
+            client.post("events.list", {"customer_id": customer}, Deadline.after(5))
+        client.close()
+    assert server.connections == 0
+
+
+def test_the_fingerprint_tells_keys_and_servers_apart() -> None:
+    """And says nothing about either."""
+
+    def fingerprint(url: str, key: str) -> str:
+        return Client(url=url, key=key, transport=DeadlineTransport()).fingerprint
+
+    one = fingerprint("https://a.example", KEY)
+    assert one == fingerprint("https://a.example/", KEY)
+    assert len({one, fingerprint("https://b.example", KEY), fingerprint("https://a.example", "other")}) == 3
+    assert KEY not in one
+
+
+@pytest.fixture
+def every_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    with caplog.at_level(logging.DEBUG):
+        yield caplog
+
+
+def test_the_key_is_in_no_repr_error_trace_or_log(every_log: pytest.LogCaptureFixture) -> None:
+    """Not even in the local variables that error reports print."""
+    handlers = [
+        always(answer(401, refusal(KEY))),
+        always(answer(500)),
+        reset,
+        then_close(b"x"),
+        always(answer(302)),
+    ]
+    for handler in handlers:
+        with serving(handler) as server:
+            client = Client(url=server.url, key=KEY)
+            with pytest.raises(UsageError) as caught:
+                client.post("events.list", BODY, Deadline.after(5))
+            # This test's own frame is left out: it knows the key, and what the server received.
+            error = caught.value.with_traceback(caught.tb.tb_next)
+            report = traceback.TracebackException.from_exception(error, capture_locals=True)
+            assert KEY not in "".join(report.format()) + repr(client) + repr(error.args)
+            client.close()
+    assert KEY not in every_log.text

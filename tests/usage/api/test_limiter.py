@@ -1,0 +1,281 @@
+"""Never more than Autumn allows, in order, people first, and no waiting in vain."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import free_port
+from tests.usage.api.origin import Clock
+from usage.api.deadline import Deadline
+from usage.api.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RateWindow, RedisWindow
+from usage.api.stores import RedisLink
+from usage.errors import RateLimited
+
+FAST = 0.11
+
+
+class Recorded:
+    """A window that notes whom it let through, and between which two moments (monotonic seconds)."""
+
+    def __init__(self, window: RateWindow) -> None:
+        self.window = window
+        self.length_s = window.length_s
+        self.grants: list[tuple[int, float, float]] = []
+
+    def take(self, bucket: str, room: int) -> float:
+        before = time.monotonic()
+        wait = self.window.take(bucket, room)
+        if wait <= 0:
+            self.grants.append((room, before, time.monotonic()))
+        return wait
+
+    def hold(self, bucket: str, seconds: float) -> None:
+        self.window.hold(bucket, seconds)
+
+    def used(self, bucket: str) -> int:
+        return self.window.used(bucket)
+
+
+def together(*calls: Callable[[], object]) -> None:
+    """Run all of them at once, each in its thread, and wait."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@given(st.lists(st.floats(0, 1.5), max_size=60), st.floats(0, 1))
+def test_no_fixed_second_sees_more_than_four(gaps: list[float], phase: float) -> None:
+    """However calls arrive, and wherever Autumn's seconds begin."""
+    clock = Clock()
+    window = MemoryWindow(clock=clock)
+    seconds: Counter[int] = Counter()
+    for gap in gaps:
+        clock.now += gap
+        while wait := window.take("b", 4):
+            clock.now += wait
+        seconds[int(clock.now + phase)] += 1
+    assert max(seconds.values(), default=0) <= 4
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 0.09)), max_size=60), st.floats(0, 1))
+def test_a_shaking_network_keeps_within_five(calls: list[tuple[float, float]], phase: float) -> None:
+    """With delays that differ by up to 90 ms, no second of Autumn's sees a sixth call."""
+    clock = Clock()
+    window = MemoryWindow(clock=clock)
+    seconds: Counter[int] = Counter()
+    for gap, delay in calls:
+        clock.now += gap
+        while wait := window.take("b", 4):
+            clock.now += wait
+        seconds[int(clock.now + delay + phase)] += 1
+    assert max(seconds.values(), default=0) <= 5
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1)), max_size=40))
+def test_the_wait_that_is_told_suffices(arrivals: list[tuple[str, float]]) -> None:
+    """After it a call goes through, and a moment before it does not."""
+    clock = Clock()
+    window = MemoryWindow(clock=clock)
+    for bucket, gap in arrivals:
+        clock.now += gap
+        wait = window.take(bucket, 3)
+        if wait > 0.01:
+            clock.now += wait - 0.001
+            assert window.take(bucket, 3) > 0
+            clock.now += 0.002
+            assert window.take(bucket, 3) == 0
+
+
+def test_buckets_at_rest_are_forgotten() -> None:
+    """Memory does not grow with the number of customers ever seen."""
+    clock = Clock()
+    window = MemoryWindow(clock=clock)
+    for number in range(3 * SWEEP_AT):
+        clock.now += 0.01
+        window.take(f"cus_{number}", 4)
+        window.hold(f"cus_{number}", 0.001)
+    assert len(window._calls) + len(window._held) <= SWEEP_AT + 2
+
+
+@pytest.fixture(params=["memory", "redis"])
+def fast_window(request: pytest.FixtureRequest) -> Iterator[RateWindow]:
+    """A window of a tenth of the real length."""
+    if request.param == "memory":
+        yield MemoryWindow(FAST)
+        return
+    link = RedisLink(request.getfixturevalue("redis_url"), timeout_s=10)
+    yield RedisWindow(link, FAST)
+    link.close()
+
+
+def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: RateWindow) -> None:
+    """All get through, and a fifth call never comes within a window's length of the first."""
+    recorded = Recorded(fast_window)
+    limiter = Limiter(recorded)
+    together(*[lambda: limiter.acquire("b", Deadline.after(60))] * 40)
+    assert len(recorded.grants) == 40
+    # Whatever delays a thread: no five lie surely within one window, a millisecond of the clock aside.
+    noted = sorted(recorded.grants, key=lambda grant: grant[2])
+    fives = [noted[at : at + 5] for at in range(len(noted) - 4)]
+    assert min(five[-1][2] - min(before for _, before, _ in five) for five in fives) >= FAST - 0.001
+
+
+def test_buckets_do_not_wait_for_each_other(fast_window: RateWindow) -> None:
+    """One that is full says nothing about another."""
+    limiter = Limiter(fast_window)
+    fast_window.hold("full", 30)
+    limiter.acquire("free", Deadline.after(5))
+    with pytest.raises(RateLimited):
+        limiter.acquire("full", Deadline.after(5))
+
+
+def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) -> None:
+    """Nobody waits in vain, and the error tells when it makes sense again."""
+    limiter = Limiter(fast_window)
+    limiter.pause("b", 40)
+    start = time.monotonic()
+    with pytest.raises(RateLimited) as caught:
+        limiter.acquire("b", Deadline.after(20))
+    assert time.monotonic() - start < 5
+    assert 30 < (caught.value.retry_after_s or 0) <= 40
+
+
+def test_a_queue_beyond_the_deadline_is_refused_at_once() -> None:
+    """Behind a window's worth of others, and before any of them has gone through."""
+    limiter = Limiter(MemoryWindow(1.0))
+    for _ in range(4):
+        limiter.acquire("b", Deadline.after(5))
+    waiting = queue_up(limiter, *[lambda: limiter.acquire("b", Deadline.after(30))] * 4)
+    with pytest.raises(RateLimited):
+        limiter.acquire("b", Deadline.after(1.5))
+    assert len(limiter._waiters["b"].people) == 4
+    for thread in waiting:
+        thread.join()
+
+
+def queue_up(limiter: Limiter, *calls: Callable[[], object]) -> list[threading.Thread]:
+    """Start a thread for each call, the next one when the last one waits in line."""
+    threads: list[threading.Thread] = []
+    for call in calls:
+        threads.append(threading.Thread(target=call))
+        threads[-1].start()
+        while "b" not in limiter._waiters or limiter._waiters["b"].ahead_of(urgent=False) < len(threads):
+            time.sleep(0.001)
+    return threads
+
+
+def test_none_remaining_is_believed(fast_window: RateWindow) -> None:
+    """Until Autumn's second is over, whatever our own count says; a shorter wait never cuts a longer one."""
+    limiter = Limiter(fast_window)
+    limiter.observe("b", 3, 30.0)
+    limiter.observe("b", None, None)
+    limiter.acquire("b", Deadline.after(5))
+    limiter.observe("b", 0, 30.0)
+    limiter.observe("b", 0, None)
+    with pytest.raises(RateLimited) as caught:
+        limiter.acquire("b", Deadline.after(5))
+    assert (caught.value.retry_after_s or 0) > 20
+
+
+def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
+    """A hostile header cannot close the house for a year."""
+    limiter = Limiter(fast_window)
+    limiter.pause("b", 1e9)
+    with pytest.raises(RateLimited) as caught:
+        limiter.acquire("b", Deadline.after(5))
+    assert (caught.value.retry_after_s or 0) <= 60
+
+
+def test_calls_of_the_last_second_are_told() -> None:
+    """For the strip that says how much room is left."""
+    clock = Clock()
+    limiter = Limiter(MemoryWindow(clock=clock))
+    assert limiter.in_use("b") == 0
+    limiter.acquire("b", Deadline.after(5))
+    clock.now += 0.5
+    limiter.acquire("b", Deadline.after(5))
+    assert limiter.in_use("b") == 2
+    clock.now += 0.7
+    assert limiter.in_use("b") == 1
+
+
+def test_people_go_before_background_work_that_came_first() -> None:
+    """An export waits while somebody looks at a page."""
+    recorded = Recorded(MemoryWindow(FAST))
+    limiter = Limiter(recorded)
+    limiter.pause("b", 0.5)
+
+    def enter(urgent: bool) -> Callable[[], None]:
+        return lambda: limiter.acquire("b", Deadline.after(30), urgent=urgent)
+
+    for thread in queue_up(limiter, *map(enter, (False, False, True, True))):
+        thread.join()
+    # Only people find all four places; background work leaves one as soon as people are about.
+    assert [room for room, _, _ in recorded.grants] == [4, 4, 3, 3]
+
+
+def test_background_work_takes_all_places_while_nobody_is_about() -> None:
+    """An export alone goes at the limiter's pace, and leaves a place once people come."""
+    recorded = Recorded(MemoryWindow(FAST))
+    limiter = Limiter(recorded)
+    limiter.acquire("b", Deadline.after(5), urgent=False)
+    limiter.acquire("b", Deadline.after(5), urgent=True)
+    limiter.acquire("b", Deadline.after(5), urgent=False)
+    assert [room for room, _, _ in recorded.grants] == [4, 4, 3]
+
+
+def test_first_come_first_served() -> None:
+    """Among people, the order of arrival is the order of calls."""
+    limiter = Limiter(MemoryWindow(FAST), per_second=1)
+    limiter.pause("b", 0.3)
+    order: list[int] = []
+
+    def enter(number: int) -> Callable[[], None]:
+        def call() -> None:
+            limiter.acquire("b", Deadline.after(30))
+            order.append(number)
+
+        return call
+
+    for thread in queue_up(limiter, *map(enter, range(6))):
+        thread.join()
+    assert order == list(range(6))
+
+
+def test_two_processes_share_one_count(redis_url: str) -> None:
+    """Two windows over one Redis grant four together, not four each."""
+    links = [RedisLink(redis_url, timeout_s=10) for _ in range(2)]
+    windows = [RedisWindow(link, 30) for link in links]
+    granted = [windows[number % 2].take("b", 4) == 0 for number in range(8)]
+    assert granted == [True] * 4 + [False] * 4
+    assert [window.used("b") for window in windows] == [4, 4]
+    windows[0].hold("c", 30)
+    assert windows[1].take("c", 4) > 20
+    for link in links:
+        link.close()
+
+
+def test_without_its_redis_a_process_keeps_to_a_count_of_its_own() -> None:
+    """Nobody sees an error, and the pace holds."""
+    link = RedisLink(f"redis://127.0.0.1:{free_port()}/0")
+    limiter = Limiter(RedisWindow(link, 30))
+    for _ in range(4):
+        limiter.acquire("b", Deadline.after(5))
+    with pytest.raises(RateLimited):
+        limiter.acquire("b", Deadline.after(5))
+    assert limiter.in_use("b") == 4
+    link.close()
+
+
+def test_the_real_window_is_longer_than_a_second() -> None:
+    """Or a shaking network would push a sixth call into one of Autumn's."""
+    assert MemoryWindow().length_s == WINDOW_S > 1

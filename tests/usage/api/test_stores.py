@@ -1,0 +1,200 @@
+"""Memory and a real Redis: bounded, timed, shared by processes, and no error when it is down."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.conftest import free_port
+from tests.usage.api.hostile_server import serving
+from tests.usage.api.origin import Clock, Origin, eventually, get
+from usage.api.cache import Cache
+from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_memory_is_bounded_in_bytes() -> None:
+    """The least recently used go first, and what is larger than all of it is not kept."""
+    store = MemoryStore(100_000)
+    for number in range(1_000):
+        store.set(str(number), bytes(1_000), 60)
+        store.get("0")
+        assert store.used_bytes <= 100_000
+    assert store.get("0") is not None
+    assert store.get("1") is None
+    assert store.get("999") is not None
+    store.set("huge", bytes(200_000), 60)
+    assert store.get("huge") is None
+
+
+def test_memory_forgets_in_time() -> None:
+    """Each entry has a time of its own."""
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    store.set("short", b"1", 2)
+    store.set("long", b"2", 20)
+    store.set("never", b"3", 0)
+    clock.now += 3
+    assert [store.get(key) for key in ("short", "long", "never")] == [None, b"2", None]
+
+
+@pytest.fixture
+def link(redis_url: str) -> Iterator[RedisLink]:
+    link = RedisLink(redis_url, timeout_s=10)
+    yield link
+    link.close()
+
+
+def test_redis_keeps_the_very_bytes_for_their_time(link: RedisLink) -> None:
+    """Compressed, with a time to live, under names of ours."""
+    store = RedisStore(link)
+    body = json.dumps(list(range(1_000))).encode() + b"\xff"
+    store.set("k", body, 100)
+    assert store.get("k") == body
+    kept = link.redis.get("autumn-usage:k")
+    assert isinstance(kept, bytes)
+    assert len(kept) < len(body) / 2
+    left_ms = link.redis.pttl("autumn-usage:k")
+    assert isinstance(left_ms, int)
+    assert 90_000 < left_ms <= 100_000
+
+
+def test_what_another_program_left_in_redis_counts_as_nothing(link: RedisLink) -> None:
+    """Neither a value that is not ours nor a key of another type is an error."""
+    store = RedisStore(link)
+    link.redis.set("autumn-usage:k", b"garbage")
+    assert store.get("k") is None
+    link.redis.lpush("autumn-usage:l", b"1")
+    assert store.get("l") is None
+
+
+def test_a_lock_in_redis_has_one_holder_and_a_lease(link: RedisLink) -> None:
+    """It is free when its block ends, and when its lease has run out; nobody frees another's."""
+    store = RedisStore(link)
+    with store.lock("k", 60) as first, store.lock("k", 60) as second:
+        assert (first, second) == (True, False)
+    with store.lock("k", 60) as again:
+        assert again
+        link.redis.set("autumn-usage:k:lock", "another's")
+    assert link.redis.get("autumn-usage:k:lock") == b"another's"
+
+
+def test_a_redis_that_is_down_costs_nobody_an_error() -> None:
+    """The process goes on with a memory of its own, and does not knock at each call."""
+    link = RedisLink(f"redis://127.0.0.1:{free_port()}/0")
+    store = RedisStore(link)
+    cache = Cache(store)
+    origin = Origin()
+    assert get(cache, origin).source == "live"
+    assert get(cache, origin).source == "cache"
+    with store.lock("k", 5) as mine:
+        assert mine
+    link.close()
+
+
+def test_a_redis_that_hangs_costs_one_time_limit() -> None:
+    """Not one for each call."""
+    with serving(lambda _connection, _number: None) as server:
+        link = RedisLink(f"redis://127.0.0.1:{server.port}/0", timeout_s=0.3, rest_s=60)
+        cache, origin = Cache(RedisStore(link)), Origin()
+        start = time.monotonic()
+        for _ in range(50):
+            get(cache, origin)
+        assert time.monotonic() - start < 5
+        assert len(origin.calls) == 1
+        link.close()
+
+
+def test_a_redis_that_comes_back_is_used_again(redis_url: str) -> None:
+    """After its rest."""
+    link = RedisLink(redis_url, timeout_s=10, rest_s=0)
+    link.redis.lpush("list", 1)
+    assert link.attempt(lambda: link.redis.incr("list"), lambda: "meanwhile") == "meanwhile"
+    assert link.attempt(lambda: link.redis.incr("number"), lambda: "meanwhile") == 1
+    link.close()
+
+
+CALLER = """
+import sys, time
+from redis import Redis
+from usage.api.cache import Cache, FetchedBody
+from usage.api.deadline import Deadline
+from usage.errors import Unreachable, UsageError
+from usage.api.stores import RedisLink, RedisStore
+url, name, mode = sys.argv[1:]
+link = RedisLink(url, timeout_s=10)
+probe = Redis.from_url(url)
+
+def fetch(deadline, *, urgent):
+    probe.incr("fetches")
+    probe.rpush("started", name)
+    if mode == "hang":
+        time.sleep(60)
+    time.sleep(0.5)
+    if mode == "fail":
+        raise Unreachable("down, as " + name + " was told", retry_after_s=8)
+    return FetchedBody(name.encode(), time.time())
+
+probe.rpush("ready", name)
+probe.blpop("go", 30)
+try:
+    cache = Cache(RedisStore(link), lease_s=2)
+    print(cache.get("k", fetch, fresh_s=60, deadline=Deadline.after(30)).body.decode())
+except UsageError as error:
+    print(error)
+"""
+
+
+def caller(url: str, name: str, mode: str) -> subprocess.Popen[str]:
+    """A process of its own that asks through the cache once it is told to go."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CALLER, url, name, mode], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    out, _ = process.communicate(timeout=40)
+    return out.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(("mode", "words"), [("answer", ""), ("fail", "down, as ")])
+def test_two_processes_ask_once(redis_url: str, mode: str, words: str) -> None:
+    """The second waits for the answer of the first, or for its failure."""
+    processes = [caller(redis_url, name, mode) for name in ("one", "two")]
+    with Redis.from_url(redis_url) as probe:
+        eventually(lambda: probe.llen("ready") == 2)
+        probe.rpush("go", 1, 1)
+        first, second = map(said, processes)
+        assert first == second
+        assert first.startswith(words)
+        assert probe.get("fetches") == b"1"
+
+
+def test_a_killed_leader_holds_nobody_up_for_long(redis_url: str) -> None:
+    """Its lease runs out, and the next caller asks."""
+    hanging = caller(redis_url, "killed", "hang")
+    with Redis.from_url(redis_url) as probe:
+        probe.rpush("go", 1)
+        eventually(lambda: probe.llen("started") == 1)
+        hanging.kill()
+        hanging.communicate()
+        following = caller(redis_url, "next", "answer")
+        probe.rpush("go", 1)
+        assert said(following) == "next"
+
+
+def test_stores_have_one_shape(link: RedisLink) -> None:
+    """Either serves where a store is asked for."""
+    stores: list[CacheStore] = [MemoryStore(), RedisStore(link)]
+    for store in stores:
+        store.set("k", b"v", 10)
+        assert store.get("k") == b"v"
+        assert store.get("other") is None

@@ -1,0 +1,254 @@
+"""Nothing outlives its deadline or outgrows its size, and nobody but Autumn is spoken to."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.usage.api.hostile_server import (
+    always,
+    answer,
+    gzip_bomb,
+    reset,
+    serving,
+    then_close,
+)
+from tests.usage.api.request import BODY, KEY, ask, failure
+from usage.api.client import Client
+from usage.api.deadline import Deadline
+from usage.api.transport import DeadlineTransport, bounded_by
+from usage.errors import (
+    Unreachable,
+)
+
+BOMB_PROBE = """
+import resource, sys
+from usage.api.client import Client
+from usage.api.deadline import Deadline
+from usage.errors import Malformed
+client = Client(url=sys.argv[1], key="k")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    client.post("events.list", {}, Deadline.after(20))
+except Malformed:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_a_gzip_bomb_costs_at_most_64_mebibytes() -> None:
+    """1 GiB of zeros in 1 MB is refused while it is being unpacked."""
+    with serving(always(answer(200, gzip_bomb(1024), {"Content-Encoding": "gzip"}))) as server:
+        probe = [sys.executable, "-c", BOMB_PROBE, server.url]
+        root = Path(__file__).parents[3]
+        grown = subprocess.run(probe, check=True, capture_output=True, text=True, timeout=60, cwd=root).stdout
+    assert int(grown) <= 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        answer(200, b"{}", {"Content-Length": "10"}),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"",
+        b"this is not HTTP\r\n\r\n",
+    ],
+)
+def test_a_connection_that_breaks_off_is_unreachable(data: bytes) -> None:
+    """At whatever point it does."""
+    with serving(then_close(data)) as server:
+        assert isinstance(failure(server), Unreachable)
+
+
+def test_a_reset_is_unreachable() -> None:
+    """Before a byte of the answer."""
+    with serving(reset) as server:
+        assert isinstance(failure(server), Unreachable)
+
+
+def test_nobody_listening_is_unreachable() -> None:
+    """The port was free a moment ago."""
+    with serving(reset) as server:
+        pass
+    assert isinstance(failure(server), Unreachable)
+
+
+def headers_without_end() -> bytes:
+    return b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100_000
+
+
+DRIPS = {"headers": headers_without_end(), "body": answer(200, b" " * 100_000)}
+
+
+@pytest.mark.parametrize("part", DRIPS)
+def test_a_slow_drip_ends_with_the_deadline(part: str) -> None:
+    """A byte every 50 ms would never trip a limit on each read, of headers or of the body."""
+    head, _, rest = DRIPS[part].partition(b"\r\n\r\n")
+
+    def drip(connection: socket.socket, _number: int) -> None:
+        if rest:
+            connection.sendall(head + b"\r\n\r\n")
+        server.drip(connection, rest or head)
+
+    with serving(drip) as server:
+        start = time.monotonic()
+        assert isinstance(failure(server, seconds=0.7), Unreachable)
+        assert time.monotonic() - start < 3
+
+
+def test_interim_answers_without_end_stop_at_the_deadline() -> None:
+    """A flood of 100 Continue is always readable, and never the answer."""
+
+    def flood(connection: socket.socket, _number: int) -> None:
+        while not server.stopping.is_set():
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+    with serving(flood) as server:
+        start = time.monotonic()
+        assert isinstance(failure(server, seconds=0.5), Unreachable)
+        assert time.monotonic() - start < 5
+
+
+def test_silence_ends_with_the_read_limit() -> None:
+    """Where the deadline is far away."""
+    with serving(lambda _connection, _number: None) as server:
+        start = time.monotonic()
+        with pytest.raises(Unreachable):
+            ask(server, seconds=60, read_s=0.2)
+        assert time.monotonic() - start < 5
+
+
+def test_a_deadline_that_has_passed_asks_nothing() -> None:
+    """No connection is opened for it."""
+    with serving(always(answer())) as server:
+        assert isinstance(failure(server, seconds=0), Unreachable)
+        assert server.connections == 0
+
+
+def test_a_resolver_that_hangs_is_left_behind() -> None:
+    """The system's own takes no time limit."""
+    woken = threading.Event()
+
+    def hang(_host: str, _port: int) -> list[Any]:
+        woken.wait(30)
+        return []
+
+    client = Client(url="http://autumn.test", key=KEY, transport=DeadlineTransport(resolve=hang))
+    with pytest.raises(Unreachable):
+        client.post("events.list", BODY, Deadline.after(0.3))
+    woken.set()
+
+
+def test_the_second_address_is_tried() -> None:
+    """A name may have an address where nobody listens."""
+    with serving(always(answer())) as server:
+
+        def two(_host: str, _port: int) -> list[Any]:
+            return [(0, 0, 0, "", ("127.0.0.1", 1)), (0, 0, 0, "", ("127.0.0.1", server.port))]
+
+        transport = DeadlineTransport(resolve=two)
+        client = Client(url=f"http://autumn.test:{server.port}", key=KEY, transport=transport)
+        assert client.post("events.list", BODY, Deadline.after(5)).body == b"{}"
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and certificate for 127.0.0.1, signed by itself, in one file."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    options = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    files = ["-keyout", str(path), "-out", str(path.with_suffix(".crt"))]
+    subprocess.run(["openssl", *options.split(), *files], check=True, capture_output=True)
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_tls_is_spoken_and_bounded_too(tls: ssl.SSLContext, certificate: Path) -> None:
+    """An answer comes through; a slow drip of its headers ends with the deadline."""
+
+    def handle(connection: socket.socket, number: int) -> None:
+        if number == 0:
+            connection.sendall(answer())
+        else:
+            server.drip(connection, headers_without_end())
+
+    with serving(handle, tls=tls) as server:
+        trusting = ssl.create_default_context(cafile=certificate)
+        client = Client(url=server.url, key=KEY, transport=DeadlineTransport(tls=trusting))
+        assert client.post("events.list", BODY, Deadline.after(10)).body == b"{}"
+        start = time.monotonic()
+        with pytest.raises(Unreachable):
+            client.post("events.list", BODY, Deadline.after(0.7))
+        assert time.monotonic() - start < 3
+        client.close()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tls: ssl.SSLContext) -> None:
+    """The key is never sent to whoever answers."""
+    with serving(always(answer()), tls=tls) as server:
+        assert isinstance(failure(server), Unreachable)
+        assert server.requests == []
+
+
+def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key would go through them."""
+    with serving(always(answer())) as server, serving(always(answer(500))) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        assert ask(server).body == b"{}"
+    assert proxy.connections == 0
+
+
+def test_forty_threads_share_the_pool() -> None:
+    """More callers than connections: all get their own answer."""
+
+    def echo(connection: socket.socket, number: int) -> None:
+        connection.sendall(answer(200, server.requests[number].body))
+
+    with serving(echo) as server:
+        client = Client(url=server.url, key=KEY)
+        answers: dict[int, bytes] = {}
+
+        def call(number: int) -> None:
+            answers[number] = client.post("events.list", {"offset": number}, Deadline.after(20)).body
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        client.close()
+    assert {number: json.loads(body)["offset"] for number, body in answers.items()} == {
+        n: n for n in range(40)
+    }
+
+
+def test_a_transport_used_outside_a_deadline_is_a_mistake_that_shows() -> None:
+    """There is no unbounded read."""
+    with serving(always(answer())) as server:
+        transport = DeadlineTransport()
+        request = httpx.Request("POST", server.url)
+        with pytest.raises(LookupError):
+            transport.handle_request(request)
+        with bounded_by(Deadline.after(5)):
+            assert transport.handle_request(request).status_code == 200
+        transport.close()

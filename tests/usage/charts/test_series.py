@@ -1,0 +1,136 @@
+"""Bins into series: pure arithmetic."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.usage.sample_service import DAY, HOUR
+from usage.charts.series import (
+    MAX_LINES,
+    Reconciliation,
+    by_feature,
+    by_group,
+    exact,
+    feature_lines,
+    feature_totals,
+    group_lines,
+)
+from usage.freshness import freshness_of
+from usage.results import Aggregate, AutumnBin, Total
+from usage.window import Bins
+
+DAYS = Bins(tuple(range(0, 5 * DAY, DAY)))
+amounts = st.integers(-1000, 1000).map(lambda number: number / 8)
+cells = st.dictionaries(st.sampled_from([f"g{number:02}" for number in range(14)]), amounts, max_size=14)
+
+
+def hours(groups: list[dict[str, float]]) -> list[AutumnBin]:
+    """One of Autumn's hour bins for each, five hours apart."""
+    return [
+        AutumnBin(number * 5 * HOUR, {"f": sum(cell.values())}, {"f": cell})
+        for number, cell in enumerate(groups)
+    ]
+
+
+def fold(cell: dict[str, float], most: int, name: str) -> dict[str, float]:
+    """As Autumn does: the largest keep their value, the others get a 0, their sum a name of its own."""
+    ranked = sorted(cell, key=lambda group: (-cell[group], group))
+    rest = ranked[most:]
+    kept = {group: 0.0 if group in rest else value for group, value in cell.items()}
+    return kept | ({name: sum(cell[group] for group in rest)} if rest else {})
+
+
+@given(st.lists(cells, max_size=18))
+def test_groups_keep_the_sum(groups: list[dict[str, float]]) -> None:
+    """Whatever is drawn by name, as Other or as (none): together it is the feature, bin by bin."""
+    periods = hours(groups)
+    whole = [value + 5 for value in by_feature(periods, ["f"], DAYS)["f"]]
+    lines = group_lines(by_group(periods, "f", DAYS, 250), whole, None)
+    sums = [sum(column) for column in zip(*(line.values for line in lines), strict=True)]
+    assert [exact(value) for value in sums] == [exact(value) for value in whole]
+    assert [line.kind for line in lines if line.kind not in ("group", "other")] == ["none"]
+    assert sum(line.kind == "group" for line in lines) <= MAX_LINES
+    sizes = [sum(map(abs, line.values)) for line in lines if line.kind == "group"]
+    assert all(a >= b - 1e-9 for a, b in pairwise(sizes))
+
+
+@given(st.lists(cells, max_size=18), st.integers(1, 9), st.sampled_from(["AUTUMN_RESERVED", "Other"]))
+def test_folded_bins(groups: list[dict[str, float]], most: int, name: str) -> None:
+    """A group's bin is either exact, or marked as being inside Other; and nothing is lost."""
+    folded = by_group(hours([fold(cell, most, name) for cell in groups]), "f", DAYS, most)
+    truth = by_group(hours(groups), "f", DAYS, 250)
+    assert name not in folded.values
+    assert [exact(value) for value in folded.sums()] == [exact(value) for value in truth.sums()]
+    for group, values in folded.values.items():
+        for index, value in enumerate(values):
+            assert value == truth.values[group][index] or index in folded.folded[group]
+
+
+@given(st.lists(cells, max_size=18), st.lists(cells, max_size=18))
+def test_periods_before(now: list[dict[str, float]], then: list[dict[str, float]]) -> None:
+    """The period before is shared out among the same lines, and sums to its own whole."""
+    current, previous = by_group(hours(now), "f", DAYS, 250), by_group(hours(then), "f", DAYS, 250)
+    lines = group_lines(current, current.sums(), (previous, previous.sums()))
+    totals = [sum(column) for column in zip(*(line.previous or () for line in lines), strict=True)]
+    assert [exact(value) for value in totals or [0] * 4] == [exact(value) for value in previous.sums()]
+    assert all(line.previous_total is not None for line in lines)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefghijkl"), st.lists(amounts, min_size=4, max_size=4), min_size=1)
+)
+def test_features(current: dict[str, list[float]]) -> None:
+    """Features beyond the largest are Other; totals are those of the bins, counts Autumn's own."""
+    lines = feature_lines(current, {"a": [1, 1, 1, 1]}, 4)
+    everything = sum(map(sum, current.values()))
+    assert exact(sum(line.total for line in lines)) == exact(everything)
+    assert sum(line.members or 1 for line in lines) == len(current)
+    totals = feature_totals(Aggregate([], {"a": Total(7, 0.5)}), current, None)
+    assert {total.feature_id: total.count for total in totals if total.count} == (
+        {"a": 7} if "a" in current else {}
+    )
+
+
+def test_reserved_names() -> None:
+    """Where Autumn sums under one of its two names, the other one is a value that somebody has."""
+    cell = {"a": 5.0, "Other": 4.0, "AUTUMN_RESERVED": 3.0}
+    groups = by_group(hours([cell]), "f", DAYS, 2)
+    assert groups.values.keys() == {"a", "Other"}
+    assert groups.rest[0] == 3
+    assert by_group(hours([cell]), "f", DAYS, 3).values.keys() == cell.keys()
+
+
+def test_folded_to_nothing() -> None:
+    """Groups that were folded and sum to zero are marked all the same."""
+    groups = by_group(hours([{"a": 5.0, "b": 4.0, "c": 0.0, "AUTUMN_RESERVED": 0.0}]), "f", DAYS, 2)
+    assert groups.folded["c"] == {0}
+    assert not groups.folded["a"]
+
+
+def test_reconciliation() -> None:
+    """The dust of floats is no difference; anything more is."""
+    assert Reconciliation(0.1 + 0.2, 0.3, 2).difference == 0
+    assert Reconciliation(1e15, 1e15 + 0.125, 2).difference == 0
+    assert Reconciliation(10, 12.5, 2).difference == 2.5
+
+
+def test_no_negative_zero() -> None:
+    """Minus zero is zero."""
+    assert str(exact(-0.0)) == str(exact(-1e-12)) == "0.0"
+
+
+class Part:
+    def __init__(self, fetched_at: float, source: Any, reason: str | None = None) -> None:
+        self.fetched_at, self.source, self.reason = fetched_at, source, reason
+
+
+def test_freshness() -> None:
+    """Figures are as old as their oldest part, and as doubtful as their worst."""
+    parts = [Part(30, "live"), Part(10, "cache"), Part(20, "stale", "Autumn is out of reach.")]
+    fresh = freshness_of(parts, bad_rows=2)
+    assert (fresh.fetched_at, fresh.source, fresh.reason) == (10, "stale", "Autumn is out of reach.")
+    assert (fresh.bad_rows, fresh.foreign_rows) == (2, 0)

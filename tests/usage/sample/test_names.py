@@ -1,0 +1,270 @@
+"""customers.get, customers.list and features.list: shapes, scopes, errors, paging, search and limits."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from usage.sample import SAMPLE_KEY
+
+from .conftest import MakeOrg, Organisation
+
+CALLS = ("customers.get", "customers.list", "features.list")
+
+
+def call(org: Organisation, name: str, key: str = SAMPLE_KEY, **body: Any) -> httpx.Response:
+    return org.client.post(f"/v1/{name}", json=body, headers={"Authorization": f"Bearer {key}"})
+
+
+def described(customer_id: str | None, **more: object) -> dict[str, Any]:
+    """A customer's body, as `Store.put_customer` takes it."""
+    empty: dict[str, Any] = {"subscriptions": [], "balances": {}, "billing_controls": {}, "stripe_id": None}
+    return {"id": customer_id, "name": None, "email": None, "created_at": 1_771_409_161_016} | empty | more
+
+
+def plan(plan_id: str, status: str = "active") -> dict[str, str]:
+    return {"plan_id": plan_id, "status": status}
+
+
+def listed(org: Organisation, **body: Any) -> list[str]:
+    """The ids of a page of customers."""
+    answer = call(org, "customers.list", **body).raise_for_status()
+    return [each["id"] for each in answer.json()["list"]]
+
+
+@pytest.fixture
+def named(org: Organisation) -> Organisation:
+    """Four customers, the newest first in the answers: d, c, b, a."""
+    customers: dict[str, dict[str, Any]] = {
+        "a_1": {"name": "Lumen Optics", "email": "a@lumen.example", "subscriptions": [plan("pro")]},
+        "b-1": {"name": "Café MÜLLER", "stripe_id": "cus_U0"},
+        "c": {"email": "50%@c.example", "subscriptions": [plan("pro", "scheduled"), plan("free")]},
+        "d": {"name": "lumen"},
+    }
+    for age, (customer_id, more) in enumerate(customers.items()):
+        org.store.put_customer(described(customer_id, created_at=age, **more))
+    return org
+
+
+def test_get_returns_the_body_that_was_stored(org: Organisation) -> None:
+    body = described("cus:1", metadata={"tier": "gold"}, balances={"x": {"feature_id": "x", "granted": 5}})
+    org.store.put_customer(body)
+    assert call(org, "customers.get", customer_id="cus:1").json() == body
+    org.store.put_customer(body | {"name": "Renamed"})
+    assert call(org, "customers.get", customer_id="cus:1", expand=["invoices"]).json()["name"] == "Renamed"
+
+
+def test_customer_with_events_alone_has_no_name(org: Organisation) -> None:
+    org.track("2025-11-10T12:34", customer_id="tracked")
+    answer = call(org, "customers.get", customer_id="tracked").json()
+    assert (answer["id"], answer["name"], answer["email"], answer["subscriptions"]) == (
+        "tracked",
+        None,
+        None,
+        [],
+    )
+    assert listed(org) == ["tracked"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ({}, 400, "customer_id: Required"),
+        ({"customer_id": ""}, 400, "customer_id: "),
+        ({"customer_id": "café"}, 400, "customer_id: "),
+        ({"customer_id": "a b"}, 400, "customer_id: "),
+        ({"customer_id": "a\n"}, 400, "customer_id: "),
+        ({"customer_id": 5}, 400, "customer_id: "),
+        ({"customer_id": "a", "expand": ["everything"]}, 400, "expand"),
+        ({"customer_id": "nobody"}, 404, "Customer nobody not found"),
+    ],
+)
+def test_get_refuses(org: Organisation, body: dict[str, Any], status: int, message: str) -> None:
+    """An id with other characters is refused for a customer that exists, too."""
+    org.store.put_customer(described("café"))
+    answer = call(org, "customers.get", **body)
+    assert answer.status_code == status
+    assert answer.json()["code"] == ("customer_not_found" if status == 404 else "invalid_inputs")
+    assert answer.json()["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"offset": -1},
+        {"limit": 0},
+        {"limit": 1001},
+        {"search": 5},
+        {"plans": ["pro"]},
+        {"subscription_status": "past_due"},
+        {"processors": ["paddle"]},
+    ],
+)
+def test_list_refuses(org: Organisation, body: dict[str, Any]) -> None:
+    answer = call(org, "customers.list", **body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
+    assert answer.json()["message"].startswith(next(iter(body)))
+
+
+def test_list_is_newest_first_in_pages(named: Organisation) -> None:
+    """A page that is full says that there is more, the last one too; total is the page's own."""
+    pages = [call(named, "customers.list", limit=2, offset=offset).json() for offset in (0, 2, 4)]
+    assert [[each["id"] for each in page["list"]] for page in pages] == [["d", "c"], ["b-1", "a_1"], []]
+    assert [page["has_more"] for page in pages] == [True, True, False]
+    assert [page["total"] for page in pages] == [2, 2, 0]
+    assert {(page["total_count"], page["total_filtered_count"], page["limit"]) for page in pages} == {
+        (4, 4, 2)
+    }
+    assert call(named, "customers.list").json()["limit"] == 10
+
+
+def test_customers_of_one_millisecond_repeat_between_pages(org: Organisation) -> None:
+    """There is no second key to the order: one is on both pages, another on none."""
+    for customer_id in ("x", "y"):
+        org.store.put_customer(described(customer_id))
+    assert listed(org, limit=1) == listed(org, limit=1, offset=1)
+    assert sorted(listed(org)) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("lumen", ["d", "a_1"]),
+        ("  LUMEN  ", ["d", "a_1"]),
+        ("müller", ["b-1"]),
+        ("C.EXAMPLE", ["c"]),
+        ("a_1", ["a_1"]),
+        ("_-1", ["b-1"]),
+        ("_1", ["b-1", "a_1"]),
+        ("l%n", ["d", "a_1"]),
+        (r"a\_", ["a_1"]),
+        (r"50\%", ["c"]),
+        ("   ", ["d", "c", "b-1", "a_1"]),
+        ("cus_U0", []),
+        ("nobody", []),
+    ],
+)
+def test_search_reads_wildcards(named: Organisation, search: str, found: list[str]) -> None:
+    """A text within id, name or address, whatever its case; % and _ stand for others. Stripe ids are not searched."""
+    answer = call(named, "customers.list", search=search).json()
+    assert [each["id"] for each in answer["list"]] == found
+    assert (answer["total_filtered_count"], answer["total_count"]) == (len(found), 4)
+
+
+def test_list_by_plan_counts_active_ones_only(named: Organisation) -> None:
+    """Customers with a scheduled plan are on the page and not in the count."""
+    answer = call(named, "customers.list", plans=[{"id": "pro"}]).json()
+    assert [each["id"] for each in answer["list"]] == ["c", "a_1"]
+    assert answer["total_filtered_count"] == 1
+    assert listed(named, plans=[{"id": "pro", "versions": [2]}]) == []
+    assert listed(named, plans=[{"id": "pro", "versions": [1]}]) == ["c", "a_1"]
+
+
+def test_status_alone_drops_subscriptions_only(named: Organisation) -> None:
+    answer = call(named, "customers.list", subscription_status="scheduled").json()
+    assert [(each["id"], len(each["subscriptions"])) for each in answer["list"]] == [
+        ("d", 0),
+        ("c", 1),
+        ("b-1", 0),
+        ("a_1", 0),
+    ]
+    assert listed(named, subscription_status="scheduled", plans=[{"id": "free"}]) == []
+
+
+def test_list_by_processor(named: Organisation) -> None:
+    assert listed(named, processors=["stripe", "vercel"]) == ["b-1"]
+    assert listed(named, processors=["vercel"]) == []
+
+
+def test_rows_of_a_list_have_fifteen_subscriptions_at_most(org: Organisation) -> None:
+    org.store.put_customer(described("many", subscriptions=[plan(str(number)) for number in range(20)]))
+    assert len(call(org, "customers.list").json()["list"][0]["subscriptions"]) == 15
+    assert len(call(org, "customers.get", customer_id="many").json()["subscriptions"]) == 20
+
+
+def test_customer_without_an_id_is_listed(org: Organisation) -> None:
+    org.store.put_customer(described(None, email="invited@x.example"))
+    assert listed(org, search="invited") == [None]
+
+
+def test_features_are_listed_archived_ones_last(org: Organisation) -> None:
+    """Whole, in one answer, whatever the body says."""
+    features = [
+        {"id": name, "name": name.upper(), "type": "metered", "consumable": True, "archived": name == "old"}
+        for name in ("old", "b", "a")
+    ]
+    for feature in features:
+        org.store.put_feature(feature)
+    expected = [features[1], features[2], features[0]]
+    assert call(org, "features.list", limit=1).json() == {"list": expected}
+    assert org.client.post("/v1/features.list", content=b"nonsense").json() == {"list": expected}
+    org.store.put_feature(features[1] | {"name": "New"})
+    assert call(org, "features.list").json()["list"][0]["name"] == "New"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_analytics_key_reads_events_only(org: Organisation, name: str) -> None:
+    """The scope is looked at before the body."""
+    key = f"{SAMPLE_KEY}_analytics"
+    answer = call(org, name, key, limit=0)
+    scope = "features:read" if name == "features.list" else "customers:read"
+    assert answer.status_code == 403
+    assert answer.json() == {
+        "message": f"Insufficient scopes. Missing: {scope}",
+        "code": "insufficient_scopes",
+        "env": "sandbox",
+    }
+    assert call(org, "events.list", key).status_code == 200
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_old_key_finds_no_such_call(org: Organisation, name: str) -> None:
+    """The answer is the one to a path that there is not; the key itself is good."""
+    key = f"{SAMPLE_KEY}_old"
+    answer = call(org, name, key)
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "message": "Unauthorized - no session found",
+        "code": "no_auth_header",
+        "env": "sandbox",
+    }
+    assert call(org, "events.list", key).status_code == 200
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_older_server_has_no_such_call(make_org: MakeOrg, name: str) -> None:
+    answer = call(make_org(age="older"), name)
+    assert (answer.status_code, answer.json()["code"]) == (401, "no_auth_header")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_bad_key_is_another_401(org: Organisation, name: str) -> None:
+    answer = call(org, name, "am_sk_other")
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_secret_key")
+
+
+def test_each_call_has_its_own_limit(make_org: MakeOrg) -> None:
+    """Five lists of customers and 25 of features in a second, beside five calls for events."""
+    org = make_org(limit_per_second=5)
+    org.store.put_customer(described("cus_1"))
+    answers = {
+        name: [call(org, name, customer_id="cus_1").status_code for _ in range(27)]
+        for name in ("events.list", *CALLS)
+    }
+    assert {name: answer.count(200) for name, answer in answers.items()} == {
+        "events.list": 5,
+        "customers.get": 27,
+        "customers.list": 5,
+        "features.list": 25,
+    }
+    assert set(answers["customers.list"][5:]) == {429}
+    refused = call(org, "customers.list")
+    assert (refused.headers["RateLimit-Policy"], refused.headers["Retry-After"]) == ("5;w=1", "1")
+    assert refused.headers["Content-Type"].startswith("text/plain")
+    assert call(org, "events.list", customer_id="cus_2").status_code == 200
+
+
+def test_calls_for_names_are_counted(org: Organisation) -> None:
+    call(org, "features.list")
+    call(org, "customers.get", customer_id="cus_1")
+    assert [*org.app.calls] == [("features.list", None), ("customers.get", "cus_1")]

@@ -1,0 +1,127 @@
+"""The sample behind the real wire, the service in front of it, and one clock for all, which tests move."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import time_machine
+
+from usage.api.cache import Cache
+from usage.api.client import Client
+from usage.api.gateway import Gateway
+from usage.api.limiter import Limiter
+from usage.api.stores import MemoryStore
+from usage.known_customers import InMemoryKnownCustomers, Seen
+from usage.sample import SAMPLE_KEY, SampleApp, Store
+from usage.service import open_usage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+Wrap = Callable[["WSGIApplication"], "WSGIApplication"]
+
+_pool = ThreadPoolExecutor(8)
+
+
+def ms(text: str, zone: str = "UTC") -> int:
+    """Epoch milliseconds of an ISO time in `zone`."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+
+
+# A Wednesday, inside an hour.
+NOW = ms("2025-11-12T14:25:30.250")
+
+
+class Recorder:
+    """Passes requests on, and keeps the body of each."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
+        self.bodies: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raw = environ["wsgi.input"].read()
+        self.bodies.append((environ["PATH_INFO"].removeprefix("/v1/events."), json.loads(raw)))
+        environ["wsgi.input"] = _Input(raw)
+        environ["CONTENT_LENGTH"] = str(len(raw))
+        return self.app(environ, start_response)
+
+
+class _Input:
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def read(self, _size: int = -1) -> bytes:
+        return self._raw
+
+
+class Autumn:
+    """`usage` asks `app` over `store`, through JSON, headers, limits and cache. `sent` are the bodies that went out."""
+
+    def __init__(self, *, age: str, wrap: Wrap | None) -> None:
+        self.store = Store()
+        self.app = SampleApp(self.store, age=age, limit_per_second=None)
+        self.wire = Recorder(wrap(self.app) if wrap else self.app)
+        self.kept = MemoryStore()
+        self.known = InMemoryKnownCustomers()
+        client = Client(
+            url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
+        )
+        # No test here waits for its turn: the limiter has tests of its own.
+        gateway = Gateway(client, Limiter(per_second=1_000_000), Cache(self.kept), sleep=lambda _: None)
+        self.usage = open_usage(gateway, self.known, pool=_pool)
+
+    @property
+    def sent(self) -> list[tuple[str, dict[str, Any]]]:
+        return self.wire.bodies
+
+    def calls(self) -> int:
+        """How many calls went out since this was asked the last time."""
+        count = len(self.sent)
+        self.sent.clear()
+        return count
+
+    def track(self, at: int | str, value: float = 1, **more: Any) -> None:
+        """Ingest an event of `cus_1` and `messages`, at epoch milliseconds or an ISO time in UTC."""
+        self.add({"timestamp": ms(at) if isinstance(at, str) else at, "value": value, **more})
+
+    def add(self, *events: dict[str, Any]) -> None:
+        """Ingest events, of `cus_1` and `messages` where they don't say."""
+        self.store.add({"customer_id": "cus_1", "feature_id": "messages", **event} for event in events)
+
+    def know(self, *features: str, customer_id: str = "cus_1") -> None:
+        """As if rows with these features had been seen, and the server been asked what it can do."""
+        self.known.note(Seen(customer_id, feature, 1) for feature in features)
+
+    def cached(self) -> bytes:
+        """Every byte that the cache keeps."""
+        return b"".join(entry[0] for entry in self.kept._entries.values())
+
+
+@contextmanager
+def autumn(now: int = NOW, *, age: str = "current", wrap: Wrap | None = None) -> Iterator[Autumn]:
+    """A fresh one, at `now` (epoch ms)."""
+    with time_machine.travel(now / 1000, tick=False):
+        built = Autumn(age=age, wrap=wrap)
+        try:
+            yield built
+        finally:
+            built.store.close()
+
+
+@contextmanager
+def later(milliseconds: int) -> Iterator[None]:
+    """Inside, it is so much later than outside."""
+    now = datetime.now(UTC).timestamp()
+    with time_machine.travel(now + milliseconds / 1000, tick=False):
+        yield

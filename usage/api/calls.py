@@ -1,0 +1,206 @@
+"""One call to Autumn, decoded, checked and dated: what the readers of lists and charts are built on.
+
+Every call of a scope goes out with its customer in it, and every row that comes back is checked against it: a blank
+customer would mean the whole organisation (trap 3), and a dropped key an unfiltered answer (trap 4).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from usage.api.cache import Cached
+from usage.api.client import Endpoint
+from usage.api.deadline import Deadline
+from usage.api.gateway import AnswerSource
+from usage.freshness import FetchInfo
+from usage.known_customers import KnownCustomers, sightings
+from usage.results import (
+    Aggregate,
+    Event,
+    EventList,
+    MemoizedDecoder,
+    decode_aggregate,
+    decode_cached_rows,
+    decode_rows,
+    encode_rows,
+)
+from usage.scope import Scope
+
+log = structlog.get_logger("usage")
+
+FRESH_NOW_S = 15.0
+FRESH_CLOSED_S = 600.0
+"""How long an answer counts as fresh: one whose window touches now, and one whose window is closed (trap 17)."""
+
+CLOSED_AFTER_MS = 600_000
+"""A window that ended this long ago is closed: ingestion lags by seconds, not by minutes."""
+
+Body = Mapping[str, object]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ListAnswer:
+    """Rows that belong to the question, and what the answer had beside them."""
+
+    rows: EventList
+    fetch_info: FetchInfo
+
+    @property
+    def events(self) -> list[Event]:
+        """The rows, newest first."""
+        return self.rows.events
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateAnswer:
+    """Figures of the requested features, and of no others."""
+
+    figures: Aggregate
+    fetch_info: FetchInfo
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How a call is made: by when, whether a person waits for it, whether it is fetched anew, whether it is cached."""
+
+    deadline: Deadline
+    urgent: bool = True
+    refresh: bool = False
+    use_cache: bool = True
+
+
+class Calls:
+    """The two calls, for staff (`scope` None) or for the recipient of a link."""
+
+    def __init__(
+        self,
+        gateway: AnswerSource,
+        known_customers: KnownCustomers,
+        pool: ThreadPoolExecutor,
+        scope: Scope | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._known_customers = known_customers
+        self._pool = pool
+        self.scope = scope
+
+    def rows(self, body: Body, *, closed: bool, options: CallOptions) -> ListAnswer:
+        """One events.list call. Rows of other customers are dropped, counted and logged."""
+        read = MemoizedDecoder(decode_rows)
+        if self.scope is None:
+            fetch_info = self._call("events.list", body, read, closed, options)
+            rows = self._of_customer(read(fetch_info.body), body)
+        else:
+            fetch_info = self._call(
+                "events.list", body, read, closed, options, self._stripper(self.scope, read)
+            )
+            rows = decode_cached_rows(fetch_info.body)
+        self._known_customers.note(sightings(rows.events))
+        return ListAnswer(rows, fetch_info)
+
+    def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
+        """One events.aggregate call."""
+        read = MemoizedDecoder(decode_aggregate)
+        fetch_info = self._call("events.aggregate", body, read, closed, options)
+        requested = body["feature_id"]
+        return AggregateAnswer(
+            _only(read(fetch_info.body), requested if isinstance(requested, list) else [requested]),
+            fetch_info,
+        )
+
+    def start(self, call: Callable[[], T]) -> Future[T]:
+        """Runs `call` in the pool, within the caller's context."""
+        return self._pool.submit(contextvars.copy_context().run, call)
+
+    def side_by_side(self, *calls: Callable[[], T]) -> list[T]:
+        """All of them at once, since latency costs more than parsing. Raises the first one's error that has one."""
+        futures = [self.start(call) for call in calls[1:]]
+        results = [call() for call in calls[:1]]
+        return results + [future.result() for future in futures]
+
+    def _call(
+        self,
+        endpoint: Endpoint,
+        body: Body,
+        check: Callable[[bytes], object],
+        closed: bool,
+        options: CallOptions,
+        strip: Callable[[bytes], bytes] | None = None,
+    ) -> Cached:
+        self._check_customer(body)
+        if not options.use_cache:
+            return self._gateway.direct(
+                endpoint, body, deadline=options.deadline, check=check, urgent=options.urgent, transform=strip
+            )
+        return self._gateway.answer(
+            endpoint,
+            body,
+            fresh_s=FRESH_CLOSED_S if closed else FRESH_NOW_S,
+            deadline=options.deadline,
+            check=check,
+            scope=self.scope.key if self.scope is not None else "staff",
+            urgent=options.urgent,
+            refresh=options.refresh,
+            transform=strip,
+        )
+
+    def _of_customer(self, rows: EventList, body: Body) -> EventList:
+        customer = body.get("customer_id")
+        if customer is None:
+            return rows
+        return _without_foreign(
+            rows, [event for event in rows.events if event.customer_id == customer], customer
+        )
+
+    def _stripper(self, scope: Scope, read: Callable[[bytes], EventList]) -> Callable[[bytes], bytes]:
+        """Encodes a list answer anew, with what `scope` may see: the rest is never even cached (hardening.md)."""
+
+        def strip(body: bytes) -> bytes:
+            rows = read(body)
+            own = _without_foreign(
+                rows, [event for event in rows.events if scope.admits(event)], scope.customer_id
+            )
+            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and of the same customer.
+            inside = [scope.strip(event) for event in own.events if scope.covers(event.timestamp)]
+            return encode_rows(msgspec.structs.replace(own, events=inside))
+
+        return strip
+
+    def _check_customer(self, body: Body) -> None:
+        if self.scope is not None and body.get("customer_id") != self.scope.customer_id:
+            log.error("scope_escape", security=True, customer=_hashed(self.scope.customer_id))
+            raise ValueError("a scope's call must name its customer")
+
+
+def _without_foreign(rows: EventList, own: list[Event], customer_id: object) -> EventList:
+    foreign = len(rows.events) - len(own)
+    if not foreign:
+        return rows
+    log.error("foreign_rows", security=True, customer=_hashed(customer_id), rows=foreign)
+    return msgspec.structs.replace(rows, events=own, foreign_rows=foreign)
+
+
+def _only(figures: Aggregate, requested: Sequence[object]) -> Aggregate:
+    """Zero-filled for every requested feature (trap 11), without any other (trap 4)."""
+    names = [str(name) for name in requested]
+    exactly = set(names)
+    bins = [
+        item
+        if item.values.keys() == exactly
+        else msgspec.structs.replace(item, values={name: item.values.get(name, 0.0) for name in names})
+        for item in figures.bins
+    ]
+    return Aggregate(bins, {name: total for name, total in figures.total.items() if name in names})
+
+
+def _hashed(customer_id: object) -> str:
+    return hashlib.sha256(str(customer_id).encode()).hexdigest()[:12]

@@ -1,0 +1,66 @@
+"""What this Autumn server can do. Older ones drop fields they don't know without a word (trap 4), so each is probed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from cachetools import TTLCache
+
+from usage.api.calls import CallOptions, Calls
+from usage.errors import Refused
+
+PROBE_FEATURE = "capability-probe"
+REMEMBERED_S = 3600.0
+"""How long a server's capabilities are taken for unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organization`: aggregates without a customer."""
+
+    grouping: bool
+    organization: bool
+
+
+def probe(calls: Calls, options: CallOptions) -> Capabilities:
+    """One call that a newer server must refuse: 400 for `max_groups: 0`. An older one answers it, or misses a customer.
+
+    Without a customer the refusal tells both at once; with one (all that a share may ask), `organization` is False.
+    """
+    body: dict[str, object] = {
+        "feature_id": [PROBE_FEATURE],
+        "range": "24h",
+        "bin_size": "hour",
+        "max_groups": 0,
+    }
+    if calls.scope is not None:
+        body["customer_id"] = calls.scope.customer_id
+    try:
+        calls.aggregate(body, closed=False, options=options)
+    except Refused as refusal:
+        if refusal.status != 400:
+            raise
+        organization = calls.scope is None and "customer_id" not in refusal.detail
+        return Capabilities("max_groups" in refusal.detail, organization)
+    return Capabilities(grouping=False, organization=calls.scope is None)
+
+
+class CapabilityCache:
+    """The server's capabilities, found out once an hour, for staff and all scopes. `clock`: epoch seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._by_staff: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
+        self._lock = Lock()
+
+    def get(self, calls: Calls, options: CallOptions) -> Capabilities:
+        """What this server can do; within a scope, only what it can answer about its customer."""
+        is_staff = calls.scope is None
+        with self._lock:
+            can = self._by_staff.get(True) or self._by_staff.get(is_staff)
+        if can is None:
+            can = probe(calls, options)
+            with self._lock:
+                self._by_staff[is_staff] = can
+        return can if is_staff else replace(can, organization=False)

@@ -1,0 +1,258 @@
+"""Autumn over HTTP: one call, one attempt, one deadline.
+
+Source: Autumn's API 2.1, `POST /v1/events.list` and `POST /v1/events.aggregate`. This floor knows the wire
+(addresses, headers, status, sizes, time) and nothing of what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from typing import Literal
+
+import httpx
+import msgspec
+
+from usage.api.deadline import Deadline
+from usage.api.pace import AUTUMN_PER_SECOND_WORD
+from usage.api.response_body import read_body
+from usage.api.transport import DeadlineTransport, bounded_by
+from usage.errors import (
+    Malformed,
+    RateLimited,
+    Refused,
+    UnknownCustomer,
+    Unreachable,
+    UsageError,
+)
+
+API_VERSION = "2.1"
+BODY_LIMIT = 16 * 1024 * 1024
+ERROR_BODY_LIMIT = 64 * 1024
+MESSAGE_LIMIT = 200
+"""Characters of Autumn's message that a sentence for people repeats."""
+DETAIL_LIMIT = 4096
+"""Characters of it that code may read."""
+CODE_LIMIT = 64
+
+TOO_FAST = f"Autumn takes no more than {AUTUMN_PER_SECOND_WORD} calls a second."
+
+Endpoint = Literal["events.list", "events.aggregate"]
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of status 200, not yet decoded.
+
+    `body`: at most 16 MiB, decompressed. `fetched_at`: epoch seconds when it was requested (an answer is as
+    old as its request). `ms`: how long it took. `limit`, `remaining`, `reset_s`: Autumn's rate limit as its
+    headers tell it (calls, calls, seconds), None where they are absent.
+    """
+
+    body: bytes
+    fetched_at: float
+    ms: float
+    limit: int | None
+    remaining: int | None
+    reset_s: float | None
+
+
+class Client:
+    """Calls Autumn through one pool of connections; safe to share between threads. Follows no redirects.
+
+    `url` is https, or http on the loopback interface; with a `transport` of one's own (`httpx.WSGITransport`)
+    it may be anything. Raises ValueError, in a sentence, for a URL or key that cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        key: str,
+        transport: httpx.BaseTransport | None = None,
+        connect_s: float = 3,
+        read_s: float = 10,
+    ) -> None:
+        self._url = _checked_url(url, any_host=transport is not None)
+        self._headers = httpx.Headers(_request_headers(_checked_key(key)))
+        self._transport = transport or DeadlineTransport()
+        self._connect_s = connect_s
+        self._read_s = read_s
+        self.fingerprint = sha256(f"{self._url}\0{key}".encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"<Client {self._url} {self.fingerprint}>"
+
+    def post(self, endpoint: Endpoint, body: Mapping[str, object], deadline: Deadline) -> Reply:
+        """Ask once. `body` is what the endpoint takes; a blank `customer_id` in it is a ValueError.
+
+        Raises `Refused` (and `UnknownCustomer`), `RateLimited`, `Unreachable` or `Malformed`.
+        """
+        _refuse_blank_customer(body)
+        request = self._request(endpoint, body, deadline)
+        try:
+            with bounded_by(deadline):
+                return self._exchange(request, deadline)
+        except httpx.TimeoutException:
+            failure = Unreachable("Autumn did not answer in time.")
+        except httpx.TransportError:
+            failure = Unreachable("The connection to Autumn failed or broke off.")
+        # Raised out here, without a context: the frames below hold the request's headers, and so the key.
+        raise failure
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._transport.close()
+
+    def _request(self, endpoint: Endpoint, body: Mapping[str, object], deadline: Deadline) -> httpx.Request:
+        left = deadline.left()
+        timeout = httpx.Timeout(
+            connect=min(self._connect_s, left), read=self._read_s, write=self._read_s, pool=left
+        )
+        return httpx.Request(
+            "POST",
+            f"{self._url}/v1/{endpoint}",
+            headers=self._headers,
+            content=json.dumps(body, separators=(",", ":"), allow_nan=False).encode(),
+            extensions={"timeout": timeout.as_dict()},
+        )
+
+    def _exchange(self, request: httpx.Request, deadline: Deadline) -> Reply:
+        requested_at, start = time.time(), time.monotonic()
+        with closing(self._transport.handle_request(request)) as response:
+            if response.status_code != 200:
+                raise self._error(response, deadline)
+            return Reply(
+                body=read_body(response, BODY_LIMIT, deadline),
+                fetched_at=requested_at,
+                ms=(time.monotonic() - start) * 1000,
+                limit=_parsed_integer(response.headers.get("ratelimit-limit")),
+                remaining=_parsed_integer(response.headers.get("ratelimit-remaining")),
+                reset_s=_parsed_number(response.headers.get("ratelimit-reset")),
+            )
+
+    def _error(self, response: httpx.Response, deadline: Deadline) -> UsageError:
+        status = response.status_code
+        if status == 429:
+            wait = _retry_after(response)
+            return RateLimited(TOO_FAST, retry_after_s=wait)
+        if 400 <= status < 500:
+            return self._refusal(status, _read_refusal(response, deadline))
+        if status >= 500:
+            wait = _retry_after(response)
+            return Unreachable(f"Autumn has a failure of its own (status {status}).", retry_after_s=wait)
+        return Malformed(f"Autumn answered with status {status}, which is not in its contract.")
+
+    def _refusal(self, status: int, refusal: _Refusal) -> Refused:
+        code = self._without_key(_printable(refusal.code))[:CODE_LIMIT]
+        if status == 401 or code == "insufficient_scopes":
+            # Autumn's own words are left out: they may repeat the key.
+            return Refused(f"Autumn refused the key (status {status}).", status=status, code=code)
+        if status == 404 and code == "customer_not_found":
+            return UnknownCustomer("Autumn knows no customer of this id.", status=status, code=code)
+        message = self._without_key(_printable(refusal.message))[:DETAIL_LIMIT]
+        reason = f": {message[:MESSAGE_LIMIT]}" if message else "."
+        sentence = f"Autumn refused the call (status {status}){reason}"
+        return Refused(sentence, status=status, code=code, detail=message)
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._headers["authorization"].removeprefix("Bearer "), "[key]")
+
+
+class _Refusal(msgspec.Struct):
+    message: str = ""
+    code: str = ""
+
+
+def _checked_url(url: str, *, any_host: bool) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise ValueError("Autumn's URL is not a URL.") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query:
+        raise ValueError("Autumn's URL must be like https://api.useautumn.com: no user name, no query.")
+    if parsed.scheme == "http" and not any_host and not _is_loopback(parsed.host):
+        raise ValueError("Autumn's URL must start with https://, unless the host is this machine.")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _checked_key(key: str) -> str:
+    if not key or not all("!" <= character <= "~" for character in key):
+        raise ValueError("Autumn's secret key is empty, or has white space or other odd characters in it.")
+    return key
+
+
+def _request_headers(key: str) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {key}",
+        "x-api-version": API_VERSION,
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": "autumn-usage-dashboard",
+    }
+
+
+def _refuse_blank_customer(body: Mapping[str, object]) -> None:
+    """To Autumn a blank customer is no filter at all: the answer would be the whole organisation."""
+    customer = body.get("customer_id", "none asked for")
+    if not isinstance(customer, str) or not customer.strip():
+        raise ValueError("customer_id must be left out or filled in.")
+
+
+def _read_refusal(response: httpx.Response, deadline: Deadline) -> _Refusal:
+    """What Autumn says of its refusal. A refusal stays one when its reason cannot be read."""
+    try:
+        return msgspec.json.decode(read_body(response, ERROR_BODY_LIMIT, deadline), type=_Refusal)
+    except (UsageError, httpx.TransportError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Refusal()
+
+
+def _printable(text: str) -> str:
+    """A stranger's text: control and bidi characters become spaces."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds to wait, from a number or a date; None where absent or not understood."""
+    value = response.headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _parsed_number(value)
+    return _until(value) if seconds is None else seconds
+
+
+def _until(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def _parsed_number(value: str | None) -> float | None:
+    return float(value) if value is not None and _NUMBER.fullmatch(value.strip()) else None
+
+
+def _parsed_integer(value: str | None) -> int | None:
+    number = _parsed_number(value)
+    return None if number is None else math.floor(number)

@@ -1,0 +1,56 @@
+"""Reads the body of a response within bounds of size and time, whatever the server sends."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import httpx
+
+from usage.api.deadline import Deadline
+from usage.errors import Malformed, TooLarge, Unreachable
+
+
+def read_body(response: httpx.Response, limit: int, deadline: Deadline) -> bytes:
+    """The body, decompressed: at most `limit` bytes on the wire, and at most `limit` bytes after."""
+    body = bytearray()
+    for piece in _pieces(response, limit):
+        body += piece
+        if len(body) > limit:
+            raise TooLarge("Autumn's answer is too large.")
+        if deadline.left() <= 0:
+            raise Unreachable("Autumn did not answer in time.")
+    return bytes(body)
+
+
+def _pieces(response: httpx.Response, limit: int) -> Iterator[bytes]:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "gzip":
+        return _inflated(_wire(response, limit), limit)
+    if encoding == "identity":
+        return _wire(response, limit)
+    raise Malformed("Autumn's answer is encoded in a way it was not asked for.")
+
+
+def _wire(response: httpx.Response, limit: int) -> Iterator[bytes]:
+    received = 0
+    for chunk in response.iter_raw():
+        received += len(chunk)
+        if received > limit:
+            raise TooLarge("Autumn's answer is too large.")
+        yield chunk
+
+
+def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    """Inflate one gzip member. No piece is longer than `limit` + 1 bytes, whatever is in a chunk."""
+    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        for chunk in chunks:
+            yield inflate.decompress(chunk, limit + 1)
+            if inflate.unused_data:
+                raise Malformed("Autumn's answer goes on after its end.")
+        yield inflate.flush()
+    except zlib.error:
+        raise Malformed("Autumn's answer is not the gzip it says it is.") from None
+    if not inflate.eof:
+        raise Unreachable("Autumn's answer broke off.")

@@ -1,0 +1,65 @@
+"""What a query asks of single rows, where events.list cannot: properties and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from usage.query import PropertyFilter, Query
+from usage.results import Event
+
+MISSING: Final = msgspec.UNSET
+
+
+def lookup(properties: Any, path: str) -> Any:
+    """The value at a dotted path, or MISSING. A key that has dots itself is found before a nested one."""
+    if not isinstance(properties, dict):
+        return MISSING
+    if path in properties:
+        return properties[path]
+    for dot in (index for index, char in enumerate(path) if char == "."):
+        inner = properties.get(path[:dot], MISSING)
+        if inner is not MISSING and (value := lookup(inner, path[dot + 1 :])) is not MISSING:
+            return value
+    return MISSING
+
+
+def text_of(value: Any) -> str:
+    """A property's value as filters and groups write it: a string as it is, anything else by its JSON text."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def matches(query: Query, event: Event) -> bool:
+    """Whether a row satisfies the query's property filters, exclusions and value bounds."""
+    if query.value_min is not None and event.value < query.value_min:
+        return False
+    if query.value_max is not None and event.value > query.value_max:
+        return False
+    wanted = _by_path(query.filter)
+    if not all(_has(event, path, values) for path, values in wanted.items()):
+        return False
+    return not any(_has(event, item.path, {item.value}) for item in query.exclude)
+
+
+def _by_path(filters: Iterable[PropertyFilter]) -> dict[str, set[str]]:
+    paths: dict[str, set[str]] = {}
+    for item in filters:
+        paths.setdefault(item.path, set()).add(item.value)
+    return paths
+
+
+def _has(event: Event, path: str, values: set[str]) -> bool:
+    value = lookup(event.properties, path)
+    return value is not MISSING and text_of(value) in values
+
+
+def flatten(properties: dict[str, Any], prefix: str = "", depth: int = 4) -> Iterator[tuple[str, Any]]:
+    """Every (path, value) of a row, nested objects by their dotted paths down to `depth`; lists stay whole."""
+    for name, value in properties.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict) and value and depth > 1:
+            yield from flatten(value, f"{path}.", depth - 1)
+        else:
+            yield path, value

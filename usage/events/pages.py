@@ -1,0 +1,237 @@
+"""Reading lists: every event of a window exactly once, newest first, while others arrive.
+
+Offsets shift as events arrive (trap 2), so a step goes on from a row, by time and id. Only within one second, which is
+all that Autumn's bounds can tell apart (trap 5), does it count rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from usage.api.calls import CLOSED_AFTER_MS, CallOptions, Calls, ListAnswer
+from usage.api.pace import PER_SECOND
+from usage.errors import Malformed
+from usage.events.match import matches
+from usage.freshness import Freshness, freshness_of
+from usage.query import Position, Query
+from usage.results import Event
+from usage.window import Window
+
+MAX_LIMIT: Final = 1000
+MAX_OFFSET = 200_000
+"""Rows counted within one second before its list is taken for an endless one."""
+MAX_STEPS = 50
+"""How many calls a page may make at all, rows that were seen before included."""
+SCAN_CALLS = PER_SECOND
+"""How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a second."""
+SPARE = 25
+"""Rows requested beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One page of a list, newest first.
+
+    `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row. `scanned`:
+    rows looked at for this page. `unfinished`: the scan stopped before the page was full; going on from `next` may
+    find more.
+    """
+
+    events: tuple[Event, ...]
+    until: int
+    next: Position | None
+    scanned: int
+    unfinished: bool
+    fresh: Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest rows of a window. `whole`: it has no others. `ahead`: rows of a time to come, which no page shows."""
+
+    events: tuple[Event, ...]
+    ahead: tuple[Event, ...]
+    whole: bool
+    fresh: Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one call brought: the events that match, all that it read of the window, and how many it could not read."""
+
+    events: list[Event]
+    read: list[Event]
+    bad_rows: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One answer's rows that lie in the window and are older than all before, and the place after the last one read.
+
+    `advanced`: whether that place is another than the one before.
+    """
+
+    events: list[Event]
+    answer: ListAnswer
+    position: Position | None
+    until: int
+    more: bool
+    advanced: bool
+
+
+def position_of(event: Event) -> Position:
+    """The row's place in the list."""
+    return Position(event.timestamp, event.id)
+
+
+class EventReader:
+    """The lists of one caller's scope."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def page(self, query: Query, window: Window, now: int, options: CallOptions) -> EventPage:
+        """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls.
+
+        More only where thousands of rows share a second with `before`: they are read again to get behind it.
+        """
+        found, steps = list[Event](), list[_Step]()
+        limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
+        for step in self._steps(query, window, now, lambda: options, limit):
+            steps.append(step)
+            found += [event for event in step.events if matches(query, event)]
+            scanned = sum(step.advanced for step in steps)
+            if len(found) >= query.per_page or scanned == SCAN_CALLS or len(steps) == MAX_STEPS:
+                break
+        return _as_page(query, found, steps)
+
+    def batches(
+        self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions]
+    ) -> Iterator[Batch]:
+        """Every event of the window that matches, exactly once, call by call; at least one batch.
+
+        `new_options` is called for each step's own deadline.
+        """
+        for step in self._steps(query, window, now, new_options, MAX_LIMIT):
+            matching = [event for event in step.events if matches(query, event)]
+            yield Batch(matching, step.events, step.answer.rows.bad_rows, step.more)
+
+    def newest(
+        self, query: Query, window: Window, now: int, options: CallOptions, limit: int = MAX_LIMIT
+    ) -> Newest:
+        """The newest rows of the window, property filters left aside: one call. Not pinned to a floored moment."""
+        plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None)
+        step = next(self._steps(plain, window, now, lambda: options, limit))
+        rows, fetched = step.answer.rows, int(step.answer.fetch_info.fetched_at * 1000)
+        return Newest(
+            events=tuple(e for e in rows.events if e.timestamp in window and e.timestamp <= fetched),
+            ahead=tuple(e for e in rows.events if e.timestamp > fetched),
+            whole=not step.more,
+            fresh=freshness_of(
+                [step.answer.fetch_info], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows
+            ),
+        )
+
+    def find(self, query: Query, at: Position, now: int, options: CallOptions) -> Event | None:
+        """The event at a place: there is no call to get one (trap 16), so its second is read until it turns up."""
+        window = Window(at.timestamp, at.timestamp + 1)
+        for step in self._steps(
+            query.having(until=at.timestamp + 1), window, now, lambda: options, MAX_LIMIT
+        ):
+            for event in step.events:
+                if event.id == at.id:
+                    return event
+        return None
+
+    def _steps(
+        self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions], limit: int
+    ) -> Iterator[_Step]:
+        position, last_range, offset, until = query.before, None, 0, query.until
+        while True:
+            bounds = _bounds(query, window, position, now)
+            offset = offset if bounds == last_range else 0
+            closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
+            answer = self._calls.rows(
+                _body(query, bounds, offset, limit), closed=closed, options=new_options()
+            )
+            until = _pinned(query, window, now, answer) if until is None else until
+            step = _step(answer, window, position, until)
+            yield step
+            if not step.more:
+                return
+            if not step.advanced:
+                limit = MAX_LIMIT
+            position, last_range, offset = step.position, bounds, offset + answer.rows.read
+            if offset > MAX_OFFSET:
+                raise Malformed("Autumn's list of events does not come to an end.")
+
+
+def _step(answer: ListAnswer, window: Window, position: Position | None, until: int) -> _Step:
+    shown = Window(window.start, max(window.start + 1, min(window.end, until)))
+    older = [event for event in answer.events if _follows(event, position, shown)]
+    after = min(
+        [position_of(event) for event in answer.events] + ([position] if position else []), default=None
+    )
+    return _Step(
+        older, answer, after, until, answer.rows.has_more and answer.rows.read > 0, after != position
+    )
+
+
+def _follows(event: Event, position: Position | None, window: Window) -> bool:
+    return event.timestamp in window and (position is None or position_of(event) < position)
+
+
+def _reaches_now(query: Query, window: Window, now: int) -> bool:
+    """Whether the window reaches up to now, or beyond it."""
+    return window.end > now or (window.end == now and query.end is None)
+
+
+def _pinned(query: Query, window: Window, now: int, answer: ListAnswer) -> int:
+    """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers agree."""
+    if not _reaches_now(query, window, now):
+        return window.end
+    fetched = int(answer.fetch_info.fetched_at * 1000)
+    return min(window.end, fetched - fetched % 10_000)
+
+
+def _bounds(query: Query, window: Window, position: Position | None, now: int) -> dict[str, int]:
+    """The range of a step. The first one of a window that is still open has no end: all its viewers share one call."""
+    if position is not None:
+        return Window(
+            window.start, max(window.start + 1, min(position.timestamp + 1, window.end))
+        ).list_range()
+    end = min(window.end, query.until) if query.until is not None else window.end
+    bounds = Window(window.start, max(window.start + 1, end)).list_range()
+    if query.until is None and query.end is None and _reaches_now(query, window, now):
+        del bounds["end"]
+    return bounds
+
+
+def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict[str, object]:
+    body: dict[str, object] = {"offset": offset, "limit": limit, "custom_range": bounds}
+    if query.customer_id is not None:
+        body["customer_id"] = query.customer_id
+    if query.feature_id:
+        body["feature_id"] = list(query.feature_id)
+    if query.entity_id is not None:
+        body["entity_id"] = query.entity_id
+    return body
+
+
+def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
+    shown, last = found[: query.per_page], steps[-1]
+    following = (
+        position_of(shown[-1]) if len(found) > query.per_page else last.position if last.more else None
+    )
+    rows = [step.answer.rows for step in steps]
+    fresh = freshness_of(
+        [step.answer.fetch_info for step in steps],
+        bad_rows=sum(item.bad_rows for item in rows),
+        foreign_rows=sum(item.foreign_rows for item in rows),
+    )
+    scanned = sum(len(item.events) + item.bad_rows + item.foreign_rows for item in rows)
+    unfinished = following is not None and len(found) < query.per_page
+    return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh)

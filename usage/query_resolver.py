@@ -1,0 +1,74 @@
+"""What one caller may ask: queries within a scope, on a server that can answer them, and their windows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from usage.api.calls import CallOptions, Calls
+from usage.api.capabilities import Capabilities, CapabilityCache
+from usage.charts.bins import BillingCycle
+from usage.charts.queries import ChartQueries
+from usage.errors import Unsupported
+from usage.query import BadQuery, Query
+from usage.visible_features import VisibleFeatures
+from usage.window import Window
+
+
+class QueryResolver:
+    """The queries of staff or, where `calls` have a scope, of the recipient of a link."""
+
+    def __init__(
+        self, calls: Calls, capabilities: CapabilityCache, visible_features: VisibleFeatures
+    ) -> None:
+        self._calls = calls
+        self._capabilities = capabilities
+        self._visible_features = visible_features
+        self._scope = calls.scope
+
+    def narrow(self, query: Query) -> Query:
+        """`query`, bound to the scope. BadQuery names the field that asks for more."""
+        return query if self._scope is None else self._scope.narrow(query)
+
+    def inside(self, window: Window) -> Window:
+        """The part of `window` within the scope's bounds. BadQuery where nothing of it is."""
+        inside = window if self._scope is None else self._scope.bound(window)
+        if inside is None:
+            raise BadQuery("range", "This link does not show that time.")
+        return inside
+
+    def list_window(self, query: Query, now: int, options: CallOptions) -> Window:
+        """The window of a list, within the scope's bounds. `now`: epoch ms."""
+        self.check_entity(query, options)
+        window = query.window(now)
+        if window is None:
+            queries = self.chart_queries(query, now, options)
+            features = self._visible_features.candidates(query, now, options)
+            window = self.cycle(queries, replace(query, compare=None), features).window
+        return self.inside(window)
+
+    def cycle(self, queries: ChartQueries, query: Query, features: tuple[str, ...]) -> BillingCycle:
+        """The window of a billing cycle. A scope with bounds learns it without any figures from outside of them."""
+        is_bounded = self._scope is not None and self._scope.is_bounded
+        return queries.cycle(query, () if is_bounded else features)
+
+    def chart_queries(self, query: Query, now: int, options: CallOptions) -> ChartQueries:
+        """The calls behind `query`'s chart. BadQuery or Unsupported where this server cannot answer them."""
+        can = self._checked_capabilities(query, options)
+        return ChartQueries(self._calls, can, options, now, self._visible_features)
+
+    def check_entity(self, query: Query, options: CallOptions) -> None:
+        """An older server would drop the entity without a word, and answer with everybody's events (trap 4)."""
+        if query.entity_id is not None:
+            self._checked_capabilities(query, options)
+
+    def _checked_capabilities(self, query: Query, options: CallOptions) -> Capabilities:
+        can = self._capabilities.get(self._calls, options)
+        if query.entity_id is not None and not can.grouping:
+            raise BadQuery("entity_id", "This Autumn server cannot filter by entity.")
+        if query.customer_id is None and query.is_cycle:
+            raise BadQuery("range", "A billing cycle belongs to one customer. Choose one, or choose days.")
+        if query.customer_id is None and not can.organization:
+            raise Unsupported(
+                "This Autumn server has no figures for the whole organisation. Choose a customer.", status=400
+            )
+        return can
