@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import time
 
-from tests.audit import files, reading
+from tests.audit import file_reading, files, part_reading, reading
 from tests.audit.asked import Asked
 from tests.audit.asks import Ask
 from tests.audit.calendars import DAY
@@ -42,7 +42,7 @@ class Arrivals:
             answer = self._site.staff.get(grouped.url("/usage/export.csv"))
             if answer.status == 200:
                 asked = Asked(grouped, self._world, self._age, now, late=True)
-                found += files.usage_file(asked, reading.usage_file(answer.text))
+                found += files.usage_file(asked, file_reading.usage_file(answer.text))
         return found
 
     def _tail(self) -> list[Finding]:
@@ -51,7 +51,7 @@ class Arrivals:
         headers = {"HX_Request": "true", "Live_After": self._top, "Cache_Control": "no-cache"}
         answer = self._site.staff.get(ask.url("/events/live/"), **headers)
         shown = {name for _, name in reading.page_of(answer.text).rows}
-        if answer.status != 200 or late.id in shown or reading.says_missed(answer.text):
+        if answer.status != 200 or late.id in shown or part_reading.says_missed(answer.text):
             return []
         return [Finding("late row", "neither shown nor counted as missed", late.id)]
 

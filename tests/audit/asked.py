@@ -17,7 +17,11 @@ from tests.audit.world import Row, World
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as it was answered at `now`, epoch milliseconds. `late`: the late rows have arrived."""
+    """A question as it was answered at `now`, epoch milliseconds.
+
+    `late`: the late rows have arrived. `cycle_span`: what is taken for the billing cycle instead of the customer's own.
+    `ahead`: whether rows after `now` may count.
+    """
 
     ask: Ask
     world: World
@@ -25,6 +29,8 @@ class Asked:
     now: int
     late: bool = False
     customer_id: str | None = None
+    cycle_span: Span | None = None
+    ahead: bool = True
 
     @property
     def customer(self) -> str | None:
@@ -59,6 +65,8 @@ class Asked:
     @cached_property
     def span(self) -> Span:
         if self.is_cycle:
+            if self.cycle_span is not None:
+                return self.cycle_span
             known = next((each.cycle for each in self.world.customers if each.id == self.customer), None)
             return Span(known.start if known else self.now - 1, self.now)
         return self.compared.current if self.compared else span_of(self.ask, self.now)
@@ -72,7 +80,8 @@ class Asked:
         """Every allowed way to read this question."""
         ends = (self.span.start, self.span.end)
         ties: tuple[Tie, ...] = (0, -1) if any(is_off_hour(ms, self.ask.tz) for ms in ends) else (0,)
-        ahead = (True, False) if any(row.timestamp > self.now for row in self.rows) else (True,)
+        future = any(row.timestamp > self.now for row in self.rows)
+        ahead = (True, False) if future and self.ahead else (self.ahead,)
         late = (True, False) if self.late and any(row.id in self.late_ids for row in self.rows) else (True,)
         named = set(self.world.event_names) | {
             name for row in self.world.event_names.values() for name in row

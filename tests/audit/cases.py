@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 from time import time
 from urllib.parse import quote
 
-from tests.audit import files, pages, reading
+from tests.audit import file_reading, files, pages, part_reading, reading
 from tests.audit.asked import Asked
 from tests.audit.asks import Ask
 from tests.audit.calendars import HOUR, ZONES
@@ -22,6 +23,10 @@ MOST_PAGES = 60
 PARTS = {"HX_Request": "true"}
 BAR = {**PARTS, "HX_Target": "events-in-view"}
 MEANT_STATUS = (400, 404)
+MAY_REFUSE = (
+    r"link cannot group|[Nn]o such customer|no customer|of one customer|too many|[Ss]erver|cannot apply"
+)
+"""Refusals that the design allows, by their sentences."""
 
 
 @dataclass(slots=True)
@@ -40,7 +45,9 @@ class Case:
     refused: list[str] = field(default_factory=list)
 
     def questions(self) -> Questions:
-        return Questions(self.rng, self.customer, _now())
+        """Draws questions about the customer; older servers do not tell when a billing cycle starts."""
+        known = replace(self.customer, cycle=None) if self.age == "older" else self.customer
+        return Questions(self.rng, known, _now())
 
     def get(self, ask: Ask, path: str, **headers: str) -> Answer:
         """Asks; a recipient's addresses are below the link, and name no customer."""
@@ -61,12 +68,17 @@ class Case:
         return url.lstrip("/") if self.shared else url
 
     def is_answered(self, answer: Answer, ask: Ask, found: list[Finding]) -> bool:
-        """Whether there is an answer to judge. A refusal has a sentence; it is never an error of the server."""
+        """Whether there is an answer to judge. A refusal has a sentence; it is never an error of the server.
+
+        Every question here is one that the design allows, so a refusal is a difference unless it is in MAY_REFUSE.
+        """
         if answer.status == 200:
             return True
-        sentence = reading.sentence_of(answer.text)[:160]
+        sentence = part_reading.sentence_of(answer.text)[:160]
         if answer.status in MEANT_STATUS and sentence:
             self.refused.append(f"{answer.status} {sentence}")
+            if not re.search(MAY_REFUSE, sentence):
+                found.append(Finding("refused", sentence[:60], "an answer", sentence[:60]))
         elif answer.status in (429, 502, 503) and sentence:
             found.append(Finding(f"status {answer.status}", sentence, "an answer", sentence))
         else:
@@ -83,7 +95,7 @@ def usage_file(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(ask, "/usage/export.csv")
     if case.is_answered(answer, ask, found):
-        found += files.usage_file(case.asked(ask, now), reading.usage_file(answer.text))
+        found += files.usage_file(case.asked(ask, now), file_reading.usage_file(answer.text))
     return found
 
 
@@ -111,7 +123,7 @@ def events_file(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(ask, f"/events/export.{suffix}")
     if case.is_answered(answer, ask, found):
-        rows = (reading.events_csv if suffix == "csv" else reading.events_jsonl)(answer.text)
+        rows = (file_reading.events_csv if suffix == "csv" else file_reading.events_jsonl)(answer.text)
         found += files.events_file(case.asked(ask, now), rows, answer.broken)
         others = {row.customer_id for row in rows} - {case.customer.id}
         found += [Finding("foreign rows", ", ".join(sorted(others))[:80], case.customer.id)] if others else []
@@ -170,7 +182,7 @@ def count(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(ask, "/events/histogram/", **PARTS)
     if case.is_answered(answer, ask, found):
-        shown = reading.count_of(answer.text)
+        shown = part_reading.count_of(answer.text)
         found += [] if shown is None else pages.count(case.asked(ask, now), shown)
     return found
 
@@ -181,7 +193,7 @@ def top_values(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(ask, "/events/facets/", **PARTS)
     if case.is_answered(answer, ask, found):
-        found += pages.top_values(case.asked(ask, now), reading.top_values(answer.text))
+        found += pages.top_values(case.asked(ask, now), part_reading.top_values(answer.text))
     return found
 
 
@@ -196,7 +208,7 @@ def cell_filter(case: Case) -> list[Finding]:
     answer = case.get(near, "/events/")
     if not case.is_answered(answer, near, found):
         return found
-    shown = reading.cell_values(answer.text, path).get(row.id)
+    shown = part_reading.cell_values(answer.text, path).get(row.id)
     if shown is None:
         return found
     ask = Ask(customer_id=case.customer.id, range="30d", filter=(f"{path}:{shown}",))
@@ -204,7 +216,7 @@ def cell_filter(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(ask, "/events/export.jsonl")
     if case.is_answered(answer, ask, found):
-        rows = reading.events_jsonl(answer.text)
+        rows = file_reading.events_jsonl(answer.text)
         found += files.events_file(case.asked(right, now), rows, answer.broken)
     return found
 
@@ -234,7 +246,7 @@ def bad_query(case: Case) -> list[Finding]:
     answer = case.follow(
         f"{path}?customer_id={quote(case.customer.id)}&{pair}" if not case.shared else f"{path}?{pair}"
     )
-    sentence = reading.sentence_of(answer.text)
+    sentence = part_reading.sentence_of(answer.text)
     right = answer.status == 400 and bool(sentence)
     return [] if right else [Finding("bad query", f"{answer.status} for {pair}", "400 with a sentence")]
 

@@ -209,5 +209,7 @@ def world_of(rng: Random, now: int) -> World:
 
 
 def _id_of(rng: Random, kind: str) -> str:
-    pattern = rng.choice(("{}", "cus_{}", "org:{}", "{} & co", "{}/ü", "<i>{}", "'{}"))
+    """An id; Autumn tells the billing cycle only of customers whose ids are as its API makes them."""
+    regular = ("{}", "cus_{}", "org:{}")
+    pattern = rng.choice(regular if kind == "cycle" else (*regular, "{} & co", "{}/ü", "<i>{}", "'{}"))
     return str(pattern.format(f"{kind}{rng.randrange(1000)}"))

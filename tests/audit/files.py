@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from tests.audit.asked import Asked, altogether, named
+from tests.audit.causes import explained
+from tests.audit.file_reading import Cell, FileRow
 from tests.audit.findings import Finding, fewest
-from tests.audit.reading import Cell, FileRow
 from tests.audit.truth import Bin, Group, Reading, Sums, shown_properties
 
 Lines = dict[tuple[str, str, str], list[Cell]]
@@ -21,7 +22,9 @@ def usage_file(asked: Asked, cells: list[Cell]) -> list[Finding]:
     lines: Lines = defaultdict(list)
     for cell in cells:
         lines[cell.feature, cell.kind, cell.group].append(cell)
-    return fewest(asked.readings(), lambda reading: _with_labels(asked, reading, lines))
+    return explained(
+        asked, lambda each: fewest(each.readings(), lambda reading: _with_labels(each, reading, lines))
+    )
 
 
 def _with_labels(asked: Asked, reading: Reading, lines: Lines) -> list[Finding]:
@@ -187,7 +190,7 @@ def events_file(asked: Asked, rows: list[FileRow], broken: bool) -> list[Finding
     """What is wrong with a file of events."""
     if broken:
         return [Finding("file cut", f"{len(rows)} rows", "a whole file", "the connection was cut")]
-    return fewest(asked.readings(), lambda reading: _rows(asked, reading, rows))
+    return explained(asked, lambda each: fewest(each.readings(), lambda reading: _rows(each, reading, rows)))
 
 
 def _rows(asked: Asked, reading: Reading, rows: list[FileRow]) -> list[Finding]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.audit.asked import Asked, altogether, named
+from tests.audit.causes import explained
 from tests.audit.files import ids
 from tests.audit.findings import Finding, fewest
-from tests.audit.reading import Check, FeatureMark, GroupMark, Page, TopValue, shown_as
+from tests.audit.part_reading import TopValue
+from tests.audit.reading import Check, FeatureMark, GroupMark, Page, shown_as
 from tests.audit.truth import Group, Reading, Sum, Sums, at_path, shown_properties, text_of
 from tests.audit.world import Row
 
@@ -27,8 +29,12 @@ CHANGE_DIGITS = 6e-4
 
 def usage_page(asked: Asked, page: Page) -> list[Finding]:
     """What is wrong with a page of charts."""
-    found = fewest(asked.readings(), lambda reading: _judged(asked, reading, page))
-    return [_explained(asked, page, each) for each in found[: 2 * MOST]]
+
+    def judge(each: Asked) -> list[Finding]:
+        found = fewest(each.readings(), lambda reading: _judged(each, reading, page))
+        return [_with_words(page, one) for one in found]
+
+    return explained(asked, judge)[: 2 * MOST]
 
 
 def _judged(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
@@ -38,7 +44,7 @@ def _judged(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
     return found + _unmarked(asked, page)
 
 
-def _explained(asked: Asked, page: Page, finding: Finding) -> Finding:
+def _with_words(page: Page, finding: Finding) -> Finding:
     """The finding with what the page says about it: a notice that explains it, or no tick."""
     codes = page.notices & EXPLAINS.get(finding.kind, FIGURES)
     if codes:
@@ -147,7 +153,9 @@ def drill_down(asked: Asked, check: Check | None, page: Page) -> list[Finding]:
     """What is wrong with the line above a bar's events."""
     if check is None:
         return [Finding("drill-down missing", "no line that reconciles", "one")]
-    return fewest(asked.readings(), lambda reading: _drilled(asked, reading, check, page))
+    return explained(
+        asked, lambda each: fewest(each.readings(), lambda reading: _drilled(each, reading, check, page))
+    )
 
 
 def _drilled(asked: Asked, reading: Reading, check: Check, page: Page) -> list[Finding]:
@@ -174,7 +182,10 @@ def list_of_events(
     """What is wrong with the rows of all pages of a list."""
     if not ended:
         return []
-    return fewest(asked.readings(), lambda reading: _in_order(asked.listed(reading), rows, notices))
+    return explained(
+        asked,
+        lambda each: fewest(each.readings(), lambda reading: _in_order(each.listed(reading), rows, notices)),
+    )
 
 
 def _in_order(right: list[Row], rows: list[tuple[int, str]], notices: frozenset[str]) -> list[Finding]:
@@ -187,8 +198,12 @@ def _in_order(right: list[Row], rows: list[tuple[int, str]], notices: frozenset[
 
 def count(asked: Asked, shown: int) -> list[Finding]:
     """Whether the number of events that match is right."""
-    counts = {len(asked.listed(reading)) for reading in asked.readings()}
-    return [] if shown in counts else [Finding("list count", str(shown), str(sorted(counts)))]
+
+    def judge(each: Asked) -> list[Finding]:
+        counts = {len(each.listed(reading)) for reading in each.readings()}
+        return [] if shown in counts else [Finding("list count", str(shown), str(sorted(counts)))]
+
+    return explained(asked, judge)
 
 
 def top_values(asked: Asked, shown: list[TopValue]) -> list[Finding]:

@@ -5,15 +5,12 @@ All that depends on how pages and files look is in this module.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 from tests.audit.markup import Element, parsed
 
@@ -153,12 +150,12 @@ def _features(document: Element) -> Iterator[FeatureMark]:
         )
     if cards:
         return
-    for tile in document.all(of_class="tile"):
-        figure = tile.first(of_class="n")
+    for card in document.all(of_class="feature-card"):
+        figure = card.first(of_class="n")
         exact = re.fullmatch(r"(.*) from (.*) events?", (figure.get("title") if figure else "") or "")
         if exact is not None:
-            change = _percentage(tile.first(of_class="d"))
-            name = tile.get("title") or ""
+            change = _percentage(card.first(of_class="d"))
+            name = card.get("title") or ""
             yield FeatureMark(name, number(exact[1]), int(number(exact[2])), change, None)
 
 
@@ -177,7 +174,7 @@ def _groups(document: Element) -> Iterator[GroupMark]:
             row.get("data-group-kind") or "value",
             float(row.get("data-sum") or "nan"),
             _fraction(row.get("data-change")),
-            _bound(row.get("data-bound") or "exact"),
+            bound_of(row.get("data-bound") or "exact"),
         )
     if marked:
         return
@@ -202,7 +199,7 @@ def _kind(label: str) -> str:
     return "other" if label.startswith("Other") else "none"
 
 
-def _bound(text: str) -> Bound:
+def bound_of(text: str) -> Bound:
     if text == "exact" or text == "at-least":
         return text  # type: ignore[return-value]  # one of the literals, just compared
     return "unknown"
@@ -266,153 +263,3 @@ def _following(document: Element) -> str | None:
 def _chart_feature(document: Element) -> str | None:
     chart = document.first(has="data-chart")
     return chart.get("data-feature") if chart is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A figure of a usage file, by its line and its bin."""
-
-    start: str
-    feature: str
-    kind: str
-    group: str
-    value: str
-    bound: Bound
-    previous_start: str | None
-    previous: str | None
-
-
-def usage_file(text: str) -> list[Cell]:
-    """The figures of `/usage/export.csv`."""
-    return [
-        Cell(
-            row["period_start"],
-            unguarded(row["feature_id"]),
-            row["group_kind"],
-            unguarded(row["group"]),
-            row["value"],
-            _bound(row.get("bound") or "exact"),
-            row.get("previous_start"),
-            row.get("previous_value"),
-        )
-        for row in csv.DictReader(io.StringIO(text, newline=""))
-    ]
-
-
-def unguarded(text: str) -> str:
-    """A text of a file without the apostrophe that keeps spreadsheets from running it."""
-    return text[1:] if re.match(r"'[^\w]", text) else text
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A row of a file of events. `value` is its text."""
-
-    id: str
-    customer_id: str
-    feature_id: str
-    value: str
-    properties: dict[str, Any]
-    moment: str | int
-
-
-def events_csv(text: str) -> list[FileRow]:
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    return [
-        FileRow(
-            unguarded(row["id"]),
-            unguarded(row["customer_id"]),
-            unguarded(row["feature_id"]),
-            row["value"],
-            json.loads(row["properties"]),
-            row["timestamp"],
-        )
-        for row in rows
-    ]
-
-
-def events_jsonl(text: str) -> list[FileRow]:
-    rows = [json.loads(line, parse_float=str, parse_int=str) for line in text.split("\n") if line]
-    plain = [json.loads(line) for line in text.split("\n") if line]
-    return [
-        FileRow(
-            row["id"],
-            row["customer_id"],
-            row["feature_id"],
-            row["value"],
-            known["properties"],
-            int(row["timestamp"]),
-        )
-        for row, known in zip(rows, plain, strict=True)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class TopValue:
-    """A value among a property's commonest, with its count."""
-
-    path: str
-    value: str
-    count: int
-    chosen: bool
-
-
-def top_values(text: str) -> list[TopValue]:
-    """The top values beside a list of events."""
-    found = []
-    for group in parsed(text).all("details"):
-        summary = group.first("summary")
-        for item in group.all("li") if summary is not None and summary.get("title") else ():
-            count, link = item.first("b"), item.first("a")
-            value = (link or item.first("span") or item).get("title")
-            if count is not None and value is not None and summary is not None:
-                chosen = link is not None and link.get("aria-current") == "true"
-                path = str(summary.get("title"))
-                found.append(TopValue(path, value.removeprefix(f"{path}: "), int(number(count.text)), chosen))
-    return found
-
-
-def says_missed(text: str) -> bool:
-    """Whether a live tail says that rows came which it does not show."""
-    document = parsed(text)
-    marked = any(element.get("data-notice") == "missed-rows" for element in document.all(has="data-notice"))
-    return marked or document.first(has="data-missed") is not None
-
-
-def count_of(text: str) -> int | None:
-    """How many events match: the mark, or what the part beside the list says."""
-    document = parsed(text)
-    marked = document.first(has="data-matches")
-    if marked is not None:
-        return _whole(marked.get("data-matches"))
-    for element in document.all("span"):
-        found = re.fullmatch(r"of ([0-9,]+)", element.text)
-        if found and (element.get("id") or "").startswith("total-"):
-            return int(number(found[1]))
-    return None
-
-
-def sentence_of(text: str) -> str:
-    """What an answer that is no figure says."""
-    if "<" not in text:
-        return text.strip()
-    document = parsed(text)
-    words = words_of(document)
-    main = document.first("main")
-    return words or (main.text if main is not None else document.text)[:300]
-
-
-def cell_values(text: str, path: str) -> dict[str, str]:
-    """A column of the table of events: what each row's cell would filter by, by the row's id."""
-    document, found = parsed(text), {}
-    heads = list(document.all("th"))
-    names = [unquote(head.get("data-path") or head.text) for head in heads]
-    at = names.index(path) if path in names else -1
-    for row in document.all("tr"):
-        cells, link = list(row.all("td")), row.first("a")
-        query = parse_qs(urlsplit((link.get("href") if link else "") or "").query)
-        if at < 0 or len(cells) <= at or "event" not in query or "dash" in cells[at].classes:
-            continue
-        raw = cells[at].get("data-v")
-        found[query["event"][0].partition(",")[2]] = cells[at].text if raw is None else unquote(raw)
-    return found

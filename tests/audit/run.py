@@ -23,6 +23,8 @@ from tests.audit.truth import shown_properties
 from tests.audit.world import Customer, World
 
 CASES_OF_A_WORLD = 100
+ARRIVE_AFTER = 10
+"""The late rows of a world arrive before this case, so that one case can be asked again alone."""
 SHARED = 0.12
 LINKS = 3
 
@@ -53,7 +55,7 @@ class Run:
 
     def _world(self, site: Site, truth: World, start: int, end: int) -> None:
         links = self._links(site, Random(f"{self.seed}:{start}:links"))
-        arrivals, middle = Arrivals(site, truth, self.age), (start + end) // 2
+        arrivals, middle = Arrivals(site, truth, self.age), start + ARRIVE_AFTER
         for number in range(start, end):
             if number == middle:
                 self._note("live tail", "arrivals", arrivals.look_again, number)

@@ -9,8 +9,9 @@ import pytest
 from tests.audit.asked import Asked, named
 from tests.audit.asks import Ask
 from tests.audit.calendars import DAY, HOUR, day_start, local
+from tests.audit.file_reading import Cell, FileRow
 from tests.audit.files import events_file, usage_file
-from tests.audit.reading import Cell, FileRow, page_of
+from tests.audit.reading import page_of
 from tests.audit.truth import Reading, matches, shown_properties
 from tests.audit.windows import bin_of, compared, in_chart, span_of
 from tests.audit.world import Customer, Row, World
