@@ -89,8 +89,14 @@ class Asked:
         mixed = any(row.feature_id in named for row in self.rows)
         sure = not mixed or (bool(self.ask.feature_id) and self.age != "older")
         merged = (True,) if sure else (True, False)
-        for tie, each_ahead, each_late, each_merged in product(ties, ahead, late, merged):
-            yield Reading(tie, each_ahead, each_late, each_merged)
+        for choice in product(ties, ahead, late, merged, self._exact()):
+            yield Reading(*choice)
+
+    def _exact(self) -> tuple[bool, ...]:
+        """Charts of billing cycles: exact where the server can be, else perhaps by whole hours."""
+        if not self.is_cycle:
+            return (False,)
+        return (True,) if self.age == "newest" else (True, False)
 
     def features_of(self, stored: str, reading: Reading) -> list[str]:
         """The features that a stored name counts for."""

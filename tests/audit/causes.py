@@ -13,13 +13,11 @@ from itertools import combinations
 
 from tests.audit.asked import Asked
 from tests.audit.calendars import HOUR, day_start
-from tests.audit.findings import Finding
+from tests.audit.findings import BY_ITSELF, Finding
 from tests.audit.windows import Span
 
 Judge = Callable[[Asked], list[Finding]]
 Misread = Callable[[Asked], Asked | None]
-BY_ITSELF = frozenset({"previous missing", "local date"})
-"""Kinds that have nothing to do with how a question is read."""
 MOST_AT_ONCE = 3
 
 

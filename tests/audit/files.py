@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from tests.audit.asked import Asked, altogether, named
 from tests.audit.causes import explained
 from tests.audit.file_reading import Cell, FileRow
-from tests.audit.findings import Finding, fewest
+from tests.audit.findings import Finding, cost, fewest
 from tests.audit.truth import Bin, Group, Reading, Sums, shown_properties
 
 Lines = dict[tuple[str, str, str], list[Cell]]
@@ -33,7 +33,7 @@ def _with_labels(asked: Asked, reading: Reading, lines: Lines) -> list[Finding]:
     if not plain or asked.size == "hour":
         return plain
     shifted = _judged(asked, reading, lines, shifted=True)
-    if len(shifted) >= len(plain):
+    if cost(shifted) >= cost(plain):
         return plain
     first = next(iter(lines.values()))[0]
     return [*shifted, Finding("local date", first.start, "the date that the page shows")]
@@ -66,7 +66,13 @@ def _features(asked: Asked, reading: Reading, lines: Lines, shifted: bool) -> li
         found += _line(asked, cells, right.get(feature, Sums()), feature, "value", shifted)
         if before is not None:
             found += _previous(cells, before.get(feature, Sums()), feature)
-    return _no_rows(asked, lines) or found
+    return _no_rows(asked, lines) or _once(found, "previous missing")
+
+
+def _once(found: list[Finding], kind: str) -> list[Finding]:
+    """The findings, only the first of this kind."""
+    first = next((each for each in found if each.kind == kind), None)
+    return [each for each in found if each.kind != kind or each is first]
 
 
 def _no_rows(asked: Asked, lines: Lines) -> list[Finding]:
@@ -133,7 +139,7 @@ def _groups(asked: Asked, reading: Reading, lines: Lines, shifted: bool) -> list
         for (_, kind, name), cells in lines.items():
             if kind == "value" and all(group.reported for group in before):
                 found += _previous(cells, named(before, name), name)
-    return found
+    return _once(found, "previous missing")
 
 
 def _focus(asked: Asked, reading: Reading, feature: str) -> list[Finding]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from tests.audit.truth import Reading
 
+BY_ITSELF = frozenset({"previous missing", "local date", "focus", "feature missing"})
+"""Kinds that stay, however a question is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -23,12 +26,13 @@ def fewest(readings: Iterable[Reading], judge: Callable[[Reading], list[Finding]
     best: list[Finding] | None = None
     for reading in readings:
         found = judge(reading)
-        if best is None or _cost(found) < _cost(best):
+        if best is None or cost(found) < cost(best):
             best = found
         if not found:
             break
     return best or []
 
 
-def _cost(found: list[Finding]) -> tuple[int, int]:
-    return sum(not each.said for each in found), len(found)
+def cost(found: list[Finding]) -> tuple[int, int]:
+    """How many silent findings depend on how a question is read, and how many there are."""
+    return sum(not each.said for each in found if each.kind not in BY_ITSELF), len(found)

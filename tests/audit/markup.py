@@ -31,6 +31,11 @@ class Element:
         """All text inside, its spaces collapsed."""
         return " ".join("".join(self._texts()).split())
 
+    @property
+    def raw_text(self) -> str:
+        """All text inside as it is."""
+        return "".join(self._texts())
+
     def _texts(self) -> Iterator[str]:
         for item in self.content:
             if isinstance(item, str):

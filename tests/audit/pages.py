@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from tests.audit.asked import Asked, altogether, named
@@ -118,6 +119,12 @@ def _groups(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
             found += _group(page, mark, [n for n in names if page.named(n, mark)], right, before)
         elif mark.sum < 0 and all(part >= 0 for each in right.values() for part in each.whole.parts):
             found.append(Finding("negative rest", f"{mark.kind}: {mark.sum:.12g}", "none below 0"))
+    labels = Counter(mark.label for mark in page.groups if mark.label)
+    found += [
+        Finding("same label", f"{times} × {label[:60]}", "told apart")
+        for label, times in labels.items()
+        if times > 1
+    ]
     drawn = sum(mark.sum for mark in page.groups)
     if not asked.ask.group and not altogether(right).whole.is_near(drawn):
         found.append(Finding("sum of groups", f"{drawn:.12g}", f"{altogether(right).whole.value:.12g}"))
@@ -217,7 +224,9 @@ def top_values(asked: Asked, shown: list[TopValue]) -> list[Finding]:
             for row in rows
             if _has(row, each.path)
         )
-        if right and right != each.count:
+        if right and each.chosen and not each.count:
+            found.append(Finding("chosen value not counted", f"{each.path}:{each.value[:40]} 0", str(right)))
+        elif right and right != each.count:
             found.append(Finding("top value", f"{each.path}:{each.value[:40]} {each.count}", str(right)))
     for condition in asked.ask.filter:
         path, _, value = condition.partition(":")

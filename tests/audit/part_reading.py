@@ -77,5 +77,5 @@ def cell_values(text: str, path: str) -> dict[str, str]:
         if at < 0 or len(cells) <= at or "event" not in query or "dash" in cells[at].classes:
             continue
         raw = cells[at].get("data-v")
-        found[query["event"][0].partition(",")[2]] = cells[at].text if raw is None else unquote(raw)
+        found[query["event"][0].partition(",")[2]] = cells[at].raw_text if raw is None else unquote(raw)
     return found

@@ -56,6 +56,7 @@ class GroupMark:
     sum: float
     change: float | None
     bound: Bound
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ def _groups(document: Element) -> Iterator[GroupMark]:
             float(row.get("data-sum") or "nan"),
             _fraction(row.get("data-change")),
             bound_of(row.get("data-bound") or "exact"),
+            name_cell.text if (name_cell := row.first("td")) is not None else row.text,
         )
     if marked:
         return
@@ -185,7 +187,7 @@ def _groups(document: Element) -> Iterator[GroupMark]:
         bound: Bound = "at-least" if "or more" in title else "exact"
         kind = _kind(name.text) if "dim" in row.classes else "value"
         sum_ = number(title.split(", or more")[0])
-        yield GroupMark(name.get("title") or name.text, kind, sum_, _legend_change(row), bound)
+        yield GroupMark(name.get("title") or name.text, kind, sum_, _legend_change(row), bound, name.text)
 
 
 def _legend_change(row: Element) -> float | None:

@@ -16,6 +16,7 @@ from tests.audit.world import Properties, Row
 Bin = int | date
 MISSING = object()
 LONGEST_ROLLED_UP = 64
+LARGEST_EXACT = 2**53
 
 
 @dataclass(slots=True)
@@ -101,7 +102,17 @@ def matches(row: Row, ask: Ask) -> bool:
 def _has(shown: Properties, condition: str) -> bool:
     path, _, wanted = condition.partition(":")
     value = at_path(shown, path)
-    return value is not MISSING and text_of(value) == wanted
+    return value is not MISSING and (text_of(value) == wanted or _is_same_double(value, wanted))
+
+
+def _is_same_double(value: Any, wanted: str) -> bool:
+    """Whether a large whole number and a text are one double: lists have no more digits of it."""
+    if isinstance(value, bool | str) or not isinstance(value, int | float) or abs(value) < LARGEST_EXACT:
+        return False
+    try:
+        return float(wanted) == float(value)
+    except ValueError:
+        return False
 
 
 def group_of(row: Row, group_by: str) -> Group:
@@ -135,13 +146,15 @@ class Reading:
     """One allowed way to read what the design leaves open, the same for a whole answer.
 
     `tie`: to which day an hour goes that a midnight halves. `ahead`: whether rows after now count. `late`: whether rows
-    that have just arrived are there already. `merged`: whether rows under event names count for their features.
+    that have just arrived are there already. `merged`: whether rows under event names count for their features. `exact`:
+    whether a chart is exact to the millisecond, not to whole hours.
     """
 
     tie: Tie = 0
     ahead: bool = True
     late: bool = True
     merged: bool = True
+    exact: bool = False
 
 
 def listed(rows: Iterable[Row], ask: Ask, span: Span, now: int, *, ahead: bool) -> list[Row]:
@@ -162,7 +175,12 @@ def charted(
     for row in rows:
         if row.timestamp > now and not reading.ahead:
             continue
-        if in_chart(row.timestamp, span, ask.tz, reading.tie) and matches(row, ask):
+        inside = (
+            span.start <= row.timestamp < span.end
+            if reading.exact
+            else in_chart(row.timestamp, span, ask.tz, reading.tie)
+        )
+        if inside and matches(row, ask):
             yield label_of(bin_of(row.timestamp, size, ask.tz, reading.tie), span, ask.tz), row
 
 
