@@ -39,7 +39,7 @@ def opened_link(site: Site, customer_id: str, properties: list[str]) -> Visitor:
             headers={"Referer": str(page.url)},
         )
         if made := re.search(r"/s/[A-Za-z0-9_~.-]+", page.text):
-            return _opened(site.url, made[0])
+            return _opened(site, made[0])
     raise RuntimeError(f"no link was made: {page.status_code}")
 
 
@@ -53,11 +53,11 @@ def _hidden(text: str) -> dict[str, list[str]]:
     return fields
 
 
-def _opened(url: str, path: str) -> Visitor:
-    recipient = Visitor(url)
+def _opened(site: Site, path: str) -> Visitor:
+    recipient = site.visitor()
     answer = recipient.client.get(path)
     found = re.match(r"/shared/[^/]+/", answer.url.path)
     if found is None:
         raise RuntimeError(f"the link led to {answer.url.path}")
-    recipient.client.base_url = httpx.URL(url + found[0])
+    recipient.client.base_url = httpx.URL(site.url + found[0])
     return recipient

@@ -113,6 +113,12 @@ class Site:
         self._backend = subprocess.Popen(command, cwd=ROOT)
         _wait_for(f"http://127.0.0.1:{self._api_port}/", self._backend)
 
+    def visitor(self) -> Visitor:
+        """Somebody new, until the site closes."""
+        visitor = Visitor(self.url)
+        self._closing.callback(visitor.client.close)
+        return visitor
+
     def manage(self, *words: str, **environment: str) -> str:
         """Runs a management command, and returns what it prints."""
         command = [sys.executable, "manage.py", *words]
@@ -152,7 +158,7 @@ class Site:
         self.manage(
             "createsuperuser", "--noinput", "--username", name, "--email", f"{name}@example.com", **known
         )
-        visitor = Visitor(self.url)
+        visitor = self.visitor()
         visitor.sign_in(name)
         return visitor
 

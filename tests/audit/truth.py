@@ -145,9 +145,9 @@ def _is_rolled_up(value: Any) -> bool:
 class Reading:
     """One allowed way to read what the design leaves open, the same for a whole answer.
 
-    `tie`: to which day an hour goes that a midnight halves. `ahead`: whether rows after now count. `late`: whether rows
-    that have just arrived are there already. `merged`: whether rows under event names count for their features. `exact`:
-    whether a chart is exact to the millisecond, not to whole hours.
+    `tie`: to which day an hour goes that a midnight halves. `ahead`: whether rows after now count.
+    `late`: whether rows that have just arrived are there already. `merged`: whether rows under event
+    names count for their features. `exact`: whether a chart is exact, not by whole hours.
     """
 
     tie: Tie = 0
