@@ -1,4 +1,4 @@
-"""Rows that arrive between two looks: what live tail shows of them, and whether figures of two moments are mixed."""
+"""Rows that arrive between two requests: does live tail show them, are figures of two moments mixed?"""
 
 from __future__ import annotations
 

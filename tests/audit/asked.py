@@ -19,7 +19,8 @@ from tests.audit.world import Row, World
 class Asked:
     """A question as it was answered at `now`, epoch milliseconds.
 
-    `late`: the late rows have arrived. `cycle_span`: what is taken for the billing cycle instead of the customer's own.
+    `late`: the late rows have arrived. `cycle_span`: what is taken for the billing cycle instead of the
+    customer's own.
     `ahead`: whether rows after `now` may count.
     """
 
@@ -52,18 +53,22 @@ class Asked:
 
     @cached_property
     def late_ids(self) -> frozenset[str]:
+        """The ids of the rows that arrive late."""
         return frozenset(row.id for each in self.world.customers for row in each.late)
 
     @cached_property
     def compared(self) -> Compared | None:
+        """Both sides of the comparison, where there is one."""
         return None if self.ask.compare is None or self.is_cycle else compared(self.ask, self.now)
 
     @property
     def is_cycle(self) -> bool:
+        """Whether the window is a billing cycle."""
         return self.ask.range is not None and self.ask.range.endswith(("bc", "cycle"))
 
     @cached_property
     def span(self) -> Span:
+        """The window that the answer is about."""
         if self.is_cycle:
             if self.cycle_span is not None:
                 return self.cycle_span
@@ -73,6 +78,7 @@ class Asked:
 
     @cached_property
     def size(self) -> str:
+        """The interval of the chart."""
         whole = self.span if self.is_cycle else span_of(self.ask, self.now)
         return self.ask.bin_size or default_size(whole)
 

@@ -9,7 +9,10 @@ from urllib.parse import urlencode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One query string. `start`, `end`: as they are written; `start_ms`, `end_ms`: the moments that they mean."""
+    """One query string.
+
+    `start`, `end`: as they are written; `start_ms`, `end_ms`: the moments that they mean.
+    """
 
     customer_id: str | None = None
     feature_id: tuple[str, ...] = ()
@@ -45,9 +48,11 @@ class Ask:
         return found
 
     def url(self, path: str) -> str:
+        """The address of a page or file with this query."""
         return f"{path}?{urlencode(self.params())}"
 
     def having(self, **changes: Any) -> Ask:
+        """The query with some parameters changed."""
         return replace(self, **changes)
 
     def between(self, start: int, end: int) -> Ask:

@@ -37,17 +37,19 @@ def local(ms: int, zone: str) -> datetime:
 
 
 def offset_ms(ms: int, zone: str) -> int:
+    """How far a zone is ahead of UTC at a moment."""
     offset = local(ms, zone).utcoffset()
     return 0 if offset is None else round(offset.total_seconds() * 1000)
 
 
 def is_off_hour(ms: int, zone: str) -> bool:
+    """Whether a zone is a part of an hour away from UTC at a moment."""
     return offset_ms(ms, zone) % HOUR != 0
 
 
 @lru_cache(20_000)
 def day_start(day: date, zone: str) -> int:
-    """The first moment whose local date is `day`, found by halving: a midnight may not exist, or exist twice."""
+    """The first moment whose local date is `day`, found by halving: a midnight may not exist, or twice."""
     guess = round(datetime.combine(day, time(), UTC).timestamp() * 1000)
     low, high = guess - 27 * HOUR, guess + 27 * HOUR
     while high - low > 1:

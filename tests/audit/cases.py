@@ -31,7 +31,10 @@ MAY_REFUSE = (
 
 @dataclass(slots=True)
 class Case:
-    """One question: whom it is about, who asks, and what was found. `url` is the last address that was asked."""
+    """One question: whom it is about, who asks, and what was found.
+
+    `url` is the last address that was asked.
+    """
 
     rng: Random
     site: Site
@@ -54,10 +57,12 @@ class Case:
         return self.follow(self._own(ask).url(path), **headers)
 
     def follow(self, url: str, **headers: str) -> Answer:
+        """Asks for an address as a page wrote it."""
         self.url = url
         return self.visitor.get(url if url.startswith("/shared/") else self._below(url), **headers)
 
     def asked(self, ask: Ask, now: int) -> Asked:
+        """The question with what its truth depends on."""
         known = Asked(ask, self.world, self.age, now, self.late)
         return replace(known, customer_id=self.customer.id) if self.shared else known
 
@@ -70,7 +75,8 @@ class Case:
     def is_answered(self, answer: Answer, ask: Ask, found: list[Finding]) -> bool:
         """Whether there is an answer to judge. A refusal has a sentence; it is never an error of the server.
 
-        Every question here is one that the design allows, so a refusal is a difference unless it is in MAY_REFUSE.
+        Every question here is one that the design allows, so a refusal is a difference unless it is in
+        MAY_REFUSE.
         """
         if answer.status == 200:
             return True
@@ -91,6 +97,7 @@ def _now() -> int:
 
 
 def usage_file(case: Case) -> list[Finding]:
+    """The usage file, every cell."""
     ask, found = _organization_wide(case, case.questions().usage()), list[Finding]()
     now = _now()
     answer = case.get(ask, "/usage/export.csv")
@@ -105,6 +112,7 @@ def _organization_wide(case: Case, ask: Ask) -> Ask:
 
 
 def usage_page(case: Case) -> list[Finding]:
+    """The page of charts: cards, legend and check line."""
     ask, found = case.questions().usage(), list[Finding]()
     now = _now()
     answer = case.get(ask, "/usage/")
@@ -118,6 +126,7 @@ def usage_page(case: Case) -> list[Finding]:
 
 
 def events_file(case: Case) -> list[Finding]:
+    """A file of events, every row."""
     ask, found = case.questions().events(), list[Finding]()
     suffix = case.rng.choice(("csv", "jsonl"))
     now = _now()
@@ -131,6 +140,7 @@ def events_file(case: Case) -> list[Finding]:
 
 
 def list_pages(case: Case) -> list[Finding]:
+    """The list of events, followed page by page to its end."""
     ask, found = case.questions().events(), list[Finding]()
     ask = ask.having(per_page=case.rng.choice((100, 500, 1000)))
     now, rows, notices = _now(), list[tuple[int, str]](), frozenset[str]()
@@ -178,6 +188,7 @@ def _a_row(case: Case) -> Row | None:
 
 
 def count(case: Case) -> list[Finding]:
+    """The number of events beside the list."""
     ask, found = case.questions().windowed(), list[Finding]()
     now = _now()
     answer = case.get(ask, "/events/histogram/", **PARTS)
@@ -188,6 +199,7 @@ def count(case: Case) -> list[Finding]:
 
 
 def top_values(case: Case) -> list[Finding]:
+    """The top values beside the list."""
     questions, found = case.questions(), list[Finding]()
     ask = questions.filtered(Ask(customer_id=case.customer.id, range="30d"))
     now = _now()

@@ -1,6 +1,7 @@
 """Names the cause of a difference: the known fault under which the answer is the right one.
 
-Each known fault is a way to misread the question; an answer that is right for the misread question has that fault.
+Each known fault is a way to misread the question; an answer that is right for the misread question has that
+fault.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tests.audit.asked import Asked
 from tests.audit.calendars import HOUR, day_start
 from tests.audit.findings import BY_ITSELF, Finding
 from tests.audit.windows import Span
+from tests.audit.world import Row
 
 Judge = Callable[[Asked], list[Finding]]
 Misread = Callable[[Asked], Asked | None]
@@ -22,7 +24,7 @@ MOST_AT_ONCE = 3
 
 
 def explained(asked: Asked, judge: Judge) -> list[Finding]:
-    """What is wrong with an answer: the fewest known causes that explain all of it, or else each difference."""
+    """What is wrong with an answer: the fewest known causes that explain it, or else each difference."""
     found = judge(asked)
     silent = [each for each in found if not each.said and each.kind not in BY_ITSELF]
     if not silent:
@@ -90,6 +92,21 @@ def _to_the_hours_end(asked: Asked) -> Asked | None:
     return replace(asked, now=asked.now - asked.now % HOUR + HOUR - 1, ahead=False)
 
 
+def _without_last_second(asked: Asked) -> Asked | None:
+    """Newer servers cut bounds to whole seconds: a window asked until 23:59:59.999 ends a second early."""
+    ends = [span.end for span in (asked.span, asked.compared.previous if asked.compared else None) if span]
+    if asked.age != "newest" or asked.is_cycle:
+        return None
+
+    def kept(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        return tuple(row for row in rows if not any(end - 1000 < row.timestamp < end for end in ends))
+
+    customers = tuple(
+        replace(each, rows=kept(each.rows), late=kept(each.late)) for each in asked.world.customers
+    )
+    return replace(asked, world=replace(asked.world, customers=customers))
+
+
 MISREADINGS: dict[str, Misread] = {
     "filters ignored": _unfiltered,
     "end date left out": _without_end_date,
@@ -97,4 +114,5 @@ MISREADINGS: dict[str, Misread] = {
     "cycle in whole hours": _whole_hours_of_cycle,
     "cycle is one length to now": _one_cycle_to_now,
     "future rows only in charts of this hour": _to_the_hours_end,
+    "last second of the window left out": _without_last_second,
 }

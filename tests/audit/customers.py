@@ -168,7 +168,7 @@ def nobody(maker: Maker) -> Customer:
 
 
 def arrivals(maker: Maker) -> Customer:
-    """Rows that come after the first look: many in a running window, some in a closed one, one slightly late."""
+    """Rows that arrive late: many in a running window, some in a closed one, one two seconds late."""
     newest = maker.now - 300_000
     for _ in range(30):
         maker.add("stream", newest - maker.rng.randrange(DAY), 1000, {"job": maker.some("xyz")})

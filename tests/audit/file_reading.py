@@ -61,6 +61,7 @@ class FileRow:
 
 
 def events_csv(text: str) -> list[FileRow]:
+    """The rows of `/events/export.csv`."""
     rows = csv.DictReader(io.StringIO(text, newline=""))
     return [
         FileRow(
@@ -76,6 +77,7 @@ def events_csv(text: str) -> list[FileRow]:
 
 
 def events_jsonl(text: str) -> list[FileRow]:
+    """The rows of `/events/export.jsonl`, their values as they are written."""
     rows = [json.loads(line, parse_float=str, parse_int=str) for line in text.split("\n") if line]
     plain = [json.loads(line) for line in text.split("\n") if line]
     return [

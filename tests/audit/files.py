@@ -28,7 +28,7 @@ def usage_file(asked: Asked, cells: list[Cell]) -> list[Finding]:
 
 
 def _with_labels(asked: Asked, reading: Reading, lines: Lines) -> list[Finding]:
-    """Judged by the dates as they are written; where these are those of the day before, that is one finding."""
+    """Judged by the dates as written; if these are those of the day before, that is one finding."""
     plain = _judged(asked, reading, lines, shifted=False)
     if not plain or asked.size == "hour":
         return plain

@@ -13,7 +13,10 @@ BY_ITSELF = frozenset({"previous missing", "local date", "focus", "feature missi
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`kind`: what differs. `shown` and `right`: the two figures. `said`: how the answer says so itself, if it does."""
+    """`kind`: what differs.
+
+    `shown` and `right`: the two figures. `said`: how the answer says so itself, if it does.
+    """
 
     kind: str
     shown: str

@@ -1,4 +1,4 @@
-"""Makes rows for customers: ids that are unique in a world, times relative to one moment, values in JSON's types."""
+"""Makes rows for customers: unique ids, times relative to one moment, values in JSON's types."""
 
 from __future__ import annotations
 
@@ -50,9 +50,11 @@ class Maker:
         return moment - moment % HOUR
 
     def some(self, choices: Iterable[Any]) -> Any:
+        """One of the choices."""
         return self.rng.choice(tuple(choices))
 
     def made(self, *, name: str | None = None, cycle: Cycle | None = None) -> Customer:
+        """The customer with all rows so far."""
         rows, late = tuple(self.rows), tuple(self.late)
         return Customer(self.customer_id, self.kind, rows, late, name or f"Name of {self.kind}", cycle)
 

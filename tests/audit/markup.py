@@ -20,10 +20,12 @@ class Element:
     content: list[Element | str] = field(default_factory=list)
 
     def get(self, name: str) -> str | None:
+        """The value of an attribute."""
         return self.attributes.get(name)
 
     @property
     def classes(self) -> set[str]:
+        """The names in the class attribute."""
         return set(self.attributes.get("class", "").split())
 
     @property
@@ -61,6 +63,7 @@ class Element:
     def first(
         self, tag: str | None = None, *, has: str | None = None, of_class: str | None = None
     ) -> Element | None:
+        """The first of `all`, None where there is none."""
         return next(self.all(tag, has=has, of_class=of_class), None)
 
 

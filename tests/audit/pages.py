@@ -95,7 +95,7 @@ def _change(mark: FeatureMark | GroupMark, right: Sum, before: Sum) -> list[Find
 
 
 def _chart_feature(asked: Asked, reading: Reading, page: Page) -> str | None:
-    """Which feature the groups are of: as marked, else the only one or the focus; None where it can't be told."""
+    """The feature that the groups are of: as marked, else the only one or the focus; None if unknown."""
     features = list(asked.by_feature(reading))
     known = page.chart_feature or asked.ask.focus
     if known is not None or len(features) == 1:
@@ -214,7 +214,7 @@ def count(asked: Asked, shown: int) -> list[Finding]:
 
 
 def top_values(asked: Asked, shown: list[TopValue]) -> list[Finding]:
-    """Whether values are counted right among at most a thousand rows; those that are filtered by are always counted."""
+    """Whether values are counted right among a thousand rows; chosen ones are always counted."""
     plain = replace(asked, ask=asked.ask.having(filter=(), exclude=(), value_min=None, value_max=None))
     rows = plain.listed(Reading(ahead=False))[:1000]
     found = []

@@ -202,6 +202,7 @@ def _kind(label: str) -> str:
 
 
 def bound_of(text: str) -> Bound:
+    """A bound as it is written; what is no known word is unknown."""
     if text == "exact" or text == "at-least":
         return text  # type: ignore[return-value]  # one of the literals, just compared
     return "unknown"

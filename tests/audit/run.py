@@ -1,5 +1,4 @@
-"""Runs cases: a world for each hundred, its product asked by staff and by recipients of links, before and after rows
-arrive."""
+"""Runs cases: a world for each hundred, asked about by staff and by recipients of links."""
 
 from __future__ import annotations
 
@@ -31,7 +30,10 @@ LINKS = 3
 
 @dataclass(slots=True)
 class Run:
-    """One run of the auditor. `falsify`: changes the world that truth is taken from, to see that it is found."""
+    """One run of the auditor.
+
+    `falsify`: changes the world that truth is taken from, to see that it is found.
+    """
 
     seed: int
     age: str

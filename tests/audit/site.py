@@ -37,6 +37,7 @@ class Answer:
 
 
 def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -51,6 +52,7 @@ class Visitor:
         self.client.cookies.set("tz", "UTC")
 
     def get(self, url: str, **headers: str) -> Answer:
+        """Asks, follows redirects, and notes a connection that was cut."""
         shown = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             response = self.client.get(url, headers=shown)
@@ -105,7 +107,7 @@ class Site:
         self._closing.close()
 
     def load(self, *, late: bool) -> None:
-        """Starts the backend anew with the world's rows; `late`: also those that arrive after the first look."""
+        """Restarts the backend with the world's rows; `late`: also those that arrive late."""
         self._stop_backend()
         file = self.folder / "events.jsonl"
         self.world.write(file, late=late)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.audit.run import Run
 from tests.audit.world import World
 
-CASES = 20
+CASES = 12
 
 
 def one_row_more_of_each(world: World) -> World:
@@ -21,6 +23,7 @@ def one_row_more_of_each(world: World) -> World:
     )
 
 
+@pytest.mark.slow
 def test_short_run_finds_a_planted_difference() -> None:
     told: list[str] = []
     run = Run(seed=4, age="current", tell=told.append, falsify=one_row_more_of_each)

@@ -175,7 +175,8 @@ def test_marks_are_read_before_what_stands_in_for_them() -> None:
         '<a class="tile" data-feature="a b" data-sum="1.5" data-count="3" '
         'data-change="-0.25" data-reconciled="yes"></a>'
         '<table><tr data-group="" data-group-kind="none" data-sum="2" data-bound="unknown"></tr></table>'
-        '<p data-reconciled="no" data-shown="1" data-total="2" data-events="3"></p><p data-notice="stale">Old</p>'
+        '<p data-reconciled="no" data-shown="1" data-total="2" data-events="3"></p>'
+        '<p data-notice="stale">Old</p>'
     )
     (feature,), (group,) = page.features, page.groups
     assert (feature.name, feature.sum, feature.count, feature.change, feature.reconciled) == (

@@ -26,14 +26,17 @@ class Sum:
     parts: list[float] = field(default_factory=list)
 
     def add(self, value: float) -> None:
+        """Adds one row's value."""
         self.parts.append(value)
 
     @property
     def value(self) -> float:
+        """The sum."""
         return fsum(self.parts)
 
     @property
     def count(self) -> int:
+        """The number of rows."""
         return len(self.parts)
 
     def is_near(self, other: float) -> bool:
@@ -76,7 +79,7 @@ def at_path(properties: Properties, path: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A value as filters write it: a text as it is, a whole number without its fraction, anything else as JSON."""
+    """A value as filters write it: a text as it is, a whole number without fraction, the rest as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -130,7 +133,7 @@ def group_of(row: Row, group_by: str) -> Group:
 
 
 def _is_rolled_up(value: Any) -> bool:
-    """Whether the roll-up behind groups has such a value: not ids, long texts, fractions, lists and objects."""
+    """Whether Autumn's roll-up has such a value: not ids, long texts, fractions, lists and objects."""
     if isinstance(value, str):
         hexes = sum(character in "0123456789abcdefABCDEF" for character in value)
         words = sum(character.isascii() and (character.isalnum() or character in "_-") for character in value)
@@ -202,6 +205,7 @@ class Sums(dict[Bin, Sum]):
 
     @property
     def whole(self) -> Sum:
+        """The sum over all bins."""
         return Sum([part for each in self.values() for part in each.parts])
 
 

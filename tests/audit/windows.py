@@ -1,7 +1,9 @@
 """Which rows a window takes in, decided row by row: truth, by another way than the product's edges and sums.
 
-Lists are exact to the millisecond. Charts know whole UTC hours: an hour belongs to a chart if any of it lies within the
-window, and to a day by its middle where days begin inside hours. `tie` decides for an hour halved by a midnight.
+Lists are exact to the millisecond. Charts know whole UTC hours: an hour belongs to a chart if any of it lies
+within the
+window, and to a day by its middle where days begin inside hours. `tie` decides for an hour halved by a
+midnight.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ CYCLES = ("1bc", "3bc", "last_cycle")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """[start, end) in epoch milliseconds, and the local dates that it is made of where it is made of dates."""
+    """[start, end) in epoch milliseconds, and its local dates where it is made of whole dates."""
 
     start: int
     end: int
@@ -57,10 +59,12 @@ def _dates(name: str, today: date) -> tuple[date, date]:
 
 
 def first_of_month(day: date) -> date:
+    """The first day of a date's month."""
     return day.replace(day=1)
 
 
 def last_of_month(day: date) -> date:
+    """The last day of a date's month."""
     return (day.replace(day=1) + timedelta(32)).replace(day=1) - timedelta(1)
 
 

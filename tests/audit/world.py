@@ -1,4 +1,4 @@
-"""What the auditor knows about the events behind the product: rows, features and customers, and their file."""
+"""The events behind the product: rows, features and customers, and the file that they are loaded from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event. `timestamp`: epoch milliseconds; `micros`: 0–999 after them; `value` None is a null on the wire."""
+    """One event.
+
+    `timestamp`: epoch milliseconds; `micros`: 0–999 after them; `value` None is a null on the wire.
+    """
 
     id: str
     customer_id: str
@@ -71,6 +74,7 @@ class World:
     event_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rows(self, *, late: bool) -> Iterator[Row]:
+        """The rows of all customers; `late`: also those that arrive late."""
         for customer in self.customers:
             yield from customer.rows
             if late:
@@ -82,6 +86,7 @@ class World:
 
     @cached_property
     def features(self) -> tuple[str, ...]:
+        """The features that `features.list` has: the named ones, and stored names that belong to none."""
         stored = {row.feature_id for row in self.rows(late=True)}
         return tuple(sorted({*self.event_names, *stored - self._only_event_names}))
 
