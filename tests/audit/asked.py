@@ -115,7 +115,12 @@ class Asked:
         return [owner for owner in owners if not wanted or owner in wanted] or ([] if wanted else [stored])
 
     def _present(self, reading: Reading) -> list[Row]:
-        return self.rows if reading.late else [row for row in self.rows if row.id not in self.late_ids]
+        names = () if reading.merged else self.ask.feature_id
+        return [
+            row
+            for row in self.rows
+            if (reading.late or row.id not in self.late_ids) and (not names or row.feature_id in names)
+        ]
 
     def by_feature(self, reading: Reading, span: Span | None = None) -> dict[str, Sums]:
         """The sums of each feature that has rows in the window."""
