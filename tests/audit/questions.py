@@ -1,0 +1,171 @@
+"""Random queries over all parameters of the product, aimed at where a customer's rows are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+
+from tests.audit.asks import Ask
+from tests.audit.calendars import DAY, HOUR, ZONES, clock_changes, day_start, local, moment_of
+from tests.audit.truth import shown_properties, text_of
+from tests.audit.windows import last_of_month
+from tests.audit.world import Customer, Properties, Row
+
+RANGES = ("24h", "7d", "30d", "90d")
+NEW_RANGES = ("today", "yesterday", "this_week", "last_week", "this_month", "last_month", "180d", "365d")
+SIZES = (None, None, "hour", "day", "week", "month")
+
+
+class Questions:
+    """Draws queries about one customer; `now` in epoch milliseconds."""
+
+    def __init__(self, rng: Random, customer: Customer, now: int) -> None:
+        self.rng = rng
+        self.customer = customer
+        self.now = now
+
+    def usage(self) -> Ask:
+        """A query of charts."""
+        ask = self.windowed()
+        ask = ask.having(bin_size=self._size(ask), feature_id=self._features())
+        if self.rng.random() < 0.45:
+            ask = self._grouped(ask)
+        if self.rng.random() < 0.3:
+            ask = ask.having(compare="previous")
+        if self.rng.random() < 0.2:
+            ask = self.filtered(ask)
+        if self.rng.random() < 0.06:
+            ask = ask.having(measure=self.rng.choice(("count", "sum")))
+        if self.rng.random() < 0.05 and (entities := {row.entity_id for row in self.customer.rows} - {None}):
+            ask = ask.having(entity_id=self.rng.choice(sorted(map(str, entities))))
+        return ask
+
+    def events(self) -> Ask:
+        """A query of lists and files."""
+        ask = self.windowed().having(feature_id=self._features())
+        return self.filtered(ask) if self.rng.random() < 0.5 else ask
+
+    def windowed(self) -> Ask:
+        """A window in some zone."""
+        zone = self.rng.choice(ZONES)
+        ask = Ask(customer_id=self.customer.id, tz=zone)
+        if self.customer.cycle is not None and self.rng.random() < 0.5:
+            return ask.having(range="1bc")
+        draw = self.rng.random()
+        if draw < 0.35:
+            return ask.having(range=self.rng.choice(RANGES))
+        if draw < 0.45:
+            return ask.having(range=self.rng.choice(NEW_RANGES))
+        if draw < 0.65:
+            return self._of_dates(ask)
+        return self._between(ask, *self._bounds(zone))
+
+    def _bounds(self, zone: str) -> tuple[int, int]:
+        if self.rng.random() < 0.3 and (
+            near := clock_changes(zone, self.now - 300 * DAY, self.now - 3 * DAY)
+        ):
+            change = self.rng.choice(near)
+            start = change - self.rng.randrange(1, 80) * HOUR
+            return start, min(change + self.rng.randrange(1, 80) * HOUR, self.now)
+        start = self._row().timestamp - self.rng.randrange(5 * DAY)
+        start -= start % self.rng.choice((1, 1000, HOUR, HOUR))
+        length = self.rng.choice((HOUR, 5 * HOUR, DAY, 6 * DAY, 20 * DAY, 60 * DAY))
+        return start, start + length + self.rng.choice((0, 0, 1, -1, 999, 500, 90_000))
+
+    def _between(self, ask: Ask, start: int, end: int) -> Ask:
+        end = max(end, start + 1)
+        return ask.having(
+            start=self._moment(start, ask.tz), start_ms=start, end=self._moment(end, ask.tz), end_ms=end
+        )
+
+    def _moment(self, ms: int, zone: str) -> str:
+        """A moment in one of the ways to write it: digits, local time, or with its offset."""
+        wall = local(ms, zone)
+        choice = self.rng.randrange(3)
+        if choice == 1 and moment_of(wall.replace(tzinfo=None, fold=0), zone) == ms:
+            return wall.replace(tzinfo=None).isoformat()
+        return wall.isoformat() if choice == 2 else str(ms)
+
+    def _of_dates(self, ask: Ask) -> Ask:
+        """Typed dates, the end's own date included; often a whole month or week."""
+        first = local(self._row().timestamp, ask.tz).date()
+        last = first + timedelta(self.rng.choice((0, 1, 6, 13, 29)))
+        draw = self.rng.random()
+        if draw < 0.4:
+            first, last = first.replace(day=1), last_of_month(first)
+        elif draw < 0.6:
+            first -= timedelta(first.weekday())
+            last = first + timedelta(6)
+        start, end = day_start(first, ask.tz), day_start(last + timedelta(1), ask.tz)
+        return ask.having(start=first.isoformat(), start_ms=start, end=last.isoformat(), end_ms=end)
+
+    def _size(self, ask: Ask) -> str | None:
+        size = self.rng.choice(SIZES)
+        long = ask.range not in (None, "24h", "7d", "today", "yesterday") or (
+            ask.end_ms is not None and ask.end_ms - ask.start_ms > 30 * DAY
+        )
+        return None if size == "hour" and long else size
+
+    def _row(self) -> Row:
+        rows = self.customer.rows
+        return self.rng.choice(rows) if rows else Row("", "", "", self.now - DAY)
+
+    def _features(self) -> tuple[str, ...]:
+        names = sorted({row.feature_id for row in self.customer.rows})
+        if not names or self.rng.random() < 0.5:
+            return ()
+        return tuple(sorted(self.rng.sample(names, min(len(names), self.rng.choice((1, 1, 2))))))
+
+    def _grouped(self, ask: Ask) -> Ask:
+        paths = sorted(_scalar_paths(self.customer.rows[:400])) or ["region"]
+        by = self.rng.choice([*(f"properties.{path}" for path in paths), "$entity_id", "$plan_id"])
+        if by.startswith("$") and self.rng.random() < 0.7:
+            by = f"properties.{self.rng.choice(paths)}"
+        ask = ask.having(group_by=by)
+        if self.rng.random() < 0.3 and by.startswith("properties.") and (values := self._values(by[11:])):
+            ask = ask.having(group=tuple(self.rng.sample(values, min(len(values), 2))))
+        if ask.feature_id and self.rng.random() < 0.3:
+            ask = ask.having(focus=self.rng.choice(ask.feature_id))
+        return ask
+
+    def filtered(self, ask: Ask) -> Ask:
+        """The query with conditions of one or more types."""
+        row = self._row()
+        pairs = list(flat(shown_properties(row.properties)))
+        conditions = [
+            f"{path}:{text_of(value)}" for path, value in pairs if path.strip() and text_of(value).strip()
+        ]
+        draw = self.rng.random()
+        if conditions and draw < 0.45:
+            path = self.rng.choice(conditions).partition(":")[0]
+            same = [f"{path}:{value}" for value in self._values(path)] or conditions
+            return ask.having(filter=tuple(sorted(set(self.rng.sample(same, min(len(same), 2))))))
+        if conditions and draw < 0.6:
+            return ask.having(exclude=(self.rng.choice(conditions),))
+        if conditions and draw < 0.8:
+            return ask.having(filter=(self.rng.choice(conditions),))
+        low = json.dumps(row.listed)
+        return ask.having(value_min=low) if self.rng.random() < 0.5 else ask.having(value_max=low)
+
+    def _values(self, path: str) -> list[str]:
+        found = set()
+        for row in self.customer.rows[:600]:
+            for name, value in flat(shown_properties(row.properties)):
+                if name == path and not isinstance(value, list | dict) and text_of(value).strip():
+                    found.add(text_of(value))
+        return sorted(found)
+
+
+def flat(properties: Properties, prefix: str = "") -> Sequence[tuple[str, object]]:
+    """Every path of shown properties with its value; lists stay whole."""
+    found: list[tuple[str, object]] = []
+    for name, value in properties.items():
+        found += flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+    return found
+
+
+def _scalar_paths(rows: Sequence[Row]) -> set[str]:
+    paths = {path for row in rows for path, _ in flat(shown_properties(row.properties))}
+    return {path for path in paths if path.replace(".", "").replace("_", "").isalnum() and path.isascii()}

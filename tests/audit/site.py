@@ -1,0 +1,193 @@
+"""The product and the backend as processes of their own, and visitors of the product."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from tests.audit.world import World
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "am_sk_sample"
+BACKEND = [sys.executable, "-m", "usage.sample"]
+PASSWORD = "audit of every figure"
+STARTS_WITHIN_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the product; `broken`: the connection was cut before its end."""
+
+    url: str
+    status: int
+    text: str
+    broken: bool = False
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Visitor:
+    """Somebody with a cookie jar of their own."""
+
+    def __init__(self, url: str) -> None:
+        self.client = httpx.Client(base_url=url, timeout=120, follow_redirects=True)
+        self.client.cookies.set("tz", "UTC")
+
+    def get(self, url: str, **headers: str) -> Answer:
+        """Asks, follows redirects, and notes a connection that was cut."""
+        shown = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            response = self.client.get(url, headers=shown)
+        except httpx.RemoteProtocolError:
+            return Answer(url, 200, "", broken=True)
+        return Answer(url, response.status_code, response.content.decode("utf-8", "replace"))
+
+    def sign_in(self, name: str) -> None:
+        """Signs in through the form."""
+        form = self.client.get("/accounts/login/")
+        token = re.search(r'name="csrfmiddlewaretoken"[^>]*value="([^"]+)"', form.text)
+        if token is None:
+            raise RuntimeError("the sign-in page has no form")
+        fields = {"csrfmiddlewaretoken": token[1], "login": name, "password": PASSWORD}
+        answer = self.client.post("/accounts/login/", data=fields, headers={"Referer": str(form.url)})
+        if answer.url.path.startswith("/accounts/login"):
+            raise RuntimeError("could not sign in")
+
+
+@dataclass
+class Site:
+    """A world behind a backend of one age, and the product in front of it. Use it as a context.
+
+    `prepared`: a folder in which compressed static files wait for the next site.
+    """
+
+    world: World
+    age: str
+    prepared: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    staff: Visitor = field(init=False)
+    _closing: ExitStack = field(default_factory=ExitStack)
+    _backend: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Site:
+        with self._closing:
+            self.folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="audit-")))
+            self._api_port, port = free_port(), free_port()
+            self.url = f"http://127.0.0.1:{port}"
+            self._closing.callback(self._stop_backend)
+            self.load(late=False)
+            self._settings = self._environment(port)
+            self._serve()
+            self.staff = self._signed_in("auditor")
+            self._closing = self._closing.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def load(self, *, late: bool) -> None:
+        """Restarts the backend with the world's rows; `late`: also those that arrive late."""
+        self._stop_backend()
+        file = self.folder / "events.jsonl"
+        self.world.write(file, late=late)
+        command = [*BACKEND, "--port", str(self._api_port), "--age", self.age, "--events", str(file)]
+        self._backend = subprocess.Popen(command, cwd=ROOT)
+        _wait_for(f"http://127.0.0.1:{self._api_port}/", self._backend)
+
+    def visitor(self) -> Visitor:
+        """Somebody new, until the site closes."""
+        visitor = Visitor(self.url)
+        self._closing.callback(visitor.client.close)
+        return visitor
+
+    def manage(self, *words: str, **environment: str) -> str:
+        """Runs a management command, and returns what it prints."""
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self._settings | environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"manage.py {words[0]}: {done.stderr[-500:]}")
+        return done.stdout
+
+    def _environment(self, port: int) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        chosen = {
+            "DATA_DIR": str(self.folder),
+            "ENV_FILE": os.devnull,
+            "PORT": str(port),
+            "AUTUMN_SECRET_KEY": KEY,
+            "AUTUMN_API_URL": f"http://127.0.0.1:{self._api_port}",
+        }
+        return kept | chosen | self.environment
+
+    def _serve(self) -> None:
+        static = self.prepared / "static"
+        if static.exists():
+            shutil.copytree(static, self.folder / "static")
+        log = self._closing.enter_context((self.folder / "product.log").open("w"))
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"], cwd=ROOT, env=self._settings, stdout=log, stderr=log
+        )
+        self._closing.callback(_stop, process)
+        _wait_for(f"{self.url}/healthz", process)
+        if not static.exists():
+            shutil.copytree(self.folder / "static", static)
+
+    def _signed_in(self, name: str) -> Visitor:
+        known = {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+        self.manage(
+            "createsuperuser", "--noinput", "--username", name, "--email", f"{name}@example.com", **known
+        )
+        visitor = self.visitor()
+        visitor.sign_in(name)
+        return visitor
+
+    def _stop_backend(self) -> None:
+        if self._backend is not None:
+            _stop(self._backend)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Until there is an answer of any kind: a port is open before there is somebody behind it."""
+    until = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"a process ended with {process.returncode} instead of listening")
+        try:
+            httpx.get(url, timeout=30)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("a process does not listen")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,33 @@
+"""A short run of the auditor over the served product."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.audit.run import Run
+from tests.audit.world import World
+
+CASES = 12
+
+
+def one_row_more_of_each(world: World) -> World:
+    """A truth that is wrong: each customer's rows count twice."""
+    return replace(
+        world,
+        customers=tuple(
+            replace(each, rows=(*each.rows, *(replace(row, id=f"{row.id}_again") for row in each.rows)))
+            for each in world.customers
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_short_run_finds_a_planted_difference() -> None:
+    told: list[str] = []
+    run = Run(seed=4, age="current", tell=told.append, falsify=one_row_more_of_each)
+    run.cases(CASES)
+    assert run.done == CASES
+    assert {"rows missing", "feature sum", "value"} & {each.finding.kind for each in run.differences}
+    assert all("--seed 4" in text for text in told)
