@@ -22,7 +22,7 @@ else:
     Base = UserAdmin
     ReadBase = admin.ModelAdmin
 
-admin.site.site_header = admin.site.site_title = "Usage: people"
+admin.site.site_header = admin.site.site_title = "Usage dashboard: users"
 admin.site.index_title = ""
 # Sign-in with its throttle and second factor is allauth's; the admin's own form knows neither.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -41,8 +41,8 @@ class PersonAdmin(Base):
     list_filter = ("role", "is_active")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("What they may do", {"fields": ("role", "is_active", "is_superuser")}),
+        ("Name and e-mail", {"fields": ("first_name", "last_name", "email")}),
+        ("Permissions", {"fields": ("role", "is_active", "is_superuser")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (

@@ -8,7 +8,7 @@ from django.core.signals import request_finished
 
 class DashboardConfig(AppConfig):
     name = "dashboard"
-    verbose_name = "People"
+    verbose_name = "Users"
 
     def ready(self) -> None:
         request_finished.connect(keep_sightings, dispatch_uid="keep_sightings")

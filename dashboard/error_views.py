@@ -25,28 +25,24 @@ class ErrorText:
 
 BAD_REQUEST = ErrorText(
     "bad-request",
-    "That address makes no sense here",
-    "It is damaged, or it was never one of ours. Start again from its beginning.",
+    "Bad request",
+    "The address is incomplete or not valid. Check it, or start from the overview.",
 )
 ACCESS_DENIED = ErrorText(
-    "forbidden", "Not for your account", "Your role does not reach this page. An admin can change that."
+    "forbidden", "Access denied", "You don't have access to this page. Ask an admin to change your role."
 )
 FORM_EXPIRED = ErrorText(
     "form-expired",
-    "This form was too old",
-    "It was opened too long ago, or without cookies. Nothing was changed. Go back, reload, and send it again.",
+    "The form has expired",
+    "The form was open for too long, or cookies are blocked. Nothing was changed. Go back, reload the page and try again.",
 )
-NOT_FOUND = ErrorText("not-found", "Nothing here", "The address has a mistake, or what it showed is gone.")
-TOO_MANY = ErrorText(
-    "too-many-attempts", "Too many tries", "For your safety there is a pause of a minute. Then try again."
-)
-BUSY = ErrorText(
-    "busy", "Too many at once", "More people sign in than this can check right now. Try again in a moment."
-)
+NOT_FOUND = ErrorText("not-found", "Page not found", "Check the address. The page may have been removed.")
+TOO_MANY = ErrorText("too-many-attempts", "Too many attempts", "Wait one minute, then try again.")
+BUSY = ErrorText("busy", "Too many sign-ins at once", "Try again in a moment.")
 SERVER_ERROR = ErrorText(
     "broken",
-    "Something broke here",
-    "It is our fault and has been noted. What you looked at is unharmed. Try again in a moment.",
+    "Something went wrong",
+    "The error was logged, and no data was changed. Try again in a moment.",
 )
 
 

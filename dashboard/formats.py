@@ -93,7 +93,7 @@ def signed_percent(ratio: float, places: int = 0) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a sum moved against the period before. `way` is a CSS class; `exact` has one decimal place."""
+    """How a sum moved against the previous period. `way` is a CSS class; `exact` has one decimal place."""
 
     way: Literal["up", "down", "same", "new", "unknown"]
     short: str
@@ -109,7 +109,7 @@ def change(now: float, before: float | None) -> Change | None:
     if before is None:
         return None
     if before == 0 and now != 0:
-        return Change("new", "new", "no usage before")
+        return Change("new", "new", "no usage in the previous period")
     if before <= 0 or not math.isfinite(now / before):
         return Change("unknown", DASH, DASH)
     ratio = now / before - 1

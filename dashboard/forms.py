@@ -59,13 +59,13 @@ class Many(forms.Field):
         return tuple(self._one(item) for item in value)
 
     def too_many(self) -> str:
-        return f"Give this at most {self.most} times."
+        return f"Use this parameter at most {self.most} times."
 
     def _one(self, value: str) -> Any:
         if "\0" in value:
-            raise ValidationError("Leave out the null character.")
+            raise ValidationError("Remove the null character.")
         if len(value) > MAX_TEXT_LENGTH:
-            raise ValidationError(f"Keep this to {MAX_TEXT_LENGTH:,} characters.")
+            raise ValidationError(f"Enter at most {MAX_TEXT_LENGTH:,} characters.")
         try:
             return self.parse(value)
         except ValueError as error:
@@ -81,7 +81,7 @@ class One(Many):
         return next(iter(super().to_python(value)), None)
 
     def too_many(self) -> str:
-        return "Give this only once."
+        return "Use this parameter only once."
 
 
 def one_of(*choices: Any) -> One:
@@ -100,13 +100,13 @@ def _number(text: str) -> float:
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or not math.isfinite(
         float(text)
     ):
-        raise ValueError("Write a number such as 250 or -1.5.")
+        raise ValueError("Enter a number such as 250 or -1.5.")
     return float(text)
 
 
 def _page(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,8}", text) or not 1 <= int(text) <= HIGHEST_PAGE:
-        raise ValueError("Pages are numbered from 1.")
+        raise ValueError("Enter a page number from 1.")
     return int(text)
 
 
@@ -152,7 +152,7 @@ class QueryForm(forms.Form):
     def __init__(self, params: QueryDict, viewer_tz: str | None = None) -> None:
         super().__init__(params)
         self.viewer_tz = viewer_tz or settings.TIME_ZONE
-        self.whose_tz = "yours" if viewer_tz else "the server's"
+        self.whose_tz = "your time zone" if viewer_tz else "server default"
 
     @classmethod
     def of(cls, request: HttpRequest) -> QueryForm:
@@ -186,7 +186,7 @@ class QueryForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = dict(self.cleaned_data)
         for name in sorted(set(self.data) - set(PARAMETERS)):
-            self.add_error(None, f"There is no parameter “{name[:100]}”.")
+            self.add_error(None, f"Unknown parameter “{name[:100]}”.")
         cleaned["tz"] = cleaned.get("tz") or self.viewer_tz
         for name in ("start", "end"):
             cleaned[name] = self._moment(name, cleaned)
@@ -218,7 +218,7 @@ class CustomerSearchForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         for name in set(self.data) - set(self.fields):
-            self.add_error(None, f"There is no parameter “{name[:100]}”.")
+            self.add_error(None, f"Unknown parameter “{name[:100]}”.")
         return self.cleaned_data
 
 

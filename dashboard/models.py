@@ -8,9 +8,9 @@ from django.db import models
 
 class User(AbstractUser):
     class Role(models.TextChoices):
-        VIEWER = "viewer", "Viewer: looks"
-        SHARER = "sharer", "Sharer: looks, and makes share links"
-        ADMIN = "admin", "Admin: people, and everybody's share links"
+        VIEWER = "viewer", "Viewer: reads usage"
+        SHARER = "sharer", "Sharer: also creates share links"
+        ADMIN = "admin", "Admin: also manages users and all share links"
 
     role = models.CharField(max_length=6, choices=Role, default=Role.VIEWER)
 
@@ -45,12 +45,12 @@ class ExportRecord(models.Model):
     """
 
     class Ending(models.TextChoices):
-        WHOLE = "whole", "Whole"
+        WHOLE = "whole", "Complete"
         STOPPED = "stopped", "Stopped"
-        LEFT = "left", "Left: the download was given up"
-        REVOKED = "revoked", "Revoked: no longer allowed"
+        LEFT = "left", "Canceled by the client"
+        REVOKED = "revoked", "Revoked: access ended"
         FAILED = "failed", "Failed"
-        LOST = "lost", "Lost: its process ended, or nobody took its rows"
+        LOST = "lost", "Lost: the process ended or the client stalled"
 
     taker = models.CharField(max_length=100)
     who = models.CharField(max_length=200)

@@ -68,11 +68,11 @@ class Mount:
         if scope is None:
             return query
         if query.customer_id is not None:
-            raise BadQuery("customer_id", "This link shows one customer only: leave the customer out.")
+            raise BadQuery("customer_id", "This link shows one customer. Remove the customer ID.")
         if scope.end is None or query.start is not None:
             return query
         if query.range != "30d":
-            raise BadQuery("range", "This link shows one period only: choose a start and an end within it.")
+            raise BadQuery("range", "This link shows one period. Choose a start and an end within it.")
         return replace(query, range=None, start=scope.start or 0, end=scope.end)
 
     def url(self, page: Page, query: Query | None = None) -> str:

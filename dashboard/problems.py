@@ -35,12 +35,18 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
         UnknownCustomer,
         404,
         "unknown-customer",
-        "No such customer",
+        "Customer not found",
         "Check the id, or search for it among the customers.",
     ),
-    (Unsupported, 200, "unsupported", "Not on this server", "Everything else works as usual."),
-    (Refused, 502, "refused", "Autumn refused the question", "Try another range or fewer filters."),
-    (Malformed, 502, "invalid-response", "Autumn answered nonsense", "Try again; if it stays, tell Autumn."),
+    (Unsupported, 200, "unsupported", "Not supported by this Autumn server", "Other views still work."),
+    (Refused, 502, "refused", "Autumn refused the request", "Try another time range or fewer filters."),
+    (
+        Malformed,
+        502,
+        "invalid-response",
+        "Autumn sent an invalid response",
+        "Try again. If it happens again, contact Autumn.",
+    ),
     (
         RateLimited,
         503,
@@ -48,8 +54,8 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
         "Autumn is busy",
         f"It takes {AUTUMN_PER_SECOND_WORD} questions a second; try again now.",
     ),
-    (Unreachable, 503, "offline", "Autumn is out of reach", "Nothing is lost. Try again in a moment."),
-    (UsageError, 502, "failed", "This did not work", "Try again."),
+    (Unreachable, 503, "offline", "Autumn can't be reached", "Try again in a moment."),
+    (UsageError, 502, "failed", "The request failed", "Try again."),
 )
 REFUSED_KEY = (401, 403)
 
@@ -57,8 +63,8 @@ REFUSED_KEY = (401, 403)
 def problem_of(error: UsageError) -> Problem:
     """The page's words and status for an error of the service."""
     if isinstance(error, Refused) and error.status in REFUSED_KEY:
-        advice = "Somebody who runs this dashboard must check AUTUMN_SECRET_KEY."
-        return Problem(502, "Autumn refused the key", error.sentence, advice, code="key-refused")
+        advice = "Ask your administrator to check AUTUMN_SECRET_KEY."
+        return Problem(502, "Autumn refused the secret key", error.sentence, advice, code="key-refused")
     _, status, code, title, advice = next(words for words in WORDS if isinstance(error, words[0]))
     return Problem(status, title, error.sentence, advice, _wait(error) if status == 503 else None, code)
 

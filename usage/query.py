@@ -74,14 +74,14 @@ def parse_filter(text: str) -> PropertyFilter:
     """`path:value`, split at the first colon. Raises ValueError with a sentence."""
     path, colon, value = text.partition(":")
     if not path or not colon:
-        raise ValueError("Write a property filter as path:value, for example model:gpt-large.")
+        raise ValueError("Enter a filter as property:value, for example model:gpt-large.")
     return PropertyFilter(path, value)
 
 
 def parse_moment_ms(text: str) -> int:
     """Epoch milliseconds, all digits. Raises ValueError with a sentence."""
     if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) >= MAX_MOMENT:
-        raise ValueError("Write a moment as epoch milliseconds before the year 9999.")
+        raise ValueError("Enter a time in epoch milliseconds, before the year 9999.")
     return int(text)
 
 
@@ -89,7 +89,7 @@ def parse_position(text: str) -> Position:
     """`MS,ID`. Raises ValueError with a sentence."""
     moment, comma, event_id = text.partition(",")
     if not comma or not event_id:
-        raise ValueError("Write a row's place as its time in epoch milliseconds, a comma and its id.")
+        raise ValueError("Enter a position as time in epoch milliseconds, comma, event ID.")
     return Position(parse_moment_ms(moment), event_id)
 
 
@@ -102,10 +102,10 @@ def parse_moment(text: str, zone: ZoneInfo) -> int:
         ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
         raise ValueError(
-            "Write a date such as 2026-11-23, or 2026-11-23T14:00 with or without an offset."
+            "Enter a date such as 2026-11-23 or 2026-11-23T14:00, with or without an offset."
         ) from None
     if not 0 <= ms < MAX_MOMENT:
-        raise ValueError("Choose a moment between 1970 and the year 9999.")
+        raise ValueError("Choose a date between 1970 and 9999.")
     return ms
 
 
@@ -188,11 +188,12 @@ class Query:
         """The bin size asked for, or the default for a window of that length. BadQuery if that is too many bins."""
         size = self.bin_size or default_bin_size(window)
         if window.length > MAX_DAYS * 86_400_000:
-            raise BadQuery("start", f"A chart shows at most {MAX_DAYS:,} days. Choose a shorter window.")
+            raise BadQuery("start", f"A chart shows at most {MAX_DAYS:,} days. Choose a shorter time range.")
         if size == "hour" and window.length > MAX_BINS * 3_600_000:
             count = window.length // 3_600_000
             raise BadQuery(
-                "bin_size", f"This window has {count:,} hours; a chart shows {MAX_BINS:,} bins. Choose days."
+                "bin_size",
+                f"This time range has {count:,} hours. A chart shows at most {MAX_BINS:,} intervals. Choose days.",
             )
         return size
 
@@ -228,27 +229,27 @@ def _check_names(query: Query) -> None:
         value = getattr(query, name)
         if value is not None and not value.strip():
             # To Autumn a blank customer means all of them (trap 3).
-            raise BadQuery(name, "Leave this out or fill it in: a blank one would mean everything.")
+            raise BadQuery(name, "Enter a value, or leave the parameter out.")
     if not all(name.strip() for name in query.feature_id):
-        raise BadQuery("feature_id", "Leave this out or fill it in: a blank one would mean everything.")
+        raise BadQuery("feature_id", "Enter a value, or leave the parameter out.")
 
 
 def _check_values(query: Query) -> None:
     for name in ("value_min", "value_max"):
         value = getattr(query, name)
         if value is not None and not math.isfinite(value):
-            raise BadQuery(name, "Write a number.")
+            raise BadQuery(name, "Enter a number.")
     if query.value_min is not None and query.value_max is not None and query.value_min > query.value_max:
-        raise BadQuery("value_min", "The lowest value must not be above the highest.")
+        raise BadQuery("value_min", "The minimum must not be greater than the maximum.")
 
 
 def _check_window(query: Query) -> None:
     if query.range is not None and (query.start is not None or query.end is not None):
-        raise BadQuery("range", "Choose either a range or a start and an end, not both.")
+        raise BadQuery("range", "Choose either a range or start and end dates, not both.")
     if query.end is not None and query.start is None:
-        raise BadQuery("start", "A window that has an end needs a start.")
+        raise BadQuery("start", "An end date needs a start date.")
     if query.start is not None and query.end is not None and query.start >= query.end:
-        raise BadQuery("start", "The start must lie before the end.")
+        raise BadQuery("start", "The start must be before the end.")
 
 
 def _check_group(query: Query) -> None:
@@ -256,7 +257,7 @@ def _check_group(query: Query) -> None:
     if by is not None and by not in _FIXED_GROUPS and not _PROPERTY_GROUP.match(by):
         raise BadQuery("group_by", "Group by properties.NAME, $entity_id, $customer_id or $plan_id.")
     if query.group and by is None:
-        raise BadQuery("group", "Choose what to group by before choosing groups.")
+        raise BadQuery("group", "Choose a property to group by before you choose groups.")
 
 
 PARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Query))

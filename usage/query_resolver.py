@@ -33,7 +33,7 @@ class QueryResolver:
         """The part of `window` within the scope's bounds. BadQuery where nothing of it is."""
         inside = window if self._scope is None else self._scope.bound(window)
         if inside is None:
-            raise BadQuery("range", "This link does not show that time.")
+            raise BadQuery("range", "This link does not show this time range.")
         return inside
 
     def list_window(self, query: Query, now: int, options: CallOptions) -> Window:
@@ -64,11 +64,11 @@ class QueryResolver:
     def _checked_capabilities(self, query: Query, options: CallOptions) -> Capabilities:
         can = self._capabilities.get(self._calls, options)
         if query.entity_id is not None and not can.grouping:
-            raise BadQuery("entity_id", "This Autumn server cannot filter by entity.")
+            raise BadQuery("entity_id", "This Autumn server can't filter by entity.")
         if query.customer_id is None and query.is_cycle:
-            raise BadQuery("range", "A billing cycle belongs to one customer. Choose one, or choose days.")
+            raise BadQuery("range", "Billing cycles need a customer. Choose a customer, or choose days.")
         if query.customer_id is None and not can.organization:
             raise Unsupported(
-                "This Autumn server has no figures for the whole organisation. Choose a customer.", status=400
+                "This Autumn server has no usage for the whole organization. Choose a customer.", status=400
             )
         return can

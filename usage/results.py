@@ -122,9 +122,7 @@ def decode_rows(body: bytes) -> EventList:
     except msgspec.ValidationError:
         return _decode_each(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed(
-            "Autumn's list of events could not be read: it is not the JSON that was promised."
-        ) from None
+        raise Malformed("Autumn sent an invalid response to the event list.") from None
     return _checked(whole.rows, len(whole.rows), whole.has_more)
 
 
@@ -138,7 +136,7 @@ def decode_cached_rows(body: bytes) -> EventList:
     try:
         return _rows.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("A list of events that was kept could not be read.") from None
+        raise Malformed("A cached event list could not be read.") from None
 
 
 def decode_aggregate(body: bytes) -> Aggregate:
@@ -146,14 +144,10 @@ def decode_aggregate(body: bytes) -> Aggregate:
     try:
         answer = _aggregate.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed(
-            "Autumn's usage figures could not be read: they are not the JSON that was promised."
-        ) from None
+        raise Malformed("Autumn sent an invalid response to the usage request.") from None
     periods = [item.period for item in answer.bins]
     if len(set(periods)) < len(periods) or any(not 0 <= period < MAX_MOMENT for period in periods):
-        raise Malformed(
-            "Autumn's usage figures have bins that cannot be: repeated, or outside of the calendar."
-        )
+        raise Malformed("Autumn sent an invalid response: intervals are repeated or out of range.")
     return msgspec.structs.replace(answer, bins=sorted(answer.bins, key=lambda item: item.period))
 
 
@@ -175,7 +169,7 @@ def _decode_each(body: bytes) -> EventList:
     try:
         whole = _loose.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("Autumn's list of events could not be read: its rows are missing.") from None
+        raise Malformed("Autumn sent an event list without rows.") from None
     events = [event for event in map(_decode_row, whole.rows) if event is not None]
     return _checked(events, len(whole.rows), whole.has_more)
 

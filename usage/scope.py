@@ -56,9 +56,9 @@ class Scope:
     def narrow(self, query: Query) -> Query:
         """`query`, bound to this scope's customer and features. BadQuery names the field that asks for more."""
         if query.customer_id not in (None, self.customer_id):
-            raise BadQuery("customer_id", "This link shows one customer only.")
+            raise BadQuery("customer_id", "This link shows one customer.")
         if query.entity_id is not None:
-            raise BadQuery("entity_id", "This link shows no entities.")
+            raise BadQuery("entity_id", "This link can't filter by entity.")
         self._check_paths(query)
         return replace(query, customer_id=self.customer_id, feature_id=self._features(query))
 
@@ -120,7 +120,7 @@ class Scope:
         for feature in (*query.feature_id, *([query.focus] if query.focus else [])):
             if feature not in self.features:
                 field = "feature_id" if feature in query.feature_id else "focus"
-                raise BadQuery(field, "This link does not show that feature.")
+                raise BadQuery(field, "This link does not show this feature.")
         return query.feature_id or tuple(sorted(self.features))
 
     def _check_paths(self, query: Query) -> None:
@@ -128,9 +128,9 @@ class Scope:
         requested += [("columns", path) for path in query.columns]
         for field, path in requested:
             if not self.shows(path):
-                raise BadQuery(field, "This link does not show that property.")
+                raise BadQuery(field, "This link does not show this property.")
         if query.group_by is not None and not self.may_group(query.group_by):
-            raise BadQuery("group_by", "This link cannot group by that.")
+            raise BadQuery("group_by", "This link can't group by this property.")
 
 
 def _visible_properties(

@@ -226,7 +226,7 @@ class Usage:
 
     def _staff_only(self) -> None:
         if self.scope is not None:
-            raise BadQuery("customer_id", "This link shows one customer only.")
+            raise BadQuery("customer_id", "This link shows one customer.")
 
     def _check_customer(self, query: Query, options: CallOptions) -> None:
         """Raises UnknownCustomer where Autumn knows no such customer: a list alone does not say so (trap 15)."""

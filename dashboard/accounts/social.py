@@ -34,35 +34,35 @@ CLOCKS_DIFFER_S = 60
 NEEDED = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"}
 
 NAME = settings.OIDC_NAME
-TITLE = "The sign-in did not work"
-AGAIN = "Try again; if it stays, tell whoever runs this dashboard: its log says why."
+TITLE = "Sign-in failed"
+AGAIN = "Try again. If it happens again, contact your administrator."
 UNKNOWN = Problem(
     403,
-    "No account for you here",
-    f"No account here has an e-mail address that {NAME} vouches for.",
-    "Ask an admin for one, with the address that you have confirmed there.",
+    "No account found",
+    f"No account has the e-mail address that {NAME} confirmed.",
+    "Ask an admin to create one with that address.",
     code="unknown-person",
 )
 SHARED = Problem(
     403,
     TITLE,
-    "More than one account here has your e-mail address.",
-    "Ask an admin to leave it to one of them.",
+    "More than one account has your e-mail address.",
+    "Ask an admin to remove it from the other accounts.",
     code="shared-address",
 )
 STALE = Problem(
     400,
     TITLE,
-    "It has run out, was used before, or was begun in another browser.",
+    "The sign-in expired, was already used, or was started in another browser.",
     "Begin again.",
     code="expired",
 )
 CANCELLED = Problem(
-    403, TITLE, f"The sign-in through {NAME} was cancelled.", "Nothing has changed.", code="cancelled"
+    403, TITLE, f"The sign-in through {NAME} was canceled.", "Nothing changed.", code="cancelled"
 )
-REFUSED = Problem(502, TITLE, f"The sign-in was refused by {NAME}.", AGAIN, code="refused")
-SILENT = Problem(503, TITLE, f"There is no usable answer from {NAME}.", AGAIN, code="offline")
-DOUBTFUL = Problem(502, TITLE, f"What came from {NAME} does not prove who you are.", AGAIN, code="unproven")
+REFUSED = Problem(502, TITLE, f"{NAME} refused the sign-in.", AGAIN, code="refused")
+SILENT = Problem(503, TITLE, f"{NAME} did not send a valid response.", AGAIN, code="offline")
+DOUBTFUL = Problem(502, TITLE, f"We couldn't verify the response from {NAME}.", AGAIN, code="unproven")
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
@@ -122,7 +122,7 @@ class OpenIDConnect(OpenIDConnectOAuth2Adapter):
             claims = self._verified(kwargs["response"]["id_token"], app.client_id)
             login: SocialLogin = super().complete_login(request, app, token, **kwargs)
             if login.account.uid != claims["sub"]:
-                raise OAuth2Error("The provider's userinfo is about somebody else than its id_token")
+                raise OAuth2Error("The provider's userinfo and id_token describe different users")
             return login
 
     def _verified(self, id_token: str, client_id: str) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def well_formed() -> Iterator[None]:
     except RequestException:
         raise  # some are ValueErrors too
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise OAuth2Error(f"The provider's answer is not as it must be: {error!r}") from error
+        raise OAuth2Error(f"The provider sent an invalid response: {error!r}") from error
 
 
 def explaining_failures(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:

@@ -43,7 +43,7 @@ class Chart:
 
     `stacked`: lines stand on each other, negative ones below zero. `drawn`: how many bins have begun, the others
     stay blank.
-    `previous`: the period before, for all lines together. `folded`: bins in which some group is partly inside Other.
+    `previous`: the previous period, for all lines together. `folded`: bins in which some group is partly inside Other.
     """
 
     shape: ChartType

@@ -73,7 +73,7 @@ def _line_traces(chart: Chart) -> list[dict[str, Any]]:
     traces = []
     for line in _order(chart):
         if _has_ghost(chart, line):
-            traces.append(_dashed_trace(line.previous or (), "linear", f"{line.label}, period before"))
+            traces.append(_dashed_trace(line.previous or (), "linear", f"{line.label}, previous period"))
         traces.append(_line_trace(chart, line))
     return traces
 
@@ -94,7 +94,7 @@ def _line_trace(chart: Chart, line: DrawnLine) -> dict[str, Any]:
 def _previous_trace(chart: Chart) -> list[dict[str, Any]]:
     if chart.previous is None or len(chart.previous) < 2:
         return []
-    return [_dashed_trace(chart.previous, "hvh" if chart.shape == "bars" else "linear", "period before")]
+    return [_dashed_trace(chart.previous, "hvh" if chart.shape == "bars" else "linear", "previous period")]
 
 
 def _dashed_trace(values: BinValues, shape: str, name: str) -> dict[str, Any]:

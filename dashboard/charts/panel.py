@@ -171,8 +171,8 @@ def _interval(series: Series) -> str:
 
 
 def _described(series: Series, chart: Chart) -> str:
-    whole = f"{chart.title}, {chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in all"
-    return f"{whole}, {len(chart.labels):,} {_interval(series)}s. The table below has every figure."
+    whole = f"{chart.title}, {chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in total"
+    return f"{whole}, {len(chart.labels):,} {_interval(series)}s. The table below has all values."
 
 
 def _hits(series: Series, chart: Chart, bin_hrefs: Sequence[str]) -> Markup:
@@ -287,7 +287,7 @@ def _check_line(series: Series) -> CheckLine:
 def _partial(series: Series) -> str | None:
     if series.running is None:
         return None
-    which = {"hour": "The running hour", "day": "Today", "week": "This week", "month": "This month"}[
+    which = {"hour": "The current hour", "day": "Today", "week": "This week", "month": "This month"}[
         _interval(series)
     ]
     until = min(series.now, series.bins.edges[-1])  # a comparison ends with the last full hour

@@ -74,7 +74,7 @@ def _time_label(size: int, tick: Tick) -> str:
 
 
 def marks(chart: Chart) -> Markup:
-    """The series themselves, then the period before, then the marks of bins with folded groups."""
+    """The series themselves, then the previous period, then the marks of bins with folded groups."""
     y = _row_scale(chart)
     draw = _bars if chart.shape == "bars" else _areas if chart.stacked else _line_paths
     parts = [*draw(chart, y)]

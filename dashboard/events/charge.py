@@ -47,9 +47,9 @@ def charge_sentences(event: Event, zone: tzinfo) -> list[list[Phrase]]:
 
 def _sentence(event: Event, item: Deduction, zone: tzinfo) -> Iterator[Phrase]:
     gave_back = item.value < 0
-    yield Phrase("It gave " if gave_back else "It took ")
+    yield Phrase("Autumn returned " if gave_back else "Autumn deducted ")
     yield Phrase(f"{number(abs(item.value))} {full_label(item.feature_id)}", strong=True)
-    yield Phrase(" back to the balance " if gave_back else " from the balance ")
+    yield Phrase(" to the balance " if gave_back else " from the balance ")
     yield Phrase(full_label(item.balance_id), strong=True)
     if item.plan_id is not None:
         yield Phrase(" of plan ")
@@ -79,4 +79,4 @@ def _date(ms: float, zone: tzinfo) -> str:
     try:
         return date_text(local(int(ms), zone))
     except (OverflowError, ValueError, OSError):
-        return "a day outside of the calendar"
+        return "an unknown date"

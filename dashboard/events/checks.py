@@ -61,7 +61,7 @@ class _Results:
     def ahead(self, events: tuple[Event, ...]) -> Iterator[CheckResult]:
         if events:
             last = max(event.timestamp for event in events)
-            text = f"{number(len(events))} from a time to come, up to {minute_text(last, self.query.zone)}"
+            text = f"{number(len(events))} with timestamps in the future, up to {minute_text(last, self.query.zone)}"
             yield CheckResult("future", "In the future", text, self._rows(events))
 
     def outlier(self, item: Outlier) -> CheckResult:

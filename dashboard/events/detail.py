@@ -147,8 +147,8 @@ def _facts(event: Event, filter_links: FilterLinks) -> Iterator[Leaf]:
 
 def _related_links(event: Event, mount: Mount, query: Query) -> Iterator[RelatedLink]:
     for kind, names, around, words in (
-        ("request", REQUEST_NAMES, HOUR_MS, "an hour around"),
-        ("user", USER_NAMES, DAY_MS, "a day around"),
+        ("request", REQUEST_NAMES, HOUR_MS, "within one hour"),
+        ("user", USER_NAMES, DAY_MS, "within one day"),
     ):
         for name in names:
             value = event.properties.get(name)
@@ -158,7 +158,7 @@ def _related_links(event: Event, mount: Mount, query: Query) -> Iterator[Related
                 yield RelatedLink(kind, f"Same {name}", f"{label(same.value)}, {words}", href)
                 break
     href = mount.url("events", _around(event, query, MINUTE_MS))
-    yield RelatedLink("minute", "A minute around", "What else this customer did", href)
+    yield RelatedLink("minute", "Within one minute", "Other events of this customer", href)
 
 
 def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = None) -> Query:

@@ -16,11 +16,11 @@ from usage.query import Query
 from usage.window import local
 
 NO_ROWS_FOR = {
-    "$entity_id": "Autumn's rows name no entity: these are all events of this bin.",
-    "$plan_id": "Autumn's rows are not told apart by plan: these are all events of this bin.",
+    "$entity_id": "Autumn's event list has no entities. All events of this interval are listed.",
+    "$plan_id": "Autumn's event list has no plans. All events of this interval are listed.",
 }
 
-NOT_COUNTED = "Autumn cannot count under all of these filters: its count includes events that they hide."
+NOT_COUNTED = "Autumn can't apply all of these filters. Its count includes events that they exclude."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> Dri
         reason = (
             "Events are still arriving."
             if running
-            else "Autumn counts by the hour, and may know more than it lists yet."
+            else "The cause is unknown. Recent events may not be listed yet."
         )
     certain = agrees if is_complete and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
     return _drilldown_check(counted, listed, certain, reason, of=f"{counted.count:,}")

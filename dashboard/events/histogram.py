@@ -54,7 +54,7 @@ def histogram_of(series: Series, mount: Mount, query: Query) -> Histogram:
     ]
     return Histogram(
         size=size,
-        described=f"{chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in all",
+        described=f"{chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in total",
         drawing=svg.drawing(
             chart, "histogram-hatch", svg.hits(hrefs, names) if len(hrefs) <= MAX_LINKED_BINS else Markup()
         ),

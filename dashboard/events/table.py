@@ -172,7 +172,7 @@ def _column_of(path: str) -> Column:
 def _row_numbers(query: Query, shown: int) -> str:
     """Which rows these are. How many matches went before is not known where each row had to be looked at."""
     if query.has_row_filters:
-        return f"{number(shown)} found"
+        return f"{number(shown)} matches"
     first = (_page_number(query) - 1) * query.per_page
     return f"{number(first + 1)}–{number(first + shown)}" if shown else "0"
 

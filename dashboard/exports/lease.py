@@ -77,7 +77,7 @@ class ExportLease:
         if not self._write(seen_at=timezone.now()):
             raise BrokenOff(Ending.STOPPED, "The export was stopped.")
         if not self._exporter.may_continue():
-            raise BrokenOff(Ending.REVOKED, f"{record.who} may no longer take this export.")
+            raise BrokenOff(Ending.REVOKED, f"{record.who} no longer has access to this export.")
 
     def end(self, ending: Ending, sentence: str = "") -> bool:
         """Gives the lease back; False where somebody else has."""
@@ -85,7 +85,7 @@ class ExportLease:
 
     def fail(self, kind: object, error: BaseException | None, trace: object) -> None:
         """For an ExitStack: ends it with the sentence of what is on its way up."""
-        self.end(Ending.FAILED, getattr(error, "sentence", "The export could not begin."))
+        self.end(Ending.FAILED, getattr(error, "sentence", "The export could not start."))
 
     def _write(self, **changes: object) -> bool:
         record = self.record

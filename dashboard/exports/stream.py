@@ -42,7 +42,7 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
-        how, piece = (Ending.FAILED, "The export broke off."), None
+        how, piece = (Ending.FAILED, "The export was interrupted."), None
         try:
             piece = next(self._pieces, None)
             self._look(at_once=piece is None)
@@ -62,7 +62,7 @@ class Stream:
 
     def close(self) -> None:
         """Called by the server after the last piece, and when it cannot send one."""
-        self._end(Ending.LEFT, "The download was given up.")
+        self._end(Ending.LEFT, "The download was canceled.")
 
     def _look(self, at_once: bool) -> None:
         now = time.monotonic()
@@ -71,7 +71,7 @@ class Stream:
         self._looked_at = now
         self._lease.renew()
         if self._connection.has_left():
-            raise BrokenOff(Ending.LEFT, "The download was given up.")
+            raise BrokenOff(Ending.LEFT, "The download was canceled.")
 
     def _end(self, ending: Ending, sentence: str) -> None:
         if self._ended:

@@ -46,32 +46,32 @@ Make = Callable[[Query, int], HttpResponseBase]
 ALREADY_EXPORTING = Problem(
     409,
     "One export at a time",
-    "Another export of yours is running.",
-    "Wait for its end, or stop it; then try again.",
+    "You already have a running export.",
+    "Wait until it ends or stop it, then try again.",
     retry_after_s=10,
     code="export-running",
 )
 TOO_MANY_EXPORTS = Problem(
     503,
     "Too many exports at once",
-    "Other people's exports are running, and pages have to stay quick for everybody.",
+    "Other exports are running.",
     "Try again in a moment.",
     retry_after_s=30,
     code="busy",
 )
 UNRECORDED = Problem(
     503,
-    "This export cannot begin",
-    "Exports leave a record, and the database takes none at the moment.",
+    "The export could not start",
+    "The database is not available.",
     "Try again in a moment.",
     retry_after_s=30,
     code="unrecorded",
 )
 OLD_HTTP = Problem(
     505,
-    "This needs HTTP/1.1",
-    "Older versions cannot tell a whole file from a part.",
-    "A proxy in front of this dashboard has to speak HTTP/1.1 to it, as nginx does with proxy_http_version 1.1.",
+    "HTTP/1.1 required",
+    "With older versions, an incomplete file looks complete.",
+    "Configure the proxy to use HTTP/1.1 (nginx: proxy_http_version 1.1).",
     code="old-http",
 )
 
@@ -190,7 +190,11 @@ def _blamed(request: HtmxRequest, mount: Mount, page: Page, form: QueryForm) -> 
         for sentence in form.sentences(name)
     ]
     problem = Problem(
-        400, "This cannot be exported", " ".join(sentences), "Go back and choose again.", code="invalid-query"
+        400,
+        "Export not available",
+        " ".join(sentences),
+        "Go back and change the selection.",
+        code="invalid-query",
     )
     return _refusal(request, mount, page, problem)
 

@@ -18,7 +18,7 @@ from usage.query import Query
 from usage.window import local
 
 NEWEST = 10
-OWN_CYCLES = "Each customer has a billing cycle of its own: these are the last 30 days."
+OWN_CYCLES = "Each customer has its own billing cycle. The last 30 days are shown instead."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _lead(data: UsagePage, query: Query, now: int) -> Lead:
         first, last = data.series.bins.edges[0], min(data.series.bins.edges[-1] - 1, now)
         window = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}, {zone_of((first, last), query)}"
     if newest is None:
-        return Lead("No events in this window", "", window)
+        return Lead("No events in this time range", "", window)
     return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)
 
 

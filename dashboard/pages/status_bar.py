@@ -12,7 +12,7 @@ from usage.freshness import Freshness
 from usage.query import Query
 from usage.window import local
 
-SOURCE_WORDS = {"live": "live", "cache": "cached", "stale": "kept from before"}
+SOURCE_WORDS = {"live": "live", "cache": "cached", "stale": "stale"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +62,5 @@ def _left_out(fresh: Freshness) -> str | None:
     if fresh.bad_rows:
         parts.append(f"{number(fresh.bad_rows)} rows could not be read")
     if fresh.foreign_rows:
-        parts.append(f"{number(fresh.foreign_rows)} rows of somebody else were refused")
+        parts.append(f"{number(fresh.foreign_rows)} rows of another customer were discarded")
     return f"{' and '.join(parts)}." if parts else None

@@ -103,8 +103,8 @@ class Share(models.Model):
         if self.expires_at <= timezone.now():
             return "expired"
         if self.maker is None or not self.maker.is_active:
-            return "maker left"
-        return "open" if self.maker.may_share else "maker may not share"
+            return "owner left"
+        return "open" if self.maker.may_share else "owner lost access"
 
     @property
     def is_period(self) -> bool:

@@ -32,10 +32,8 @@ from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.window import BinSize
 
-NOT_RECORDED = (
-    "This link keeps the figures of one view as they were, and none of this one. Its events are those of now."
-)
-NO_USAGE = "This customer has no usage in this period: there are no figures to keep."
+NOT_RECORDED = "This link is a snapshot of one view and has no figures for this one. Its events are live."
+NO_USAGE = "This customer has no usage in this period, so there is nothing to save."
 MOST_GROUPED = 12
 """So many features have their groups kept: each takes calls of its own."""
 MORE_S = 12.0
@@ -71,7 +69,7 @@ class RecordedAnswer:
     def replay(self) -> Cached:
         """The answer. Raises TooLarge where Autumn's was."""
         if self.answer is None:
-            raise TooLarge("Autumn's answer was too large.")
+            raise TooLarge("Autumn's response was too large.")
         return self.answer
 
 
@@ -189,7 +187,7 @@ class RecordingGateway:
         except TooLarge:
             return None
         if answer.source == "stale":
-            raise Unreachable(answer.reason or "Autumn does not answer.")  # old figures are not those of now
+            raise Unreachable(answer.reason or "Autumn does not respond.")  # old figures are not those of now
         return answer
 
 

@@ -47,7 +47,7 @@ def _zone_of_view(share: Share) -> tuple[ZoneInfo, str | None]:
 
 def _owner_name(share: Share) -> str:
     if share.maker is None:
-        return "somebody who has left"
+        return "a deleted user"
     return full_label(share.maker.get_full_name() or share.maker.get_username())
 
 
@@ -61,13 +61,11 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _also(share: Share) -> str:
-    extras = {"deductions": share.deductions, "plans": share.plans, "files to take away": share.exports}
-    return (
-        ", ".join(name for name, shown in extras.items() if shown) or "nothing: no deductions, plans or files"
-    )
+    extras = {"deductions": share.deductions, "plans": share.plans, "downloads": share.exports}
+    return ", ".join(name for name, shown in extras.items() if shown) or "nothing else"
 
 
 def _period(share: Share, zone: ZoneInfo) -> str:
     if share.start is not None and share.end is not None:
         return f"{minute_text(share.start, zone)} – {minute_text(share.end, zone)}"
-    return "any period" if share.start is None else f"from {minute_text(share.start, zone)} on"
+    return "any period" if share.start is None else f"since {minute_text(share.start, zone)}"

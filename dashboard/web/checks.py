@@ -48,30 +48,30 @@ class Exposure:
 
 def refuse_unsafe(exposure: Exposure) -> None:
     if exposure.secret_key is not None and len(exposure.secret_key) < 32:
-        raise Unusable("SECRET_KEY is shorter than 32 characters, so that sessions could be forged.")
+        raise Unusable("SECRET_KEY has fewer than 32 characters. Set a longer one.")
     if exposure.mode in {"live", "other"}:
         _refuse_live(exposure)
 
 
 def _refuse_live(exposure: Exposure) -> None:
-    why = "Customers' data would be at risk: AUTUMN_SECRET_KEY is a live key, and"
+    why = "Unsafe settings: AUTUMN_SECRET_KEY is a live key, and"
     if exposure.debug:
         raise Unusable(f"{why} DEBUG is on, which shows settings and code to visitors. Remove DEBUG.")
     if any(host == "*" or host.startswith(".") for host in exposure.hosts):
         raise Unusable(f"{why} ALLOWED_HOSTS has a wildcard. Name each host.")
     if exposure.secret_key is not None and exposure.secret_key.startswith("django-insecure"):
-        raise Unusable(f"{why} SECRET_KEY is one made for development. Make a new one.")
+        raise Unusable(f"{why} SECRET_KEY was generated for development. Set a new one.")
     if exposure.beyond_this_machine:
         _refuse_public(exposure, why)
 
 
 def _refuse_public(exposure: Exposure, why: str) -> None:
     if exposure.secret_key is None:
-        raise Unusable(f"{why} ALLOWED_HOSTS or BIND opens the site to others. Set a SECRET_KEY of its own.")
+        raise Unusable(f"{why} ALLOWED_HOSTS or BIND opens the site to others. Set SECRET_KEY.")
     if exposure.proxies == 0:
         raise Unusable(
-            f"{why} ALLOWED_HOSTS or BIND opens the site to others without HTTPS. Put a proxy that speaks"
-            " HTTPS in front, and set TRUSTED_PROXIES=1."
+            f"{why} ALLOWED_HOSTS or BIND opens the site to others without HTTPS. Put an HTTPS"
+            " proxy in front, and set TRUSTED_PROXIES=1."
         )
 
 

@@ -63,7 +63,7 @@ class Environment:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Unusable(f"{name} names {path}, which cannot be made: {error.strerror}.") from error
+            raise Unusable(f"{name} names {path}, which cannot be created: {error.strerror}.") from error
         return path
 
     def zone(self, name: str) -> str:
@@ -71,13 +71,15 @@ class Environment:
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError) as error:
-            raise Unusable(f"{name} is {value!r}, which is no IANA time zone like Europe/Berlin.") from error
+            raise Unusable(
+                f"{name} is {value!r}, which is not an IANA time zone such as Europe/Berlin."
+            ) from error
         return value
 
     def autumn_key(self, name: str) -> str | None:
         value = self.text(name)
         if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
-            raise Unusable(f"{name} holds characters that no key has. Copy it again from Autumn.")
+            raise Unusable(f"{name} contains invalid characters. Copy it again from Autumn.")
         return value
 
     def api_url(self, name: str) -> str:
@@ -93,9 +95,9 @@ class Environment:
             parts = urlsplit(value)
             host, _ = parts.hostname, parts.port
         except ValueError as error:
-            raise Unusable(f"{name} is no URL like {example}.") from error
+            raise Unusable(f"{name} is not a URL such as {example}.") from error
         if not host or parts.username or parts.query or parts.fragment:
-            raise Unusable(f"{name} must be a URL like {example}, and nothing more.")
+            raise Unusable(f"{name} must be a URL such as {example}, without user name, query or fragment.")
         if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
             raise Unusable(f"{name} must begin with https:// unless it is on this machine.")
         return value
@@ -104,7 +106,7 @@ class Environment:
         values = self.items(name)
         for value in values:
             if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc:
-                raise Unusable(f"{name} must list origins like https://usage.example.com, not {value!r}.")
+                raise Unusable(f"{name} must list origins such as https://usage.example.com, not {value!r}.")
         return values
 
     def database(self, name: str, default: Path) -> dj_database_url.DBConfig:
@@ -115,7 +117,9 @@ class Environment:
         except Unusable:
             raise
         except Exception as error:  # the parser raises many kinds, some of which repeat the password
-            raise Unusable(f"{name} is no database URL like postgres://user:password@host/name.") from error
+            raise Unusable(
+                f"{name} is not a database URL such as postgres://user:password@host/name."
+            ) from error
         if parsed.get("ENGINE") == "django.db.backends.sqlite3":
             parsed["OPTIONS"] = SQLITE
         return parsed
@@ -123,7 +127,7 @@ class Environment:
     def redis(self, name: str) -> str | None:
         value = self.text(name)
         if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
-            raise Unusable(f"{name} must be a URL like redis://127.0.0.1:6379/0.")
+            raise Unusable(f"{name} must be a URL such as redis://127.0.0.1:6379/0.")
         return value
 
 

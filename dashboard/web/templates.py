@@ -33,7 +33,7 @@ MODE_BADGES = {
     "sample": ("sample", "sample data"),
     "test": ("test", "test key"),
     "live": ("alarm", "LIVE key"),
-    "other": ("alarm", "unknown key"),
+    "other": ("alarm", "key type not recognized"),
 }
 NAV = [("overview", "Overview"), ("events", "Events"), ("usage", "Usage"), ("shares", "Shares")]
 THEMES = {"light", "dark"}

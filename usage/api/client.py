@@ -105,9 +105,9 @@ class Client:
             with bounded_by(deadline):
                 return self._exchange(request, deadline)
         except httpx.TimeoutException:
-            failure = Unreachable("Autumn did not answer in time.")
+            failure = Unreachable("Autumn did not respond in time.")
         except httpx.TransportError:
-            failure = Unreachable("The connection to Autumn failed or broke off.")
+            failure = Unreachable("The connection to Autumn failed.")
         # Raised out here, without a context: the frames below hold the request's headers, and so the key.
         raise failure
 
@@ -151,19 +151,19 @@ class Client:
             return self._refusal(status, _read_refusal(response, deadline))
         if status >= 500:
             wait = _retry_after(response)
-            return Unreachable(f"Autumn has a failure of its own (status {status}).", retry_after_s=wait)
-        return Malformed(f"Autumn answered with status {status}, which is not in its contract.")
+            return Unreachable(f"Autumn has an internal error (status {status}).", retry_after_s=wait)
+        return Malformed(f"Autumn sent an unexpected status ({status}).")
 
     def _refusal(self, status: int, refusal: _Refusal) -> Refused:
         code = self._without_key(_printable(refusal.code))[:CODE_LIMIT]
         if status == 401 or code == "insufficient_scopes":
             # Autumn's own words are left out: they may repeat the key.
-            return Refused(f"Autumn refused the key (status {status}).", status=status, code=code)
+            return Refused(f"Autumn refused the secret key (status {status}).", status=status, code=code)
         if status == 404 and code == "customer_not_found":
-            return UnknownCustomer("Autumn knows no customer of this id.", status=status, code=code)
+            return UnknownCustomer("No customer has this ID.", status=status, code=code)
         message = self._without_key(_printable(refusal.message))[:DETAIL_LIMIT]
         reason = f": {message[:MESSAGE_LIMIT]}" if message else "."
-        sentence = f"Autumn refused the call (status {status}){reason}"
+        sentence = f"Autumn refused the request (status {status}){reason}"
         return Refused(sentence, status=status, code=code, detail=message)
 
     def _without_key(self, text: str) -> str:
@@ -179,11 +179,13 @@ def _checked_url(url: str, *, any_host: bool) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise ValueError("Autumn's URL is not a URL.") from None
+        raise ValueError("Autumn's URL is not valid.") from None
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query:
-        raise ValueError("Autumn's URL must be like https://api.useautumn.com: no user name, no query.")
+        raise ValueError(
+            "Autumn's URL must be a URL such as https://api.useautumn.com, without user name or query."
+        )
     if parsed.scheme == "http" and not any_host and not _is_loopback(parsed.host):
-        raise ValueError("Autumn's URL must start with https://, unless the host is this machine.")
+        raise ValueError("Autumn's URL must start with https:// unless the host is this machine.")
     return url.rstrip("/")
 
 
@@ -196,7 +198,7 @@ def _is_loopback(host: str) -> bool:
 
 def _checked_key(key: str) -> str:
     if not key or not all("!" <= character <= "~" for character in key):
-        raise ValueError("Autumn's secret key is empty, or has white space or other odd characters in it.")
+        raise ValueError("Autumn's secret key is empty or contains invalid characters.")
     return key
 
 

@@ -17,9 +17,9 @@ def read_body(response: httpx.Response, limit: int, deadline: Deadline) -> bytes
     for piece in _pieces(response, limit):
         body += piece
         if len(body) > limit:
-            raise TooLarge("Autumn's answer is too large.")
+            raise TooLarge("Autumn's response is too large.")
         if deadline.left() <= 0:
-            raise Unreachable("Autumn did not answer in time.")
+            raise Unreachable("Autumn did not respond in time.")
     return bytes(body)
 
 
@@ -29,7 +29,7 @@ def _pieces(response: httpx.Response, limit: int) -> Iterator[bytes]:
         return _inflated(_wire(response, limit), limit)
     if encoding == "identity":
         return _wire(response, limit)
-    raise Malformed("Autumn's answer is encoded in a way it was not asked for.")
+    raise Malformed("Autumn's response has an unexpected encoding.")
 
 
 def _wire(response: httpx.Response, limit: int) -> Iterator[bytes]:
@@ -37,7 +37,7 @@ def _wire(response: httpx.Response, limit: int) -> Iterator[bytes]:
     for chunk in response.iter_raw():
         received += len(chunk)
         if received > limit:
-            raise TooLarge("Autumn's answer is too large.")
+            raise TooLarge("Autumn's response is too large.")
         yield chunk
 
 
@@ -48,9 +48,9 @@ def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
         for chunk in chunks:
             yield inflate.decompress(chunk, limit + 1)
             if inflate.unused_data:
-                raise Malformed("Autumn's answer goes on after its end.")
+                raise Malformed("Autumn's response has data after its end.")
         yield inflate.flush()
     except zlib.error:
-        raise Malformed("Autumn's answer is not the gzip it says it is.") from None
+        raise Malformed("Autumn's response is not valid gzip.") from None
     if not inflate.eof:
-        raise Unreachable("Autumn's answer broke off.")
+        raise Unreachable("Autumn's response was interrupted.")

@@ -117,12 +117,12 @@ class ChartAssembly:
 
     def _why_different(self) -> str:
         if self.query.group:
-            return "Only the chosen groups are drawn."
+            return "Only the selected groups are shown."
         if self.chart.cycle is not None and self.chart.previous is not None:
-            return "Autumn totals the whole billing cycle; compared bars end with its last full hour."
+            return "Autumn's total covers the whole billing cycle. A comparison ends at the last full hour."
         if self.chart.cycle is not None:
-            return "Autumn totals a billing cycle by a start of its own; the bars begin with its first hour."
-        return "Autumn's bins do not sum to its own total."
+            return "Autumn's total starts inside an hour. The chart starts at the beginning of that hour."
+        return "Autumn's intervals don't add up to its own total."
 
 
 def _clipped(answer: AggregateAnswer, window: Window) -> list[AutumnBin]:

@@ -31,11 +31,11 @@ OLD_MAX_GROUPS = 9
 TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
 TOO_MANY_GROUPS = (
-    "This has too many different values for bins this small: "
-    "choose UTC, a shorter window or another property."
+    "There are too many groups for this interval. "
+    "Choose UTC, a shorter time range or another property."
 )
 UNFILTERED = (
-    "Autumn cannot apply all of these filters to charts: these figures include events that they hide."
+    "Autumn can't apply all of these filters to charts. The figures include events that the filters exclude."
 )
 MAX_FILTERS = 5
 MAX_FEATURES = 12

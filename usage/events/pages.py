@@ -166,7 +166,7 @@ class EventReader:
                 limit = MAX_LIMIT
             position, last_range, offset = step.position, bounds, offset + answer.rows.read
             if offset > MAX_OFFSET:
-                raise Malformed("Autumn's list of events does not come to an end.")
+                raise Malformed("Autumn's event list does not end.")
 
 
 def _step(answer: ListAnswer, window: Window, position: Position | None, until: int) -> _Step:

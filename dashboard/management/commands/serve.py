@@ -21,7 +21,7 @@ from dashboard.web.env import Unusable
 
 
 class Command(BaseCommand):
-    help = "Serves the dashboard with a production server, after preparing its database and files."
+    help = "Prepare the database and static files, and serve the dashboard."
     requires_system_checks = ()  # `check` has them, and they cost half a second
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -26,28 +26,28 @@ MAX_LIFETIME = timedelta(days=3660)
 
 
 class Command(BaseCommand):
-    help = "Makes, lists and revokes share links."
+    help = "Create, list and revoke share links."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
-        create = acts.add_parser("create", help="make a link, and print it this once")
+        create = acts.add_parser("create", help="create a link and print it once")
         create.add_argument(
-            "--customer", required=True, type=customer_argument, help="the customer that it shows"
+            "--customer", required=True, type=customer_argument, help="ID of the customer that the link shows"
         )
-        create.add_argument("--recipient", default="somebody", help="who gets it")
-        create.add_argument("--expires", default="7d", help="how long it opens: 12h, 7d, 4w")
+        create.add_argument("--recipient", default="recipient", help="name of the recipient")
+        create.add_argument("--expires", default="7d", help="time until the link expires: 12h, 7d, 4w")
         create.add_argument(
-            "--properties", default="", help="visible properties, by commas; none unless given"
+            "--properties", default="", help="visible properties, separated by commas (default: none)"
         )
         create.add_argument(
-            "--features", type=features_argument, help="features, by commas; all unless given"
+            "--features", type=features_argument, help="features, separated by commas (default: all)"
         )
-        create.add_argument("--password", action="store_true", help="make a password too")
-        create.add_argument("--maker", help="whose link it is; the first admin unless given")
-        acts.add_parser("list", help="all links")
-        revoke = acts.add_parser("revoke", help="end a link, or all of them")
-        revoke.add_argument("id", nargs="?", help="the link's name, as `share list` has it")
-        revoke.add_argument("--all", action="store_true", help="every link of everybody")
+        create.add_argument("--password", action="store_true", help="generate a password")
+        create.add_argument("--maker", help="user who owns the link (default: the first admin)")
+        acts.add_parser("list", help="list all links")
+        revoke = acts.add_parser("revoke", help="revoke one link or all links")
+        revoke.add_argument("id", nargs="?", help="ID of the link, as printed by `share list`")
+        revoke.add_argument("--all", action="store_true", help="all links of all users")
 
     def handle(self, *args: Any, **options: Any) -> None:
         {"create": self.create, "list": self.list, "revoke": self.revoke}[options["act"]](options)
@@ -55,11 +55,11 @@ class Command(BaseCommand):
     def create(self, options: dict[str, Any]) -> None:
         recipient = options["recipient"].strip()
         if not recipient or len(recipient) > LONGEST_NAME:
-            raise CommandError(f"--recipient is a name of at most {LONGEST_NAME} characters.")
+            raise CommandError(f"--recipient must have 1 to {LONGEST_NAME} characters.")
         properties = comma_separated(options["properties"])
         for path in properties:
             if why := privacy_hint(path):
-                self.stderr.write(f"Mind: the property {full_label(path)} {why}.")
+                self.stderr.write(f"Warning: the property {full_label(path)} {why}.")
         share = Share(
             maker=owner(options["maker"]),
             recipient=recipient,
@@ -91,13 +91,15 @@ class Command(BaseCommand):
 
     def revoke(self, options: dict[str, Any]) -> None:
         if (options["id"] is None) != options["all"]:
-            raise CommandError("Give the name of one link, or --all.")
+            raise CommandError("Give the ID of one link, or --all.")
         chosen = Share.objects.unrevoked()
         if options["id"] is not None:
             chosen = chosen.filter(pk=options["id"])
         count = chosen.update(revoked_at=timezone.now())
         if not count and options["id"] is not None:
-            raise CommandError(f"There is no open link {options['id']}. `share list` has them all.")
+            raise CommandError(
+                f"No active link has the ID {options['id']}. Use `share list` to list all links."
+            )
         self.stdout.write(f"Revoked: {count}")
 
 
@@ -108,7 +110,7 @@ def customer_argument(text: str) -> str:
     except UnicodeEncodeError:
         raise ArgumentTypeError("is not in the terminal's encoding") from None
     if not text.strip() or "\0" in text or len(text) > LONGEST_ID:
-        raise ArgumentTypeError("names nobody: a link shows one customer")
+        raise ArgumentTypeError("is not a customer ID")
     return text
 
 
@@ -116,7 +118,7 @@ def features_argument(text: str) -> list[str]:
     """Features that were named. None of them is a mistake, such as a variable that is not set: it would mean all."""
     found = comma_separated(text)
     if not found:
-        raise ArgumentTypeError("names no feature; leave it out to show all of them")
+        raise ArgumentTypeError("names no feature; omit it to show all features")
     return found
 
 
@@ -128,7 +130,7 @@ def lifetime(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,4})([hdw])", text)
     length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
     if not timedelta() < length <= MAX_LIFETIME:
-        raise CommandError("--expires is a length such as 12h, 7d or 4w, of ten years at most.")
+        raise CommandError("--expires must be a duration such as 12h, 7d or 4w, at most ten years.")
     return length
 
 
@@ -142,7 +144,7 @@ def owner(username: str | None) -> User:
         admins = User.objects.filter(Q(is_superuser=True) | Q(role=User.Role.ADMIN), is_active=True)
         found = admins.order_by("pk").first()
     if found is None or not found.may_share:
-        raise CommandError("A link needs somebody who may share: --maker USERNAME, or make an admin first.")
+        raise CommandError("No user can own the link. Use --owner USERNAME, or create an admin first.")
     return found
 
 

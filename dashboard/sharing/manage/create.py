@@ -34,8 +34,8 @@ from usage.query import BadQuery, Query
 DRAFTS = "share_drafts"
 MAX_DRAFTS = 8
 ALREADY_CREATED = (
-    "This link was made already, and its address was shown that once. If you have not seen it, revoke this one and make"
-    " another."
+    "This link was already created, and its address was shown once. If you did not copy it, revoke the link and create"
+    " a new one."
 )
 CSRF = "csrfmiddlewaretoken"
 
@@ -67,7 +67,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         return _form(request, form, status=400)
     except UsageError as error:
         problem = problem_of(error)
-        sentences = [f"The figures could not be kept. {problem.sentence} {problem.advice}"]
+        sentences = [f"The snapshot could not be saved. {problem.sentence} {problem.advice}"]
         return _form(request, form, wrong=sentences, status=max(problem.status, 400))
     except IntegrityError:
         messages.warning(request, ALREADY_CREATED, extra_tags="created-before")  # sent twice, or by a reload

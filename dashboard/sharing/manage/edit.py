@@ -28,7 +28,7 @@ def revoke(request: HttpRequest, share_id: str) -> HttpResponse:
     Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
     messages.success(
         request,
-        f"Revoked: the link for {full_label(found.recipient)} opens nothing any more.",
+        f"Link for {full_label(found.recipient)} revoked.",
         extra_tags="revoked",
     )
     return redirect("shares")
@@ -40,7 +40,7 @@ def revoke_all(request: HttpRequest) -> HttpResponse:
     if request.POST.get("sure") != "yes":
         raise BadRequest
     count = Share.objects.unrevoked().update(revoked_at=timezone.now())
-    messages.success(request, f"Revoked: {count} links open nothing any more.", extra_tags="revoked")
+    messages.success(request, f"{count} links revoked.", extra_tags="revoked")
     return redirect("shares")
 
 
@@ -52,10 +52,10 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponse:
     days = _life(request)
     end = timezone.now() + timedelta(days=days)
     Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=end)
-    less = ", which is less than before" if end < found.expires_at else ""
+    less = ", earlier than before" if end < found.expires_at else ""
     messages.success(
         request,
-        f"The link opens for {LIFETIMES[days]} from now{less}.",
+        f"The link now expires in {LIFETIMES[days]}{less}.",
         extra_tags="shortened" if less else "extended",
     )
     return redirect("share", found.pk)
@@ -73,7 +73,7 @@ def password(request: HttpRequest, share_id: str) -> HttpResponse:
         raise BadRequest
     if wanted == "none":
         passwords.remove_password(found)
-        messages.success(request, "The link needs no password any more.", extra_tags="unlocked")
+        messages.success(request, "Password removed.", extra_tags="unlocked")
         return redirect("share", found.pk)
     new = passwords.generate_password()
     passwords.change_password(found, new)

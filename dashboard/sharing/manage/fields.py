@@ -6,13 +6,16 @@ from django import forms
 
 from dashboard.forms import MAX_TEXT_LENGTH
 
-LIFETIMES = {1: "a day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
+LIFETIMES = {1: "1 day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
 DEFAULT_LIFETIME = 7
 LONG_LIFETIME = 30
 GENERATED, NO_PASSWORD = "generated", "none"
-PASSWORDS = {GENERATED: "Made for you, shown once with the link", NO_PASSWORD: "None"}
+PASSWORDS = {GENERATED: "Generated password, shown once with the link", NO_PASSWORD: "No password"}
 PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
-FRESHNESS = {"live": "Live: late events still count", "snapshot": "Snapshot: figures stay as they are now"}
+FRESHNESS = {
+    "live": "Live: figures include late events",
+    "snapshot": "Snapshot: figures are frozen at creation",
+}
 
 
 class LifetimeField(forms.TypedChoiceField):

@@ -40,8 +40,8 @@ from usage.query import BadQuery, Query, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
 MAX_VIEW_LENGTH = 30_000
-VIEW_TOO_LONG = "The view has more filters than a link can keep: drop some of them there first."
-FORM_DAMAGED = "This form is damaged. Open a new one."
+VIEW_TOO_LONG = "The view has too many filters for a link. Remove some of them first."
+FORM_DAMAGED = "The form is not valid. Open a new one."
 
 
 class ShareForm(forms.Form):
@@ -132,15 +132,15 @@ class ShareForm(forms.Form):
     def clean_customer_id(self) -> str:
         name: str = self.cleaned_data["customer_id"]
         if not name.strip() or "\0" in name:
-            raise ValidationError("Name one customer.")
+            raise ValidationError("Enter one customer ID.")
         return name
 
     def clean_features(self) -> list[str]:
         names: list[str] = self.cleaned_data["features"]
         if not names and not self.cleaned_data.get("every_feature"):
-            raise ValidationError("Choose a feature, or show all of them.")
+            raise ValidationError("Select a feature, or all features.")
         if names and self.cleaned_data.get("every_feature"):
-            raise ValidationError("Show all of them, or those that are ticked: not both.")
+            raise ValidationError("Select either all features or individual ones.")
         return names
 
     def clean(self) -> dict[str, Any]:
@@ -173,9 +173,7 @@ class ShareForm(forms.Form):
         elif self.share.is_period:
             self.add_error("period", bad.sentence)
         else:
-            self.add_error(
-                "since", f"{bad.sentence} It would open with what you looked at, which ended before."
-            )
+            self.add_error("since", f"{bad.sentence} The period you were viewing ended before that.")
 
     def _hour(self, name: str, whole: Callable[[int], int]) -> int | None:
         """Charts know whole hours: outward, so that what was in view stays in it."""
@@ -202,16 +200,16 @@ class ShareForm(forms.Form):
             if not self.errors.keys() & {"start", "end"}:
                 self.add_error("start", "A period has a start and an end.")
         elif start >= end:
-            self.add_error("start", "The start must lie before the end.")
+            self.add_error("start", "The start must be before the end.")
         elif since is not None and since > start:
-            self.add_error("since", f"This belongs to “{PERIODS['free']}”: choose that, or leave it out.")
+            self.add_error("since", f"This belongs to “{PERIODS['free']}”. Select it, or clear this date.")
         return start, end
 
     def _since(self) -> int | None:
         written = [name for name in ("start", "end") if self.cleaned_data.get(name)]
         if written:
             self.add_error(
-                written[0], f"Dates belong to “{PERIODS['fixed']}”: choose that, or leave them out."
+                written[0], f"Dates belong to “{PERIODS['fixed']}”. Select it, or clear the dates."
             )
         return self._hour("since", floor_hour)
 
@@ -219,9 +217,9 @@ class ShareForm(forms.Form):
         """A snapshot ends with the last full hour: the running one still changes."""
         full = floor_hour(_now())
         if self.cleaned_data.get("period") != "fixed":
-            self.add_error("fresh", "Only one period can be kept: choose it above.")
+            self.add_error("fresh", "A snapshot needs a fixed period. Select it above.")
         elif start is not None and start >= full:
-            self.add_error("start", "There is no full hour yet to keep.")
+            self.add_error("start", "The period has no complete hour yet.")
         return None if end is None else min(end, full)
 
     def _new_share(self, start: int | None, end: int | None) -> Share:

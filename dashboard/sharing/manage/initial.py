@@ -57,7 +57,7 @@ def viewed_period(query: Query, now: int) -> str:
     """The hours of a view in words."""
     hours = viewed_hours(query, now)
     if hours is None:
-        return "which has no dates yet that can be kept: write them here"
+        return "which has no dates yet: enter them here"
     return f"{minute_text(hours.start, query.zone)} – {minute_text(hours.end, query.zone)}"
 
 
@@ -90,23 +90,23 @@ def widenings(scope: Scope, query: Query) -> Iterator[LinkWarning]:
     if query.entity_id is not None:
         yield LinkWarning(
             "entity-left-out",
-            f"You looked at the entity “{full_label(query.entity_id)}” alone. A link cannot: this one shows all of the"
-            " customer’s usage.",
+            f"You were viewing one entity, “{full_label(query.entity_id)}”. A link can't filter by entity: it shows all of"
+            " the customer’s usage.",
             query.entity_id,
         )
     if query.group and query.group_by is not None and not scope.may_group(query.group_by):
         yield LinkWarning(
             "groups-left-out",
-            f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is left out: the link"
-            " shows events that you did not.",
+            f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is not included: the link"
+            " shows more events than your view.",
             query.group_by,
         )
     for item in (*query.filter, *query.exclude):
         if not scope.shows(item.path):
             yield LinkWarning(
                 "filter-left-out",
-                f"The filter by “{full_label(item.path)}” is left out, as that property is hidden: the link shows"
-                " events that you did not.",
+                f"The filter by “{full_label(item.path)}” is not included, because the property is hidden: the"
+                " link shows more events than your view.",
                 item.path,
             )
 

@@ -21,7 +21,7 @@ FULL_NAME = re.compile(r"[A-ZÀ-Þ][\w'’-]+( [A-ZÀ-Þ][\w.'’-]*)+")
 
 LOOKS_LIKE_EMAIL = "looks like e-mail addresses"
 LOOKS_LIKE_NAME = "looks like names"
-MAY_BE_PERSONAL = "may be about a person"
+MAY_BE_PERSONAL = "may identify a person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ class Suggestions:
             if suggestion.path == path:
                 return suggestion.privacy_hint
             if suggestion.privacy_hint is not None and suggestion.path.startswith(f"{path}."):
-                return f"holds “{full_label(suggestion.path)}”, which {suggestion.privacy_hint}"
+                return f"contains “{full_label(suggestion.path)}”, which {suggestion.privacy_hint}"
         return privacy_hint(path)
 
 
 def suggestions(customer_id: str | None, query: Query) -> Suggestions:
     """What was seen of a customer in the window of `query`."""
     if customer_id is None:
-        return Suggestions(sentence="Choose a customer, and their features and properties are offered here.")
+        return Suggestions(sentence="Select a customer to load features and properties.")
     try:
         around = Query(
             customer_id=customer_id, range=query.range, start=query.start, end=query.end, tz=query.tz

@@ -35,6 +35,6 @@ def privacy_warnings(suggestions: Suggestions, properties: Iterable[str]) -> Ite
 def access_warnings(*, has_password: bool, days: int) -> Iterator[LinkWarning]:
     """How easily, and for how long, somebody else could use the link."""
     if not has_password:
-        yield LinkWarning("no-password", "Without a password, whoever gets hold of the link sees all of it.")
+        yield LinkWarning("no-password", "Without a password, anyone who has the link can open it.")
     if days > LONG_LIFETIME:
-        yield LinkWarning("long-life", f"It will open for {LIFETIMES[days]}. Few need one that long.")
+        yield LinkWarning("long-life", f"The link expires in {LIFETIMES[days]}. Consider a shorter time.")

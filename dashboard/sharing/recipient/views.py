@@ -34,15 +34,15 @@ def unlock(request: HtmxRequest, share: Share) -> HttpResponseBase:
     password = request.POST.get("password", "")
     outcome = passwords.try_password(share, password, address_of(request)) if share.password_hash else "open"
     if outcome == "wait":
-        response = locked(request, share, "That was wrong too often. Try again in fifteen minutes.", 429)
+        response = locked(request, share, "Too many wrong passwords. Try again in 15 minutes.", 429)
         response["Retry-After"] = str(int(passwords.PAUSE.total_seconds()))
         return response
     if outcome == "busy":
-        response = locked(request, share, "Others are giving it just now. Try again in a moment.", 429)
+        response = locked(request, share, "Too many attempts at once. Try again in a moment.", 429)
         response["Retry-After"] = "5"
         return response
     if outcome == "wrong":
-        return locked(request, share, "That is not the password.")
+        return locked(request, share, "Wrong password.")
     response = redirect(_next_address(request, share))
     links.mark_unlocked(response, share)
     return response
