@@ -15,7 +15,10 @@ class DashboardConfig(AppConfig):
 
 
 def keep_sightings(**signal: Any) -> None:
-    """After an answer is out, what was seen on the way is kept. Where nothing was asked yet, nothing was seen."""
+    """After an answer is out, what was seen on the way is kept.
+
+    Where nothing was asked yet, nothing was seen.
+    """
     from dashboard import services
 
     if services.known_customers.cache_info().currsize:

@@ -34,7 +34,8 @@ ACCESS_DENIED = ErrorText(
 FORM_EXPIRED = ErrorText(
     "form-expired",
     "The form has expired",
-    "The form was open for too long, or cookies are blocked. Nothing was changed. Go back, reload the page and try again.",
+    "The form was open for too long, or cookies are blocked. Nothing was changed."
+    " Go back, reload the page and try again.",
 )
 NOT_FOUND = ErrorText("not-found", "Page not found", "Check the address. The page may have been removed.")
 TOO_MANY = ErrorText("too-many-attempts", "Too many attempts", "Wait one minute, then try again.")

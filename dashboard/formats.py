@@ -105,7 +105,10 @@ class Change:
 
 
 def change(now: float, before: float | None) -> Change | None:
-    """None without a comparison. From nothing there is no percentage, from less than nothing none that means much."""
+    """None without a comparison.
+
+    From nothing there is no percentage, from less than nothing none that means much.
+    """
     if before is None:
         return None
     if before == 0 and now != 0:

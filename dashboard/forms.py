@@ -1,4 +1,6 @@
-"""The query string, read once: parameters in, a Query out, or a sentence beside each field that can't be meant."""
+"""The query string, read once: parameters in, a Query out, or a sentence beside each field that can't be
+meant.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ Parse = Callable[[str], Any]
 
 
 class Values(forms.Widget):
-    """All values of a parameter, without the blank ones: forms without script send those for what was left empty."""
+    """All values of a parameter, without the blank ones: forms without script send those for what was left
+    empty.
+    """
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
         return [value for value in data.getlist(name) if value.strip()]
@@ -117,9 +121,11 @@ def _zone(text: str) -> str:
 
 
 class QueryForm(forms.Form):
-    """Every parameter of the product, valid or with its sentence. `query` is what is meant, once `is_valid()`.
+    """Every parameter of the product, valid or with its sentence. `query` is what is meant, once
+    `is_valid()`.
 
-    `given_tz`: whether the query names its zone; where it doesn't, the viewer's own (a cookie) or TIME_ZONE is meant.
+    `given_tz`: whether the query names its zone; where it doesn't, the viewer's own (a cookie) or TIME_ZONE
+    is meant.
     """
 
     customer_id = One()
@@ -171,7 +177,9 @@ class QueryForm(forms.Form):
         return given
 
     def as_given(self, **changes: str) -> str:
-        """The query string as it was written, with other values for some parameters: for showing what is wrong."""
+        """The query string as it was written, with other values for some parameters: for showing what is
+        wrong.
+        """
         given = [pair for pair in self.data.lists() if pair[0] not in changes]
         return urlencode([*changes.items(), *((name, value) for name, values in given for value in values)])
 
@@ -223,8 +231,9 @@ class CustomerSearchForm(forms.Form):
 
 
 def saved_query(params: str) -> Query:
-    """The query of a query string that was saved earlier. BadQuery where it is no longer valid, such as for a zone
-    that no longer exists."""
+    """The query of a query string that was saved earlier. BadQuery where it is no longer valid, such as for a
+    zone that no longer exists.
+    """
     form = QueryForm(QueryDict(params))
     if form.is_valid():
         return form.query

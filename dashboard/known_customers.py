@@ -21,7 +21,8 @@ Pair = tuple[str, str]
 
 
 class StoredKnownCustomers(InMemoryKnownCustomers):
-    """Known customers that start with what the database holds. `save` writes what is new, at the end of a request.
+    """Known customers that start with what the database holds. `save` writes what is new, at the end of a
+    request.
 
     `source`: where figures come from (settings.AUTUMN_SOURCE); nothing seen elsewhere is offered.
     """
@@ -43,7 +44,10 @@ class StoredKnownCustomers(InMemoryKnownCustomers):
                     self._pending[pair] = max(item.last_seen, self._pending.get(pair, 0))
 
     def save(self) -> None:
-        """Writes what is new. A database that takes nothing just now is asked again after the next request."""
+        """Writes what is new.
+
+        A database that takes nothing just now is asked again after the next request.
+        """
         with self._lock:
             pending, self._pending = self._pending, {}
         if not pending:

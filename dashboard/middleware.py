@@ -84,7 +84,10 @@ def page_headers(get_response: GetResponse) -> GetResponse:
 
 
 class Compressed(GZipMiddleware):
-    """Pages go out compressed, with Django's guard against guessing by length. Exports go out as they come."""
+    """Pages go out compressed, with Django's guard against guessing by length.
+
+    Exports go out as they come.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.streaming:

@@ -39,9 +39,11 @@ def demo_user() -> User:
 
 
 class ExportRecord(models.Model):
-    """An export while it runs, and afterwards who took what. An open row is its taker's turn: there is one at a time.
+    """An export while it runs, and afterwards who took what. An open row is its taker's turn: there is one at
+    a time.
 
-    `taker`: whose turn it is, such as user:7. `who`: their name as it was then. `query`: its canonical query string.
+    `taker`: whose turn it is, such as user:7. `who`: their name as it was then. `query`: its canonical query
+    string.
     """
 
     class Ending(models.TextChoices):
@@ -81,7 +83,8 @@ class ExportRecord(models.Model):
 class Sighting(models.Model):
     """A customer and a feature that have been seen together: Autumn has no call that lists either.
 
-    `key` is their digest with `source`, which says where they were seen: ids can be longer than what databases index.
+    `key` is their digest with `source`, which says where they were seen: ids can be longer than what
+    databases index.
     """
 
     key = models.CharField(max_length=64, unique=True)

@@ -18,8 +18,8 @@ Part = Literal["histogram", "facets", "more", "live", "drilldown"]
 class Exporter:
     """Who takes an export. `key`: whose lease it takes; `name`: for the record.
 
-    `may_continue` is asked again and again while the file is sent. `group`: how the keys of all begin that share a
-    limit of exports between them; empty for those who share none.
+    `may_continue` is asked again and again while the file is sent. `group`: how the keys of all begin that
+    share a limit of exports between them; empty for those who share none.
     """
 
     key: str
@@ -32,9 +32,9 @@ class Exporter:
 class Mount:
     """One mount of the pages: its service, its address, and who is there.
 
-    `names`: how the names of its routes begin. `exporter`: who takes an export from here. `context`: what its templates
-    show beside the page. `entrance`: where its root leads, where that is not the overview.
-    `kept`: where figures are those of one view, kept as they were, what they can be grouped by; None where they live.
+    `names`: how the names of its routes begin. `exporter`: who takes an export from here. `context`: what its
+    templates show beside the page. `entrance`: where its root leads, where that is not the overview. `kept`:
+    where figures are those of one view, kept as they were, what they can be grouped by; None where they live.
     """
 
     usage: Usage
@@ -63,7 +63,10 @@ class Mount:
         return scope is None or scope.exports
 
     def resolved(self, query: Query) -> Query:
-        """What `query` means here: a share's own period where it names none. BadQuery for what no share answers."""
+        """What `query` means here: a share's own period where it names none.
+
+        BadQuery for what no share answers.
+        """
         scope = self.usage.scope
         if scope is None:
             return query
@@ -93,7 +96,8 @@ class Mount:
         return (replace(query, customer_id=None) if self.shared else query).to_query_string()
 
     def frozen(self, page: Page, query: Query, now: int) -> str | None:
-        """The address of the same view with its dates instead of a range that moves on; None where none moves.
+        """The address of the same view with its dates instead of a range that moves on; None where none
+        moves.
 
         It ends with the last full hour, the last that Autumn's figures can tell apart.
         """

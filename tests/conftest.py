@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A property test draws 50 examples in `make test` and 1,000 in `make test-slow`; HYPOTHESIS_PROFILE=long draws 5,000.
+# A property test draws 50 examples in `make test` and 1,000 in `make test-slow`; HYPOTHESIS_PROFILE=long
+# draws 5,000.
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 for name, examples in (("default", 50), ("many", 1_000), ("long", 5_000)):
     hypothesis_settings.register_profile(
@@ -124,8 +125,8 @@ def chromium() -> Iterator[Browser]:
 class Served:
     """`manage.py serve` in a process of its own, with a folder and a port of its own.
 
-    `begun`: where a site has been started and stopped before. Others begin from its files, as a second start does: to
-    collect, compress and tell the sample's story takes seconds.
+    `begun`: where a site has been started and stopped before. Others begin from its files, as a second start
+    does: to collect, compress and tell the sample's story takes seconds.
     """
 
     begun: ClassVar[Callable[[], Path] | None] = None
@@ -188,7 +189,9 @@ def taken_along(begun: Path, folder: Path, without: str) -> None:
 
 
 def started_once(folder: Path) -> Path:
-    """A folder in which the site was started for the first time, by whichever process of the tests needs it first."""
+    """A folder in which the site was started for the first time, by whichever process of the tests needs it
+    first.
+    """
     folder.mkdir(exist_ok=True)
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

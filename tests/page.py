@@ -70,10 +70,11 @@ class Element:
         return (self.tag, tuple(self.attributes.items()), inner)
 
     def all(self, tag: str | None = None, **wanted: str | bool) -> list[Element]:
-        """Elements inside with this tag and these attributes: `all(data_path="model")`, True where any value will do.
+        """Elements inside with this tag and these attributes: `all(data_path="model")`, True where any value
+        will do.
 
-        An underscore in a name stands for a hyphen; `class_` names one class of several, `role` also the role that
-        the tag has by itself.
+        An underscore in a name stands for a hyphen; `class_` names one class of several, `role` also the role
+        that the tag has by itself.
         """
         return [item for item in self.elements if tag in (None, item.tag) and item._has(wanted)]
 
@@ -120,7 +121,9 @@ class Element:
 
     @property
     def fields(self) -> dict[str, list[str]]:
-        """What a browser would send of the form fields inside: unticked boxes left out, selects by what is chosen."""
+        """What a browser would send of the form fields inside: unticked boxes left out, selects by what is
+        chosen.
+        """
         found: dict[str, list[str]] = {}
         for item in self.elements:
             for value in item._sent():
@@ -190,7 +193,9 @@ class Page(Element):
 
     @property
     def rows(self) -> list[str]:
-        """The ids of the events in the table, newest first; an open row's link closes it, so it is left out."""
+        """The ids of the events in the table, newest first; an open row's link
+        closes it, so it is left out.
+        """
         return [event for _, event in self.positions]
 
     @property

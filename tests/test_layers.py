@@ -50,7 +50,10 @@ LAYERS = (
     "dashboard.wsgi",
     "dashboard.management",
 )
-"""From the foundation up. A package is one entry: its own modules may import each other, but not in a circle."""
+"""From the foundation up.
+
+A package is one entry: its own modules may import each other, but not in a circle.
+"""
 
 PURE = ("dashboard.formats", "dashboard.charts", "dashboard.events.charge", "dashboard.events.table")
 """These turn results into text and pictures, and know nothing of requests, settings or the database."""
@@ -107,7 +110,9 @@ def test_layers_are_printed_in_order(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_every_module_belongs_to_a_layer() -> None:
-    """A new top-level module or package is given its place in the order, and a removed one leaves none behind."""
+    """A new top-level module or package is given its place in the order, and a removed one leaves none
+    behind.
+    """
     assert [name for name in LAYERED if layer_of(name) is None] == []
     assert [name for name in LAYERS if name not in MODULES] == []
 

@@ -11,7 +11,9 @@ DJANGO_NAMES = {"Command"}
 
 
 def public_definitions() -> dict[str, list[str]]:
-    """The modules that define each public class and function, apart from the sample backend and migrations."""
+    """The modules that define each public class and function, apart from the sample
+    backend and migrations.
+    """
     found: dict[str, list[str]] = {}
     for path in sorted([*(ROOT / "usage").rglob("*.py"), *(ROOT / "dashboard").rglob("*.py")]):
         if {"sample", "migrations"} & set(path.relative_to(ROOT).parts):

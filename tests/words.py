@@ -1,7 +1,7 @@
 """All text that a person can read, and a check for phrases that must not be in it.
 
 python -m tests.words            print it, file by file, for somebody to read
-python -m tests.words --check    fail for phrases of tests/words-denylist.txt, and for lines over 110 characters
+python -m tests.words --check    fail for phrases of words-denylist.txt and lines over 110 characters
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@
     └── Malformed          an answer that is not what the contract promises
         └── TooLarge           an answer of more bytes than are read
 
-Every error carries one sentence for a person: what happened, in plain words, without a key, a body or a trace.
+Every error carries one sentence for a person: what happened, in plain words, without a key, a body or a
+trace.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Unreachable(UsageError):
 
 
 class Malformed(UsageError):
-    """Autumn answered with something that is not in its contract: not JSON, wrong types, too large, a redirect."""
+    """Autumn answered with something that is not in its contract: not JSON, wrong types, too large, a
+    redirect.
+    """
 
 
 class TooLarge(Malformed):

@@ -35,7 +35,9 @@ class Freshness:
 
 
 def freshness_of(answers: Iterable[FetchInfo], *, bad_rows: int = 0, foreign_rows: int = 0) -> Freshness:
-    """The freshness of figures made from several answers: that of the oldest, and the worst of their sources."""
+    """The freshness of figures made from several answers: that of the oldest, and
+    the worst of their sources.
+    """
     parts = list(answers)
     order: tuple[Source, ...] = ("live", "cache", "stale")
     source = max((part.source for part in parts), key=order.index)

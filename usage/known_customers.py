@@ -16,7 +16,10 @@ from usage.results import Event
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A customer and feature that occurred together. `last_seen`: epoch ms of the newest known event, 0 if unknown."""
+    """A customer and feature that occurred together.
+
+    `last_seen`: epoch ms of the newest known event, 0 if unknown.
+    """
 
     customer_id: str
     feature_id: str

@@ -27,5 +27,7 @@ class UsagePage:
 
 
 def chart_rows(query: Query) -> Query:
-    """The rows that a chart of `query` shows: a grouped one is of one feature, known beforehand where it is named."""
+    """The rows that a chart of `query` shows: a grouped one is of one feature, known beforehand where it is
+    named.
+    """
     return query if query.group_by is None or query.focus is None else query.having(feature_id=(query.focus,))

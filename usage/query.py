@@ -1,7 +1,8 @@
 """What is being looked at: one frozen value, the same on every page, in every export, link and cache key.
 
-A `Query` has three faces: `to_params()` (its canonical query string, which the form reads back to an equal value),
-`window(now)` (its moments, presets resolved once) and the bodies of Autumn's two calls, which the service builds.
+A `Query` has three faces: `to_params()` (its canonical query string, which the form reads back to an equal
+value), `window(now)` (its moments, presets resolved once) and the bodies of Autumn's two calls, which the
+service builds.
 """
 
 from __future__ import annotations
@@ -94,7 +95,10 @@ def parse_position(text: str) -> Position:
 
 
 def parse_moment(text: str, zone: ZoneInfo) -> int:
-    """All digits: epoch milliseconds; else ISO 8601, in `zone` where it has no offset. ValueError with a sentence."""
+    """All digits: epoch milliseconds; else ISO 8601, in `zone` where it has no offset.
+
+    ValueError with a sentence.
+    """
     if re.fullmatch(r"[0-9]+", text):
         return parse_moment_ms(text)
     try:
@@ -119,7 +123,8 @@ def zone_names() -> frozenset[str]:
 class Query:
     """Every parameter of the product's query string, under its own name; absent ones have their default.
 
-    Raises BadQuery where parameters contradict each other. Moments are epoch milliseconds; `tz` is an IANA name.
+    Raises BadQuery where parameters contradict each other. Moments are epoch milliseconds; `tz` is an IANA
+    name.
     """
 
     customer_id: str | None = None
@@ -175,7 +180,9 @@ class Query:
         return bool(self.filter or self.exclude) or self.value_min is not None or self.value_max is not None
 
     def window(self, now: int) -> Window | None:
-        """The exact window, resolved with `now` (epoch ms); None for a billing cycle, which only Autumn knows."""
+        """The exact window, resolved with `now` (epoch ms); None for a billing cycle, which only Autumn
+        knows.
+        """
         if self.start is not None:
             return Window(self.start, self.end if self.end is not None else max(now, self.start + 1))
         if self.is_cycle:
@@ -185,7 +192,10 @@ class Query:
         return last_days(int((self.range or "30d")[:-1]), now, self.zone)
 
     def bin_size_for(self, window: Window) -> BinSize:
-        """The bin size asked for, or the default for a window of that length. BadQuery if that is too many bins."""
+        """The bin size asked for, or the default for a window of that length.
+
+        BadQuery if that is too many bins.
+        """
         size = self.bin_size or default_bin_size(window)
         if window.length > MAX_DAYS * 86_400_000:
             raise BadQuery("start", f"A chart shows at most {MAX_DAYS:,} days. Choose a shorter time range.")
@@ -193,7 +203,8 @@ class Query:
             count = window.length // 3_600_000
             raise BadQuery(
                 "bin_size",
-                f"This time range has {count:,} hours. A chart shows at most {MAX_BINS:,} intervals. Choose days.",
+                f"This time range has {count:,} hours. A chart shows at most"
+                f" {MAX_BINS:,} intervals. Choose days.",
             )
         return size
 

@@ -47,7 +47,10 @@ class QueryResolver:
         return self.inside(window)
 
     def cycle(self, queries: ChartQueries, query: Query, features: tuple[str, ...]) -> BillingCycle:
-        """The window of a billing cycle. A scope with bounds learns it without any figures from outside of them."""
+        """The window of a billing cycle.
+
+        A scope with bounds learns it without any figures from outside of them.
+        """
         is_bounded = self._scope is not None and self._scope.is_bounded
         return queries.cycle(query, () if is_bounded else features)
 
@@ -57,7 +60,9 @@ class QueryResolver:
         return ChartQueries(self._calls, can, options, now, self._visible_features)
 
     def check_entity(self, query: Query, options: CallOptions) -> None:
-        """An older server would drop the entity without a word, and answer with everybody's events (trap 4)."""
+        """An older server would drop the entity without a word, and answer with
+        everybody's events (trap 4).
+        """
         if query.entity_id is not None:
             self._checked_capabilities(query, options)
 

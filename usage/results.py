@@ -1,6 +1,8 @@
-"""Autumn's answers, decoded straight from the wire into frozen typed values; source: the contract, version 2.1.
+"""Autumn's answers, decoded straight from the wire into frozen typed values; source: the contract, version
+2.1.
 
-Anything that is not in the contract is Malformed, except single rows of a list: those are counted and left out.
+Anything that is not in the contract is Malformed, except single rows of a list: those are counted and left
+out.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class Deduction(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One usage event. `timestamp`: epoch milliseconds. `feature_id`: the name it was tracked under (trap 18).
+    """One usage event. `timestamp`: epoch milliseconds. `feature_id`: the name it was tracked under (trap
+    18).
 
     What was decoded from JSON has no cycles, so the garbage collector need not walk over it.
     """
@@ -61,8 +64,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 class EventList(msgspec.Struct, frozen=True):
     """A list answer as decoded: rows newest first, and whether more follow.
 
-    `read`: how many rows it had, which is what offsets count. Of these, `bad_rows` could not be read or were there
-    twice, and `foreign_rows` belonged to other customers or features.
+    `read`: how many rows it had, which is what offsets count. Of these, `bad_rows` could not be read or were
+    there twice, and `foreign_rows` belonged to other customers or features.
     """
 
     events: list[Event]
@@ -73,7 +76,10 @@ class EventList(msgspec.Struct, frozen=True):
 
 
 class AutumnBin(msgspec.Struct, frozen=True):
-    """One of Autumn's bins. `period`: its start in epoch ms, UTC. Values by feature, then by group where requested."""
+    """One of Autumn's bins.
+
+    `period`: its start in epoch ms, UTC. Values by feature, then by group where requested.
+    """
 
     period: int
     values: dict[str, Amount]
@@ -116,7 +122,10 @@ _rows = msgspec.json.Decoder(EventList)
 
 
 def decode_rows(body: bytes) -> EventList:
-    """A list answer. Rows that break the contract are counted in `bad_rows`; Malformed if the answer itself does."""
+    """A list answer.
+
+    Rows that break the contract are counted in `bad_rows`; Malformed if the answer itself does.
+    """
     try:
         whole = _strict.decode(body)
     except msgspec.ValidationError:

@@ -20,9 +20,9 @@ from usage.window import Window, ceil_hour, floor_hour
 class Scope:
     """One customer, and how much of its usage a link shows.
 
-    `features`: None for all. `properties`: the paths that are visible; everything else is absent. `start`, `end`:
-    bounds in epoch milliseconds, [start, end), where set; charts show the whole hours inside them. `deductions`,
-    `plans`, `exports`: off unless allowed.
+    `features`: None for all. `properties`: the paths that are visible; everything else is absent. `start`,
+    `end`: bounds in epoch milliseconds, [start, end), where set; charts show the whole hours inside them.
+    `deductions`, `plans`, `exports`: off unless allowed.
     """
 
     customer_id: str
@@ -54,7 +54,10 @@ class Scope:
         return hashlib.sha256(msgspec.json.encode(shape)).hexdigest()[:24]
 
     def narrow(self, query: Query) -> Query:
-        """`query`, bound to this scope's customer and features. BadQuery names the field that asks for more."""
+        """`query`, bound to this scope's customer and features.
+
+        BadQuery names the field that asks for more.
+        """
         if query.customer_id not in (None, self.customer_id):
             raise BadQuery("customer_id", "This link shows one customer.")
         if query.entity_id is not None:
@@ -84,14 +87,17 @@ class Scope:
         return (self.start is None or ms >= self.start) and (self.end is None or ms < self.end)
 
     def admits(self, event: Event) -> bool:
-        """Whether a row is of this scope's customer and features; one that isn't should not have come back."""
+        """Whether a row is of this scope's customer and features; one that isn't
+        should not have come back.
+        """
         return event.customer_id == self.customer_id and self._has(event.feature_id)
 
     def strip(self, event: Event) -> Event:
-        """The row with nothing but what may be seen: allowed properties, deductions and plans only where allowed.
+        """The row with nothing but what may be seen: allowed properties, deductions and plans only where
+        allowed.
 
-        Deductions are those from balances of features that are shown. None left is as none at all: that there were
-        others must not show either.
+        Deductions are those from balances of features that are shown. None left is as none at all: that there
+        were others must not show either.
         """
         properties = _visible_properties(event.properties, self.properties)
         taken = event.deductions if self.deductions else None

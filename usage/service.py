@@ -61,7 +61,8 @@ class ServiceContext:
 
 
 class Usage:
-    """The usage service for staff or, with a `scope`, for the recipient of a link. Safe to share between threads.
+    """The usage service for staff or, with a `scope`, for the recipient of a link. Safe to share between
+    threads.
 
     Every method raises a UsageError for what Autumn can't or won't answer, and BadQuery for an invalid query.
     """
@@ -84,7 +85,9 @@ class Usage:
         return Usage(self._context, scope)
 
     def through(self, gateway: AnswerSource) -> Usage:
-        """The same service with its calls going to `gateway`, such as one that records answers for a snapshot."""
+        """The same service with its calls going to `gateway`, such as one that records answers for a
+        snapshot.
+        """
         return Usage(replace(self._context, gateway=gateway), self.scope)
 
     def now(self) -> int:
@@ -101,7 +104,9 @@ class Usage:
         return self._resolver.list_window(query, now, CallOptions(Deadline.after(PAGE_S)))
 
     def series(self, query: Query, now: int | None = None, *, refresh: bool = False) -> Series:
-        """The figures of `query`'s chart: of the features it names, else of the largest of those it may show."""
+        """The figures of `query`'s chart: of the features it names, else of the
+        largest of those it may show.
+        """
         chosen, query, now = query.feature_id, self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
         queries = self._resolver.chart_queries(query, now, options)
@@ -117,7 +122,10 @@ class Usage:
     def page(
         self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
     ) -> EventPage:
-        """The page of events that `query` names. UnknownCustomer for the empty first page of one whom Autumn lacks."""
+        """The page of events that `query` names.
+
+        UnknownCustomer for the empty first page of one whom Autumn lacks.
+        """
         query, now = self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)
@@ -127,7 +135,10 @@ class Usage:
         return page
 
     def usage_page(self, query: Query, now: int | None = None, *, refresh: bool = False) -> UsagePage:
-        """A chart and the newest of its rows, side by side. Raises what either raises, the chart's error first."""
+        """A chart and the newest of its rows, side by side.
+
+        Raises what either raises, the chart's error first.
+        """
         now, rows = now or self.now(), chart_rows(query).having()
         # A page submits nothing to the pool itself, so that full pools cannot wait for themselves.
         newest = self._calls.start(lambda: self.page(rows, now, refresh=refresh))
@@ -141,7 +152,8 @@ class Usage:
     def count(self, query: Query, now: int | None = None) -> int | None:
         """How many events match, where Autumn can count them; None where it can't, or doesn't answer.
 
-        It counts whole hours, known features and no property filters. Without a comparison, its call is the chart's.
+        It counts whole hours, known features and no property filters. Without a comparison, its call is the
+        chart's.
         """
         ungrouped = replace(query, compare=None, group_by=None, group=(), focus=None)
         query, now = self._resolver.narrow(ungrouped), now or self.now()
@@ -159,7 +171,10 @@ class Usage:
             return None
 
     def iterate(self, query: Query, now: int | None = None) -> Iterator[Event]:
-        """Every event of the window that matches, newest first, exactly once, while others arrive. Never cached."""
+        """Every event of the window that matches, newest first, exactly once, while others arrive.
+
+        Never cached.
+        """
         return chain.from_iterable(batch.events for batch in self.batches(query, now))
 
     def batches(self, query: Query, now: int | None = None) -> Iterator[Batch]:
@@ -203,7 +218,9 @@ class Usage:
         return facets_of(self.newest(query, now).events)
 
     def busiest(self, query: Query, feature_id: str, now: int | None = None) -> Busiest:
-        """The customers that used most of a feature; staff only, and only where Autumn answers for the organisation."""
+        """The customers that used most of a feature; staff only, and only where Autumn answers for the
+        organisation.
+        """
         self._staff_only()
         now, options = now or self.now(), CallOptions(Deadline.after(PAGE_S))
         ranked = Query(
@@ -216,12 +233,17 @@ class Usage:
         return Busiest(feature_id, tuple(customers), freshness_of([fetch_info]))
 
     def customers(self, search: str = "", limit: int = 20) -> list[tuple[str, int]]:
-        """Known customers whose id contains `search`: (id, last seen epoch ms or 0), newest first. Staff only."""
+        """Known customers whose id contains `search`:
+
+        (id, last seen epoch ms or 0), newest first. Staff only.
+        """
         self._staff_only()
         return self._known_customers.customers(search, limit)
 
     def features(self, customer_id: str | None) -> list[str]:
-        """Features seen so far for a customer, or for all customers with None; within a scope, those that it shows."""
+        """Features seen so far for a customer, or for all customers with None; within a scope, those that it
+        shows.
+        """
         return self._visible_features.features(customer_id)
 
     def _staff_only(self) -> None:
@@ -229,7 +251,9 @@ class Usage:
             raise BadQuery("customer_id", "This link shows one customer.")
 
     def _check_customer(self, query: Query, options: CallOptions) -> None:
-        """Raises UnknownCustomer where Autumn knows no such customer: a list alone does not say so (trap 15)."""
+        """Raises UnknownCustomer where Autumn knows no such customer: a list alone
+        does not say so (trap 15).
+        """
         if query.customer_id is None or self._known_customers.features(query.customer_id):
             return
         body = {
@@ -254,7 +278,10 @@ def open_usage(
     clock: Callable[[], float] = time.time,
     pool: ThreadPoolExecutor | None = None,
 ) -> Usage:
-    """A service for staff. `clock`: epoch seconds; `pool`: has the threads of calls that go out side by side."""
+    """A service for staff.
+
+    `clock`: epoch seconds; `pool`: has the threads of calls that go out side by side.
+    """
     threads = pool or ThreadPoolExecutor(max_workers=POOL_THREADS, thread_name_prefix="usage")
     return Usage(
         ServiceContext(gateway, known_customers, clock, threads, CapabilityCache(clock), FeatureCache(clock))

@@ -69,7 +69,9 @@ class VisibleFeatures:
         return self._scope is not None and self._scope.features is None and self._scope.is_bounded
 
     def features(self, customer_id: str | None) -> list[str]:
-        """Features seen so far for a customer, or for all customers with None; within a scope, those that it shows."""
+        """Features seen so far for a customer, or for all customers with None; within a scope, those that it
+        shows.
+        """
         if self._scope is None:
             return self._known_customers.features(customer_id)
         if self.hides_unused:
@@ -78,9 +80,11 @@ class VisibleFeatures:
         return self._known_customers.features(self._scope.customer_id) if shown is None else sorted(shown)
 
     def candidates(self, query: Query, now: int, options: CallOptions) -> tuple[str, ...]:
-        """The features of the query, or else those to request: once an hour the newest rows are read for them.
+        """The features of the query, or else those to request: once an hour the newest rows are read for
+        them.
 
-        Within bounds these are all that the customer is known to have: Autumn tells which of them have events there.
+        Within bounds these are all that the customer is known to have: Autumn tells which of them have events
+        there.
         """
         if query.feature_id:
             return query.feature_id
@@ -96,7 +100,9 @@ class VisibleFeatures:
             self._feature_cache.add_visible(self._scope.key, features)
 
     def _read_newest(self, query: Query, now: int, options: CallOptions) -> None:
-        """Read the newest rows of the window once an hour: those seen on pages may be of chosen features only."""
+        """Read the newest rows of the window once an hour: those seen on pages may be of chosen features
+        only.
+        """
         window = query.window(now)
         # A window that has ended is met by its own rows, one that goes on by the newest of all.
         past = window if window is not None and window.end < now - DAY_MS else None

@@ -1,7 +1,7 @@
 """Windows and their bins: which moments are looked at, and where one bin ends and the next begins.
 
-All moments are whole epoch milliseconds. Windows are half-open, [start, end). Calendar steps are those of an IANA
-zone. Autumn's aggregates know whole UTC hours only, so every chart edge is one.
+All moments are whole epoch milliseconds. Windows are half-open, [start, end). Calendar steps are those of an
+IANA zone. Autumn's aggregates know whole UTC hours only, so every chart edge is one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def local(ms: int, zone: tzinfo) -> datetime:
 
 
 def to_ms(moment: datetime) -> int:
-    """An aware datetime in epoch milliseconds. The first of two equal local times; a skipped one as if it existed."""
+    """An aware datetime in epoch milliseconds.
+
+    The first of two equal local times; a skipped one as if it existed.
+    """
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
 
@@ -46,7 +49,9 @@ def midnight(day: date, zone: tzinfo) -> int:
 
 
 def nearest_hour(ms: int) -> int:
-    """The nearest whole UTC hour; the earlier of two equally near ones, so that half-hour zones keep 24-hour days."""
+    """The nearest whole UTC hour; the earlier of two equally near ones, so that half-hour zones keep 24-hour
+    days.
+    """
     return floor_hour(ms + HOUR_MS // 2 - 1)
 
 
@@ -80,17 +85,24 @@ class Window:
         return self.start <= ms < self.end
 
     def for_charts(self, zone: tzinfo) -> Window:
-        """Widened to whole UTC hours. A bound on a local midnight goes to its nearest hour instead, like every day."""
+        """Widened to whole UTC hours.
+
+        A bound on a local midnight goes to its nearest hour instead, like every day.
+        """
         start = nearest_hour(self.start) if is_midnight(self.start, zone) else floor_hour(self.start)
         end = nearest_hour(self.end) if is_midnight(self.end, zone) else ceil_hour(self.end)
         return Window(start, max(end, start + HOUR_MS))
 
     def list_range(self) -> dict[str, int]:
-        """`custom_range` for events.list, which cuts to seconds and includes both ends (trap 5): a superset."""
+        """`custom_range` for events.list, which cuts to seconds and includes both
+        ends (trap 5): a superset.
+        """
         return {"start": self.start - self.start % 1000, "end": -(-self.end // 1000) * 1000}
 
     def aggregate_range(self) -> dict[str, int]:
-        """`custom_range` for events.aggregate, where an hour counts whole if start <= hour <= end (trap 6)."""
+        """`custom_range` for events.aggregate, where an hour counts whole if start
+        <= hour <= end (trap 6).
+        """
         return {"start": self.start, "end": self.end - 1}
 
 
@@ -107,7 +119,9 @@ def last_days(days: int, now: int, zone: tzinfo) -> Window:
 
 
 def default_bin_size(window: Window) -> BinSize:
-    """`hour` up to 3 days, `day` up to 92, `week` up to 400, else `month`; one hour of slack, for long days."""
+    """`hour` up to 3 days, `day` up to 92, `week` up to 400, else `month`; one hour
+    of slack, for long days.
+    """
     for days, size in ((3, "hour"), (92, "day"), (400, "week")):
         if window.length <= days * DAY_MS + HOUR_MS:
             return size  # type: ignore[return-value]  # a tuple of literals widens to str
@@ -176,7 +190,9 @@ class Bins:
 
 
 def bins_of(window: Window, size: BinSize, zone: tzinfo) -> Bins:
-    """The bins of a chart: local calendar steps within the window, widened to whole UTC hours, cut at its ends."""
+    """The bins of a chart: local calendar steps within the window, widened to whole UTC hours, cut at its
+    ends.
+    """
     whole = window.for_charts(zone)
     if size == "hour":
         return Bins(tuple(range(whole.start, whole.end + 1, HOUR_MS)), is_off_hour(whole.start, zone))
@@ -206,7 +222,9 @@ class Shift:
 
 
 def shift_of(window: Window, zone: tzinfo) -> Shift:
-    """The shift that leads from `window` to the period just before it: as many local dates, or as many hours."""
+    """The shift that leads from `window` to the period just before it: as many local
+    dates, or as many hours.
+    """
     if is_midnight(window.start, zone):
         first, last = local(window.start, zone).date(), local(window.end - 1, zone).date()
         return Shift(zone, days=(last - first).days + 1)

@@ -23,7 +23,9 @@ class TooBusy(Exception):
 
 
 class PatientArgon2(Argon2PasswordHasher):
-    """One hash takes 100 MiB, and whoever likes can ask for one: of all processes on this machine, two are at it."""
+    """One hash takes 100 MiB, and whoever likes can ask for one: of all processes on this machine, two are at
+    it.
+    """
 
     def encode(self, password: str, salt: str) -> str:
         with hashing_slot():
@@ -36,7 +38,9 @@ class PatientArgon2(Argon2PasswordHasher):
 
 @contextmanager
 def hashing_slot() -> Iterator[None]:
-    """A lock on one of so many files: threads and processes share them, and a process that dies lets go of its own."""
+    """A lock on one of so many files: threads and processes share them, and a process that dies lets go of
+    its own.
+    """
     slots = [settings.DATA_DIR / f".hashing-{number}" for number in range(AT_ONCE)]
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:

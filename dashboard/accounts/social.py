@@ -54,7 +54,7 @@ STALE = Problem(
     400,
     TITLE,
     "The sign-in expired, was already used, or was started in another browser.",
-    "Begin again.",
+    "Sign in again.",
     code="expired",
 )
 CANCELLED = Problem(
@@ -67,7 +67,10 @@ DOUBTFUL = Problem(502, TITLE, f"We couldn't verify the response from {NAME}.", 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Looks the person up each time: what an admin sees is what counts. Nothing is linked, nobody signed up."""
+        """Looks the person up each time: what an admin sees is what counts.
+
+        Nothing is linked, nobody signed up.
+        """
         users = users_with_address(sociallogin)
         if len(users) != 1:
             raise ImmediateHttpResponse(not_signed_in(request, SHARED if users else UNKNOWN))

@@ -1,4 +1,7 @@
-"""From a series to its picture: `chart_panel` gives templates all they show, drawn as SVG and described for Plotly."""
+"""From a series to its picture:
+
+`chart_panel` gives templates all they show, drawn as SVG and described for Plotly.
+"""
 
 from dashboard.charts.chart import Chart, chart_of
 from dashboard.charts.panel import Panel, chart_panel

@@ -67,7 +67,10 @@ def _card(total: FeatureTotal, series: Series, links: Links, slot: str) -> Featu
 
 
 def spark(values: Sequence[float]) -> str:
-    """The points of a polyline through the values, or through means of some where there are many. Empty for one."""
+    """The points of a polyline through the values, or through means of some where there are many.
+
+    Empty for one.
+    """
     points = _thinned(values)
     low, high = min((0.0, *points)), max((0.0, *points))
     if len(points) < 2 or low == high:

@@ -1,4 +1,7 @@
-"""A series as a picture: what is drawn where, in which color, under which label. Drawn by `svg` and by `figure`."""
+"""A series as a picture: what is drawn where, in which color, under which label.
+
+Drawn by `svg` and by `figure`.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,9 @@ class DrawnLine:
 class Chart:
     """Everything that a picture of a series needs. Bins are drawn at 0, 1, 2, … on a linear axis.
 
-    `stacked`: lines stand on each other, negative ones below zero. `drawn`: how many bins have begun, the others
-    stay blank.
-    `previous`: the previous period, for all lines together. `folded`: bins in which some group is partly inside Other.
+    `stacked`: lines stand on each other, negative ones below zero. `drawn`: how many bins have begun, the
+    others stay blank. `previous`: the previous period, for all lines together. `folded`: bins in which some
+    group is partly inside Other.
     """
 
     shape: ChartType
@@ -71,7 +74,10 @@ class Chart:
 
 
 def stack(lines: Sequence[BinValues], *, apart: bool) -> list[list[tuple[float, float]]]:
-    """Each line on top of those before it. `apart`: negative parts grow downwards from zero, as Plotly stacks bars."""
+    """Each line on top of those before it.
+
+    `apart`: negative parts grow downwards from zero, as Plotly stacks bars.
+    """
     size = len(lines[0]) if lines else 0
     up, down = [0.0] * size, [0.0] * size
     parts = []
@@ -86,7 +92,10 @@ def stack(lines: Sequence[BinValues], *, apart: bool) -> list[list[tuple[float, 
 
 
 def chart_of(series: Series, color_peers: Collection[str] = ()) -> Chart:
-    """The picture of `series`, as its query asks for it. `color_peers`: the names that colors are shared out among."""
+    """The picture of `series`, as its query asks for it.
+
+    `color_peers`: the names that colors are shared out among.
+    """
     shape = series.query.chart
     drawn = _begun_bins(series)
     lines = _drawn_lines(series, shape, color_peers, drawn)
@@ -118,7 +127,8 @@ def chart_title(series: Series) -> str:
     """What the chart shows: a feature by its groups, or features."""
     by = series.query.group_by
     if by is not None:
-        return f"{formats.label(series.focus or '')} by {formats.label(by.removeprefix('properties.').lstrip('$'))}"
+        dimension = by.removeprefix("properties.").lstrip("$")
+        return f"{formats.label(series.focus or '')} by {formats.label(dimension)}"
     names = [line.name for line in series.lines]
     return formats.label(names[0]) if len(names) == 1 and names[0] else "Usage by feature"
 

@@ -1,10 +1,10 @@
 """The same color for the same series of a customer on every page and visit, without keeping anything.
 
-A name prefers the eight colors in an order of its own, read off a hash of customer, dimension and name; where two
-want the same one, the name that comes first in an order likewise hashed has it. So a color depends on the *rivals*
-alone: who they are, never how large they are or how many of them are drawn. Given the same rivals (the series of the
-unfiltered chart), a filtered chart keeps its colors. A new rival moves at most the
-colors of names that come after it.
+A name prefers the eight colors in an order of its own, read off a hash of customer, dimension and name; where
+two want the same one, the name that comes first in an order likewise hashed has it. So a color depends on the
+*rivals* alone: who they are, never how large they are or how many of them are drawn. Given the same rivals
+(the series of the unfiltered chart), a filtered chart keeps its colors. A new rival moves at most the colors
+of names that come after it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ def dimension(query: Query, focus: str | None) -> str:
 def slots(
     customer: str | None, dimension: str, drawn: Collection[str], color_peers: Collection[str] = ()
 ) -> dict[str, str]:
-    """A color for each drawn name. Where more than eight rivals share colors, no two drawn names do, up to eight."""
+    """A color for each drawn name.
+
+    Where more than eight rivals share colors, no two drawn names do, up to eight.
+    """
     scores = {name: _score(customer, dimension, name) for name in {*drawn, *color_peers}}
     steady: dict[str, str] = {}
     for name in sorted(color_peers or scores, key=scores.__getitem__):

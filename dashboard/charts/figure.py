@@ -1,4 +1,7 @@
-"""The chart as a Plotly figure: plain data, encoded once. Colors come from the page's style when it is drawn."""
+"""The chart as a Plotly figure: plain data, encoded once.
+
+Colors come from the page's style when it is drawn.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ def plotly_text(text: str) -> str:
 
 
 def embedded(value: Any) -> Markup:
-    """JSON for a script element: nothing in it can end the element. ValueError for what JSON has no number for."""
+    """JSON for a script element: nothing in it can end the element.
+
+    ValueError for what JSON has no number for.
+    """
     _refuse_non_finite(value)
     text = _encoder.encode(value).decode()
     for character, escape in UNSAFE:
@@ -55,7 +61,9 @@ def figure(chart: Chart) -> dict[str, Any]:
 
 
 def origins(chart: Chart) -> list[tuple[str, int]]:
-    """For each trace of `figure`, in its order: the class of its color, and which line it shows (-1: none of them)."""
+    """For each trace of `figure`, in its order: the class of its color, and which line it shows (-1: none of
+    them).
+    """
     order = range(len(chart.lines)) if chart.stacked else range(len(chart.lines))[::-1]
     own = [(chart.lines[at].slot, at) for at in order for _ in range(1 + _has_ghost(chart, chart.lines[at]))]
     return [*own, *[("edge", -1) for _ in (*_previous_trace(chart), *_folded_trace(chart))]]

@@ -23,12 +23,17 @@ class Links:
     events: str
 
     def to(self, **changes: object) -> str | None:
-        """The usage page with other parameters; None where no query can ask for them, such as a blank name."""
+        """The usage page with other parameters; None where no query can ask for
+        them, such as a blank name.
+        """
         query = self._asking(**changes)
         return None if query is None else f"{self.base}?{query.to_query_string()}"
 
     def bins(self, edges: Sequence[int]) -> list[str]:
-        """For each bin, all events of every line that the chart shows. Of hundreds of links only two numbers differ."""
+        """For each bin, all events of every line that the chart shows.
+
+        Of hundreds of links only two numbers differ.
+        """
         pairs = self._of_chart().having(range=None, start=0, end=1).to_params()
         names, parts = [name for name, _ in pairs], [urlencode([pair]) for pair in pairs]
         first, last = names.index("start"), names.index("end")
@@ -52,7 +57,9 @@ class Links:
         return _without_window(query)
 
     def range(self) -> str:
-        """The query string of the usage page without its window, which a selection adds; bins fit themselves to it."""
+        """The query string of the usage page without its window, which a selection adds; bins fit themselves
+        to it.
+        """
         return _without_window(self.query.having(bin_size=None))
 
     def only(self, kind: Kind, name: str) -> str | None:

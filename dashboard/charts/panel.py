@@ -21,7 +21,9 @@ from usage.query import CHARTS, Query
 from usage.window import default_bin_size, local
 
 MAX_LINKED_BINS = 120
-"""Beyond this many bins their links would weigh more than the page; the table has them, or the script makes them."""
+"""Beyond this many bins their links would weigh more than the page; the table has them, or the script makes
+them.
+"""
 
 MAX_TABLE_ROWS = 200
 """Beyond this many bins the table is the export's business."""
@@ -31,7 +33,8 @@ MAX_TABLE_ROWS = 200
 class LegendRow:
     """One line in the legend. `at`: its trace's place among the chart's lines.
 
-    `name` and `kind` are the line's own ("value" for a group and for a feature), `plain` its sum as a plain decimal.
+    `name` and `kind` are the line's own ("value" for a group and for a feature), `plain` its sum as a plain
+    decimal.
     """
 
     at: int
@@ -66,7 +69,10 @@ class Legend:
 
 @dataclass(frozen=True, slots=True)
 class BinRow:
-    """One bin in the table beside the chart. `cells`: a figure for each line, then their sum; ≥ marks lower bounds."""
+    """One bin in the table beside the chart.
+
+    `cells`: a figure for each line, then their sum; ≥ marks lower bounds.
+    """
 
     label: str
     href: str
@@ -83,7 +89,10 @@ class BinTable:
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """The line that says whether the bars tell the truth. `shown`, `counted`, `events`: the same as plain decimals."""
+    """The line that says whether the bars tell the truth.
+
+    `shown`, `counted`, `events`: the same as plain decimals.
+    """
 
     agrees: bool
     shown: str
@@ -110,7 +119,10 @@ class ChartTypeLink:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart with all that belongs to it. `name` is unique on the page; `figure` is JSON for the script."""
+    """One chart with all that belongs to it.
+
+    `name` is unique on the page; `figure` is JSON for the script.
+    """
 
     name: str
     title: str
@@ -137,10 +149,11 @@ def chart_panel(
     features: Collection[str] = (),
     ranges: bool = True,
 ) -> Panel:
-    """Everything about one chart. `requested`: the query that its links start from, where it differs from the figures'.
+    """Everything about one chart. `requested`: the query that its links start from, where it differs from the
+    figures'.
 
-    `ranges`: whether a part of its time can be selected. `color_peers`: the lines of the unfiltered chart. `features`:
-    all that the customer has. Both keep colors steady while filters change what is drawn.
+    `ranges`: whether a part of its time can be selected. `color_peers`: the lines of the unfiltered chart.
+    `features`: all that the customer has. Both keep colors steady while filters change what is drawn.
     """
     links = Links(requested or series.query, series.focus, base_path, events_path)
     features = features or [total.feature_id for total in series.features]
@@ -191,7 +204,9 @@ def _chart_types(chart: Chart, links: Links) -> tuple[ChartTypeLink, ...]:
 
 
 def _for_script(series: Series, chart: Chart, links: Links, ranges: bool) -> dict[str, Any]:
-    """What the script needs beside the figure: names to announce, and where a bin, a line and a range lead."""
+    """What the script needs beside the figure: names to announce, and where a bin, a
+    line and a range lead.
+    """
     return {
         **figure.figure(chart),
         "origins": figure.origins(chart),

@@ -1,7 +1,9 @@
-"""The chart as inline SVG: there with the page, without a script, in the very place where Plotly will draw it.
+"""The chart as inline SVG: there with the page, without a script, in the very place where Plotly will draw
+it.
 
-The plot area has fixed margins and is as wide as the page lets it be. Within it, x is a bin's number and y counts thin
-rows from the top, both stretched; labels and grid are placed in percent by attributes: the page allows no inline style.
+The plot area has fixed margins and is as wide as the page lets it be. Within it, x is a bin's number and y
+counts thin rows from the top, both stretched; labels and grid are placed in percent by attributes: the page
+allows no inline style.
 """
 
 from __future__ import annotations
@@ -139,7 +141,8 @@ def hatch(chart: Chart, name: str) -> Markup:
     )
     x, y, width, height = (f"{100 * part:.2f}%" for part in box)
     fill = f'fill="url(#{name})"' if chart.shape == "bars" else 'class="shade"'
-    return Markup('<rect x="{}" y="{}" width="{}" height="{}" {}/>').format(x, y, width, height, Markup(fill))  # noqa: S704
+    rectangle = Markup('<rect x="{}" y="{}" width="{}" height="{}" {}/>')
+    return rectangle.format(x, y, width, height, Markup(fill))  # noqa: S704
 
 
 def hits(hrefs: Sequence[str], names: Sequence[str]) -> Markup:

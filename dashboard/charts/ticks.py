@@ -75,7 +75,10 @@ TICK_RULES: dict[BinSize, tuple[TickRule, ...]] = {
 
 
 def bin_times(bins: Bins, size: BinSize, zone: tzinfo) -> list[datetime]:
-    """The local time that names each bin. Days off the hour begin up to half an hour before or after their midnight."""
+    """The local time that names each bin.
+
+    Days off the hour begin up to half an hour before or after their midnight.
+    """
     if size == "hour":
         return [local(start, zone) for start in bins.starts]
     return [_named_by(start, zone) for start in bins.starts]
@@ -103,7 +106,9 @@ def _bin_label(at: datetime, size: BinSize, moving: bool) -> str:
 
 
 def time_ticks(times: Sequence[datetime], size: BinSize) -> tuple[Tick, ...]:
-    """At most nine labels under the bins, at round times where there are such; five of them on a narrow screen."""
+    """At most nine labels under the bins, at round times where there are such; five of them on a narrow
+    screen.
+    """
     wide = _tick_bins(times, TICK_RULES[size])
     every = -(-len(wide) // MAX_NARROW)
     return tuple(Tick(at, _tick_text(times[at], size), index % every == 0) for index, at in enumerate(wide))

@@ -39,7 +39,9 @@ def _escaped(character: str) -> str:
 
 
 def charge_sentences(event: Event, zone: tzinfo) -> list[list[Phrase]]:
-    """A sentence for each deduction: what it took, from which balance, of which plan, and when that resets."""
+    """A sentence for each deduction: what it took, from which balance, of which
+    plan, and when that resets.
+    """
     if event.deductions is None:
         return []
     return [list(_sentence(event, item, zone)) for item in event.deductions]

@@ -61,7 +61,8 @@ class _Results:
     def ahead(self, events: tuple[Event, ...]) -> Iterator[CheckResult]:
         if events:
             last = max(event.timestamp for event in events)
-            text = f"{number(len(events))} with timestamps in the future, up to {minute_text(last, self.query.zone)}"
+            latest = minute_text(last, self.query.zone)
+            text = f"{number(len(events))} with timestamps in the future, up to {latest}"
             yield CheckResult("future", "In the future", text, self._rows(events))
 
     def outlier(self, item: Outlier) -> CheckResult:
@@ -75,7 +76,8 @@ class _Results:
         return CheckResult("unusual", "Unusual values", text, self.mount.url("events", changed))
 
     def gap(self, gap: Gap) -> CheckResult:
-        text = f"nothing for {_length(gap.ms)} after {self._time(gap.older)}; usual: up to {_length(gap.usual_ms)}"
+        usual = _length(gap.usual_ms)
+        text = f"nothing for {_length(gap.ms)} after {self._time(gap.older)}; usual: up to {usual}"
         return CheckResult("gap", "Gaps", text, self._rows((gap.older, gap.newer), everything=True))
 
     def _time(self, event: Event) -> str:

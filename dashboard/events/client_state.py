@@ -1,4 +1,5 @@
-"""What a page shows already, as it says when it asks for a part: in headers, as an address names no such thing.
+"""What a page shows already, as it says when it asks for a part: in headers, as an address names no such
+thing.
 
 All of it only decides what is drawn, so what makes no sense counts as nothing.
 """
@@ -18,7 +19,10 @@ from usage.query import Position, parse_position
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """`searched`, `matches`: of a search so far. `newest`: the newest row shown. `columns`: those of the table."""
+    """`searched`, `matches`: of a search so far.
+
+    `newest`: the newest row shown. `columns`: those of the table.
+    """
 
     searched: int = 0
     matches: int = 0

@@ -1,4 +1,6 @@
-"""One event, opened: its properties as a tree that filters, its JSON, why it was charged, links to related events."""
+"""One event, opened: its properties as a tree that filters, its JSON, why it was charged, links to related
+events.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ MAX_DEPTH = 6
 MAX_LEAVES = 200
 MAX_VALUE_LENGTH = 200
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-# What services call the two things that support looks for first, and how far around the event it is looked for.
+# What services call the two things that support looks for first, and how far around the event it is looked
+# for.
 REQUEST_NAMES = ("request_id", "requestId", "trace_id")
 USER_NAMES = ("user", "user_id", "userId", "email")
 
@@ -53,7 +56,8 @@ class RelatedLink:
 
 @dataclass(frozen=True, slots=True)
 class EventDetail:
-    """An open row. `charge_sentences` is None where deductions may not be seen; `curl` where nobody has a key.
+    """An open row. `charge_sentences` is None where deductions may not be seen; `curl` where nobody has a
+    key.
 
     `shared`: whether it is seen through a link, which may show just some properties. `some_balances`: whether
     deductions from balances of other features are left out.
@@ -162,7 +166,10 @@ def _related_links(event: Event, mount: Mount, query: Query) -> Iterator[Related
 
 
 def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = None) -> Query:
-    """Some time around an event, with nothing of the list it was found in but its customer. It stays open there."""
+    """Some time around an event, with nothing of the list it was found in but its customer.
+
+    It stays open there.
+    """
     return Query(
         customer_id=event.customer_id,
         tz=query.tz,

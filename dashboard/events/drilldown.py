@@ -1,4 +1,6 @@
-"""The events behind one bar, and whether they add up to it: counted by Autumn's aggregate, listed row by row."""
+"""The events behind one bar, and whether they add up to it: counted by Autumn's
+aggregate, listed row by row.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,9 @@ NOT_COUNTED = "Autumn can't apply all of these filters. Its count includes event
 class DrilldownCheck:
     """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
 
-    `bar`, `count`: what Autumn's figures say, where there are any of just this bar. `of`: how many rows there are in
-    all, where Autumn counts the same as is listed. `total`, `events`, `sum`: Autumn's sum and count, and the sum of the
-    rows, as plain decimals, empty where unknown.
+    `bar`, `count`: what Autumn's figures say, where there are any of just this bar. `of`: how many rows there
+    are in all, where Autumn counts the same as is listed. `total`, `events`, `sum`: Autumn's sum and count,
+    and the sum of the rows, as plain decimals, empty where unknown.
     """
 
     agrees: bool | None
@@ -69,7 +71,10 @@ class Drilldown:
 
 
 def names_a_line(query: Query) -> bool:
-    """Whether these rows are those of lines of a chart. Other and (none) have no name, and so open a whole bin."""
+    """Whether these rows are those of lines of a chart.
+
+    Other and (none) have no name, and so open a whole bin.
+    """
     if query.group_by is None:
         return len(query.feature_id) == 1
     path = query.group_by.removeprefix("properties.")

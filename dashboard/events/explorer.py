@@ -154,7 +154,9 @@ def column_picker(mount: Mount, query: Query, rows: EventTable, paths: Iterable[
 
 
 def part_key(mount: Mount, query: Query) -> str:
-    """Names a part by what it shows: while that stays the same, the page keeps the part that it has (hx-preserve)."""
+    """Names a part by what it shows: while that stays the same, the page keeps the part that it has
+    (hx-preserve).
+    """
     return hashlib.blake2b(mount.params(query).encode(), digest_size=6).hexdigest()
 
 

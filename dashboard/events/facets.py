@@ -31,7 +31,10 @@ class FacetChoice:
 
 @dataclass(frozen=True, slots=True)
 class FacetGroup:
-    """One property, or the features (`path` is then "feature_id"). `more`: how many other values there are."""
+    """One property, or the features (`path` is then "feature_id").
+
+    `more`: how many other values there are.
+    """
 
     path: str
     name: str
@@ -51,7 +54,10 @@ class FacetPanel:
 
 
 def facet_panel(facets: Facets, filter_links: FilterLinks) -> FacetPanel:
-    """The choices of `facets`. A property whose values are all different has none: it tells rows apart, not kinds."""
+    """The choices of `facets`.
+
+    A property whose values are all different has none: it tells rows apart, not kinds.
+    """
     telling = [facet for facet in facets.properties if facet.distinct == 1 or facet.distinct < facet.rows]
     used = {item.path for item in filter_links.query.filter}
     telling.sort(key=lambda facet: facet.path not in used)

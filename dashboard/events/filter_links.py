@@ -10,7 +10,9 @@ from usage.query import PropertyFilter, Query
 
 
 def can_filter(path: str, value: str = "") -> bool:
-    """Whether `path:value` reads back as just that: the form takes so many characters, split at the first colon."""
+    """Whether `path:value` reads back as just that: the form takes so many characters, split at the first
+    colon.
+    """
     whole = f"{path}:{value}"
     return bool(path) and ":" not in path and "\0" not in whole and len(whole) <= MAX_TEXT_LENGTH
 
@@ -22,7 +24,10 @@ def can_name(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FilterLinks:
-    """Links from `query` on one page, one condition changed. None where it can't be written, or there are too many."""
+    """Links from `query` on one page, one condition changed.
+
+    None where it can't be written, or there are too many.
+    """
 
     mount: Mount
     page: Page

@@ -31,7 +31,10 @@ class LegendKey:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """What the template of a histogram shows. `edges`: of its bins, for the script that marks the rows shown."""
+    """What the template of a histogram shows.
+
+    `edges`: of its bins, for the script that marks the rows shown.
+    """
 
     size: str
     described: str

@@ -13,13 +13,19 @@ from usage.query import Position, Query
 from usage.results import Event
 
 MAX_AGE_MS = 4_000
-"""What is kept may be this old. All who watch the same list share its calls, so this is their pace together."""
+"""What is kept may be this old.
+
+All who watch the same list share its calls, so this is their pace together.
+"""
 MAX_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Rows newer than the page's, newest first. `missed`: there are more than these. `until`: the list's pinned end."""
+    """Rows newer than the page's, newest first.
+
+    `missed`: there are more than these. `until`: the list's pinned end.
+    """
 
     events: tuple[Event, ...]
     missed: bool

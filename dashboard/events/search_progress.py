@@ -1,4 +1,6 @@
-"""How far a search through single rows has come: events.list filters by no property, so each row is looked at."""
+"""How far a search through single rows has come: events.list filters by no property, so each row is looked
+at.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from usage.query import Query
 class SearchProgress:
     """The line below the table. `next_page`: where the search goes on, as a page.
 
-    `next_step`: where, as further rows of this one. `continues`: it goes on by itself, as the page is not full yet.
+    `next_step`: where, as further rows of this one. `continues`: it goes on by itself, as the page is not
+    full yet.
     """
 
     searched: int

@@ -1,4 +1,7 @@
-"""Rows of a list → a table as the page draws it: ready texts and ready links, nothing left to decide. Pure."""
+"""Rows of a list → a table as the page draws it: ready texts and ready links, nothing left to decide.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value in a row; `title` has what `text` cut off, `raw` the value itself, percent-encoded, where it is another.
+    """A value in a row; `title` has what `text` cut off, `raw` the value itself, percent-encoded, where it is
+    another.
 
     A row without the property has no cell.
     """
@@ -59,7 +63,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PropertyText:
-    """One of a row's properties that have no column. `key`: its path, percent-encoded, where `name` is another."""
+    """One of a row's properties that have no column.
+
+    `key`: its path, percent-encoded, where `name` is another.
+    """
 
     name: str
     cell: Cell
@@ -83,7 +90,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class EventTable:
-    """A page of rows and the way around it. `base`: where the script adds a condition when a cell is clicked."""
+    """A page of rows and the way around it.
+
+    `base`: where the script adds a condition when a cell is clicked.
+    """
 
     columns: tuple[Column, ...]
     chosen: tuple[str, ...]
@@ -255,7 +265,9 @@ class _RowMaker:
         return f"{before}{event.timestamp}%2C{_quoted(event.id)}{after}"
 
     def _around_event(self) -> tuple[str, str]:
-        """The address of an open row, before and behind the event: a query string is too dear to make for each."""
+        """The address of an open row, before and behind the event: a query string is too dear to make for
+        each.
+        """
         whole = self.mount.url(self.page, self._with(PLACEHOLDER))
         before, after = whole.split(f"event={quote_plus(str(PLACEHOLDER))}", 1)
         return f"{before}event=", after

@@ -1,4 +1,6 @@
-"""The socket below an answer, as gunicorn hands it over: who has nothing to send still has to know who is there."""
+"""The socket below an answer, as gunicorn hands it over: who has nothing to send still has to know who is
+there.
+"""
 
 from __future__ import annotations
 

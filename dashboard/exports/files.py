@@ -1,8 +1,9 @@
 """Results → rows → bytes: what the files of an export hold. Pure: no call, no clock, no database.
 
-CSV is UTF-8 without a byte order mark, lines end with CR LF (RFC 4180), and texts that a spreadsheet would take for a
-formula begin with an apostrophe. A mark would help Excel's double click alone, and give every parser that does not
-look for one a first column of the wrong name; Excel's own "From Text/CSV" reads the file as it is.
+CSV is UTF-8 without a byte order mark, lines end with CR LF (RFC 4180), and texts that a spreadsheet would
+take for a formula begin with an apostrophe. A mark would help Excel's double click alone, and give every
+parser that does not look for one a first column of the wrong name; Excel's own "From Text/CSV" reads the file
+as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ MOST_PATHS = 50
 
 GROUP_KINDS: dict[Kind, str] = {"feature": "", "group": "value", "other": "other", "none": "none"}
 
-# What a spreadsheet may skip before it looks for a formula: blanks, controls, and characters that show nothing.
+# What a spreadsheet may skip before it looks for a formula: blanks, controls, and characters that show
+# nothing.
 _SKIPPED = r"[\s\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
 _FORMULA = re.compile(rf"{_SKIPPED}[=+\-@＝＋－＠]|\s*[\t\r\n]")
 _HOSTILE_IN_NAMES = re.compile(r"[^\w.@=-]+")
@@ -48,7 +50,9 @@ class FileRows(Protocol):
 
 
 class CsvRows:
-    """Events as CSV: a column for each of the commonest properties among `newest`, and one with all of them."""
+    """Events as CSV: a column for each of the commonest properties among `newest`,
+    and one with all of them.
+    """
 
     def __init__(self, newest: Iterable[Event]) -> None:
         self.paths = tuple(facet.path for facet in facets_of(newest, paths=MOST_PATHS, values=0).properties)
@@ -116,7 +120,9 @@ def _usage_rows(
 
 
 def cell(value: Any) -> str | float:
-    """A property as a cell: numbers and texts as they are, absent and null ones empty, anything else as JSON."""
+    """A property as a cell: numbers and texts as they are, absent and null ones
+    empty, anything else as JSON.
+    """
     if isinstance(value, str):
         return guarded(value)
     if value is MISSING or value is None:

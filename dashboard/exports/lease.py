@@ -1,7 +1,7 @@
 """One export at a time for each exporter, seen and stopped from any process: an open row is a lease on it.
 
-Four times a second the stream renews its lease. Whoever stops an export closes its row, and the stream finds it closed.
-A process that dies renews nothing: a row that has not been seen for LEASE is anybody's to close.
+Four times a second the stream renews its lease. Whoever stops an export closes its row, and the stream finds
+it closed. A process that dies renews nothing: a row that has not been seen for LEASE is anybody's to close.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ class ExportLease:
 
     @classmethod
     def take(cls, exporter: Exporter, file: str, query: str) -> ExportLease:
-        """Begin one. AlreadyExporting while the exporter has another, TooManyExports while their group has enough."""
+        """Begin one.
+
+        AlreadyExporting while the exporter has another, TooManyExports while their group has enough.
+        """
         now = timezone.now()
         _forget_old(now)
         _open(exporter).filter(seen_at__lt=now - LEASE).update(ended_at=now, ending=Ending.LOST)

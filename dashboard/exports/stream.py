@@ -1,7 +1,7 @@
 """A file on its way: batches of rows in, pieces of bytes out, and the truth about its end.
 
-Only a whole file ends its iteration. Everything else raises, which makes the server cut the connection; the last chunk
-is never sent then, so that no client takes the part for the whole.
+Only a whole file ends its iteration. Everything else raises, which makes the server cut the connection; the
+last chunk is never sent then, so that no client takes the part for the whole.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def pieces(
     lease: ExportLease,
     count: Callable[[], int | None],
 ) -> Iterator[bytes]:
-    """The file's bytes, a few at a time; at least one piece for each batch, so that a scan can be stopped too."""
+    """The file's bytes, a few at a time; at least one piece for each batch, so that a scan can be stopped
+    too.
+    """
     rows, record = file_format.rows(first.read), lease.record
     yield rows.head
     for batch in chain([first], others):

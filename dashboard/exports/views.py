@@ -1,6 +1,7 @@
 """Exports over HTTP, for every mount.
 
-Whatever is wrong is said before the first byte, as a page: the first rows are fetched before the answer begins.
+Whatever is wrong is said before the first byte, as a page: the first rows are fetched before the answer
+begins.
 """
 
 from __future__ import annotations
@@ -167,7 +168,9 @@ def _recorded(mount: Mount, query: Query) -> str:
 
 @cache
 def export_slots() -> threading.BoundedSemaphore:
-    """This process's slots for exports: each holds its thread until it ends, so most threads are not for exports."""
+    """This process's slots for exports: each holds its thread until it ends, so most threads are not for
+    exports.
+    """
     return threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 
 
@@ -179,7 +182,7 @@ def _headers(mount: Mount, page: Page, query: Query, now: int, file_format: Form
         "Content-Type": file_format.content_type,
         "Content-Disposition": content_disposition_header(True, name) or "attachment",
         "Cache-Control": "private, no-store",
-        "X-Accel-Buffering": "no",  # a proxy that collects rows would hide how far they are, and that they broke off
+        "X-Accel-Buffering": "no",  # a buffering proxy would hide progress and interruption
     }
 
 

@@ -132,7 +132,8 @@ def _lead(data: UsagePage, query: Query, now: int) -> Lead:
     window = ""
     if data.series is not None:
         first, last = data.series.bins.edges[0], min(data.series.bins.edges[-1] - 1, now)
-        window = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}, {zone_of((first, last), query)}"
+        dates = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}"
+        window = f"{dates}, {zone_of((first, last), query)}"
     if newest is None:
         return Lead("No events in this time range", "", window)
     return Lead(f"Last event {relative(newest, now)}", exact_moment(newest, zone), window)
@@ -141,7 +142,9 @@ def _lead(data: UsagePage, query: Query, now: int) -> Lead:
 def _exports(
     mount: Mount, page: Page, query: Query, suffixes: Mapping[str, str]
 ) -> tuple[tuple[str, str], ...]:
-    """Names and addresses of the files that can be taken from a page: of all its rows, as of when they are taken."""
+    """Names and addresses of the files that can be taken from a page: of all its rows, as of when they are
+    taken.
+    """
     if not mount.exports:
         return ()
     whole = query.having(until=query.until)

@@ -225,7 +225,10 @@ def _earlier(query: Query, mount: Mount, page: Page, now: int) -> str | None:
 
 
 def _later(query: Query, mount: Mount, page: Page, now: int) -> str | None:
-    """The period after, unless it lies in the future. Days are counted, so that it is as many local dates long."""
+    """The period after, unless it lies in the future.
+
+    Days are counted, so that it is as many local dates long.
+    """
     window = query.window(now)
     if window is None or window.end > now:
         return None

@@ -41,7 +41,9 @@ def respond(request: HtmxRequest, mount: Mount, page: Page, build: Build) -> Htt
 def respond_part(
     request: HtmxRequest, mount: Mount, part: Part, build: Build, more: Mapping[str, Any] = EMPTY
 ) -> HttpResponse:
-    """Answer with a part that the event browser fetches for itself; without script it is a page of its own."""
+    """Answer with a part that the event browser fetches for itself; without script
+    it is a page of its own.
+    """
     form = QueryForm.of(request)
     context = _context(request, mount, "events", form, build) | dict(more)
     context["key"] = part_key(mount, form.query) if form.is_valid() else ""
@@ -86,7 +88,10 @@ def _built(form: QueryForm, mount: Mount, build: Build, now: int, request: HttpR
 
 
 def _is_refresh(request: HttpRequest, mount: Mount) -> bool:
-    """Whether to ask anew for what is kept. A link's holder waits: staff share the customer's five calls a second."""
+    """Whether to ask anew for what is kept.
+
+    A link's holder waits: staff share the customer's five calls a second.
+    """
     return not mount.shared and "no-cache" in request.headers.get("Cache-Control", "")
 
 

@@ -1,4 +1,5 @@
-"""The pages that look at usage, in one table. It is mounted for staff, below each share link, and below its preview.
+"""The pages that look at usage, in one table. It is mounted for staff, below each share link, and below its
+preview.
 
 A view here takes a `Mount`, and only an access rule makes one: no route of the table can be declared without.
 """
@@ -38,8 +39,8 @@ READ = ("GET", "HEAD")
 class Route:
     """An address below a mount.
 
-    `logged`: whether a request is one more view in a link's access log; what a page fetches for itself is not. `file`:
-    whether it gives a file, which a link may not allow.
+    `logged`: whether a request is one more view in a link's access log; what a page fetches for itself is
+    not. `file`: whether it gives a file, which a link may not allow.
     """
 
     path: str
@@ -59,7 +60,10 @@ class Route:
 
 
 def mounted(prefix: str, names: str, access: AccessRule) -> list[URLPattern]:
-    """Mount every route below `prefix`. `access` wraps each in the rule that lets a request in and makes its Mount."""
+    """Mount every route below `prefix`.
+
+    `access` wraps each in the rule that lets a request in and makes its Mount.
+    """
     return [path(f"{prefix}{route.path}", access(route), name=f"{names}{route.name}") for route in ROUTES]
 
 

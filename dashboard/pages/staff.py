@@ -1,4 +1,7 @@
-"""The pages of those who are signed in, over the whole organization. Sign-in is the middleware's rule for all."""
+"""The pages of those who are signed in, over the whole organization.
+
+Sign-in is the middleware's rule for all.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ def staff_mount(request: HttpRequest) -> Mount:
 
 
 def staff_exporter(request: HttpRequest) -> Exporter:
-    """The person who is signed in. Everybody is the demo user at once, so there the address tells them apart."""
+    """The person who is signed in.
+
+    Everybody is the demo user at once, so there the address tells them apart.
+    """
     name = request.user.get_username()
     key = f"user:{request.user.pk}"
     if settings.AUTUMN_MODE == "sample" and name == "demo":

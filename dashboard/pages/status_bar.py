@@ -17,9 +17,11 @@ SOURCE_WORDS = {"live": "live", "cache": "cached", "stale": "stale"}
 
 @dataclass(frozen=True, slots=True)
 class StatusBar:
-    """`state` is a CSS class. `reason`: why what is shown is old. `left_out`: rows that are not shown, and why.
+    """`state` is a CSS class. `reason`: why what is shown is old. `left_out`: rows that are not shown, and
+    why.
 
-    `in_use`: how many calls a second are made; None for whoever it would tell when others look at this customer.
+    `in_use`: how many calls a second are made; None for whoever it would tell when others look at this
+    customer.
     """
 
     source: str

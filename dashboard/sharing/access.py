@@ -40,7 +40,10 @@ def _next_page(request: HtmxRequest) -> str:
 
 
 def with_link(route: Route) -> Callable[..., HttpResponseBase]:
-    """The access rule of a shared page. Whoever has not opened the link, and unlocked it, does not get this far."""
+    """The access rule of a shared page.
+
+    Whoever has not opened the link, and unlocked it, does not get this far.
+    """
 
     @login_not_required
     @wraps(route.view)
@@ -62,7 +65,9 @@ def with_link(route: Route) -> Callable[..., HttpResponseBase]:
 
 
 def _log_view(share: Share, request: HtmxRequest, route: Route) -> None:
-    """A view that cannot be written down must not cost the visitor the page, nor anybody an export's lease."""
+    """A view that cannot be written down must not cost the visitor the page, nor
+    anybody an export's lease.
+    """
     try:
         access_log.log_view(share, request, route.path.strip("/"))
     except DatabaseError as error:

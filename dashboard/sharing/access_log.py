@@ -28,7 +28,10 @@ def log_view(share: Share, request: HttpRequest, page: str) -> None:
 
 
 def trim(share: Share) -> None:
-    """Forgets visits that are old, or more than anybody reads. Recent ones stay: passwords are throttled by them."""
+    """Forgets visits that are old, or more than anybody reads.
+
+    Recent ones stay: passwords are throttled by them.
+    """
     now = timezone.now()
     oldest = now - RETENTION
     beyond = share.visits.order_by("-at", "-pk")[MAX_VIEWS : MAX_VIEWS + 1].first()

@@ -34,7 +34,10 @@ def hash_of(token: str) -> str:
 
 
 def make(share: Share, password: str | None = None) -> str:
-    """Saves a new link, and returns the token that opens it, for the last time. Snapshots may raise UsageError."""
+    """Saves a new link, and returns the token that opens it, for the last time.
+
+    Snapshots may raise UsageError.
+    """
     token = new_token()
     share.token_hash = hash_of(token)
     if password is not None:
@@ -81,7 +84,10 @@ def mark_opened(response: HttpResponseBase, share: Share) -> None:
 
 
 def mark_unlocked(response: HttpResponseBase, share: Share) -> None:
-    """Notes with the visitor that they gave the password. A cookie of its own: opening the link again leaves it be."""
+    """Notes with the visitor that they gave the password.
+
+    A cookie of its own: opening the link again leaves it be.
+    """
     _set_cookie(response, share, "unlocked", str(share.password_version))
 
 

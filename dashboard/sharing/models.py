@@ -46,10 +46,10 @@ class Shares(models.Manager.from_queryset(ShareQuerySet)):  # type: ignore[misc]
 class Share(models.Model):
     """One link. Its token is nowhere: only a hash of it is kept.
 
-    `maker`: None once their account is deleted; the log of who looked stays. `features`: None for all. `start`, `end`:
-    bounds in epoch milliseconds, whole hours; with an `end` the link shows that period and no other. `view`: the query
-    string that it opens with. `password_version` counts passwords, so that those who gave an earlier one are asked
-    again.
+    `maker`: None once their account is deleted; the log of who looked stays. `features`: None for all.
+    `start`, `end`: bounds in epoch milliseconds, whole hours; with an `end` the link shows that period and no
+    other. `view`: the query string that it opens with. `password_version` counts passwords, so that those who
+    gave an earlier one are asked again.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=public_id)
@@ -92,7 +92,9 @@ class Share(models.Model):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it opens anything: neither expired nor revoked, and its maker still somebody who may share."""
+        """Whether it opens anything: neither expired nor revoked, and its maker
+        still somebody who may share.
+        """
         return self.state == "open"
 
     @property
@@ -127,7 +129,8 @@ class Share(models.Model):
 
 
 class Visit(models.Model):
-    """One view of a link, or one attempt at its password. `page`: the path below the link, empty for an attempt.
+    """One view of a link, or one attempt at its password. `page`: the path below the link, empty for an
+    attempt.
 
     `address` is shortened, so that it says where from and not who.
     """

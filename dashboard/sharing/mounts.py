@@ -28,14 +28,19 @@ def recipient_mount(share: Share, holder: str) -> Mount:
 def link_mount(
     share: Share, root: str, usage: Usage, exporter: Exporter, names: str, **context: Any
 ) -> Mount:
-    """The pages of a link below `root`, whose routes' names begin with `names`. Templates are given `context` too."""
+    """The pages of a link below `root`, whose routes' names begin with `names`.
+
+    Templates are given `context` too.
+    """
     pages = [(f"{names}{name}", f"{root}{name}/", text) for name, text in PAGES]
     context |= {"frame": "sharing/recipient/frame.html", "pages": pages, "about": link_summary(share)}
     return Mount(usage, exporter, root, _groupings(share), names, f"{root}usage/?{share.view}", context)
 
 
 def _groupings(share: Share) -> tuple[str, ...] | None:
-    """What a snapshot's figures can be grouped by: as its view is, or by nothing; None for figures that are live."""
+    """What a snapshot's figures can be grouped by: as its view is, or by nothing; None for figures that are
+    live.
+    """
     if not share.snapshot:
         return None
     try:

@@ -38,7 +38,9 @@ def link_summary(share: Share) -> dict[str, Any]:
 
 
 def _zone_of_view(share: Share) -> tuple[ZoneInfo, str | None]:
-    """The zone of the link's view; where the view is no longer valid the server's, and what is wrong with it."""
+    """The zone of the link's view; where the view is no longer valid the server's,
+    and what is wrong with it.
+    """
     try:
         return saved_query(share.view).zone, None
     except BadQuery as bad:

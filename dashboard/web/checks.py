@@ -26,7 +26,10 @@ def mode_of(key: str | None) -> Mode:
 
 
 def source_of(mode: str, api_url: str) -> str:
-    """Names where figures come from: what was shared or seen there stands for nothing elsewhere. A new key may stay."""
+    """Names where figures come from: what was shared or seen there stands for nothing elsewhere.
+
+    A new key may stay.
+    """
     return "sample" if mode == "sample" else hashlib.sha256(f"{mode} {api_url}".encode()).hexdigest()[:16]
 
 
@@ -56,7 +59,7 @@ def refuse_unsafe(exposure: Exposure) -> None:
 def _refuse_live(exposure: Exposure) -> None:
     why = "Unsafe settings: AUTUMN_SECRET_KEY is a live key, and"
     if exposure.debug:
-        raise Unusable(f"{why} DEBUG is on, which shows settings and code to visitors. Remove DEBUG.")
+        raise Unusable(f"{why} DEBUG is on, so visitors can see settings and code. Remove DEBUG.")
     if any(host == "*" or host.startswith(".") for host in exposure.hosts):
         raise Unusable(f"{why} ALLOWED_HOSTS has a wildcard. Name each host.")
     if exposure.secret_key is not None and exposure.secret_key.startswith("django-insecure"):

@@ -63,7 +63,10 @@ DIRECTIVES: dict[str, list[str]] = {
 
 @cache
 def style_sources() -> tuple[str, ...]:
-    """What `style-src` allows. The bundle has 4.8 MB, so it is read once, with the first response, not at import."""
+    """What `style-src` allows.
+
+    The bundle has 4.8 MB, so it is read once, with the first response, not at import.
+    """
     return ("'self'", digest(APP_CSS), *map(digest, plotly_styles(plotly_bundle())))
 
 

@@ -12,8 +12,9 @@ from structlog.typing import EventDict, Processor
 
 from dashboard.web.env import Unusable
 
-# Django and the server put whole paths into sentences of their own, so tokens are cut from every text. People break
-# links in many ways: besides what stands where a token does, whatever is long and mixed enough to be one is cut.
+# Django and the server put whole paths into sentences of their own, so tokens are cut from every text. People
+# break links in many ways: besides what stands where a token does, whatever is long and mixed enough to be
+# one is cut.
 TOKEN = re.compile(r"(/s/)[^/\s\"'?#\\]+")
 ANYWHERE = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43,}", re.ASCII)
 

@@ -43,7 +43,8 @@ class PlotlyFinder(BaseFinder):
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
         storage = FileSystemStorage(location=plotly_bundle().parent)
-        storage.prefix = "plotly"  # type: ignore[attr-defined]  # collectstatic reads it, as its own finders set it
+        # collectstatic reads the prefix, which its own finders set.
+        storage.prefix = "plotly"  # type: ignore[attr-defined]
         if not matches_patterns(self.path, list(ignore_patterns or [])):
             yield plotly_bundle().name, storage
 

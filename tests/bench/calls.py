@@ -86,7 +86,9 @@ def together(asks: list[Callable[[], object]]) -> None:
 
 
 def counts(store: Store, query: Query) -> tuple[int, int, int, int]:
-    """Calls of a first visit, of a view with nothing cached, of a warm view, and of 200 viewers on a first visit."""
+    """Calls of a first visit, of a view with nothing cached, of a warm view, and of 200 viewers on a first
+    visit.
+    """
     desk = Desk(store, InMemoryKnownCustomers())
     desk.view(query)
     first = desk.calls()

@@ -30,7 +30,9 @@ OURS, PLOTLY = ".marks path", ".chart.drawn .live .main-svg"
 
 
 def alone(route: Route) -> None:
-    """The page as it would be without a picture of its own: plotly.js is asked for at once, and draws at once."""
+    """The page as it would be without a picture of its own: plotly.js is asked for at once, and draws at
+    once.
+    """
     answer = route.fetch()
     page = answer.text()
     page = re.sub(r'<svg class="(axes|marks)".*?</svg>', "", page, flags=re.DOTALL)
@@ -77,7 +79,8 @@ def row(name: str, ours: list[float], plotly: list[float], goal: str) -> str:
     ratio = statistics.median(ours) / statistics.median(plotly)
     spread = f"{min(ours):.0f} to {max(ours):.0f}", f"{min(plotly):.0f} to {max(plotly):.0f}"
     return (
-        f"| {name} | {statistics.median(ours):.0f} ms ({spread[0]}) | {statistics.median(plotly):.0f} ms ({spread[1]})"
+        f"| {name} | {statistics.median(ours):.0f} ms ({spread[0]})"
+        f" | {statistics.median(plotly):.0f} ms ({spread[1]})"
         f" | {ratio:.2f} | {goal} |"
     )
 
@@ -96,5 +99,8 @@ def report() -> str:
         finally:
             browser.close()
             site.stop()
-    lines += ["", f"Medians of {ROUNDS} rounds in turns, 90 days by model, the whole page, an empty cache."]
+    lines += [
+        "",
+        f"Medians of {ROUNDS} interleaved rounds: 90 days by model, the whole page, an empty browser cache.",
+    ]
     return "\n".join(lines)

@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 
 PATH = Path(__file__).resolve().parents[2] / "BENCHMARKS.md"
-HEAD = "# Benchmarks\n\nMeasured by `make bench` on one machine, in one run: ratios and counts travel, times do not.\n"
+HEAD = (
+    "# Benchmarks\n\nMeasured by `make bench` on one machine, in one run. Ratios and counts are comparable"
+    " between machines; times are not.\n"
+)
 
 
 def write_section(name: str, title: str, text: str, path: Path = PATH) -> None:

@@ -49,7 +49,9 @@ def rows_of(drawn: str) -> str:
 
 
 def measured(rows: int) -> tuple[float, float, float, int]:
-    """For so many rows: making and drawing ours, drawing ours, the plain loop (ms); and our bytes at gzip's level 6."""
+    """For so many rows: making and drawing ours, drawing ours, the plain loop (ms); and our bytes at gzip's
+    level 6.
+    """
     from django.template import engines
 
     from dashboard.events.table import table
@@ -83,7 +85,10 @@ def report() -> str:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     head = [
-        "| rows | ours, made and drawn | drawn only | plain loop | both / loop | drawn / loop | goal | KB, gzip 6 |",
+        (
+            "| rows | ours, prepared and rendered | rendered only | plain loop | both / loop |"
+            " rendered / loop | goal | KB, gzip 6 |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     lines = []
@@ -94,5 +99,6 @@ def report() -> str:
             f"| {rows:,} | {whole:.1f} ms | {drawing:.1f} ms | {loop:.1f} ms | {ratios} | {size / 1000:.1f} |"
         )
     return "\n".join([*head, *lines]) + (
-        f"\n\nMedians of {ROUNDS} rounds in turns; the loop gets its rows ready-made, and draws the same HTML."
+        f"\n\nMedians of {ROUNDS} interleaved rounds."
+        " The loop gets its rows prepared, and renders the same HTML."
     )

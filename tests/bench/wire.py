@@ -1,7 +1,8 @@
 """Against the official SDK: the same answers off the same server into typed values, in turns.
 
-Each side is a process of its own, `python -m tests.bench.wire ours|sdk URL`, so that neither's collector walks over
-what the other one has imported. It is told `list` or `aggregate` on a line, and prints what a call of it costs.
+Each side is a process of its own, `python -m tests.bench.wire ours|sdk URL`, so that neither's collector
+walks over what the other one has imported. It is told `list` or `aggregate` on a line, and prints what a call
+of it costs.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def report() -> str:
         *table("90 × 5 × 10 figures", figures, (0.33, None, None)),
     ]
     head = ["| one call, decoded | ours | SDK 1.0.0 | ratio (each round's) | goal |", "|---|---|---|---|---|"]
-    told = f"Medians of {ROUNDS} rounds of {CALLS} calls each, in turns, a process for each side."
+    told = f"Medians of {ROUNDS} rounds of {CALLS} calls each, interleaved, one process for each side."
     return "\n".join([*head, *rows, "", told])
 
 
@@ -144,7 +145,8 @@ def table(name: str, rounds: list[tuple[Cost, Cost]], goals: tuple[float | None,
         spread = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         wanted = "" if goal is None else f"≤ {goal}"
         lines.append(
-            f"| {name}: {what} | {median(ours):.2f} {unit} | {median(theirs):.2f} {unit} | {spread} | {wanted} |"
+            f"| {name}: {what} | {median(ours):.2f} {unit} | {median(theirs):.2f} {unit}"
+            f" | {spread} | {wanted} |"
         )
     return lines
 

@@ -1,4 +1,6 @@
-"""The chart in Chromium, under the site's own policy: the SVG first, then Plotly in its place; bars and keys."""
+"""The chart in Chromium, under the site's own policy: the SVG first, then Plotly in
+its place; bars and keys.
+"""
 
 from __future__ import annotations
 
@@ -168,7 +170,9 @@ def test_svg_is_there_without_plotly(page: Page, site: str) -> None:
 
 
 def test_works_without_any_script(chromium: Browser, site: str) -> None:
-    """Without JavaScript each bar is a link to its events, and the table beside the chart has every figure."""
+    """Without JavaScript each bar is a link to its events, and the table beside the
+    chart has every figure.
+    """
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site}/usage/?days=3")
@@ -220,8 +224,8 @@ def test_keyboard_alone(page: Page, site: str) -> None:
     page.keyboard.press("ArrowLeft")
     said = page.locator("[role=status]")
     assert (
-        said.inner_text()
-        == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300; embed 12,400; Other (9) 40; (none) 7"
+        said.inner_text() == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300;"
+        " embed 12,400; Other (9) 40; (none) 7"
     )
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Events of the bar.")
@@ -263,7 +267,9 @@ def test_pictures_to_take_away(page: Page, site: str, kind: str) -> None:
 
 
 def test_a_swap_redraws_in_the_same_node(page: Page, site: str) -> None:
-    """When htmx brings another chart, its SVG shows at once and Plotly's node moves over instead of being made anew."""
+    """When htmx brings another chart, its SVG shows at once and Plotly's node moves over instead of being
+    made anew.
+    """
     drawn(page, f"{site}/usage/")
     page.evaluate("document.querySelector('.live').mark = 'kept'")
     page.evaluate(
@@ -275,7 +281,9 @@ def test_a_swap_redraws_in_the_same_node(page: Page, site: str) -> None:
 
 
 def test_hostile_names_make_no_element(page: Page, site: str) -> None:
-    """Hostile names show as text in legend, table and Plotly's hover box; none becomes an element or a script."""
+    """Hostile names show as text in legend, table and Plotly's hover box; none becomes an element or a
+    script.
+    """
     drawn(page, f"{site}/usage/?hostile=1")
     page.focus(".chart")
     page.keyboard.press("ArrowLeft")

@@ -23,7 +23,9 @@ def bar(tab: Page, at: int) -> tuple[float, float]:
 
 
 def test_click_on_a_bar_opens_its_events(tab: Page, served: Served) -> None:
-    """A click on a group's part of a bar lists that group's events of the day below; Back brings the page again."""
+    """A click on a group's part of a bar lists that group's events of the day below; Back brings the page
+    again.
+    """
     tab.goto(served.url + USAGE + "&per_page=1000")
     tab.wait_for_selector(".chart.drawn")
     tab.mouse.click(*bar(tab, 2))
@@ -77,7 +79,8 @@ def test_nothing_shifts(tab: Page, served: Served, scheme: str) -> None:
     tab.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     tab.add_init_script(
         "window.shift = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
-        " if (!entry.hadRecentInput) window.shift += entry.value; }).observe({ type: 'layout-shift', buffered: true });"
+        " if (!entry.hadRecentInput) window.shift += entry.value; })"
+        ".observe({ type: 'layout-shift', buffered: true });"
     )
     tab.goto(served.url + USAGE)
     tab.wait_for_selector(".chart.drawn")
@@ -117,7 +120,9 @@ AT_ONCE = """
 
 
 def test_escape_before_the_page_has_settled(tab: Page, served: Served) -> None:
-    """Pressed in the moment in which an opened row is there and not ready yet, it closes it in place, focus and all."""
+    """Pressed in the moment in which an opened row is there and not ready yet, it closes it in place, focus
+    and all.
+    """
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
     rows = tab.locator("table.rows tbody tr:not(.detail) td:first-child a")
     tab.keyboard.press("j")
@@ -133,7 +138,9 @@ def test_escape_before_the_page_has_settled(tab: Page, served: Served) -> None:
 
 @pytest.mark.slow
 def test_keys_go_on_from_where_they_were(tab: Page, served: Served) -> None:
-    """Closing an open row leaves the focus on it, so that j goes on to the next; a switch keeps it on the switch."""
+    """Closing an open row leaves the focus on it, so that j goes on to the next; a switch keeps it on the
+    switch.
+    """
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
     rows = tab.locator("table.rows tbody tr:not(.detail) td:first-child a")
     for _ in range(5):

@@ -1,4 +1,6 @@
-"""The event browser in Chromium: filter, search, facets, one event, its neighbours, live; by hand and by key."""
+"""The event browser in Chromium: filter, search, facets, one event, its neighbours,
+live; by hand and by key.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from usage.sample import Store
 
 ACME = "acme-robotics"
 ROWS = "#found > tr:not(.detail)"
-IDS = """rows => rows.map(row => new URL(row.querySelector("a").href).searchParams.get("event").split(",")[1])"""
+IDS = """rows => rows.map(
+    row => new URL(row.querySelector("a").href).searchParams.get("event").split(",")[1])"""
 
 
 @pytest.fixture
@@ -42,7 +45,9 @@ def column(tab: Page, name: str) -> int:
 
 
 def test_click_filters_and_alt_click_excludes(events: Page) -> None:
-    """A click on a value leaves only its rows, alt-click all others, and the × of the chip brings them back."""
+    """A click on a value leaves only its rows, alt-click all others, and the × of
+    the chip brings them back.
+    """
     at = column(events, "status")
     cell = events.locator(f"{ROWS} td:nth-child({at})", has_text="200").first
     cell.click()
@@ -203,7 +208,9 @@ def test_all_by_keyboard(events: Page) -> None:
 
 def test_bar_opens_its_day_and_rows_are_marked(events: Page) -> None:
     """The strip marks the stretch that the rows are from; a click on a bar makes it the window."""
-    assert float(events.locator(".histogram-chart .span").get_attribute("width").rstrip("%")) > 0  # type: ignore[union-attr]
+    width = events.locator(".histogram-chart .span").get_attribute("width")
+    assert width is not None
+    assert float(width.rstrip("%")) > 0
     plot = events.locator(".histogram-chart .plot").bounding_box()
     assert plot is not None
     events.mouse.click(plot["x"] + plot["width"] * 2.5 / 7, plot["y"] + plot["height"] / 2)

@@ -1,4 +1,6 @@
-"""Exports in a real browser: the line that follows a download, Stop by keyboard, and what becomes of the file."""
+"""Exports in a real browser: the line that follows a download, Stop by keyboard, and what becomes of the
+file.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def test_a_download_and_its_line(tab: Page, served: Served, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_stop_by_keyboard(tab: Page, served: Served) -> None:
-    """The count goes on across changes of the filter; Stop keeps its focus meanwhile, and ends the download broken."""
+    """The count goes on across changes of the filter; Stop keeps its focus meanwhile, and ends the download
+    broken.
+    """
     tab.goto(f"{served.url}/events/?range=90d")
     with tab.expect_download() as started:
         tab.locator("a[data-export][href*='.jsonl']").click()

@@ -13,7 +13,9 @@ ACME = "acme-robotics"
 
 
 def test_filter_page_and_open(tab: Page, served: Served) -> None:
-    """Choosing a customer, paging on, opening a row and going back: the address follows, and Back undoes each."""
+    """Choosing a customer, paging on, opening a row and going back: the address follows, and Back undoes
+    each.
+    """
     tab.goto(f"{served.url}/events/")
     tab.fill("#f-customer_id", ACME)
     tab.press("#f-customer_id", "Enter")
@@ -48,7 +50,9 @@ def test_switch_group_and_go_back(tab: Page, served: Served) -> None:
 
 
 def test_custom_dates(tab: Page, served: Served) -> None:
-    """Typing dates replaces the preset, and choosing a preset drops the dates: the two never contradict each other."""
+    """Typing dates replaces the preset, and choosing a preset drops the dates: the two never contradict each
+    other.
+    """
     tab.goto(f"{served.url}/usage/?customer_id={ACME}&range=7d&tz=UTC")
     tab.locator("#pick-dates summary").click()
     tab.fill("#f-start", "2026-11-01")
@@ -106,7 +110,9 @@ def test_theme_is_remembered(tab: Page, served: Served) -> None:
 
 
 def test_without_script(chromium: Browser, served: Served) -> None:
-    """Without JavaScript the form submits, links page, rows open, and the table beside the chart has the figures."""
+    """Without JavaScript the form submits, links page, rows open, and the table beside the chart has the
+    figures.
+    """
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(f"{served.url}/usage/")

@@ -92,7 +92,9 @@ def test_a_link_from_its_making_to_its_end(desk: Page, guest: Page, served: Serv
 
 @pytest.mark.slow
 def test_a_page_kept_whole_for_the_way_back(desk: Page, guest: Page) -> None:
-    """A browser that keeps the page in memory hides it as it is left, and asks again before it shows it once more."""
+    """A browser that keeps the page in memory hides it as it is left, and asks again before it shows it once
+    more.
+    """
     link, password = make(desk)
     guest.goto(link)
     unlock(guest, password)
@@ -122,7 +124,9 @@ def test_a_second_click_in_the_preview(desk: Page) -> None:
 
 @pytest.mark.slow
 def test_what_is_written_is_chosen(desk: Page) -> None:
-    """A feature that is ticked unticks “All of them” and back; a date chooses the kind of period it belongs to."""
+    """A feature that is ticked unticks “All of them” and back; a date chooses the kind of period it belongs
+    to.
+    """
     fill_form(desk)
     every, one = desk.locator("[name=every_feature]"), desk.locator("[name=features]").first
     one.check()
@@ -135,7 +139,9 @@ def test_what_is_written_is_chosen(desk: Page) -> None:
 
 
 def test_offers_come_with_the_customer(desk: Page) -> None:
-    """A form without a customer offers what theirs has as soon as one is written, and keeps what stands in it."""
+    """A form without a customer offers what theirs has as soon as one is written, and keeps what stands in
+    it.
+    """
     desk.goto("/shares/new")
     desk.locator("[name=recipient]").fill("Ada of support")
     desk.locator("[name=customer_id]").fill(CUSTOMER)
@@ -146,7 +152,9 @@ def test_offers_come_with_the_customer(desk: Page) -> None:
 
 @pytest.mark.slow
 def test_a_part_that_is_asked_for_after_the_end(desk: Page, guest: Page) -> None:
-    """A filter that is changed on a page whose link was revoked meanwhile brings the whole page of dead links."""
+    """A filter that is changed on a page whose link was revoked meanwhile brings the whole page of dead
+    links.
+    """
     link, password = make(desk)
     guest.goto(link)
     unlock(guest, password)

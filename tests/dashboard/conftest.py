@@ -30,7 +30,10 @@ def story(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -
 
 @pytest.fixture
 def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
-    """The site on sample data, without a pace; its store, for asking in SQL. Time stands still for the data."""
+    """The site on sample data, without a pace; its store, for asking in SQL.
+
+    Time stands still for the data.
+    """
     settings.SAMPLE_DB = story
     settings.AUTUMN_PACE = 100_000
     forget()

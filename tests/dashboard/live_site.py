@@ -1,4 +1,6 @@
-"""The site as it really runs, with a key, in front of an Autumn that tests hold in hand; and somebody signed in."""
+"""The site as it really runs, with a key, in front of an Autumn that tests hold in hand; and somebody signed
+in.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ class Keyed:
 
     @contextmanager
     def begun(self, path: str) -> Iterator[HTTPResponse]:
-        """A download as a plain client takes it, which notices how it ends; it hangs up at the end of the block."""
+        """A download as a plain client takes it, which notices how it ends; it hangs up at the end of the
+        block.
+        """
         with closing(HTTPConnection("127.0.0.1", self.served.port, timeout=60)) as connection:
             connection.request("GET", path, headers={"Cookie": self.cookies})
             with closing(connection.getresponse()) as response:

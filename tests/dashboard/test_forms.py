@@ -78,7 +78,9 @@ def queries(draw: st.DrawFn) -> Query:
 
 @given(queries())
 def test_round_trip(query: Query) -> None:
-    """Every query survives its own query string, which is canonical: written again, it is the same to the letter."""
+    """Every query survives its own query string, which is canonical: written again, it is the same to the
+    letter.
+    """
     form = QueryForm(QueryDict(query.to_query_string()))
     assert form.is_valid(), form.errors
     assert form.query == query
@@ -94,7 +96,9 @@ def test_round_trip(query: Query) -> None:
     )
 )
 def test_nothing_breaks_the_form(pairs: list[tuple[str, str]]) -> None:
-    """Whatever a query string holds, the form answers with a query or with a sentence, never with an exception."""
+    """Whatever a query string holds, the form answers with a query or with a sentence, never with an
+    exception.
+    """
     params = QueryDict(mutable=True)
     for name, value in pairs:
         params.appendlist(name, value)
@@ -157,7 +161,9 @@ def test_sentence_beside_the_field(params: str, field: str) -> None:
 
 
 def test_moments_in_the_viewers_zone() -> None:
-    """A date without an offset is a moment of `tz`; one with an offset, and epoch milliseconds, are what they are."""
+    """A date without an offset is a moment of `tz`; one with an offset, and epoch milliseconds, are what they
+    are.
+    """
     form = QueryForm(QueryDict("tz=Europe/Berlin&start=2026-07-01&end=2026-07-02T00:00:00-05:00"))
     assert form.is_valid()
     assert form.query.start == 1782856800000

@@ -1,4 +1,6 @@
-"""Processes as they would really run: two of them, one PostgreSQL, one Redis, the sample on a port of its own."""
+"""Processes as they would really run: two of them, one PostgreSQL, one Redis, the sample on a port of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -63,9 +65,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "cwd": folder,
         **as_postgres(),
     }
-    subprocess.run([bin_dir / "initdb", "-D", data, "-U", "people", "-A", "trust", "--no-sync"], **run)  # type: ignore[call-overload]
+    initdb = [bin_dir / "initdb", "-D", data, "-U", "people", "-A", "trust", "--no-sync"]
+    subprocess.run(initdb, **run)  # type: ignore[call-overload]
     control = [bin_dir / "pg_ctl", "-D", data, "-w"]
-    subprocess.run([*control, "-o", f"-p {port} -k {folder} -F", "-l", folder / "log", "start"], **run)  # type: ignore[call-overload]
+    start = [*control, "-o", f"-p {port} -k {folder} -F", "-l", folder / "log", "start"]
+    subprocess.run(start, **run)  # type: ignore[call-overload]
     yield f"postgresql://people@127.0.0.1:{port}/postgres"
     subprocess.run([*control, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
     shutil.rmtree(folder)
@@ -144,7 +148,9 @@ def test_strangers_are_led_to_sign_in(site: Served) -> None:
 
 
 def test_somebody_signs_in_and_sees_figures(site: Served, chromium: Browser) -> None:
-    """Whoever was made with createsuperuser signs in and sees a customer's chart, on whichever process answers."""
+    """Whoever was made with createsuperuser signs in and sees a customer's chart, on whichever process
+    answers.
+    """
     secret = "correct horse battery"
     made = site.manage(
         "createsuperuser",

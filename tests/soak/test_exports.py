@@ -1,4 +1,6 @@
-"""A hundred thousand events out of a strict Autumn, at its pace, while others arrive; and what that costs in memory."""
+"""A hundred thousand events out of a strict Autumn, at its pace, while others arrive; and what that costs in
+memory.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def arrive(store: Store, done: threading.Event) -> None:
 
 
 def test_a_hundred_thousand_events(tmp_path: Path) -> None:
-    """Each event that was there is in the file once, in its order; memory stays flat, and the pace is the limiter's."""
+    """Each event that was there is in the file once, in its order; memory stays flat, and the pace is the
+    limiter's.
+    """
     path = tmp_path / "sample.sqlite3"
     with sample(path) as url, closing(Store(path)) as store:
         there, oldest = newest(store)
@@ -82,7 +86,9 @@ def test_a_hundred_thousand_events(tmp_path: Path) -> None:
 
 
 def test_a_client_that_takes_nothing(tmp_path: Path) -> None:
-    """A client that stays connected and reads no more is let go after a minute; its thread and its turn are free."""
+    """A client that stays connected and reads no more is let go after a minute; its thread and its turn are
+    free.
+    """
     with sample(tmp_path / "sample.sqlite3") as url:
         site = Keyed(tmp_path, url, key=SAMPLE_KEY)
         try:

@@ -16,7 +16,9 @@ EVENTS, MATCHES, STEP_MS = 100_000, 37, 20_000
 
 
 def test_the_37_among_a_hundred_thousand() -> None:
-    """Going on from step to step finds each of the 37 once, within 120 calls, and no 429 on the way is anybody's."""
+    """Going on from step to step finds each of the 37 once, within 120 calls, and no 429 on the way is
+    anybody's.
+    """
     store = Store()
     end = int(time.time() // 3600 * 3_600_000)
     store.add(

@@ -107,7 +107,9 @@ class Shell:
 
 
 def test_killed_while_making_and_revoking(tmp_path: Path) -> None:
-    """Killed at a random moment, 200 times: each link that was printed is there, each revocation that was is kept."""
+    """Killed at a random moment, 200 times: each link that was printed is there, each revocation that was is
+    kept.
+    """
     shell, chance = Shell(tmp_path), random.Random()
     start = time.monotonic()
     shell.run("share", "create", "--customer", "cus_0").communicate()
@@ -157,7 +159,9 @@ def test_four_workers_feel_a_revocation(redis_url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("act", ["revoke", "password"])
 def test_an_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) -> None:
-    """With four workers, a file on its way breaks off, and no byte of it comes a second after its link was ended."""
+    """With four workers, a file on its way breaks off, and no byte of it comes a second after its link was
+    ended.
+    """
     arrivals: list[float] = []
     site = Served(tmp_path, WEB_CONCURRENCY="4", REDIS_URL=redis_url)
     try:

@@ -95,7 +95,9 @@ def view(usage: Usage, query: Query) -> None:
 
 
 def test_busy_desk(tmp_path: Path) -> None:
-    """12 people look at 120 pages of 30 customers: no 429 reaches anyone, and at most 1 call in 200 draws one."""
+    """12 people look at 120 pages of 30 customers: no 429 reaches anyone, and at most 1 call in 200 draws
+    one.
+    """
     customers = [customer.id for customer in CUSTOMERS][:30]
 
     def work(person: int) -> None:
@@ -139,7 +141,9 @@ def test_crowd() -> None:
 
 
 def test_long_export(tmp_path: Path) -> None:
-    """30 days with 50,000 events, exported while 20 a second arrive: each that was there comes exactly once."""
+    """30 days with 50,000 events, exported while 20 a second arrive: each that was
+    there comes exactly once.
+    """
     database = tmp_path / "sample.sqlite3"
     store = Store(database)
     now = int(time.time() * 1000)
@@ -155,7 +159,8 @@ def test_long_export(tmp_path: Path) -> None:
         number = 0
         while not done.wait(1 / ARRIVALS_PER_S):
             number += 1
-            # One in four is late, among the rows being exported; it may be missed or found, but repeats nothing.
+            # One in four is late, among the rows being exported; it may be missed or found, but repeats
+            # nothing.
             at = int(time.time() * 1000) - (chance.randrange(month) if number % 4 == 0 else 0)
             store.add([_event(f"new_{number:05}", at)])
 

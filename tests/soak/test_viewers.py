@@ -1,4 +1,6 @@
-"""People at a real site in front of a strict Autumn, for as many minutes as SOAK_MINUTES says, ten unless it does."""
+"""People at a real site in front of a strict Autumn, for as many minutes as SOAK_MINUTES says, ten unless it
+does.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +126,8 @@ def test_fifty_viewers(site: Served) -> None:
     calls = [told for told in map(json.loads, site.stderr.splitlines()) if told["event"] == "autumn.call"]
     drawn = sum(told.get("error") == "RateLimited" for told in calls)
     print(
-        f"{sum(crowd.statuses.values())} pages, {dict(crowd.statuses)}; {len(calls)} calls, {drawn} drew a 429"
+        f"{sum(crowd.statuses.values())} pages, {dict(crowd.statuses)};"
+        f" {len(calls)} calls, {drawn} drew a 429"
     )
     assert set(crowd.statuses) == {200}
     assert len(calls) > 50

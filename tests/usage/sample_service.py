@@ -80,7 +80,10 @@ class RecordingStore(MemoryStore):
 
 
 class Autumn:
-    """`usage` asks `app` over `store`, through JSON, headers, limits and cache. `sent` are the bodies that went out."""
+    """`usage` asks `app` over `store`, through JSON, headers, limits and cache.
+
+    `sent` are the bodies that went out.
+    """
 
     def __init__(self, *, age: str, wrap: Wrap | None) -> None:
         self.store = Store()

@@ -1,4 +1,6 @@
-"""The customers and features that have been seen: one contract for each catalog, in memory or in the database."""
+"""The customers and features that have been seen: one contract for each catalog, in memory or in the
+database.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,11 @@ def test_sightings_have_the_newest_time_of_each_pair() -> None:
     assert sightings(rows) == [Seen("c", "f", 9), Seen("c", "g", 1), Seen("d", "f", 3)]
 
 
-@pytest.fixture(params=["memory", "database"])
+@pytest.fixture(params=["memory", pytest.param("database", marks=pytest.mark.django_db)])
 def known(request: pytest.FixtureRequest) -> KnownCustomers:
     """Each catalog of known customers that the service can have, empty."""
     if request.param == "memory":
         return InMemoryKnownCustomers()
-    request.getfixturevalue("db")
     return StoredKnownCustomers("tests")
 
 

@@ -204,7 +204,9 @@ def test_moments_of_strangers(text: str) -> None:
     ],
 )
 def test_not_moments(text: str) -> None:
-    """What is no moment between 1970 and the year 9999 is refused; four digits are milliseconds, not a year."""
+    """What is no moment between 1970 and the year 9999 is refused; four digits are
+    milliseconds, not a year.
+    """
     if text == "1969":
         assert parse_moment(text, ZoneInfo("UTC")) == 1969
         return

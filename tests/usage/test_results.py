@@ -1,4 +1,6 @@
-"""Autumn's answers, as promised and as not: every hostile body is Malformed, or has bad rows that are counted."""
+"""Autumn's answers, as promised and as not: every hostile body is Malformed, or has bad rows that are
+counted.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +153,8 @@ def test_malformed_aggregates(body: str) -> None:
 def test_aggregates_in_order() -> None:
     """Bins come in time order, whatever order they were sent in; fields that nobody knows are no error."""
     answer = decode_aggregate(
-        b'{"list": [{"period": 7200000, "values": {}, "new": 1}, {"period": 0, "values": {"a": -0.5}}], "new": {}}'
+        b'{"list": [{"period": 7200000, "values": {}, "new": 1},'
+        b' {"period": 0, "values": {"a": -0.5}}], "new": {}}'
     )
     assert [item.period for item in answer.bins] == [0, 7200000]
     assert (answer.bins[0].values, answer.total) == ({"a": -0.5}, {})

@@ -115,7 +115,9 @@ def test_deductions_of_features() -> None:
 
 
 def test_the_largest_features_of_a_scope() -> None:
-    """A link to many features opens with its largest dozen, as staff's pages do, and asks for all that it may show."""
+    """A link to many features opens with its largest dozen, as staff's pages do, and asks for all that it may
+    show.
+    """
     names = [f"feature_{number:02}" for number in range(15)]
     with autumn() as service:
         for number, name in enumerate(names):
@@ -133,7 +135,9 @@ def test_the_largest_features_of_a_scope() -> None:
 
 @pytest.mark.parametrize("values", [{"customer_id": " "}, {"customer_id": "c", "features": frozenset()}])
 def test_scopes_that_would_mean_all(values: dict[str, Any]) -> None:
-    """A blank customer, or an empty list of features, would be no filter to Autumn: there is no such scope."""
+    """A blank customer, or an empty list of features, would be no filter to Autumn:
+    there is no such scope.
+    """
     with pytest.raises(ValueError, match="scope needs"):
         Scope(**values)
 
@@ -240,7 +244,9 @@ BOUNDED = Scope(customer_id="cus_1", start=ms("2025-11-10T08:20"), end=ms("2025-
 
 
 def test_bounds_of_lists() -> None:
-    """A link with bounds lists what lies in them, to the millisecond; rows of its edge seconds are nobody else's."""
+    """A link with bounds lists what lies in them, to the millisecond; rows of its edge seconds are nobody
+    else's.
+    """
     with autumn() as service:
         start, end = BOUNDED.start or 0, BOUNDED.end or 0
         for at in (start - 1, start, end - 1, end, end + 999):
@@ -262,7 +268,9 @@ def test_bounds_of_lists() -> None:
 )
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
 def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
-    """A link's chart has no figure from outside its bounds: no hour of its edges, no cycle, no period before."""
+    """A link's chart has no figure from outside its bounds: no hour of its edges, no
+    cycle, no period before.
+    """
     with autumn() as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-10-01"))
         for at in range(ms("2025-11-01"), NOW, HOUR):
@@ -277,7 +285,9 @@ def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
 
 
 def test_features_of_bounds() -> None:
-    """A link to all features of a time shows those too that its newest rows lack, and names none from outside of it."""
+    """A link to all features of a time shows those too that its newest rows lack, and names none from outside
+    of it.
+    """
     start, end = BOUNDED.start or 0, BOUNDED.end or 0
     with autumn() as service:
         service.track(start + 2 * HOUR, 7, feature_id="rare")

@@ -41,7 +41,9 @@ def view(service: Autumn, query: Query) -> None:
 
 
 def test_calls_of_a_usage_page() -> None:
-    """Groups, comparison and newest events cost 4 calls from cold, 2 more on a first visit, and none when warm."""
+    """Groups, comparison and newest events cost 4 calls from cold, 2 more on a first visit, and none when
+    warm.
+    """
     with autumn() as service:
         busy(service)
         view(service, ALL)
@@ -58,7 +60,9 @@ def test_calls_of_a_usage_page() -> None:
 
 
 def test_calls_of_a_cycle() -> None:
-    """A compared billing cycle with groups is a call for each of its figures, and a count costs nothing more."""
+    """A compared billing cycle with groups is a call for each of its figures, and a
+    count costs nothing more.
+    """
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
         busy(service)
@@ -84,7 +88,9 @@ def test_shares_cost_no_probe() -> None:
 
 
 def test_cycle_and_the_one_before() -> None:
-    """A compared cycle stands beside the last one, hour for hour from its start, both to the last full hour."""
+    """A compared cycle stands beside the last one, hour for hour from its start,
+    both to the last full hour.
+    """
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:00"))
         # Autumn's previous cycle is as long as the current one: it begins on September 19.
@@ -131,7 +137,9 @@ def test_cycle_of_nobody(ask: str) -> None:
 
 
 def test_comparison_by_local_dates() -> None:
-    """Over a change of clocks, this week's noon is compared with last week's noon, and both end at the same hour."""
+    """Over a change of clocks, this week's noon is compared with last week's noon, and both end at the same
+    hour.
+    """
     with autumn(ms("2025-11-01T14:25", "Europe/Berlin")) as service:
         for at, value in (("10-25T13:59", 1), ("10-25T14:00", 64), ("10-19T00:00", 2), ("10-18T23:59", 64)):
             service.track(ms(f"2025-{at}", "Europe/Berlin"), value)
@@ -155,7 +163,9 @@ def test_nothing_to_compare_yet() -> None:
 
 
 def test_older_server() -> None:
-    """An older server's limits are found out, kept to, and said: no entity, no organisation, filters not in charts."""
+    """An older server's limits are found out, kept to, and said: no entity, no organisation, filters not in
+    charts.
+    """
     with autumn(age="older") as service:
         busy(service)
         for query in (Query(), Query(feature_id=("messages",))):
@@ -213,7 +223,9 @@ def test_newer_server() -> None:
 
 
 def test_organisation_and_busiest() -> None:
-    """Where the server allows it, everybody together, and who used most; the customers seen there are known."""
+    """Where the server allows it, everybody together, and who used most; the
+    customers seen there are known.
+    """
     with autumn() as service:
         busy(service)
         service.track(NOW - HOUR, 1000, customer_id="cus_2")
@@ -285,7 +297,9 @@ def test_chosen_groups() -> None:
 
 
 def test_stale_figures() -> None:
-    """While Autumn fails, what was seen is shown with its age and the reason; what was not seen is an error."""
+    """While Autumn fails, what was seen is shown with its age and the reason; what
+    was not seen is an error.
+    """
     with autumn() as service:
         busy(service)
         query = Query(customer_id="cus_1")
@@ -337,7 +351,9 @@ ASKING: list[Callable[[Usage, Query], object]] = [
 
 @pytest.mark.parametrize("ask", ASKING)
 def test_no_answer_drops_the_entity(ask: Callable[[Usage, Query], object]) -> None:
-    """An older server would drop `entity_id` without a word: whatever is asked with one is refused, by its field."""
+    """An older server would drop `entity_id` without a word: whatever is asked with one is refused, by its
+    field.
+    """
     with autumn(age="older") as service:
         busy(service)
         with pytest.raises(BadQuery) as refused:
@@ -356,7 +372,9 @@ def test_features_of_a_window_long_past() -> None:
 
 
 def test_a_bounded_link_names_no_feature_from_outside() -> None:
-    """A feature that was used only outside of a link's bounds is not named in it, whatever staff have seen."""
+    """A feature that was used only outside of a link's bounds is not named in it,
+    whatever staff have seen.
+    """
     with autumn() as service:
         busy(service)
         service.add({"timestamp": NOW - 50 * DAY, "feature_id": "outside", "value": 7})

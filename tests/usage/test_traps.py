@@ -107,7 +107,9 @@ def test_6_hours_of_an_aggregate() -> None:
 
 
 def test_7_presets() -> None:
-    """Seven days are seven local dates, whole ones, for chart and list alike, and the bars sum to the total."""
+    """Seven days are seven local dates, whole ones, for chart and list alike, and
+    the bars sum to the total.
+    """
     with autumn() as service:
         for day in range(4, 13):
             service.track(ms(f"2025-11-{day:02}T00:00"))
@@ -120,7 +122,9 @@ def test_7_presets() -> None:
 
 
 def test_8_billing_cycles() -> None:
-    """A cycle goes out by name, its window comes back from the bins; nobody's cycle is not the last 24 hours."""
+    """A cycle goes out by name, its window comes back from the bins; nobody's cycle
+    is not the last 24 hours.
+    """
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
         service.store.add_customer("cus_2")

@@ -38,7 +38,9 @@ sizes: st.SearchStrategy[BinSize] = st.sampled_from(["hour", "day", "week", "mon
 
 @given(windows, sizes, zones)
 def test_bins_partition(window: Window, size: BinSize, zone: ZoneInfo) -> None:
-    """Bins follow each other without gap or overlap, on whole UTC hours, and cover the window but for rounding."""
+    """Bins follow each other without gap or overlap, on whole UTC hours, and cover the window but for
+    rounding.
+    """
     bins = bins_of(window, size, zone)
     assert all(edge % HOUR == 0 for edge in bins.edges)
     assert all(start < end for start, end in zip(bins.edges, bins.edges[1:], strict=False))
@@ -69,7 +71,9 @@ def _days(after: date, upto: date, condition: object) -> list[bool]:
 
 @given(windows, sizes, zones)
 def test_period_before(window: Window, size: BinSize, zone: ZoneInfo) -> None:
-    """The period before has a bin for each, never runs backwards, and ends no later than the window begins."""
+    """The period before has a bin for each, never runs backwards, and ends no later
+    than the window begins.
+    """
     bins = bins_of(window, size, zone)
     before = bins.shifted(shift_of(window, zone))
     assert len(before) == len(bins)
@@ -103,7 +107,9 @@ def test_last_hours(now: int) -> None:
 
 @given(windows)
 def test_wire_ranges(window: Window) -> None:
-    """A list range is a superset in whole seconds; an aggregate range takes the hours that begin in the window."""
+    """A list range is a superset in whole seconds; an aggregate range takes the hours that begin in the
+    window.
+    """
     listed = window.list_range()
     assert listed["start"] % 1000 == listed["end"] % 1000 == 0
     assert listed["start"] <= window.start
@@ -156,7 +162,9 @@ def test_days_of_a_clock_change(zone: str, day: str, hours: int) -> None:
     ],
 )
 def test_zones_off_the_hour(zone: str, expected: str) -> None:
-    """Their days begin at the nearest full hour of UTC and are marked; all but days of a change have 24 hours."""
+    """Their days begin at the nearest full hour of UTC and are marked; all but days of a change have 24
+    hours.
+    """
     window = Query(tz=zone, range="7d").window(ms("2025-12-10T05:00"))
     assert window is not None
     bins = bins_of(window, "day", ZoneInfo(zone))
@@ -182,7 +190,9 @@ def test_default_sizes(days: int, size: str) -> None:
 
 
 def test_utc_bins() -> None:
-    """Autumn's own bins serve where a zone keeps UTC's time all through a window, and where edges are UTC midnights."""
+    """Autumn's own bins serve where a zone keeps UTC's time all through a window, and where edges are UTC
+    midnights.
+    """
     winter, spring = Window(ms("2025-01-10"), ms("2025-02-01")), Window(ms("2025-03-20"), ms("2025-04-10"))
     london = ZoneInfo("Europe/London")
     assert is_utc(winter, london)

@@ -67,7 +67,10 @@ class Cached:
 
 
 class Fetch(Protocol):
-    """Requests the answer, within `deadline`. Raises a `UsageError` for anything that should not be cached."""
+    """Requests the answer, within `deadline`.
+
+    Raises a `UsageError` for anything that should not be cached.
+    """
 
     def __call__(self, deadline: Deadline, *, urgent: bool) -> FetchedBody: ...
 

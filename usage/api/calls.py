@@ -1,7 +1,7 @@
 """One call to Autumn, decoded, checked and dated: what the readers of lists and charts are built on.
 
-Every call of a scope goes out with its customer in it, and every row that comes back is checked against it: a blank
-customer would mean the whole organisation (trap 3), and a dropped key an unfiltered answer (trap 4).
+Every call of a scope goes out with its customer in it, and every row that comes back is checked against it: a
+blank customer would mean the whole organisation (trap 3), and a dropped key an unfiltered answer (trap 4).
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ log = structlog.get_logger("usage")
 
 FRESH_NOW_S = 15.0
 FRESH_CLOSED_S = 600.0
-"""How long an answer counts as fresh: one whose window touches now, and one whose window is closed (trap 17)."""
+"""How long an answer counts as fresh: one whose window touches now, and one whose
+window is closed (trap 17).
+"""
 
 CLOSED_AFTER_MS = 600_000
 """A window that ended this long ago is closed: ingestion lags by seconds, not by minutes."""
@@ -70,7 +72,9 @@ class AggregateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """How a call is made: by when, whether a person waits for it, whether it is fetched anew, whether it is cached."""
+    """How a call is made: by when, whether a person waits for it, whether it is fetched anew, whether it is
+    cached.
+    """
 
     deadline: Deadline
     urgent: bool = True
@@ -122,7 +126,10 @@ class Calls:
         return self._pool.submit(contextvars.copy_context().run, call)
 
     def side_by_side(self, *calls: Callable[[], T]) -> list[T]:
-        """All of them at once, since latency costs more than parsing. Raises the first one's error that has one."""
+        """All of them at once, since latency costs more than parsing.
+
+        Raises the first one's error that has one.
+        """
         futures = [self.start(call) for call in calls[1:]]
         results = [call() for call in calls[:1]]
         return results + [future.result() for future in futures]
@@ -162,14 +169,17 @@ class Calls:
         )
 
     def _stripper(self, scope: Scope, read: Callable[[bytes], EventList]) -> Callable[[bytes], bytes]:
-        """Encodes a list answer anew, with what `scope` may see: the rest is never even cached (hardening.md)."""
+        """Encodes a list answer anew, with what `scope` may see: the rest is never even cached
+        (hardening.md).
+        """
 
         def strip(body: bytes) -> bytes:
             rows = read(body)
             own = _without_foreign(
                 rows, [event for event in rows.events if scope.admits(event)], scope.customer_id
             )
-            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and of the same customer.
+            # Bounds on the wire are whole seconds: rows beyond the scope's own are expected, and of the same
+            # customer.
             inside = [scope.strip(event) for event in own.events if scope.covers(event.timestamp)]
             return encode_rows(msgspec.structs.replace(own, events=inside))
 

@@ -1,4 +1,7 @@
-"""What this Autumn server can do. Older ones drop fields they don't know without a word (trap 4), so each is probed."""
+"""What this Autumn server can do.
+
+Older ones drop fields they don't know without a word (trap 4), so each is probed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ REMEMBERED_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organization`: aggregates without a customer.
+    """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organization`: aggregates without a
+    customer.
 
     `weeks`: bins of a week.
     """
@@ -29,7 +33,8 @@ class Capabilities:
 
 
 def probe(calls: Calls, options: CallOptions) -> Capabilities:
-    """One call that every server refuses: its 400 names each field that it knows, and the bin sizes that it has.
+    """One call that every server refuses: its 400 names each field that it knows, and the bin sizes that it
+    has.
 
     Without a customer the refusal also tells whether one is required; within a scope, which always names its
     customer, `organization` is False.

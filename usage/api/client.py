@@ -44,7 +44,7 @@ DETAIL_LIMIT = 4096
 """Characters of it that code may read."""
 CODE_LIMIT = 64
 
-TOO_FAST = f"Autumn takes no more than {AUTUMN_PER_SECOND_WORD} calls a second."
+TOO_FAST = f"Autumn allows {AUTUMN_PER_SECOND_WORD} requests a second."
 
 Endpoint = Literal["events.list", "events.aggregate"]
 

@@ -162,7 +162,9 @@ class Gateway:
         urgent: bool = False,
         transform: Transform | None = None,
     ) -> Cached:
-        """The answer's bytes straight from Autumn, for exports: nothing is read from the cache or written to it."""
+        """The answer's bytes straight from Autumn, for exports: nothing is read from the cache or written to
+        it.
+        """
         fetched = self._fetched(_Call(endpoint, body, check, transform), deadline, urgent=urgent)
         return Cached(fetched.body, fetched.fetched_at, "live")
 

@@ -267,6 +267,6 @@ def _refuse_if_late(wait_s: float, deadline: Deadline) -> None:
     left = deadline.left()
     if wait_s > left or left <= 0:
         raise RateLimited(
-            f"Too many calls are waiting for Autumn, which takes {AUTUMN_PER_SECOND_WORD} a second.",
+            f"Too many requests are waiting. Autumn allows {AUTUMN_PER_SECOND_WORD} a second.",
             retry_after_s=max(wait_s, 1.0),
         )

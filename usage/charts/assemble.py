@@ -31,7 +31,9 @@ Sums = Mapping[str, list[float]]
 
 @dataclass(frozen=True, slots=True)
 class PeriodAnswers:
-    """Autumn's answers for this period and, where compared, for the previous one (two cycles, or one call for both)."""
+    """Autumn's answers for this period and, where compared, for the previous one (two cycles, or one call for
+    both).
+    """
 
     current: AggregateAnswer
     previous: AggregateAnswer | None = None
@@ -39,7 +41,10 @@ class PeriodAnswers:
 
 @dataclass(frozen=True, slots=True)
 class ChartAssembly:
-    """All that was fetched for one chart. `features`: those it shows. `focus`: the one whose groups it shows."""
+    """All that was fetched for one chart.
+
+    `features`: those it shows. `focus`: the one whose groups it shows.
+    """
 
     query: Query
     features: tuple[str, ...]

@@ -1,4 +1,5 @@
-"""The window of a chart: its bins, those of the previous period, and what is requested of Autumn for them. Pure.
+"""The window of a chart: its bins, those of the previous period, and what is requested of Autumn for them.
+Pure.
 
 The traps that live here: 6 (whole hours), 8 (cycles by name), 9 and 10 (sizes of bins, days of the viewer).
 """
@@ -38,7 +39,10 @@ SHORTEST_BIN_MS: dict[BinSize, int] = {
 
 @dataclass(frozen=True, slots=True)
 class BillingCycle:
-    """A billing cycle as Autumn names it, and its window as read back from its bins. `previous`: the cycle before."""
+    """A billing cycle as Autumn names it, and its window as read back from its bins.
+
+    `previous`: the cycle before.
+    """
 
     name: str
     window: Window
@@ -49,8 +53,8 @@ class BillingCycle:
 class ChartWindow:
     """The bins of a chart and, where it compares, those of the previous period, one for each.
 
-    `running`: the bin whose value still moves. `cycle`, `previous_cycle`: the ranges to name instead of giving bounds
-    (trap 8). `notes`: what the bins are not. `weeks`: whether Autumn has bins of a week.
+    `running`: the bin whose value still moves. `cycle`, `previous_cycle`: the ranges to name instead of
+    giving bounds (trap 8). `notes`: what the bins are not. `weeks`: whether Autumn has bins of a week.
     """
 
     bins: Bins
@@ -66,13 +70,18 @@ class ChartWindow:
 
     @property
     def requested(self) -> Window:
-        """Requested of Autumn: hours that have begun. Events that claim a later one are in no bar and no total."""
+        """Requested of Autumn: hours that have begun.
+
+        Events that claim a later one are in no bar and no total.
+        """
         window = self.bins.window
         return Window(window.start, min(window.end, floor_hour(self.now) + HOUR_MS))
 
     @property
     def wire_size(self) -> BinSize:
-        """The size of Autumn's bins that sum to ours: its own where days are UTC's, hours elsewhere (trap 10)."""
+        """The size of Autumn's bins that sum to ours: its own where days are UTC's, hours elsewhere (trap
+        10).
+        """
         if self.cycle is not None:
             return "hour"
         if self.utc and (self.size != "week" or self.weeks):
@@ -87,7 +96,9 @@ class ChartWindow:
 
     @property
     def grouped(self) -> Window:
-        """The window of a grouped call: both periods in one, except for cycles, which have a call for each."""
+        """The window of a grouped call: both periods in one, except for cycles,
+        which have a call for each.
+        """
         if self.previous is None or self.cycle is not None:
             return self.requested
         return Window(self.previous.edges[0], self.requested.end)
@@ -110,7 +121,8 @@ class ChartWindow:
 def chart_window_of(
     query: Query, window: Window, now: int, scope: Scope | None = None, cycle: BillingCycle | None = None
 ) -> ChartWindow:
-    """The bins of `window`, cut behind the running one and at `scope`'s bounds; a comparison ends with a full hour.
+    """The bins of `window`, cut behind the running one and at `scope`'s bounds; a comparison ends with a full
+    hour.
 
     BadQuery where nothing of the window is left, or where it has too many bins.
     """

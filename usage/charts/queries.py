@@ -31,8 +31,7 @@ OLD_MAX_GROUPS = 9
 TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
 TOO_MANY_GROUPS = (
-    "There are too many groups for this interval. "
-    "Choose UTC, a shorter time range or another property."
+    "There are too many groups for this interval. Choose UTC, a shorter time range or another property."
 )
 UNFILTERED = (
     "Autumn can't apply all of these filters to charts. The figures include events that the filters exclude."
@@ -47,7 +46,10 @@ AggregateCall = Callable[[], AggregateAnswer]
 
 @dataclass(frozen=True, slots=True)
 class _NamedRange:
-    """The window of a named range. `quiet`: it is the last 24 hours, which Autumn says where there is no cycle."""
+    """The window of a named range.
+
+    `quiet`: it is the last 24 hours, which Autumn says where there is no cycle.
+    """
 
     window: Window | None
     quiet: bool
@@ -79,10 +81,11 @@ class ChartQueries:
     group_limit: int = MAX_GROUPS
 
     def series(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> Series:
-        """The figures of `features` in `chart`: of all that the query names, else of the largest dozen of those given.
+        """The figures of `features` in `chart`: of all that the query names, else of the largest dozen of
+        those given.
 
-        With `group_by`, the groups of one of them: `focus`, or else the largest. Where these are too many for one
-        answer, fewer are requested, once; Unsupported where no number of them would fit.
+        With `group_by`, the groups of one of them: `focus`, or else the largest. Where these are too many for
+        one answer, fewer are requested, once; Unsupported where no number of them would fit.
         """
         chart = replace(chart, weeks=self.can.weeks)
         try:
@@ -121,21 +124,29 @@ class ChartQueries:
         return assembly.series(self._notes(query))
 
     def count(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> int:
-        """How many events `features` have in `chart`: Autumn's own count, from the call that a chart makes too."""
+        """How many events `features` have in `chart`:
+
+        Autumn's own count, from the call that a chart makes too.
+        """
         answer = self._ungrouped(query, features, replace(chart, weeks=self.can.weeks))[0]()
         return sum(answer.figures.total[name].count for name in features if name in answer.figures.total)
 
     def ranking(
         self, query: Query, feature: str, chart: ChartWindow
     ) -> tuple[list[tuple[str, float]], FetchInfo]:
-        """The groups of a feature by their sums over the window, largest first, without those that Autumn folded."""
+        """The groups of a feature by their sums over the window, largest first, without those that Autumn
+        folded.
+        """
         answer = self._grouped(query, feature, replace(chart, weeks=self.can.weeks))[0]()
         groups = by_group(answer.figures.bins, feature, chart.bins, self._group_limit(chart))
         sums = [(name, exact(sum(values))) for name, values in groups.values.items()]
         return sorted(sums, key=lambda item: (-abs(item[1]), item[0])), answer.fetch_info
 
     def cycle(self, query: Query, features: tuple[str, ...]) -> BillingCycle:
-        """A billing cycle's window, read back from its hour bins. BadQuery where the customer has none (trap 8)."""
+        """A billing cycle's window, read back from its hour bins.
+
+        BadQuery where the customer has none (trap 8).
+        """
         name = query.range or ""
         names = ["1bc", "last_cycle"] if name == "1bc" and query.compare else [name]
         calls = [self._by_name(query, features, each) for each in names]
@@ -214,7 +225,9 @@ class ChartQueries:
 
 
 def wire_filters(query: Query) -> dict[str, str]:
-    """`filter_by`: the property filters that Autumn can apply to aggregates, at most five, with one value each."""
+    """`filter_by`: the property filters that Autumn can apply to aggregates, at most five, with one value
+    each.
+    """
     paths = [item.path for item in query.filter]
     single = [
         item for item in query.filter if paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)

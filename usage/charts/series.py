@@ -1,6 +1,8 @@
-"""From Autumn's bins to the bins of a chart: summed, grouped, compared and reconciled. Pure: no call, no clock.
+"""From Autumn's bins to the bins of a chart: summed, grouped, compared and reconciled. Pure: no call, no
+clock.
 
-The traps that live here: 7 (bins and totals), 10 (viewer's days), 12 (folded groups), 13 (events without the property).
+The traps that live here: 7 (bins and totals), 10 (viewer's days), 12 (folded groups), 13 (events without the
+property).
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ Kind = Literal["feature", "group", "other", "none"]
 class Line:
     """One series of a chart: a value for each bin.
 
-    `kind`: a feature, a group value, `other` (all groups outside the top ones) or `none` (events without the property);
-    the last two have no name. `folded`: bins in which this group is, at least partly, inside Other, so that its value
-    there is a lower bound. `members`: how many groups Other holds, as far as Autumn named them. `previous`: values of
-    the period before, bin by bin.
+    `kind`: a feature, a group value, `other` (all groups outside the top ones) or `none` (events without the
+    property); the last two have no name. `folded`: bins in which this group is, at least partly, inside
+    Other, so that its value there is a lower bound. `members`: how many groups Other holds, as far as Autumn
+    named them. `previous`: values of the period before, bin by bin.
     """
 
     kind: Kind
@@ -51,7 +53,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class FeatureTotal:
-    """A feature over the window: the sum of its bins, Autumn's own count, `values` for each bin, the sum before."""
+    """A feature over the window: the sum of its bins, Autumn's own count, `values` for each bin, the sum
+    before.
+    """
 
     feature_id: str
     sum: float
@@ -62,7 +66,9 @@ class FeatureTotal:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """Whether the bars tell the truth: what they sum to, Autumn's total and count of the same features and window."""
+    """Whether the bars tell the truth: what they sum to, Autumn's total and count of the same features and
+    window.
+    """
 
     bars: float
     total: float
@@ -80,9 +86,9 @@ class Reconciliation:
 class Series:
     """A chart's figures, and everything a page says about them.
 
-    `lines`: largest first, then Other, then (none). `running`: the bin that `now` lies in, whose value still moves.
-    `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: what these
-    figures are not. `named`: the lines that are drawn where no groups are chosen; colours go by these.
+    `lines`: largest first, then Other, then (none). `running`: the bin that `now` lies in, whose value still
+    moves. `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: what
+    these figures are not. `named`: the lines that are drawn where no groups are chosen; colours go by these.
     """
 
     query: Query
@@ -108,7 +114,9 @@ class Series:
 
 
 def exact(value: float) -> float:
-    """Rounded to the ten places that Autumn keeps, so that sums of floats don't show their dust; never minus zero."""
+    """Rounded to the ten places that Autumn keeps, so that sums of floats don't show their dust; never minus
+    zero.
+    """
     return round(value, 10) + 0.0
 
 
@@ -143,7 +151,10 @@ class GroupSums:
 
 
 def by_group(periods: Sequence[AutumnBin], feature: str, bins: Bins, max_groups: int) -> GroupSums:
-    """The groups of `feature`. With at most `max_groups` names nothing was folded: a reserved one is a value then."""
+    """The groups of `feature`.
+
+    With at most `max_groups` names nothing was folded: a reserved one is a value then.
+    """
     groups = ((item.grouped_values or {}).get(feature, {}) for item in periods)
     cells = list(zip(bins.indexes(item.period for item in periods), groups, strict=True))
     names = {name for _, values in cells for name in values}
@@ -184,9 +195,11 @@ def group_lines(
     previous: tuple[GroupSums, list[float]] | None,
     only: tuple[str, ...] = (),
 ) -> tuple[Line, ...]:
-    """A line for each of the largest groups, then Other, then (none): what the feature has beyond its groups (trap 13).
+    """A line for each of the largest groups, then Other, then (none): what the feature has beyond its groups
+    (trap 13).
 
-    `whole`: the feature's ungrouped values. `previous`: the same two of the period before. `only`: just these groups.
+    `whole`: the feature's ungrouped values. `previous`: the same two of the period before. `only`: just these
+    groups.
     """
     size = len(whole)
     empty = [0.0] * size
@@ -258,7 +271,9 @@ def _exact(values: Iterable[float]) -> tuple[float, ...]:
 def feature_totals(
     answer: Aggregate, current: Mapping[str, list[float]], previous: Mapping[str, list[float]] | None
 ) -> tuple[FeatureTotal, ...]:
-    """A total for each feature, largest first; the sum is that of its bins, the count Autumn's own (trap 1)."""
+    """A total for each feature, largest first; the sum is that of its bins, the
+    count Autumn's own (trap 1).
+    """
     totals = [
         FeatureTotal(
             name,

@@ -1,4 +1,7 @@
-"""What looks wrong among some rows: likely duplicates, times to come, silences, values far from the others. Pure."""
+"""What looks wrong among some rows: likely duplicates, times to come, silences, values far from the others.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """`count` of a feature's `rows` values lie at or beyond `bound`; the middle half of all is `low` to `high`."""
+    """`count` of a feature's `rows` values lie at or beyond `bound`; the middle half of all is `low` to
+    `high`.
+    """
 
     feature_id: str
     above: bool
@@ -58,7 +63,10 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What looks wrong among `rows` rows. Duplicates are oldest first; of gaps and outliers only the largest."""
+    """What looks wrong among `rows` rows.
+
+    Duplicates are oldest first; of gaps and outliers only the largest.
+    """
 
     rows: int
     duplicates: tuple[tuple[Event, ...], ...]
@@ -79,7 +87,9 @@ def checks_of(events: Sequence[Event], now: int) -> Checks:
 
 
 def duplicates(events: Iterable[Event]) -> list[tuple[Event, ...]]:
-    """Runs of rows alike in customer, feature, value and request (else properties), each a second apart at most."""
+    """Runs of rows alike in customer, feature, value and request (else properties), each a second apart at
+    most.
+    """
     alike: dict[tuple[object, ...], list[Event]] = {}
     for event in events:
         key = (event.customer_id, event.feature_id, event.value, _request(event))

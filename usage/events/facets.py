@@ -22,7 +22,9 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What the newest `rows` rows have in common: features by count, then properties by how many rows have them."""
+    """What the newest `rows` rows have in common: features by count, then properties by how many rows have
+    them.
+    """
 
     rows: int
     features: tuple[tuple[str, int], ...]

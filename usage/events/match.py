@@ -27,7 +27,9 @@ def lookup(properties: Any, path: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A property's value as filters and groups write it: a string as it is, anything else by its JSON text."""
+    """A property's value as filters and groups write it: a string as it is, anything
+    else by its JSON text.
+    """
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -56,7 +58,9 @@ def _has(event: Event, path: str, values: set[str]) -> bool:
 
 
 def flatten(properties: dict[str, Any], prefix: str = "", depth: int = 4) -> Iterator[tuple[str, Any]]:
-    """Every (path, value) of a row, nested objects by their dotted paths down to `depth`; lists stay whole."""
+    """Every (path, value) of a row, nested objects by their dotted paths down to
+    `depth`; lists stay whole.
+    """
     for name, value in properties.items():
         path = f"{prefix}{name}"
         if isinstance(value, dict) and value and depth > 1:

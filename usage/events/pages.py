@@ -1,7 +1,7 @@
 """Reading lists: every event of a window exactly once, newest first, while others arrive.
 
-Offsets shift as events arrive (trap 2), so a step goes on from a row, by time and id. Only within one second, which is
-all that Autumn's bounds can tell apart (trap 5), does it count rows.
+Offsets shift as events arrive (trap 2), so a step goes on from a row, by time and id. Only within one second,
+which is all that Autumn's bounds can tell apart (trap 5), does it count rows.
 """
 
 from __future__ import annotations
@@ -25,18 +25,22 @@ MAX_OFFSET = 200_000
 MAX_STEPS = 50
 """How many calls a page may make at all, rows that were seen before included."""
 SCAN_CALLS = PER_SECOND
-"""How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a second."""
+"""How many calls one step of a scan may make before it shows what it has; as many as the pace allows in a
+second.
+"""
 SPARE = 25
-"""Rows requested beyond a page: one says that more follow, the others make up for new ones behind the pinned end."""
+"""Rows requested beyond a page: one says that more follow, the others make up for new ones behind the pinned
+end.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
     """One page of a list, newest first.
 
-    `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row. `scanned`:
-    rows looked at for this page. `unfinished`: the scan stopped before the page was full; going on from `next` may
-    find more.
+    `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row.
+    `scanned`: rows looked at for this page. `unfinished`: the scan stopped before the page was full; going on
+    from `next` may find more.
     """
 
     events: tuple[Event, ...]
@@ -49,7 +53,10 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest rows of a window. `whole`: it has no others. `ahead`: rows of a time to come, which no page shows."""
+    """The newest rows of a window.
+
+    `whole`: it has no others. `ahead`: rows of a time to come, which no page shows.
+    """
 
     events: tuple[Event, ...]
     ahead: tuple[Event, ...]
@@ -59,7 +66,9 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one call brought: the events that match, all that it read of the window, and how many it could not read."""
+    """What one call brought: the events that match, all that it read of the window, and how many it could not
+    read.
+    """
 
     events: list[Event]
     read: list[Event]
@@ -69,7 +78,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One answer's rows that lie in the window and are older than all before, and the place after the last one read.
+    """One answer's rows that lie in the window and are older than all before, and the place after the last
+    one read.
 
     `advanced`: whether that place is another than the one before.
     """
@@ -122,7 +132,10 @@ class EventReader:
     def newest(
         self, query: Query, window: Window, now: int, options: CallOptions, limit: int = MAX_LIMIT
     ) -> Newest:
-        """The newest rows of the window, property filters left aside: one call. Not pinned to a floored moment."""
+        """The newest rows of the window, property filters left aside: one call.
+
+        Not pinned to a floored moment.
+        """
         plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None)
         step = next(self._steps(plain, window, now, lambda: options, limit))
         rows, fetched = step.answer.rows, int(step.answer.fetch_info.fetched_at * 1000)
@@ -136,7 +149,9 @@ class EventReader:
         )
 
     def find(self, query: Query, at: Position, now: int, options: CallOptions) -> Event | None:
-        """The event at a place: there is no call to get one (trap 16), so its second is read until it turns up."""
+        """The event at a place: there is no call to get one (trap 16), so its second is read until it turns
+        up.
+        """
         window = Window(at.timestamp, at.timestamp + 1)
         for step in self._steps(
             query.having(until=at.timestamp + 1), window, now, lambda: options, MAX_LIMIT
@@ -190,7 +205,9 @@ def _reaches_now(query: Query, window: Window, now: int) -> bool:
 
 
 def _pinned(query: Query, window: Window, now: int, answer: ListAnswer) -> int:
-    """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers agree."""
+    """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers
+    agree.
+    """
     if not _reaches_now(query, window, now):
         return window.end
     fetched = int(answer.fetch_info.fetched_at * 1000)
@@ -198,7 +215,10 @@ def _pinned(query: Query, window: Window, now: int, answer: ListAnswer) -> int:
 
 
 def _bounds(query: Query, window: Window, position: Position | None, now: int) -> dict[str, int]:
-    """The range of a step. The first one of a window that is still open has no end: all its viewers share one call."""
+    """The range of a step.
+
+    The first one of a window that is still open has no end: all its viewers share one call.
+    """
     if position is not None:
         return Window(
             window.start, max(window.start + 1, min(position.timestamp + 1, window.end))

@@ -78,13 +78,16 @@ def prepare_sample() -> None:
 
 
 def address() -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.BIND, settings.BIND)  # noqa: S104  read, not bound
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  read, not bound
+    host = reachable.get(settings.BIND, settings.BIND)
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return f"http://{host}:{settings.PORT}"
 
 
 class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own words go where all others do: it repeats requests that it cannot read, tokens and all."""
+    """gunicorn's own words go where all others do: it repeats requests that it
+    cannot read, tokens and all.
+    """
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)

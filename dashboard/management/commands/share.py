@@ -43,7 +43,7 @@ class Command(BaseCommand):
             "--features", type=features_argument, help="features, separated by commas (default: all)"
         )
         create.add_argument("--password", action="store_true", help="generate a password")
-        create.add_argument("--maker", help="user who owns the link (default: the first admin)")
+        create.add_argument("--owner", help="user who owns the link (default: the first admin)")
         acts.add_parser("list", help="list all links")
         revoke = acts.add_parser("revoke", help="revoke one link or all links")
         revoke.add_argument("id", nargs="?", help="ID of the link, as printed by `share list`")
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             if why := privacy_hint(path):
                 self.stderr.write(f"Warning: the property {full_label(path)} {why}.")
         share = Share(
-            maker=owner(options["maker"]),
+            maker=owner(options["owner"]),
             recipient=recipient,
             customer_id=options["customer"],
             features=options["features"],
@@ -115,7 +115,10 @@ def customer_argument(text: str) -> str:
 
 
 def features_argument(text: str) -> list[str]:
-    """Features that were named. None of them is a mistake, such as a variable that is not set: it would mean all."""
+    """Features that were named.
+
+    None of them is a mistake, such as a variable that is not set: it would mean all.
+    """
     found = comma_separated(text)
     if not found:
         raise ArgumentTypeError("names no feature; omit it to show all features")

@@ -34,7 +34,8 @@ from usage.query import BadQuery, Query
 DRAFTS = "share_drafts"
 MAX_DRAFTS = 8
 ALREADY_CREATED = (
-    "This link was already created, and its address was shown once. If you did not copy it, revoke the link and create"
+    "This link was already created, and its address was shown once."
+    " If you did not copy it, revoke the link and create"
     " a new one."
 )
 CSRF = "csrfmiddlewaretoken"
@@ -82,7 +83,10 @@ def _create(request: HttpRequest) -> HttpResponseBase:
 
 
 def _opens_with_figures(form: ShareForm) -> bool:
-    """Whether the form makes sense, and Autumn knows what its link opens with. The first look finds that kept."""
+    """Whether the form makes sense, and Autumn knows what its link opens with.
+
+    The first look finds that kept.
+    """
     if not form.is_valid():
         return False
     share = form.share

@@ -154,7 +154,9 @@ class ShareForm(forms.Form):
         return self.cleaned_data
 
     def _check_view(self) -> None:
-        """A link must open with something: whoever gets it cannot choose another time before they see a page."""
+        """A link must open with something: whoever gets it cannot choose another
+        time before they see a page.
+        """
         scope, view = self.share.scope, saved_query(self.share.view)
         now = to_ms(self.share.created_at)
         window = view.window(now)
@@ -244,7 +246,9 @@ class ShareForm(forms.Form):
         return share
 
     def new_password(self) -> str | None:
-        """One made now, where one was chosen: people's own would be weak, and would stand in forms and sessions."""
+        """One made now, where one was chosen: people's own would be weak, and would stand in forms and
+        sessions.
+        """
         return None if self.cleaned_data["password"] == NO_PASSWORD else passwords.generate_password()
 
     def warnings(self) -> list[LinkWarning]:
@@ -263,7 +267,9 @@ class ShareForm(forms.Form):
 
 
 def _view_of(data: QueryDict) -> Query:
-    """The view that a form was opened from; `clean_view` says what is wrong with one that is no longer valid."""
+    """The view that a form was opened from; `clean_view` says what is wrong with one
+    that is no longer valid.
+    """
     try:
         return saved_query(data.get("view", ""))
     except BadQuery:

@@ -1,4 +1,6 @@
-"""From a view to a link: what a form begins with, what the link opens with, and what of the view it cannot keep."""
+"""From a view to a link: what a form begins with, what the link opens with, and what of the view it cannot
+keep.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def initial_values(query: Query, now: int) -> dict[str, Any]:
 
 
 def viewed_hours(query: Query, now: int) -> Window | None:
-    """The whole hours of a view, as far as they have begun; None where none has, and for a cycle that nobody knows."""
+    """The whole hours of a view, as far as they have begun; None where none has, and for a cycle that nobody
+    knows.
+    """
     try:
         window = usage().window(query, now)
     except (UsageError, BadQuery):
@@ -90,23 +94,23 @@ def widenings(scope: Scope, query: Query) -> Iterator[LinkWarning]:
     if query.entity_id is not None:
         yield LinkWarning(
             "entity-left-out",
-            f"You were viewing one entity, “{full_label(query.entity_id)}”. A link can't filter by entity: it shows all of"
-            " the customer’s usage.",
+            f"You were viewing one entity, “{full_label(query.entity_id)}”."
+            " A link can't filter by entity: it shows all of the customer’s usage.",
             query.entity_id,
         )
     if query.group and query.group_by is not None and not scope.may_group(query.group_by):
         yield LinkWarning(
             "groups-left-out",
-            f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is not included: the link"
-            " shows more events than your view.",
+            f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is"
+            " not included: the link shows more events than your view.",
             query.group_by,
         )
     for item in (*query.filter, *query.exclude):
         if not scope.shows(item.path):
             yield LinkWarning(
                 "filter-left-out",
-                f"The filter by “{full_label(item.path)}” is not included, because the property is hidden: the"
-                " link shows more events than your view.",
+                f"The filter by “{full_label(item.path)}” is not included, because the property is hidden:"
+                " the link shows more events than your view.",
                 item.path,
             )
 
@@ -129,7 +133,9 @@ def _properties(query: Query) -> Iterator[str]:
 
 
 def _form_value(query: Query, ms: int) -> str | None:
-    """A moment as the form's fields have it; None where the clocks show it twice, which these cannot tell apart."""
+    """A moment as the form's fields have it; None where the clocks show it twice, which these cannot tell
+    apart.
+    """
     plain = local(ms, query.zone).replace(tzinfo=None, fold=0)
     seconds = {to_ms(plain.replace(tzinfo=query.zone, fold=fold)) for fold in (0, 1)}
     return plain.isoformat(timespec="minutes") if seconds == {ms} else None

@@ -1,4 +1,6 @@
-"""What a link to a customer can show: features and properties that were seen, and which of them are about people."""
+"""What a link to a customer can show: features and properties that were seen, and which of them are about
+people.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class Suggestions:
         return [(path, self._hint(path)) for path in dict.fromkeys((*facets, *given))]
 
     def privacy_hints(self, paths: Iterable[str]) -> list[SuggestedProperty]:
-        """Those of `paths` that may be about a person, or hold what is; one that was not seen is judged by its name."""
+        """Those of `paths` that may be about a person, or hold what is; one that was not seen is judged by
+        its name.
+        """
         found = (SuggestedProperty(path, self._hint(path)) for path in paths)
         return [suggestion for suggestion in found if suggestion.privacy_hint is not None]
 

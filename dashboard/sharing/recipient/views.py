@@ -20,7 +20,9 @@ from dashboard.web.htmx import HtmxRequest
 @login_not_required
 @sensitive_variables("token")
 def redeem(request: HtmxRequest, token: str) -> HttpResponseBase:
-    """Trades the token in the address for a cookie, so that it stands in no history, no bookmark and no referrer."""
+    """Trades the token in the address for a cookie, so that it stands in no history, no bookmark and no
+    referrer.
+    """
     share = links.redeemed(token)
     if share is None:
         return link_not_found(request)

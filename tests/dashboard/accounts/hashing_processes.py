@@ -1,4 +1,6 @@
-"""A crowd that wants passwords hashed, for processes of their own: nothing here needs Django before it is set up."""
+"""A crowd that wants passwords hashed, for processes of their own: nothing here needs Django before it is set
+up.
+"""
 
 from __future__ import annotations
 

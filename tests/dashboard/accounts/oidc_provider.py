@@ -1,4 +1,6 @@
-"""An OpenID Connect provider on a port of its own: it holds the site to the standard, and can be told to err itself."""
+"""An OpenID Connect provider on a port of its own: it holds the site to the standard, and can be told to err
+itself.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Sign-in through OpenID Connect: the site in a process of its own, a provider on a port, a browser between them."""
+"""Sign-in through OpenID Connect: the site in a process of its own, a provider on a port, a browser between
+them.
+"""
 
 from __future__ import annotations
 
@@ -177,7 +179,9 @@ def assert_refused(visitor: Visitor, page: httpx.Response, status: int, notice: 
 
 
 def test_the_provider_is_offered_by_its_name(visitor: Visitor, client: Client, live_mode: Settings) -> None:
-    """The sign-in page has a button for it beside the password; without the settings, neither it nor its addresses."""
+    """The sign-in page has a button for it beside the password; without the settings, neither it nor its
+    addresses.
+    """
     assert "Acme <ID>" in Page(visitor.open("/")).form(START).one("button").text
     without = Page(client.get("/accounts/login/"))
     assert without.has_field("password")
@@ -231,7 +235,9 @@ def test_providers_differ(provider: Provider, visitor: Visitor, conduct: Conduct
 
 
 def test_the_admin_decides_each_time(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
-    """An e-mail that an admin gives to somebody else is theirs from then on: no sign-in leaves a link behind."""
+    """An e-mail that an admin gives to somebody else is theirs from then on: no
+    sign-in leaves a link behind.
+    """
     provider.conduct = Conduct(vouched("again@example.com"))
     visitor = visit()
     visitor.sign_in()
@@ -286,7 +292,9 @@ def test_a_closed_account_stays_out(provider: Provider, visitor: Visitor) -> Non
 
 
 def test_a_second_factor_is_asked_for(provider: Provider, visitor: Visitor, site: Served) -> None:
-    """With an authenticator app, the provider alone opens no page; the code then leads to the one asked for."""
+    """With an authenticator app, the provider alone opens no page; the code then
+    leads to the one asked for.
+    """
     provider.conduct = Conduct(vouched("tom@example.com"))
     page = visitor.sign_in(WANTED)
     assert Page(page).has_field("code")
@@ -297,7 +305,9 @@ def test_a_second_factor_is_asked_for(provider: Provider, visitor: Visitor, site
 
 
 def test_without_a_password_one_can_sign_out(provider: Provider, visitor: Visitor) -> None:
-    """Somebody who only ever comes by the provider has a menu that fits: no password to change, but a way out."""
+    """Somebody who only ever comes by the provider has a menu that fits: no password to change, but a way
+    out.
+    """
     provider.conduct = Conduct(vouched("pam@example.com"))
     page = visitor.sign_in("/shares/")
     assert visitor.who() == "pam · admin"
@@ -395,7 +405,9 @@ def test_a_way_back_is_one_browsers_and_good_once(provider: Provider, visit: Cal
 
 
 def test_the_way_there_asks_for_no_more(provider: Provider, visitor: Visitor) -> None:
-    """The provider gets a proof of key and fresh words each time, and what is added to our address is not passed on."""
+    """The provider gets a proof of key and fresh words each time, and what is added to our address is not
+    passed on.
+    """
     page = visitor.open("/")
     added = "?scope=all&auth_params=redirect_uri%3Dhttps://evil.example%26prompt%3Dnone"
     first, second = (
@@ -408,7 +420,9 @@ def test_the_way_there_asks_for_no_more(provider: Provider, visitor: Visitor) ->
 
 
 def test_nothing_can_be_linked(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
-    """Somebody signed in cannot tie another identity to their account; nor is what comes back then anybody."""
+    """Somebody signed in cannot tie another identity to their account; nor is what
+    comes back then anybody.
+    """
     provider.conduct = Conduct(BOB)
     visitor = visit()
     visitor.sign_in()
@@ -441,7 +455,9 @@ def test_no_route_comes_with_it_but_there_and_back(all_routes: list[str]) -> Non
 
 @pytest.mark.parametrize("person", ["", "pam@example.com", "ann.lee@example.com"])
 def test_all_pages_are_ours(provider: Provider, visitor: Visitor, all_routes: list[str], person: str) -> None:
-    """Whatever is below /accounts/, for strangers and for people with and without a password, has our frame."""
+    """Whatever is below /accounts/, for strangers and for people with and without a
+    password, has our frame.
+    """
     provider.conduct = Conduct(vouched(person))
     visitor.sign_in()
     assert bool(visitor.who()) == bool(person)
@@ -454,7 +470,9 @@ def test_all_pages_are_ours(provider: Provider, visitor: Visitor, all_routes: li
 
 
 def test_the_secret_stays_here(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
-    """It is in no page, header or address, and when the provider repeats it in an error, the log has it cut out."""
+    """It is in no page, header or address, and when the provider repeats it in an error, the log has it cut
+    out.
+    """
     visitor = visit()
     provider.conduct = Conduct(BOB)
     visitor.sign_in()
@@ -470,7 +488,9 @@ def test_the_secret_stays_here(provider: Provider, visit: Callable[[], Visitor],
 
 
 def test_a_real_browser_gets_there_and_back(provider: Provider, site: Served, chromium: Browser) -> None:
-    """Under our content policy, by keyboard and without script, Chromium goes to the provider and comes back."""
+    """Under our content policy, by keyboard and without script, Chromium goes to the
+    provider and comes back.
+    """
     provider.conduct = Conduct(vouched("ann.lee@example.com"))
     context = chromium.new_context(base_url=site.url, java_script_enabled=False)
     tab = context.new_page()

@@ -193,7 +193,9 @@ def test_the_demo_user_opens_nothing_with_a_key(client: Client, live_mode: Setti
 
 
 def test_two_hashes_at_most_at_once(tmp_path: Path) -> None:
-    """Of three processes with four threads each, that all want to hash, two are at it: a hash takes 100 MiB."""
+    """Of three processes with four threads each, that all want to hash, two are at
+    it: a hash takes 100 MiB.
+    """
     spans = tmp_path / "spans"
     with get_context("spawn").Pool(3) as pool:
         pool.starmap(hash_slowly, [(str(tmp_path), str(spans))] * 3)
@@ -206,7 +208,9 @@ def test_two_hashes_at_most_at_once(tmp_path: Path) -> None:
 def test_whoever_waits_too_long_is_told(
     client: Client, live_mode: Settings, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where all places for hashing are taken, signing in is a 503 that says when to come back; later it works."""
+    """Where all places for hashing are taken, signing in is a 503 that says when to come back; later it
+    works.
+    """
     person("viewer")
     monkeypatch.setattr(hashing, "PATIENCE_S", 0.1)
     with hashing.hashing_slot(), hashing.hashing_slot():

@@ -62,7 +62,9 @@ def test_value_axis_covers_the_data(ends: tuple[float, float]) -> None:
     st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland"]),
 )
 def test_time_axis_has_few_labels(days: int, size: Any, zone: str) -> None:
-    """At most nine labels on a wide screen, five on a narrow one, each at a bin; every bin has a name of its own."""
+    """At most nine labels on a wide screen, five on a narrow one, each at a bin; every bin has a name of its
+    own.
+    """
     query = a_query(days if size != "hour" else days % 100 + 1, tz=zone)
     window = query.window(0)
     assert window is not None
@@ -165,7 +167,9 @@ def test_figure_is_valid(series: Series) -> None:
 
 @given(any_series())
 def test_figure_names_are_text(series: Series) -> None:
-    """No label leaves the figure with a raw < or >, and the JSON has none that could end its script element."""
+    """No label leaves the figure with a raw < or >, and the JSON has none that could
+    end its script element.
+    """
     chart = chart_of(series)
     for trace in figure.figure(chart)["data"]:
         assert not {"<", ">"} & set(trace.get("name", ""))
@@ -283,7 +287,9 @@ def test_chosen_groups_open_their_own_rows() -> None:
 
 
 def test_hostile_names_everywhere() -> None:
-    """Every hostile name goes through every part of a panel; what is shown is visible, and of bounded length."""
+    """Every hostile name goes through every part of a panel; what is shown is
+    visible, and of bounded length.
+    """
     for at in range(0, len(HOSTILE), 5):
         series = a_series([Line("feature", name, (1.0, 2.0)) for name in HOSTILE[at : at + 5]], a_query(2))
         panel = chart_panel(series)

@@ -17,7 +17,10 @@ MINUTE = 60_000
 
 
 class Desk:
-    """Somebody before `autumn`'s events: `get` answers with a page, or with a part of it as htmx asks for it."""
+    """Somebody before `autumn`'s events:
+
+    `get` answers with a page, or with a part of it as htmx asks for it.
+    """
 
     def __init__(self, autumn: Autumn) -> None:
         self.autumn = autumn

@@ -70,5 +70,7 @@ def payloads() -> list[str]:
 
 
 def twin(text: str) -> str:
-    """As long a text with the same dots, colons, spaces and unseen characters, but none that means anything to HTML."""
+    """As long a text with the same dots, colons, spaces and unseen characters, but none that means anything
+    to HTML.
+    """
     return "".join("q" if character in MARKUP else character for character in text)

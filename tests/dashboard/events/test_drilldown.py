@@ -38,7 +38,9 @@ def agrees(said: Element, total: float, count: int) -> bool:
 
 
 def test_a_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
-    """The sum of a closed hour's bar is that of its rows and of the sample's own SQL, and the line says so."""
+    """The sum of a closed hour's bar is that of its rows and of the sample's own
+    SQL, and the line says so.
+    """
     start = closed_hour(sample)
     count, total = sql(
         "SELECT count(*), sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
@@ -50,7 +52,9 @@ def test_a_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
 
 
 def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
-    """A group's part of a bar is counted by Autumn with the group as a filter, and its rows are those that match."""
+    """A group's part of a bar is counted by Autumn with the group as a filter, and its rows are those that
+    match.
+    """
     start = closed_hour(sample) - 12 * HOUR
     count, total = sql(
         "SELECT count(*), sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
@@ -73,7 +77,9 @@ def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -
 
 
 def test_other_is_a_whole_bin(page: Client, sample: Store) -> None:
-    """Rows cannot be cut to Other or (none): what a click there opens is called the bin's, never the bar's."""
+    """Rows cannot be cut to Other or (none): what a click there opens is called the
+    bin's, never the bar's.
+    """
     start = closed_hour(sample)
     window = {
         "customer_id": ACME,

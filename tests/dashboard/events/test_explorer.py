@@ -1,4 +1,6 @@
-"""The event browser's pages: searching, paging, facets, one event, live rows and checks, by their addresses."""
+"""The event browser's pages: searching, paging, facets, one event, live rows and
+checks, by their addresses.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def step(at: Desk, scan: Element, status: int = 200) -> Page:
 
 
 def search(at: Desk, page: Page) -> tuple[list[str], Element]:
-    """Follows a search as the page does by itself: the rows of all further steps, and the line after the last."""
+    """Follows a search as the page does by itself: the rows of all further steps, and the line after the
+    last.
+    """
     rows, scan = list[str](), page.one(id="scan")
     while goes_on(scan):
         page = step(at, scan)
@@ -124,7 +128,9 @@ def test_rows_are_numbered_from_the_newest(at: Desk) -> None:
 
 
 def test_zone_is_that_of_the_rows(at: Desk) -> None:
-    """The head names the offset of the rows, or the zone where they have two; each row's title its exact moment."""
+    """The head names the offset of the rows, or the zone where they have two; each row's title its exact
+    moment.
+    """
     for day in (20, 24, 27):
         at.autumn.add(event(day, timestamp=int(datetime(2025, 10, day, 10, tzinfo=UTC).timestamp() * 1000)))
     berlin: dict[str, Any] = {"tz": "Europe/Berlin", "start": "2025-10-20", "end": "2025-10-25"}
@@ -150,7 +156,9 @@ def titles(page: Page) -> list[str]:
     "chosen", [{"value_min": 1000}, {"feature_id": "mail"}, {"until": NOW - 90 * MINUTE}]
 )
 def test_nothing_says_what_may_hide_it(at: Desk, chosen: dict[str, Any]) -> None:
-    """Where chosen values, features or a moment leave no rows, the page says that they may, and leads back to all."""
+    """Where chosen values, features or a moment leave no rows, the page says that they may, and leads back to
+    all.
+    """
     at.autumn.add(event(1, feature_id="calls"), event(900, feature_id="mail", customer_id="cus_2"))
     page = at.get("/events/", customer_id="cus_1", range="7d", tz="UTC", **chosen)
     assert page.rows == []
@@ -159,7 +167,9 @@ def test_nothing_says_what_may_hide_it(at: Desk, chosen: dict[str, Any]) -> None
 
 
 def test_events_in_view_are_those_of_the_chart(at: Desk) -> None:
-    """Below a grouped chart are its feature's rows; where the chart chose the feature, the section says all."""
+    """Below a grouped chart are its feature's rows; where the chart chose the
+    feature, the section says all.
+    """
     at.autumn.add(event(1, feature_id="calls"), event(2, feature_id="mail"))
     asked: dict[str, Any] = {
         "customer_id": "cus_1",
@@ -177,7 +187,9 @@ def test_events_in_view_are_those_of_the_chart(at: Desk) -> None:
 
 
 def test_columns(at: Desk) -> None:
-    """Chosen properties are columns in their order, nested ones too; the form carries the rest of the query along."""
+    """Chosen properties are columns in their order, nested ones too; the form carries the rest of the query
+    along.
+    """
     at.autumn.add(event(1, properties={"a": 1, "b": {"c": "deep"}, "z": [None]}))
     page = at.get("/events/", columns=["b.c", "z"], filter="a:1", range="7d", tz="UTC")
     assert [(head["data-path"], head.text) for head in page.all("th", data_path=True)] == [
@@ -205,7 +217,9 @@ def test_facets_toggle(at: Desk) -> None:
 
 
 def test_open_event(at: Desk) -> None:
-    """An open event tells its properties, its JSON, why it was charged, and leads to its neighbours and itself."""
+    """An open event tells its properties, its JSON, why it was charged, and leads to its neighbours and
+    itself.
+    """
     reset = {"interval": "month", "resets_at": NOW}
     took = {"balance_id": "bal_1", "feature_id": "credits", "plan_id": "pro", "reset": reset, "value": 8.41}
     properties = {"request_id": "req_9", "user": "ana", "meta": {"tier": "gold"}}
@@ -249,7 +263,9 @@ def test_live_rows(at: Desk) -> None:
 
 
 def test_live_rows_that_match(at: Desk) -> None:
-    """Under a property filter only rows that match come, and no search through the window is made for them."""
+    """Under a property filter only rows that match come, and no search through the
+    window is made for them.
+    """
     at.autumn.add(*(event(number, properties={"mark": number % 2}) for number in range(3000)))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC", "filter": "mark:1"}
     part = at.get(
@@ -288,7 +304,9 @@ def test_checks_lead_to_their_rows(at: Desk) -> None:
 
 @pytest.mark.parametrize("part", ["histogram", "facets", "more", "live"])
 def test_parts_answer_for_themselves(at: Desk, part: str) -> None:
-    """A part is a page of its own without htmx, keeps to the form's rules, and never changes the page's address."""
+    """A part is a page of its own without htmx, keeps to the form's rules, and never changes the page's
+    address.
+    """
     at.autumn.add(event(1))
     assert at.get(f"/events/{part}/", range="7d", tz="UTC").has("html")
     wrong = at.get(f"/events/{part}/", part=True, status=400, foo="1")
@@ -312,7 +330,9 @@ def test_search_outlives_a_failure(at: Desk) -> None:
 
 
 def test_page_asks_once_and_its_parts_share(at: Desk) -> None:
-    """Rows cost one call; histogram and count share another, facets and checks a third; again, all of it costs none."""
+    """Rows cost one call; histogram and count share another, facets and checks a third; again, all of it
+    costs none.
+    """
     at.autumn.know("messages")
     at.autumn.add(*(event(number) for number in range(300)))
     params: dict[str, Any] = {"customer_id": "cus_1", "range": "7d", "tz": "UTC"}
@@ -341,7 +361,9 @@ def test_page_is_light(at: Desk) -> None:
 
 
 def test_within_a_link(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The holder of a link sees allowed properties, no deductions, no API call, and no customer in an address."""
+    """The holder of a link sees allowed properties, no deductions, no API call, and no customer in an
+    address.
+    """
     took = {
         "balance_id": "bal_secret",
         "feature_id": "credits",

@@ -1,4 +1,6 @@
-"""Hostile text in every place of the event browser: a page has the same elements and attributes as with plain text."""
+"""Hostile text in every place of the event browser: a page has the same elements and attributes as with plain
+text.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,9 @@ def hold(browse: Browse, texts: list[str]) -> None:
 
 @pytest.mark.parametrize("first", range(0, len(payloads()), TOGETHER))
 def test_no_element_appears(browse: Browse, first: int) -> None:
-    """Rows, chips, facets, titles, trees, JSON and links: the elements and attributes are those of plain text."""
+    """Rows, chips, facets, titles, trees, JSON and links: the elements and attributes are those of plain
+    text.
+    """
     hold(browse, payloads()[first : first + TOGETHER])
 
 

@@ -86,7 +86,9 @@ def sql(store: Store, where: str = "true", *given: object) -> list[dict[str, Any
 
 @given(st.lists(events, max_size=5))
 def test_no_cell_is_a_formula_and_none_is_lost(rows: list[Event]) -> None:
-    """Any text comes back from a CSV reader as it was, behind an apostrophe where a spreadsheet would run it."""
+    """Any text comes back from a CSV reader as it was, behind an apostrophe where a
+    spreadsheet would run it.
+    """
     table = CsvRows(rows)
     found = read(table.head + table.of(rows))
     assert len(found) == len(rows)
@@ -118,7 +120,9 @@ def test_each_beginning_of_a_formula_is_guarded(text: str) -> None:
 
 
 def test_numbers_stay_numbers() -> None:
-    """A JSON number is written as a number, negative or not; a text that looks like one stays a guarded text."""
+    """A JSON number is written as a number, negative or not; a text that looks like
+    one stays a guarded text.
+    """
     row = Event(
         "e", 0, "f", "c", -1.5, {"debt": -3, "text": "-3", "yes": True, "no": None, "deep": {"a": [1]}}
     )
@@ -130,7 +134,9 @@ def test_numbers_stay_numbers() -> None:
 
 
 def test_the_fifty_commonest_properties_are_columns() -> None:
-    """Fifty columns by how many of the newest events have them; the last column has all properties of each."""
+    """Fifty columns by how many of the newest events have them; the last column has
+    all properties of each.
+    """
     rows = [Event(str(n), 0, "f", "c", 1, {f"p{k:02}": n for k in range(60 - n)}) for n in range(60)]
     table = CsvRows(rows)
     (line, *_) = read(table.head + table.of(rows))
@@ -169,7 +175,9 @@ def test_json_lines_have_the_fields_of_the_api() -> None:
     "customer", ['../"a"\r\nX: y', "a\u202eb", "café-müller", "", None, "x" * 500, "a/b\\c"]
 )
 def test_file_names_are_safe(customer: str | None) -> None:
-    """Whatever a customer is called, a file's name has no folder, quote, control or bidi character, and an end."""
+    """Whatever a customer is called, a file's name has no folder, quote, control or bidi character, and an
+    end.
+    """
     name = file_name("events", customer, local(0, UTC), "csv")
     assert re.fullmatch(r"events-[\w.@=-]{0,80}-1970-01-01\.csv", name)
 

@@ -118,7 +118,9 @@ def test_stopping(page: Client, sample: Store) -> None:
 
 
 def test_progress(page: Client, sample: Store) -> None:
-    """The line says how many rows are sent, of about how many, asks again each second, and ends with the truth."""
+    """The line says how many rows are sent, of about how many, asks again each second, and ends with the
+    truth.
+    """
     assert not asks_again(page.get("/events/export/", headers=HTMX))
     response, pieces = begun(page, "/events/export.jsonl?range=30d&customer_id=acme-robotics")
     for _ in range(20):
@@ -263,7 +265,9 @@ def test_rows_that_could_not_be_read_are_counted(db: None) -> None:
 
 
 def test_a_stopped_stream_never_seems_whole(db: None) -> None:
-    """Stopped before its last look, or asked for more after its end, a stream raises; it does not just end."""
+    """Stopped before its last look, or asked for more after its end, a stream
+    raises; it does not just end.
+    """
     lease = ExportLease.take(somebody(), "events.jsonl", "")
     file = Stream(lease, Connection(asked()), iter([b"a", b"b"]), threading.Event().set)
     assert next(file) == b"a"
@@ -274,7 +278,10 @@ def test_a_stopped_stream_never_seems_whole(db: None) -> None:
 
 
 def test_who_is_there() -> None:
-    """A client that is silent, or already sends more, is there; one that has closed is not. None is waited for long."""
+    """A client that is silent, or already sends more, is there; one that has closed is not.
+
+    None is waited for long.
+    """
     ours, theirs = socket.socketpair()
     with ours, theirs:
         request = asked()

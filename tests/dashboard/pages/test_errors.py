@@ -83,7 +83,9 @@ def test_trouble_has_its_sentence_and_status(
 
 
 def test_pages_seen_before_stay(autumn: HTTPServer, signed_in: Callable[..., Client]) -> None:
-    """When Autumn goes down, a page that was seen is served again with its figures, its age and the reason."""
+    """When Autumn goes down, a page that was seen is served again with its figures,
+    its age and the reason.
+    """
     rows = {"list": [ROW], "has_more": False, "offset": 0, "limit": 100, "total": 1}
     autumn.expect_request("/v1/events.list").respond_with_json(rows)
     person = signed_in()

@@ -45,7 +45,9 @@ TOTAL = "total"
 
 
 def legend(page: Page) -> dict[str, float]:
-    """The legend's sums by what a row stands for (a name; `other` or `none` for those without one), and their total."""
+    """The legend's sums by what a row stands for (a name; `other` or `none` for those without one), and their
+    total.
+    """
     table = page.one(class_="legend")
     rows = {
         row["data-group"] or row["data-group-kind"] or "": float(row["data-sum"] or "nan")
@@ -119,7 +121,9 @@ def test_chart_equals_sql_over_a_dst_change(page: Client, sql: Sql, zone: str) -
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"])
 def test_every_bar_equals_sql(page: Client, sql: Sql, zone: str) -> None:
-    """Each local day's row in the table beside the chart is the sum of that day's events in the sample's own SQL."""
+    """Each local day's row in the table beside the chart is the sum of that day's events in the sample's own
+    SQL.
+    """
     start, end = local_days(zone, 14, "2026-11-05")
     shown = get(page, "/usage/", customer_id=ACME, feature_id="ai_tokens", start=start, end=end, tz=zone)
     edges = [local_days(zone, 1, f"{date(2026, 10, 23) + timedelta(at)}") for at in range(14)]
@@ -128,7 +132,9 @@ def test_every_bar_equals_sql(page: Client, sql: Sql, zone: str) -> None:
 
 
 def test_days_off_the_hour_are_the_nearest_hours(page: Client, sql: Sql) -> None:
-    """In Kolkata days begin on the half hour, which Autumn cannot tell: bars are the nearest 24 hours, and say so."""
+    """In Kolkata days begin on the half hour, which Autumn cannot tell: bars are the nearest 24 hours, and
+    say so.
+    """
     start, end = local_days("Asia/Kolkata", 14, "2026-11-05")
     half = 1_800_000
     shown = get(
@@ -142,7 +148,9 @@ def test_days_off_the_hour_are_the_nearest_hours(page: Client, sql: Sql) -> None
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
 def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: str) -> None:
-    """90 days by 250 groups: the page shows the top ones and Other, adds up to SQL's sum, and weighs little."""
+    """90 days by 250 groups: the page shows the top ones and Other, adds up to SQL's
+    sum, and weighs little.
+    """
     start, end = local_days(zone, 90, "2026-11-20")
     step = (end - start) // 5_000
     customer = f"many-{zone}"
@@ -167,7 +175,9 @@ def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: st
 
 @pytest.mark.parametrize(("zone", "drawn"), [("UTC", True), ("Pacific/Auckland", False)])
 def test_more_groups_than_anybody_reads(page: Client, sql: Sql, zone: str, drawn: bool) -> None:
-    """Grouping by what differs in each event asks for fewer groups where that helps, and says where nothing does."""
+    """Grouping by what differs in each event asks for fewer groups where that helps, and says where nothing
+    does.
+    """
     start, end = local_days(zone, 90, "2026-11-20")
     grouped = {
         "customer_id": ACME,
@@ -189,7 +199,8 @@ def test_groups_add_up_to_the_feature(page: Client, sql: Sql) -> None:
     grouped = {"customer_id": ACME, "focus": "ai_tokens", "group_by": "properties.region"}
     shown = get(page, f"/usage/?{urlencode(grouped)}", start=start, end=end, tz="UTC")
     rows = sql(
-        "SELECT properties ->> '$.region', sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
+        "SELECT properties ->> '$.region', sum(value) FROM events"
+        " WHERE customer_id = ? AND feature_id = 'ai_tokens'"
         " AND timestamp >= ? AND timestamp < ? GROUP BY 1",
         *(ACME, start, end),
     )
@@ -222,7 +233,9 @@ def test_unknown_customer(page: Client, address: str) -> None:
 
 @pytest.mark.parametrize("address", LENSES)
 def test_bad_query_is_said_beside_its_field(page: Client, address: str) -> None:
-    """A start after the end is a 400 with its sentence beside the field, and the form keeps what was written."""
+    """A start after the end is a 400 with its sentence beside the field, and the
+    form keeps what was written.
+    """
     answer = page.get(address, {"start": "2026-11-05T00:00", "end": "2026-11-01T00:00", "tz": "UTC"})
     assert answer.status_code == 400
     shown = Page(answer)
@@ -255,7 +268,9 @@ def test_links_carry_the_query(page: Client) -> None:
 
 
 def test_pages_go_out_compressed(page: Client) -> None:
-    """A browser that takes gzip gets pages in a fraction of their length; 100 rows of events in 25 KB at most."""
+    """A browser that takes gzip gets pages in a fraction of their length; 100 rows of events in 25 KB at
+    most.
+    """
     plain = page.get(f"/events/?customer_id={ACME}&range=7d&tz=UTC")
     packed = page.get(f"/events/?customer_id={ACME}&range=7d&tz=UTC", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -265,7 +280,9 @@ def test_pages_go_out_compressed(page: Client) -> None:
 
 
 def test_links_to_copy(page: Client, sample: Store) -> None:
-    """Two links to a view are offered: one whose range moves with time, one that holds the very dates on display."""
+    """Two links to a view are offered: one whose range moves with time, one that holds the very dates on
+    display.
+    """
     shown = get(page, "/usage/", customer_id=ACME, range="7d", tz="Europe/Berlin")
     moving, frozen = shown.values("href", "a", data_copy="address")
     assert parameters(moving)["range"] == ["7d"]
@@ -280,7 +297,9 @@ def test_links_to_copy(page: Client, sample: Store) -> None:
 
 @pytest.mark.parametrize("address", ["/", "/events/", "/usage/", "/events/histogram/", "/events/facets/"])
 def test_windows_of_millennia(page: Client, address: str) -> None:
-    """A window that reaches far back or ahead is shown, or refused with a sentence: no calendar is too small for it."""
+    """A window that reaches far back or ahead is shown, or refused with a sentence: no calendar is too small
+    for it.
+    """
     for window in (
         "start=1970-01-01&end=3940-01-01",
         "start=0&end=253370764799999",
@@ -299,7 +318,9 @@ def test_the_hour_that_clocks_show_twice(page: Client, hour: int) -> None:
 
 
 def test_a_bad_query_is_said_where_the_short_address_leads(page: Client) -> None:
-    """/customers/ID drops nothing that it was given: what can't be meant is a 400 on the page that it leads to."""
+    """/customers/ID drops nothing that it was given: what can't be meant is a 400 on the page that it leads
+    to.
+    """
     answer = page.get("/customers/globex?range=bogus&junk=1", follow=True)
     assert answer.status_code == 400
     assert Page(answer).has(data_error="__all__")
@@ -307,7 +328,9 @@ def test_a_bad_query_is_said_where_the_short_address_leads(page: Client) -> None
 
 
 def test_a_cycle_comes_along_to_the_overview(page: Client) -> None:
-    """From a customer's billing cycle the navigation leads to an overview of days, which says why it is of days."""
+    """From a customer's billing cycle the navigation leads to an overview of days, which says why it is of
+    days.
+    """
     answer = page.get(f"/?customer_id={ACME}&range=1bc&tz=UTC")
     assert answer.status_code == 200
     assert "cycle-as-days" in Page(answer).notices

@@ -1,4 +1,6 @@
-"""Every route, by every method, for everybody: one table, and a walk of the URLconf that holds the site to it."""
+"""Every route, by every method, for everybody: one table, and a walk of the URLconf that holds the site to
+it.
+"""
 
 from __future__ import annotations
 

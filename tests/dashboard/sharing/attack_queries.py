@@ -111,7 +111,9 @@ def values() -> dict[str, tuple[str, ...]]:
 
 
 def query(random: Random) -> str:
-    """A query string: mostly known names with values of theirs, some twice, some of another kind, some unknown."""
+    """A query string: mostly known names with values of theirs, some twice, some of another kind, some
+    unknown.
+    """
     known, pairs = values(), []
     for _ in range(random.randrange(6)):
         name = random.choice(PARAMETERS)

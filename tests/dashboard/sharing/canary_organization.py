@@ -1,4 +1,6 @@
-"""A small organisation with canaries: whatever a link must not show says CANARY, or is one of three figures."""
+"""A small organisation with canaries: whatever a link must not show says CANARY, or
+is one of three figures.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +126,10 @@ class House:
             made.cache_clear()
 
     def share(self, password: str | None = None, **given: Any) -> tuple[Share, str]:
-        """A link, and its token. It shows one feature, two properties, and one period unless told otherwise."""
+        """A link, and its token.
+
+        It shows one feature, two properties, and one period unless told otherwise.
+        """
         start, end = bounds()
         narrow = {"features": ["api_calls"], "properties": ["model", "meta.tier"], "start": start, "end": end}
         chosen = {"recipient": "Ada", "customer_id": SEEN, "view": "tz=UTC", **narrow, **given}

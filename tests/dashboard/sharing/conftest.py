@@ -17,7 +17,9 @@ from usage.sample import SampleApp, Store
 def house(
     person: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[House]:
-    """The site as with a live key, so that everybody has to sign in, over an organisation of the tests' own."""
+    """The site as with a live key, so that everybody has to sign in, over an
+    organisation of the tests' own.
+    """
     settings.AUTUMN_MODE = "live"
     settings.AUTUMN_PACE = 100_000
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose

@@ -129,7 +129,9 @@ def test_each_cell(route: str, who: str, house: House, person: Callable[..., Use
 
 @pytest.mark.parametrize("who", WHO)
 def test_headers_of_every_answer(who: str, house: House, person: Callable[..., User]) -> None:
-    """Pages, redirects, refusals and errors below a link are kept by no cache, no search engine and no frame."""
+    """Pages, redirects, refusals and errors below a link are kept by no cache, no
+    search engine and no frame.
+    """
     client, share, token = visitor(who, house, person)
     for route in TABLE:
         if route.startswith(("s/", "shared/")):

@@ -1,4 +1,6 @@
-"""Whatever is asked of a link, nothing comes out that it does not show, and nothing goes out that it may not ask."""
+"""Whatever is asked of a link, nothing comes out that it does not show, and nothing goes out that it may not
+ask.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ def held(asked: list[tuple[str, dict[str, Any]]]) -> None:
         assert body["customer_id"] == SEEN, body
         if body.get("feature_id") != [PROBE_FEATURE]:
             assert body.get("feature_id", ["api_calls"]) == ["api_calls"], body
-            grouped = f"{body.get('group_by', 'properties.model')}."  # what lies below a visible property is visible
+            grouped = f"{body.get('group_by', 'properties.model')}."  # below a visible property
             assert grouped.startswith(("properties.model.", "properties.meta.tier.")), body
             assert start <= body["custom_range"]["start"] <= body["custom_range"]["end"] <= end, body
 
@@ -70,7 +72,9 @@ def held_link(house: House) -> tuple[Client, Share]:
 
 @given(seed=st.integers(0, 2**32))
 def test_no_foreign_byte(house: House, held_link: tuple[Client, Share], seed: int) -> None:
-    """No query string, by no method, on no route brings a canary of other customers, properties, features or times."""
+    """No query string, by no method, on no route brings a canary of other customers, properties, features or
+    times.
+    """
     assault(*held_link, seed)
     held(house.take())
 
@@ -168,7 +172,9 @@ def test_deductions_where_allowed(house: House, plans: bool) -> None:
 
 
 def test_deductions_of_other_features(house: House) -> None:
-    """A link to some features says nothing of balances of others, but that it does not; one to all shows them."""
+    """A link to some features says nothing of balances of others, but that it does not; one to all shows
+    them.
+    """
     some, token = house.share(deductions=True, exports=True)
     holder = house.holder(some, token)
     opened = opened_row(holder, some)

@@ -1,4 +1,6 @@
-"""Tokens in logs: the real site, its log at its most talkative, and what a person can do wrong with a link."""
+"""Tokens in logs: the real site, its log at its most talkative, and what a person
+can do wrong with a link.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +117,9 @@ def test_no_token_in_any_log(talkative: Served) -> None:
 
 
 def test_a_made_link_is_in_no_file(talkative: Served) -> None:
-    """A link that the form made opens, and neither its token nor its password is in any file or line of the log."""
+    """A link that the form made opens, and neither its token nor its password is in any file or line of the
+    log.
+    """
     token, password = Visitor(talkative).make()
     Visitor(talkative).unlock(token, password)
     with closing(sqlite3.connect(talkative.folder / "db.sqlite3")) as database:

@@ -45,7 +45,9 @@ def made(house: House, view: str, **changes: Any) -> tuple[Client, Share]:
 
 @pytest.fixture
 def late(house: House) -> House:
-    """The organisation with a dozen more features, to which `arrive` adds what comes too late for a snapshot."""
+    """The organisation with a dozen more features, to which `arrive` adds what comes
+    too late for a snapshot.
+    """
     start, _ = bounds()
     for number, feature in enumerate(FEATURES):
         track(house, start + number * HOUR, feature, 20 + number, MODELS[number % 2])
@@ -81,7 +83,9 @@ def leads(page: Page, root: str) -> set[str]:
     "view", ["", "&group_by=properties.model", "&group_by=properties.model&bin_size=week"]
 )
 def test_everything_that_a_snapshot_offers_is_kept(late: House, view: str) -> None:
-    """Each tile, line, shape, size of bins, group and feature shows figures as they were; so do those they lead to."""
+    """Each tile, line, shape, size of bins, group and feature shows figures as they were; so do those they
+    lead to.
+    """
     client, share = made(late, view)
     arrive(late)
     usage = f"{share.root}usage/"
@@ -144,7 +148,9 @@ def test_what_was_not_kept_is_said(late: House) -> None:
 
 
 def test_nobody_is_offered_what_was_not_kept(late: House) -> None:
-    """No dates, comparison, filters, other grouping, or range to draw with the mouse stand on the usage page."""
+    """No dates, comparison, filters, other grouping, or range to draw with the mouse
+    stand on the usage page.
+    """
     client, share = made(late, "&group_by=properties.model&filter=model:model-0")
     page = Page(client.get(f"{share.root}usage/?{share.view}"))
     offered = {"start", "end", "range", "compare", "filter"}
@@ -163,7 +169,9 @@ def test_nobody_is_offered_what_was_not_kept(late: House) -> None:
 
 
 def test_a_snapshot_outlives_its_kept_answers(late: House) -> None:
-    """What is kept is kept in the database: another process, that has asked nothing yet, shows the same figures."""
+    """What is kept is kept in the database: another process, that has asked nothing yet, shows the same
+    figures.
+    """
     client, share = made(late, "&group_by=properties.model")
     before = figures(Page(client.get(f"{share.root}usage/?{share.view}")))
     late.renew()

@@ -49,7 +49,9 @@ def test_readiness_says_what_fails(client: Client, monkeypatch: pytest.MonkeyPat
 
 
 def test_readiness_counts_what_autumn_was_asked(page: Client) -> None:
-    """After a page, readiness tells how many calls were made and answered from where; it makes none itself."""
+    """After a page, readiness tells how many calls were made and answered from
+    where; it makes none itself.
+    """
     page.get("/events/?customer_id=acme-robotics&tz=UTC")
     before = page.get("/readyz").json()["autumn"]
     assert before["calls"] >= 1

@@ -229,7 +229,9 @@ def test_peek_asks_nobody(cache: Cache, origin: Origin, clock: Clock) -> None:
 
 
 def test_a_person_has_a_turn_of_their_own(cache: Cache) -> None:
-    """Who waits for a background call that found no room in the queue asks again as a person, and gets the answer."""
+    """Who waits for a background call that found no room in the queue asks again as a person, and gets the
+    answer.
+    """
     started, joined = threading.Event(), threading.Event()
 
     def fetch(deadline: Deadline, *, urgent: bool) -> FetchedBody:

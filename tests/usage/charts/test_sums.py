@@ -96,7 +96,9 @@ def charted(service: Autumn, query: Query, now: int) -> Series | None:
 
 @given(worlds(), st.data())
 def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """Each feature's bin holds the sum of the events in it, in every zone and size; so does the period before."""
+    """Each feature's bin holds the sum of the events in it, in every zone and size; so does the period
+    before.
+    """
     now, events = world
     query = Query(
         customer_id="cus_1",
@@ -122,7 +124,9 @@ def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) 
 
 @given(worlds(), st.data())
 def test_groups(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """Each group's bin holds the sum of its events, (none) those without the property, and all together everything."""
+    """Each group's bin holds the sum of its events, (none) those without the property, and all together
+    everything.
+    """
     now, events = world
     query = Query(
         customer_id="cus_1",
@@ -194,7 +198,9 @@ def service_edges(series: Series, days: int) -> list[int]:
 @given(worlds(), st.data())
 @settings(max_examples=100)
 def test_lists(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """A list, and an export, hold exactly the events of the window, newest first; so do pages put together."""
+    """A list, and an export, hold exactly the events of the window, newest first; so
+    do pages put together.
+    """
     now, events = world
     query = Query(customer_id="cus_1", tz=data.draw(st.sampled_from(ZONES)), **data.draw(windows(now)))
     events = [event | {"id": f"evt_{number:03}"} for number, event in enumerate(events)]

@@ -44,7 +44,9 @@ def event(at: int, value: float = 1, /, **properties: object) -> Event:
 
 @given(rows)
 def test_duplicates_are_alike_and_close(events: list[Event]) -> None:
-    """Each run has rows of one customer, feature, value and property set, each at most a second after the last."""
+    """Each run has rows of one customer, feature, value and property set, each at most a second after the
+    last.
+    """
     for run in duplicates(events):
         assert len(run) > 1
         assert (
@@ -103,7 +105,9 @@ def test_outliers_lie_outside(amounts: list[float]) -> None:
 
 
 def test_same_request_is_a_duplicate() -> None:
-    """A retry that only differs in its attempt is found by its request_id; the same request a minute later is not."""
+    """A retry that only differs in its attempt is found by its request_id; the same request a minute later is
+    not.
+    """
     first = event(NOW, 5, request_id="req_1", attempt=1)
     again = event(NOW + 900, 5, request_id="req_1", attempt=2, more=True)
     later = event(NOW + 60_000, 5, request_id="req_1")
@@ -127,7 +131,9 @@ def test_gap() -> None:
 
 
 def test_outlier() -> None:
-    """One value a thousand times the others' is found with its bound; values that are spread widely are all usual."""
+    """One value a thousand times the others' is found with its bound; values that are spread widely are all
+    usual.
+    """
     (found,) = outliers([event(at, 100 + at % 7) for at in range(100)] + [event(NOW, 90_000)])
     assert (found.bound, found.count, found.above, found.rows) == (90_000, 1, True, 101)
     assert outliers([event(at, 1.2**at) for at in range(60)]) == []

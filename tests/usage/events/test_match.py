@@ -91,7 +91,9 @@ def test_every_value_can_be_filtered_for(properties: dict[str, Any]) -> None:
 
 
 def test_facets() -> None:
-    """Features and properties by how many rows have them, with their commonest values, and how many there are."""
+    """Features and properties by how many rows have them, with their commonest values, and how many there
+    are.
+    """
     rows = [event(feature="f" if n % 3 else "g", model=f"m{n % 4}", meta={"n": n}) for n in range(12)]
     facets = facets_of(rows, paths=2, values=3)
     assert (facets.rows, facets.features) == (12, (("f", 8), ("g", 4)))
@@ -102,7 +104,9 @@ def test_facets() -> None:
 
 
 def test_depth() -> None:
-    """Properties nested deeper than four stay whole, so that a hostile row cannot make a thousand paths of one."""
+    """Properties nested deeper than four stay whole, so that a hostile row cannot make a thousand paths of
+    one.
+    """
     deep: dict[str, Any] = {"x": 1}
     for _ in range(50):
         deep = {"x": deep}

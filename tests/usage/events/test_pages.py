@@ -52,7 +52,9 @@ def test_pages_put_together(ages: list[int], per_page: Any) -> None:
 
 
 def test_one_millisecond() -> None:
-    """2,500 events in one millisecond: pages and exports have each once, by offsets that stay below that many."""
+    """2,500 events in one millisecond: pages and exports have each once, by offsets that stay below that
+    many.
+    """
     rows = [{"timestamp": NOW - HOUR, "id": f"evt_{number:04}"} for number in range(2500)]
     rows += [{"timestamp": NOW - HOUR + side, "id": f"evt_x{side}"} for side in (-2000, -1, 1, 2000)]
     with autumn() as service:
@@ -75,7 +77,9 @@ def test_offsets_stay_small() -> None:
 
 
 def test_arrivals_between_pages() -> None:
-    """New events, late ones and ties arrive between all pages of an export: each that was there comes once."""
+    """New events, late ones and ties arrive between all pages of an export: each
+    that was there comes once.
+    """
     with autumn() as service:
         rows = [{"timestamp": NOW - HOUR - number // 7, "id": f"evt_{number:05}"} for number in range(6000)]
         service.add(*rows)
@@ -120,7 +124,9 @@ def test_full_pages_need_one_call() -> None:
 
 
 def test_scans() -> None:
-    """A property filter is scanned for in bounded steps that say what they read, and go on where they stopped."""
+    """A property filter is scanned for in bounded steps that say what they read, and go on where they
+    stopped.
+    """
     with autumn() as service:
         service.add(
             *(

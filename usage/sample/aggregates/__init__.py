@@ -34,7 +34,7 @@ def aggregate(connection: sqlite3.Connection, body: AggregateBody, age: Age, now
 def _total(connection: sqlite3.Connection, body: AggregateBody, age: Age, window: Window) -> Answer:
     """Whole, whatever the groups are: events that grouping drops are counted here."""
     events = total_source(body, age, window.total_start, window.end)
-    sql = f"SELECT feature_id, sum(n), sum(v) FROM ({events.sql}) GROUP BY 1 HAVING sum(n) > 0"  # noqa: S608 constants and placeholders
+    sql = f"SELECT feature_id, sum(n), sum(v) FROM ({events.sql}) GROUP BY 1 HAVING sum(n) > 0"  # noqa: S608
     found = connection.execute(sql, events.values)
     return {feature: {"count": count, "sum": number(total)} for feature, count, total in found}
 
@@ -44,7 +44,7 @@ def _plain_bins(
 ) -> list[Answer]:
     """Every bin, with a zero for each feature that has nothing in it."""
     figure = "sum(n)" if body.measure == "count" else "sum(v)"
-    sql = f"SELECT {bins.sql}, feature_id, {figure} FROM ({events.sql}) GROUP BY 1, 2"  # noqa: S608 constants and placeholders
+    sql = f"SELECT {bins.sql}, feature_id, {figure} FROM ({events.sql}) GROUP BY 1, 2"  # noqa: S608 constants
     sums: dict[tuple[object, str], float] = defaultdict(float)
     for at, feature, figures in connection.execute(sql, events.values):
         sums[bins.label(at), feature] += figures

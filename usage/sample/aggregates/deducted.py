@@ -111,7 +111,7 @@ def _parts(
             part.value ->> '$.value' AS value
         FROM events, json_each(events.deductions) AS part
         WHERE customer_id = ? AND {where} AND {scope}
-    ) GROUP BY 1, 2, 3, 4, 5, 6, 7"""  # noqa: S608 constants and placeholders
+    ) GROUP BY 1, 2, 3, 4, 5, 6, 7"""  # noqa: S608 constants
     found = (Part(*row) for row in connection.execute(sql, [*key_values, body.customer_id, *values, *names]))
     if by_property:
         return [part._replace(group=plain_text(part.group)) for part in found]

@@ -50,7 +50,8 @@ def grouped_bins(
     A group that was among the largest of one bin and feature is named in all of them: with a 0 where it has
     nothing, and with the same 0 where it was folded. So is the rest, where any cell has one.
     """
-    sql = f"SELECT {bins.sql}, feature_id, key, sum(n), sum(v) FROM ({events.sql}) GROUP BY 1, 2, 3"  # noqa: S608 constants and placeholders
+    figures = "sum(n), sum(v)"
+    sql = f"SELECT {bins.sql}, feature_id, key, {figures} FROM ({events.sql}) GROUP BY 1, 2, 3"  # noqa: S608
     found = [Found(*row) for row in connection.execute(sql, events.values)]
     cells = _cells(connection, body, age, found, bins)
     if not cells:

@@ -52,7 +52,8 @@ def put_customer(connection: sqlite3.Connection, body: Mapping[str, object]) -> 
 
 def _put(connection: sqlite3.Connection, table: str, body: Mapping[str, object]) -> None:
     connection.execute(
-        f"INSERT INTO {table} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",  # noqa: S608 constants and placeholders
+        f"INSERT INTO {table} (id, body) VALUES (?, ?)"  # noqa: S608 constants
+        " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
         [body["id"], msgspec.json.encode(body).decode()],
     )
 

@@ -79,7 +79,7 @@ def edge_events(epoch: int, after: int, until: int) -> Iterator[dict[str, Any]]:
 def _arriving(
     customer: Customer, hourly: Hourly, hour: int, epoch: int, after: int, until: int
 ) -> Iterator[dict[str, Any]]:
-    rng = Random(f"edge:{customer.id}:{hour // HOUR}")  # noqa: S311 a story, not a secret
+    rng = Random(f"edge:{customer.id}:{hour // HOUR}")  # noqa: S311 no secret
     for draft in hourly((hour - epoch) // HOUR):
         luck = rng.getrandbits(128).to_bytes(16, "big")
         if after < hour + draft.at + draft.lag <= until:
@@ -197,7 +197,7 @@ def _alike(hour: int) -> Iterator[Draft]:
     """Values with 40 characters in common; and those that a roll-up of groups leaves out."""
     if hour % 3:
         return
-    rng = Random(f"alike:{hour}")  # noqa: S311 a story, not a secret
+    rng = Random(f"alike:{hour}")  # noqa: S311 no secret
     properties: Properties = {
         "arn": f"arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTIONS[hour // 3 % 3]}",
         "trace": str(UUID(int=rng.getrandbits(128))),

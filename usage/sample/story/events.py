@@ -97,7 +97,7 @@ def _lag(timestamp: int) -> int:
 
 def _hour(customer: Customer, hour: int, epoch: int, seed: int) -> Iterator[EventRow]:
     relative = (hour - epoch) // HOUR
-    rng = Random(f"{VERSION}{f'+{seed}' if seed else ''}:{customer.id}:{hour // HOUR}")  # noqa: S311 a story, not a secret
+    rng = Random(f"{VERSION}{f'+{seed}' if seed else ''}:{customer.id}:{hour // HOUR}")  # noqa: S311
     anchor = subscribed_at(customer, epoch)
     for event in chain(_usual(customer, hour, relative, rng), _incidents(customer, hour, relative, rng)):
         luck = rng.getrandbits(128).to_bytes(16, "big")

@@ -29,7 +29,9 @@ def boss(house: House) -> User:
 
 
 def test_a_link_is_printed_once(house: House, boss: User) -> None:
-    """The address opens the customer; without --properties none shows; seven days, all features, no password."""
+    """The address opens the customer; without --properties none shows; seven days,
+    all features, no password.
+    """
     printed = share("create", "--customer", SEEN).strip()
     made = Share.objects.get()
     assert (made.maker, made.properties, made.features, made.password_hash) == (boss, [], None, "")
@@ -43,8 +45,8 @@ def test_a_link_is_printed_once(house: House, boss: User) -> None:
 def test_its_choices(house: House, boss: User) -> None:
     """Expiry, properties, features and a password that opens."""
     printed = share(
-        "create", "--customer", SEEN, "--expires", "12h", "--properties", "model, meta.tier", "--features", "api_calls",
-        "--password", "--maker", "maker",
+        "create", "--customer", SEEN, "--expires", "12h", "--properties", "model, meta.tier",
+        "--features", "api_calls", "--password", "--owner", "maker",
     )  # fmt: skip
     link, password = printed.splitlines()
     made = Share.objects.get()
@@ -71,7 +73,7 @@ def test_its_choices(house: House, boss: User) -> None:
         ("create", "--customer", SEEN, "--recipient", "x" * 101),
         ("create", "--customer", SEEN, "--expires", "soon"),
         ("create", "--customer", SEEN, "--expires", "0d"),
-        ("create", "--customer", SEEN, "--maker", "nobody"),
+        ("create", "--customer", SEEN, "--owner", "nobody"),
         ("revoke",),
         ("revoke", "x", "--all"),
         ("revoke", "unknown"),

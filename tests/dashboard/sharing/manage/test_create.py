@@ -88,7 +88,9 @@ def test_every_view_offers_it(house: House, maker: Client, signed_in: Callable[.
 
 
 def test_the_form_is_filled_by_the_view(house: House, maker: Client) -> None:
-    """Customer, feature, period and the properties that the view used stand in it; no other property is ticked."""
+    """Customer, feature, period and the properties that the view used stand in it; no other property is
+    ticked.
+    """
     start, end = bounds()
     query = (
         f"customer_id={SEEN}&feature_id=api_calls&start={start}&end={end}&group_by=properties.model&tz=UTC"
@@ -124,7 +126,9 @@ def test_a_period_that_was_not_written_is_that_of_the_view(house: House, maker: 
 
 
 def test_a_billing_cycle_is_its_dates(house: House, maker: Client) -> None:
-    """A view of a cycle fills the form with the hour that it began in, and a period left empty is the cycle's."""
+    """A view of a cycle fills the form with the hour that it began in, and a period left empty is the
+    cycle's.
+    """
     house.age = "newest"  # older servers count a cycle's days back from now
     house.renew()
     begun = (now_ms() // DAY - 12) * DAY
@@ -150,7 +154,9 @@ def test_an_hour_that_comes_twice(house: House, maker: Client) -> None:
 
 
 def test_groups_that_were_chosen(house: House, maker: Client) -> None:
-    """Plans are ticked where the view is by plan; where its groups cannot be shown, that they were chosen is named."""
+    """Plans are ticked where the view is by plan; where its groups cannot be shown, that they were chosen is
+    named.
+    """
     view = f"customer_id={SEEN}&group_by=$plan_id&group=pro&range=90d&tz=UTC"
     assert form_of(maker.get(f"/shares/new?{view}"))["plans"] == ["on"]
     assert ("groups-left-out", "$plan_id") in warnings(maker.post("/shares/new", {**FORM, "view": view}))
@@ -165,8 +171,11 @@ def test_a_view_of_a_time_to_come(house: House, maker: Client) -> None:
 
 
 def test_what_the_view_had_and_a_link_cannot(house: House, maker: Client) -> None:
-    """An entity and filters by hidden properties are named before a link is made that shows more than the view did."""
-    view = f"customer_id={SEEN}&entity_id=CANARY_entity&filter=model:model-0&exclude=meta.tier:tin&range=90d&tz=UTC"
+    """An entity and filters by hidden properties are named before a link is made that shows more than the
+    view did.
+    """
+    conditions = "filter=model:model-0&exclude=meta.tier:tin"
+    view = f"customer_id={SEEN}&entity_id=CANARY_entity&{conditions}&range=90d&tz=UTC"
     page = maker.post("/shares/new", {**FORM, "view": view, "properties": ["model"]})
     assert warnings(page) == {("entity-left-out", "CANARY_entity"), ("filter-left-out", "meta.tier")}
     assert not Share.objects.exists()
@@ -186,7 +195,9 @@ def test_filters_that_come_along_are_no_bounds(house: House, maker: Client) -> N
 
 
 def test_offers_follow_the_customer(house: House, maker: Client) -> None:
-    """Whoever begins without a customer writes one, and is offered what that one has; what was chosen stays."""
+    """Whoever begins without a customer writes one, and is offered what that one
+    has; what was chosen stays.
+    """
     assert not Page(maker.get("/shares/new")).has_field("properties")
     begun = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
     answer = maker.post("/shares/offers", begun)
@@ -206,7 +217,9 @@ def test_plans_need_no_deductions(house: House, maker: Client) -> None:
 
 
 def test_it_offers_what_was_seen(house: House, maker: Client) -> None:
-    """The customer's features, those of balances too, and properties by their paths, of that time; nobody else's."""
+    """The customer's features, those of balances too, and properties by their paths, of that time; nobody
+    else's.
+    """
     page = maker.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC")
     assert offered(page, "properties") == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
     assert offered(page, "features") == {"api_calls", "CANARY_hidden_feature", "CANARY_credits"}
@@ -215,7 +228,9 @@ def test_it_offers_what_was_seen(house: House, maker: Client) -> None:
 
 
 def test_a_link_is_shown_once(house: House, maker: Client) -> None:
-    """The page that made it shows link and password, which open it; a reload of that page leads to its log instead."""
+    """The page that made it shows link and password, which open it; a reload of that page leads to its log
+    instead.
+    """
     response, share = made(maker)
     link, password = shown(response, "link"), shown(response, "password")
     assert link.startswith("http://testserver/s/")
@@ -234,7 +249,9 @@ def test_a_link_is_shown_once(house: House, maker: Client) -> None:
 
 
 def test_warnings_come_before_the_link(house: House, maker: Client) -> None:
-    """Properties about people, no password and a long life are each named, and nothing is made until they were read."""
+    """Properties about people, no password and a long life are each named, and nothing is made until they
+    were read.
+    """
     wanted = {**FORM, "properties": ["user", "model"], "password": "none", "life": "365"}
     response = maker.post("/shares/new", wanted)
     assert warnings(response) == {("personal-property", "user"), ("no-password", ""), ("long-life", "")}
@@ -318,7 +335,9 @@ def test_a_link_can_be_made_while_autumn_is_down(house: House, maker: Client) ->
 
 
 def test_bins_that_a_period_cannot_have(house: House, maker: Client) -> None:
-    """Made from hours of a week, a link to half a year opens with bins that fit it; one to a week keeps its hours."""
+    """Made from hours of a week, a link to half a year opens with bins that fit it; one to a week keeps its
+    hours.
+    """
     hours = f"customer_id={SEEN}&bin_size=hour&range=7d&tz=UTC"
     _, share = made(maker, view=hours, period="fixed", start="2026-01-01", end="2026-07-01")
     assert "bin_size" not in share.view
@@ -337,7 +356,9 @@ def test_a_period_is_whole_hours(house: House, maker: Client) -> None:
 
 
 def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> None:
-    """The same page within the same scope, to the byte beside frame and addresses; and nothing is made by looking."""
+    """The same page within the same scope, to the byte beside frame and addresses; and nothing is made by
+    looking.
+    """
     wanted = {
         **FORM,
         "properties": ["model"],
@@ -366,7 +387,9 @@ def test_the_preview_is_what_the_recipient_sees(house: House, maker: Client) -> 
 
 
 def test_each_tab_has_its_own_draft(house: House, maker: Client) -> None:
-    """Two links previewed side by side show their own customers, also after the other was made; the made one's ends."""
+    """Two links previewed side by side show their own customers, also after the other was made; the made
+    one's ends.
+    """
     other = {
         **FORM,
         "share_id": "f" * 16,

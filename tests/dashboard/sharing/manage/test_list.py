@@ -81,7 +81,9 @@ def test_a_revoked_link_stays_revoked(house: House) -> None:
 
 
 def test_extending(house: House) -> None:
-    """A new life counts from now and wakes an expired link; a longer one is proposed, a made-up one refused."""
+    """A new life counts from now and wakes an expired link; a longer one is
+    proposed, a made-up one refused.
+    """
     share, token = house.share(expires_at=timezone.now() - timedelta(days=1))
     maker = of(house.maker)
     assert maker.post(f"/shares/{share.pk}/extend", {"life": "30"}).status_code == 302

@@ -27,7 +27,9 @@ def text_of(response: Any) -> str:
 
 
 def test_files_hold_what_the_link_shows(house: House) -> None:
-    """Rows and figures of its customer, its feature and its period, with its properties alone; and a record of each."""
+    """Rows and figures of its customer, its feature and its period, with its properties alone; and a record
+    of each.
+    """
     share, token = house.share(exports=True)
     client = house.holder(share, token)
     files = {
@@ -47,7 +49,9 @@ def test_files_hold_what_the_link_shows(house: House) -> None:
 
 
 def test_two_holders_take_files_at_once(house: House) -> None:
-    """One export at a time is one for each who opened the link: nobody waits for a stranger, or stops their file."""
+    """One export at a time is one for each who opened the link: nobody waits for a stranger, or stops their
+    file.
+    """
     share, token = house.share(exports=True)
     first, second = house.holder(share, token), house.holder(share, token)
     running = iter(first.get(f"{share.root}events/export.csv"))
@@ -59,7 +63,9 @@ def test_two_holders_take_files_at_once(house: House) -> None:
 
 
 def test_one_link_leaves_room_for_others(house: House) -> None:
-    """However often a link is opened anew, three of its files are sent at once, and the next is told to wait."""
+    """However often a link is opened anew, three of its files are sent at once, and
+    the next is told to wait.
+    """
     share, token = house.share(exports=True)
     running = []
     for _ in range(3):
@@ -90,7 +96,9 @@ def test_the_page_offers_files_where_there_are_some(house: House) -> None:
 
 
 def test_refusals_lead_back_to_the_link(house: House) -> None:
-    """The page that says why there is no file has no way to the staff's pages, and no word on whose key it is."""
+    """The page that says why there is no file has no way to the staff's pages, and no word on whose key it
+    is.
+    """
     share, token = house.share(exports=True)
     client = house.holder(share, token)
     for page in ("events/export.csv?nothing=1", "events/export/"):

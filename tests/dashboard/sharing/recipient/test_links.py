@@ -28,7 +28,9 @@ def page_of(response: Any) -> tuple[int, bytes]:
 
 
 def test_a_token_is_traded_for_a_cookie(house: House) -> None:
-    """The link leads to an address without the token, and leaves a cookie for that address alone, closed to scripts."""
+    """The link leads to an address without the token, and leaves a cookie for that address alone, closed to
+    scripts.
+    """
     share, token = house.share()
     response = Client().get(f"/s/{token}")
     assert (response.status_code, response.headers["Location"]) == (302, share.root)
@@ -45,7 +47,9 @@ def test_a_link_opens_the_view_it_was_made_from(house: House) -> None:
 
 
 def test_a_link_belongs_to_where_its_figures_came_from(house: House, settings: Settings) -> None:
-    """A link made on sample data opens nothing once there is a key, and is not listed; it is there again without."""
+    """A link made on sample data opens nothing once there is a key, and is not listed; it is there again
+    without.
+    """
     share, token = house.share()
     held = house.holder(share, token)
     settings.AUTUMN_SOURCE = "elsewhere"
@@ -86,7 +90,9 @@ def test_what_opens_nothing_is_one_page(house: House) -> None:
 
 
 def test_no_error_leads_to_the_staff(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong below a link, its page has no way to the staff's pages and says nothing of their key."""
+    """Whatever goes wrong below a link, its page has no way to the staff's pages and says nothing of their
+    key.
+    """
     share, token = house.share("correct horse")
     holder = house.holder(share, token, "correct horse")
     strict = Client(enforce_csrf_checks=True)
@@ -173,7 +179,9 @@ def test_opening_a_link_again_keeps_it_unlocked(house: House) -> None:
 
 
 def test_looking_is_counted(house: House) -> None:
-    """Each page that was shown is in the log with a shortened address; refused ones, and bars of a chart, are not."""
+    """Each page that was shown is in the log with a shortened address; refused ones, and bars of a chart, are
+    not.
+    """
     share, token = house.share()
     holder = house.holder(share, token)
     holder.get(f"{share.root}usage/", REMOTE_ADDR="203.0.113.77")

@@ -16,7 +16,9 @@ SPELLED = "a[U+202E]b[U+200B]c"
 
 
 def test_nothing_is_called_a_duplicate(house: House) -> None:
-    """Events that only a hidden property tells apart look alike to the holder; that is no finding about them."""
+    """Events that only a hidden property tells apart look alike to the holder; that
+    is no finding about them.
+    """
     start, _ = bounds()
     alike = [
         {
@@ -37,7 +39,9 @@ def test_nothing_is_called_a_duplicate(house: House) -> None:
 
 
 def test_nobody_is_told_who_else_looks(house: House) -> None:
-    """How busy Autumn is with this customer would tell when staff look at them: it stands on staff's pages alone."""
+    """How busy Autumn is with this customer would tell when staff look at them: it stands on staff's pages
+    alone.
+    """
     share, token = house.share()
     assert not Page(house.holder(share, token).get(f"{share.root}usage/")).has(data_in_use=True)
     staff = Client()
@@ -46,7 +50,9 @@ def test_nobody_is_told_who_else_looks(house: House) -> None:
 
 
 def test_a_holder_refreshes_nothing(house: House) -> None:
-    """What is kept answers them also where they ask to go round it: staff share the customer's five calls a second."""
+    """What is kept answers them also where they ask to go round it: staff share the customer's five calls a
+    second.
+    """
     share, token = house.share()
     holder = house.holder(share, token)
     holder.get(f"{share.root}events/")
@@ -74,7 +80,9 @@ def test_keys_that_do_something(house: House) -> None:
 
 
 def test_characters_that_do_not_show(house: House) -> None:
-    """In a recipient, a feature or a property they are spelled out, wherever a link is made, minded or held."""
+    """In a recipient, a feature or a property they are spelled out, wherever a link
+    is made, minded or held.
+    """
     event = {"timestamp": now_ms() - 60_000, "customer_id": SEEN, "feature_id": UNSEEN}
     house.store.add([{**event, "properties": {UNSEEN: 1}}])
     maker = Client()

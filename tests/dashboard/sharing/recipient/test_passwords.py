@@ -45,7 +45,9 @@ def test_the_right_password_leads_on(house: House) -> None:
 
 
 def test_a_part_leads_back_to_its_page(house: House) -> None:
-    """Locked while the page was open: its next part asks for the password, and the password leads to the page."""
+    """Locked while the page was open: its next part asks for the password, and the password leads to the
+    page.
+    """
     share, token = house.share()
     client = house.holder(share, token)
     passwords.change_password(share, RIGHT)
@@ -86,7 +88,9 @@ def test_guessing_is_throttled_before_hashing(house: House, monkeypatch: pytest.
 
 
 def test_many_who_know_it_at_once(house: House) -> None:
-    """While five are being checked a sixth is told to wait a moment, not that it was wrong; soon after it opens."""
+    """While five are being checked a sixth is told to wait a moment, not that it was wrong; soon after it
+    opens.
+    """
     share, token = house.share(RIGHT)
     for _ in range(5):
         share.visits.create(kind=Visit.Kind.CHECKING, address="192.0.2.0/24")
@@ -99,7 +103,9 @@ def test_many_who_know_it_at_once(house: House) -> None:
 
 
 def test_the_right_password_waits_too(house: House) -> None:
-    """While the link is throttled the right password is not looked at either: it would tell who guesses well."""
+    """While the link is throttled the right password is not looked at either: it
+    would tell who guesses well.
+    """
     share, token = house.share(RIGHT)
     client = house.holder(share, token)
     for number in range(5):
@@ -108,7 +114,9 @@ def test_the_right_password_waits_too(house: House) -> None:
 
 
 def test_a_new_password_can_be_tried_at_once(house: House) -> None:
-    """After five wrong ones the maker gives another: that one is looked at, and the log still has the guesses."""
+    """After five wrong ones the maker gives another: that one is looked at, and the log still has the
+    guesses.
+    """
     share, token = house.share(RIGHT)
     client = house.holder(share, token)
     for number in range(6):
