@@ -38,10 +38,11 @@ test: .venv/.installed-test ## run the tests in under four minutes; browser test
 test-slow: .venv/.installed-test ## run what takes longer: tests marked slow, and property tests with many examples
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-many} $(BIN)/python -m pytest -n 2 -m 'slow or hypothesis' $(TESTS)
 
-check: .venv/.installed-test ## lint, types, and Django's checks with settings as in production
+check: .venv/.installed-test ## lint, types, words, and Django's checks with settings as in production
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.words --check
 	@.ci/deploy-check $(BIN)/python
 
 bench: .venv/.installed-test ## measure against the SDK and the alternatives, as ratios

@@ -18,13 +18,13 @@ Part = Literal["histogram", "facets", "more", "live", "drilldown"]
 class Exporter:
     """Who takes an export. `key`: whose lease it takes; `name`: for the record.
 
-    `may_continue` is asked again and again while the file is sent. `group`: how the keys of all begin that
+    `still_has_access` is called repeatedly while the file is sent. `group`: how the keys of all begin that
     share a limit of exports between them; empty for those who share none.
     """
 
     key: str
     name: str
-    may_continue: Callable[[], bool]
+    still_has_access: Callable[[], bool]
     group: str = ""
 
 
@@ -33,14 +33,14 @@ class Mount:
     """One mount of the pages: its service, its address, and who is there.
 
     `names`: how the names of its routes begin. `exporter`: who takes an export from here. `context`: what its
-    templates show beside the page. `entrance`: where its root leads, where that is not the overview. `kept`:
-    where figures are those of one view, kept as they were, what they can be grouped by; None where they live.
+    templates show beside the page. `entrance`: where its root leads, where that is not the overview.
+    `snapshot_groupings`: what a snapshot's figures can be grouped by; None where figures are live.
     """
 
     usage: Usage
     exporter: Exporter
     root: str = "/"
-    kept: tuple[str, ...] | None = None
+    snapshot_groupings: tuple[str, ...] | None = None
     names: str = ""
     entrance: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)

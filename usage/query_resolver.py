@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
-from usage.charts.bins import BillingCycle
+from usage.charts.chart_window import BillingCycle
 from usage.charts.queries import ChartQueries
 from usage.errors import Unsupported
 from usage.query import BadQuery, Query

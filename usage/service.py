@@ -20,7 +20,7 @@ from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, CapabilityCache
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
-from usage.charts.bins import chart_window_of
+from usage.charts.chart_window import chart_window_of
 from usage.charts.series import Series
 from usage.errors import Unsupported, UsageError
 from usage.events.facets import Facets, facets_of

@@ -79,7 +79,7 @@ class ExportLease:
         record = self.record
         if not self._write(seen_at=timezone.now()):
             raise BrokenOff(Ending.STOPPED, "The export was stopped.")
-        if not self._exporter.may_continue():
+        if not self._exporter.still_has_access():
             raise BrokenOff(Ending.REVOKED, f"{record.who} no longer has access to this export.")
 
     def end(self, ending: Ending, sentence: str = "") -> bool:

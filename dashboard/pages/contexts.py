@@ -97,7 +97,7 @@ class PageContexts:
             events_path=self.mount.url("events"),
             features=known,
             color_peers=series.named if series.query.group_by else (),
-            ranges=self.mount.kept is None,
+            ranges=self.mount.snapshot_groupings is None,
         )
         return panel if self.mount.exports else replace(panel, export="")
 

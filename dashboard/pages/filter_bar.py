@@ -108,7 +108,7 @@ class FilterBar:
 def filter_bar(form: QueryForm, mount: Mount, page: Page, now: int, paths: Iterable[str] = ()) -> FilterBar:
     """The bar of `page`. `paths`: properties that have been seen, to group by."""
     shown = FIELDS[page] - ({"customer_id"} if mount.shared else set())
-    if mount.kept is not None:
+    if mount.snapshot_groupings is not None:
         shown -= NOT_IN_SNAPSHOTS.get(page, frozenset())
     query = getattr(form, "query", None)
     customer = None if mount.shared else query.customer_id if query else None
@@ -163,10 +163,10 @@ def _options(form: QueryForm, name: str, names: dict[str, str], default: str = "
 
 def _groups(form: QueryForm, paths: Iterable[str], mount: Mount) -> tuple[Option, ...]:
     chosen = next(iter(form.given("group_by")), "")
-    if mount.kept is None:
+    if mount.snapshot_groupings is None:
         names = {**_seen_groups(paths), **_fixed_groups(mount.usage.scope)}
     else:
-        names = {by: FIXED_GROUPS.get(by, by.removeprefix("properties.")) for by in mount.kept}
+        names = {by: FIXED_GROUPS.get(by, by.removeprefix("properties.")) for by in mount.snapshot_groupings}
     if chosen and chosen not in names:
         names = {chosen: chosen.removeprefix("properties."), **names}
     return tuple(Option(value, label(text), value == chosen) for value, text in names.items())
@@ -212,7 +212,7 @@ def _without_removal(
     active_filters: Iterable[ActiveFilter], mount: Mount, page: Page
 ) -> Iterable[ActiveFilter]:
     for active_filter in active_filters:
-        stays = mount.kept is not None and page == "usage" and active_filter.name != "group"
+        stays = mount.snapshot_groupings is not None and page == "usage" and active_filter.name != "group"
         yield replace(active_filter, without=None) if stays else active_filter
 
 

@@ -60,7 +60,7 @@ def find(share_id: str) -> Share | None:
 
 
 def _alive(**which: str) -> Share | None:
-    share = Share.objects.select_related("maker").filter(**which).first()
+    share = Share.objects.select_related("owner").filter(**which).first()
     return share if share is not None and share.is_alive else None
 
 

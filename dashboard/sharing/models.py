@@ -29,7 +29,7 @@ def current_source() -> str:
 class ShareQuerySet(models.QuerySet["Share"]):
     def managed_by(self, user: User) -> ShareQuerySet:
         """Their own links; everybody's for an admin."""
-        return self if user.is_admin else self.filter(maker=user)
+        return self if user.is_admin else self.filter(owner=user)
 
     def unrevoked(self) -> ShareQuerySet:
         return self.filter(revoked_at=None)
@@ -46,7 +46,7 @@ class Shares(models.Manager.from_queryset(ShareQuerySet)):  # type: ignore[misc]
 class Share(models.Model):
     """One link. Its token is nowhere: only a hash of it is kept.
 
-    `maker`: None once their account is deleted; the log of who looked stays. `features`: None for all.
+    `owner`: None once their account is deleted; the access log stays. `features`: None for all.
     `start`, `end`: bounds in epoch milliseconds, whole hours; with an `end` the link shows that period and no
     other. `view`: the query string that it opens with. `password_version` counts passwords, so that those who
     gave an earlier one are asked again.
@@ -55,8 +55,12 @@ class Share(models.Model):
     id = models.CharField(primary_key=True, max_length=16, default=public_id)
     token_hash = models.CharField(max_length=64, unique=True)
     source = models.CharField(max_length=16, default=current_source, editable=False)
-    maker = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="shares"
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="shares",
+        db_column="maker_id",
     )
     recipient = models.CharField(max_length=LONGEST_NAME)
     customer_id = models.CharField(max_length=LONGEST_ID)
@@ -92,21 +96,19 @@ class Share(models.Model):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it opens anything: neither expired nor revoked, and its maker
-        still somebody who may share.
-        """
+        """Whether the link can be opened: not expired, not revoked, and its owner may still share."""
         return self.state == "open"
 
     @property
     def state(self) -> str:
-        """In a word, for its owner."""
+        """`open`, or the reason why the link cannot be opened; `is_alive` relies on it."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at <= timezone.now():
             return "expired"
-        if self.maker is None or not self.maker.is_active:
+        if self.owner is None or not self.owner.is_active:
             return "owner left"
-        return "open" if self.maker.may_share else "owner lost access"
+        return "open" if self.owner.may_share else "owner lost access"
 
     @property
     def is_period(self) -> bool:
@@ -157,14 +159,14 @@ class Visit(models.Model):
 
 
 class Figures(models.Model):
-    """One answer of Autumn's that a snapshot keeps.
+    """One answer of Autumn's that a snapshot stores.
 
-    `asked`: the body of the call; `question`: its digest. `answer`: the JSON that came, packed by zlib.
+    `request_body`: the body of the call; `question`: its digest. `answer`: the JSON response, packed by zlib.
     """
 
     share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="figures")
     question = models.CharField(max_length=64)
-    asked = models.JSONField(default=dict)
+    request_body = models.JSONField(default=dict, db_column="asked")
     answer = models.BinaryField()
     fetched_at = models.FloatField()
 

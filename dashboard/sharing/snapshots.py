@@ -78,11 +78,11 @@ def _holds(features: object, others: object) -> bool:
 
 
 def usage_of(share: Share) -> Usage:
-    """The service behind a link: for a snapshot it answers charts with what was kept."""
+    """The service behind a link: for a snapshot it answers charts with stored answers."""
     if not share.snapshot:
         return usage().within(share.scope)
     recorded = [
-        RecordedAnswer(each.asked, _decompressed(each), each.question) for each in share.figures.all()
+        RecordedAnswer(each.request_body, _decompressed(each), each.question) for each in share.figures.all()
     ]  # here, as the service asks in threads of its own, and each would hold a connection to the database
     return usage().through(SnapshotGateway(gateway(), recorded)).within(share.scope)
 
@@ -120,7 +120,7 @@ def _compressed(share: Share, recorded: RecordedAnswer) -> Figures:
     return Figures(
         share=share,
         question=recorded.digest,
-        asked=dict(recorded.request),
+        request_body=dict(recorded.request),
         answer=zlib.compress(body),
         fetched_at=fetched_at,
     )

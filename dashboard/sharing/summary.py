@@ -18,11 +18,11 @@ from usage.window import to_ms
 
 
 def link_summary(share: Share) -> dict[str, Any]:
-    """What the pages of a link and the list of its maker say of it."""
+    """What the pages of a link and the list of its owner say of it."""
     zone, view_error = _zone_of_view(share)
     return {
         "share": share,
-        "maker": _owner_name(share),
+        "owner": _owner_name(share),
         "customer": full_label(share.customer_id),
         "features": "all features" if share.features is None else _listed(share.features),
         "properties": _listed(share.properties) if share.properties else "no properties",
@@ -48,9 +48,9 @@ def _zone_of_view(share: Share) -> tuple[ZoneInfo, str | None]:
 
 
 def _owner_name(share: Share) -> str:
-    if share.maker is None:
+    if share.owner is None:
         return "a deleted user"
-    return full_label(share.maker.get_full_name() or share.maker.get_username())
+    return full_label(share.owner.get_full_name() or share.owner.get_username())
 
 
 def _minute(at: datetime, zone: ZoneInfo) -> str:

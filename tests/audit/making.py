@@ -14,7 +14,7 @@ REGIONS = ("eu-west", "us-east", "ap-south", "sa-east")
 
 
 @dataclass(slots=True)
-class Maker:
+class Owner:
     """Collects one customer's rows. `now`: epoch milliseconds; no row lies in the five minutes before it."""
 
     rng: Random
@@ -60,9 +60,9 @@ class Maker:
 
 
 def scatter(
-    maker: Maker, feature: str, count: int, days: float, values: tuple[float, ...] = (1, 2, 5)
+    owner: Owner, feature: str, count: int, days: float, values: tuple[float, ...] = (1, 2, 5)
 ) -> None:
     """Rows at any time, each with the same few properties."""
     for _ in range(count):
-        properties = {"region": maker.some(REGIONS), "status": maker.some((200, 404, 500))}
-        maker.add(feature, maker.past(days), maker.some(values), properties)
+        properties = {"region": owner.some(REGIONS), "status": owner.some((200, 404, 500))}
+        owner.add(feature, owner.past(days), owner.some(values), properties)

@@ -17,7 +17,7 @@ CREATE = "form[action='/shares/new'] button.primary"
 
 @pytest.fixture
 def desk(chromium: Browser, served: Served) -> Iterator[Page]:
-    """The maker's browser, which may use the clipboard."""
+    """The owner's browser, which may use the clipboard."""
     context = chromium.new_context(base_url=served.url, permissions=["clipboard-read", "clipboard-write"])
     yield context.new_page()
     context.close()

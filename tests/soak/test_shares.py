@@ -165,14 +165,14 @@ def test_an_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) 
     arrivals: list[float] = []
     site = Served(tmp_path, WEB_CONCURRENCY="4", REDIS_URL=redis_url)
     try:
-        maker, holder = Visitor(site), Visitor(site)
-        root = holder.unlock(*maker.make(exports="on"))
+        owner, holder = Visitor(site), Visitor(site)
+        root = holder.unlock(*owner.make(exports="on"))
         export = holder.opener.open(f"{site.url}{root}events/export.jsonl?range=90d", timeout=30)
         assert export.read(1000)
         name = root.split("/")[2]
-        _, page = maker.ask(f"/shares/{name}/")
+        _, page = owner.ask(f"/shares/{name}/")
         fields = dict(re.findall(r'name="(csrfmiddlewaretoken)" value="([^"]*)"', page))
-        assert maker.ask(f"/shares/{name}/{act}", password="new", **fields)[0] == 200
+        assert owner.ask(f"/shares/{name}/{act}", password="new", **fields)[0] == 200
         ended = time.monotonic()
         with pytest.raises((IncompleteRead, ConnectionError)):
             arrivals.extend(time.monotonic() for _ in iter(lambda: export.read1(65536), b""))

@@ -161,7 +161,7 @@ class Cache:
         seen_at = cached.fetched_at if cached else float("-inf")
         request = _Request(key, fetch, deadline, keep_s, seen_at, urgent)
         outcome = self._failure(key) or self._fetch_or_wait(request)
-        return outcome if isinstance(outcome, Cached) else _stale(cached, outcome)
+        return outcome if isinstance(outcome, Cached) else _stale_or_raise(cached, outcome)
 
     def peek(self, key: str) -> Cached | None:
         """What is cached, whatever its age; nothing is fetched."""
@@ -183,7 +183,7 @@ class Cache:
     def _cached_while_refreshing(self, key: str, cached: Cached, fetch: Fetch, keep_s: float) -> Cached:
         failure = self._failure(key)
         if failure:
-            return _stale(cached, failure)
+            return _stale_or_raise(cached, failure)
         self._refresh_in_background(
             _Request(key, fetch, Deadline.after(PAGE_S), keep_s, cached.fetched_at, urgent=False)
         )
@@ -276,7 +276,7 @@ class Cache:
             return None
 
 
-def _stale(cached: Cached | None, failure: _Failure) -> Cached:
+def _stale_or_raise(cached: Cached | None, failure: _Failure) -> Cached:
     if cached is None:
         raise failure.error()
     return Cached(cached.body, cached.fetched_at, "stale", failure.sentence)

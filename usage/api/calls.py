@@ -169,9 +169,7 @@ class Calls:
         )
 
     def _stripper(self, scope: Scope, read: Callable[[bytes], EventList]) -> Callable[[bytes], bytes]:
-        """Encodes a list answer anew, with what `scope` may see: the rest is never even cached
-        (hardening.md).
-        """
+        """Encodes a list answer anew, with what `scope` may see: the rest is never even cached."""
 
         def strip(body: bytes) -> bytes:
             rows = read(body)

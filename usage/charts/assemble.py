@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from usage.api.calls import AggregateAnswer
-from usage.charts.bins import ChartWindow
+from usage.charts.chart_window import ChartWindow
 from usage.charts.series import (
     GroupSums,
     Line,

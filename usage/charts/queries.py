@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import ChartAssembly, PeriodAnswers
-from usage.charts.bins import BillingCycle, ChartWindow
+from usage.charts.chart_window import BillingCycle, ChartWindow
 from usage.charts.series import Series, by_group, exact
 from usage.errors import TooLarge, Unsupported
 from usage.freshness import FetchInfo

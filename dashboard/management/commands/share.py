@@ -61,7 +61,7 @@ class Command(BaseCommand):
             if why := privacy_hint(path):
                 self.stderr.write(f"Warning: the property {full_label(path)} {why}.")
         share = Share(
-            maker=owner(options["owner"]),
+            owner=owner(options["owner"]),
             recipient=recipient,
             customer_id=options["customer"],
             features=options["features"],
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Password: {password}")
 
     def list(self, options: dict[str, Any]) -> None:
-        for share in Share.objects.select_related("maker"):
+        for share in Share.objects.select_related("owner"):
             until = f"{share.expires_at:%Y-%m-%d %H:%M} UTC"
             seen = f"{share.last_seen:%Y-%m-%d %H:%M} UTC" if share.last_seen else "never"
             columns = (
@@ -85,7 +85,7 @@ class Command(BaseCommand):
                 until,
                 full_label(share.customer_id),
                 full_label(share.recipient),
-                full_label(share.maker.get_username()) if share.maker else "-",
+                full_label(share.owner.get_username()) if share.owner else "-",
             )
             self.stdout.write("\t".join((*columns, f"{share.views} views", f"last seen {seen}")))
 
@@ -138,7 +138,7 @@ def lifetime(text: str) -> timedelta:
 
 
 def owner(username: str | None) -> User:
-    """Whose link it is: a link ends with its maker's account."""
+    """Whose link it is: a link ends with its owner's account."""
     if username is not None:
         found = User.objects.filter(username=username).first()
     elif settings.AUTUMN_MODE == "sample":

@@ -35,7 +35,7 @@ from dashboard.sharing.manage.initial import (
 from dashboard.sharing.manage.suggestions import Suggestions, suggestions
 from dashboard.sharing.manage.warnings import LinkWarning, access_warnings, privacy_warnings
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
-from usage.charts.bins import chart_window_of
+from usage.charts.chart_window import chart_window_of
 from usage.query import BadQuery, Query, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
@@ -71,19 +71,19 @@ class ShareForm(forms.Form):
     share: Share
 
     def __init__(
-        self, data: QueryDict | None, query: Query, maker: User, initial: dict[str, Any] | None = None
+        self, data: QueryDict | None, query: Query, owner: User, initial: dict[str, Any] | None = None
     ) -> None:
         super().__init__(data, initial=initial)
         self.query = query
-        self.maker = maker
+        self.owner = owner
 
     @classmethod
-    def of(cls, data: QueryDict, maker: User) -> ShareForm:
+    def of(cls, data: QueryDict, owner: User) -> ShareForm:
         """The form as it was sent; the view that it was opened from travels in it."""
-        return cls(data, _view_of(data), maker)
+        return cls(data, _view_of(data), owner)
 
     @classmethod
-    def blank(cls, query: Query, maker: User, now: int) -> ShareForm:
+    def blank(cls, query: Query, owner: User, now: int) -> ShareForm:
         """A new form, filled by what was being looked at."""
         filled = {
             **initial_values(query, now),
@@ -91,15 +91,15 @@ class ShareForm(forms.Form):
             "life": DEFAULT_LIFETIME,
             "password": GENERATED,
         }
-        return cls(None, query, maker, filled)
+        return cls(None, query, owner, filled)
 
     @classmethod
-    def unfinished(cls, data: QueryDict, maker: User) -> ShareForm:
+    def unfinished(cls, data: QueryDict, owner: User) -> ShareForm:
         """The form as it stands, of which nothing is wrong yet."""
         stands = {
             name: field.widget.value_from_datadict(data, {}, name) for name, field in cls.base_fields.items()
         }
-        return cls(None, _view_of(data), maker, stands)
+        return cls(None, _view_of(data), owner, stands)
 
     @cached_property
     def suggestions(self) -> Suggestions:
@@ -228,7 +228,7 @@ class ShareForm(forms.Form):
         given, now = self.cleaned_data, timezone.now()
         share = Share(
             id=given["share_id"],
-            maker=self.maker,
+            owner=self.owner,
             recipient=given["recipient"],
             customer_id=given["customer_id"],
             features=None if given["every_feature"] else sorted(set(given["features"])),

@@ -24,7 +24,7 @@ LISTED = 500
 @require_safe
 def shares(request: HttpRequest) -> HttpResponse:
     """A user's own links; all of them for an admin."""
-    managed = Share.objects.managed_by(sharer(request)).select_related("maker")
+    managed = Share.objects.managed_by(sharer(request)).select_related("owner")
     context = {"listed": [link_summary(each) for each in managed[:LISTED]], "total": managed.count()}
     return render(request, "sharing/manage/list.html", context)
 
@@ -51,7 +51,7 @@ def detail_page(request: HttpRequest, found: Share, password: str | None = None)
 
 def managed_share(request: HttpRequest, share_id: str, **more: None) -> Share:
     """The link of that ID, if the user may manage it; 404 otherwise."""
-    managed = Share.objects.managed_by(sharer(request)).select_related("maker")
+    managed = Share.objects.managed_by(sharer(request)).select_related("owner")
     found: Share = get_object_or_404(managed, pk=share_id, **more)
     return found
 

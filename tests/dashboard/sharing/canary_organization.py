@@ -99,9 +99,9 @@ class Wire:
 class House:
     """The site over that organisation, with somebody who makes links."""
 
-    def __init__(self, store: Store, maker: User) -> None:
+    def __init__(self, store: Store, owner: User) -> None:
         self.store = store
-        self.maker = maker
+        self.owner = owner
         self.wires: list[Wire] = []
         self.age = "current"
 
@@ -133,7 +133,7 @@ class House:
         start, end = bounds()
         narrow = {"features": ["api_calls"], "properties": ["model", "meta.tier"], "start": start, "end": end}
         chosen = {"recipient": "Ada", "customer_id": SEEN, "view": "tz=UTC", **narrow, **given}
-        chosen.setdefault("maker", self.maker)
+        chosen.setdefault("owner", self.owner)
         chosen.setdefault("expires_at", timezone.now() + timedelta(days=7))
         share = Share(**chosen)
         return share, links.make(share, password)

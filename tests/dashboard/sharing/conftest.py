@@ -25,7 +25,7 @@ def house(
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
     store = Store()
     store.add(list(story()))
-    house = House(store, person("sharer", "maker"))
+    house = House(store, person("sharer", "owner"))
 
     def wired(*given: Any, **named: Any) -> Wire:
         house.wires.append(Wire(SampleApp(*given, **{"age": house.age, **named})))

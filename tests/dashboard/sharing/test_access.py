@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 WHO = ("nobody", "locked", "unlocked", "another", "expired", "revoked", "viewer", "sharer", "admin")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
-# What each of WHO gets, in that order. The sharer is somebody else than the link's maker.
+# What each of WHO gets, in that order. The sharer is somebody else than the link's owner.
 PAGE = (404, 403, 200, 404, 404, 404, 404, 404, 404)
 PAGE_SENT = (404, 403, 405, 404, 404, 404, 404, 404, 404)
 NO_FILE = (404, 403, 404, 404, 404, 404, 404, 404, 404)

@@ -33,12 +33,12 @@ def made(house: House, view: str, **changes: Any) -> tuple[Client, Share]:
     start, end = bounds()
     fixed = {"period": "fixed", "start": str(start), "end": str(end), "fresh": "snapshot"}
     open_to_all = {"password": "none", "properties": ["model"]}
-    maker = Client()
-    maker.force_login(house.maker)
+    owner = Client()
+    owner.force_login(house.owner)
     view = f"customer_id={SEEN}&start={start}&end={end}&tz=UTC{view}"
     wanted = {**FORM, **fixed, **open_to_all, "view": view, **changes}
-    accepted = form_of(maker.post("/shares/new", wanted))["accepted"]
-    response = maker.post("/shares/new", {**wanted, "accepted": accepted})
+    accepted = form_of(owner.post("/shares/new", wanted))["accepted"]
+    response = owner.post("/shares/new", {**wanted, "accepted": accepted})
     share = Share.objects.get()
     return house.holder(share, shown(response, "link").rpartition("/")[2]), share
 
@@ -125,7 +125,7 @@ def test_all_features_are_kept(late: House) -> None:
     for at in range(end - 2000, end - 900):
         track(late, at, "api_calls", 1, "model-0")  # more rows than are read to see which features there are
     staff = Client()
-    staff.force_login(late.maker)
+    staff.force_login(late.owner)
     for name in (*FEATURES, "CANARY_hidden_feature"):
         staff.get(f"/events/?customer_id={SEEN}&start={start}&end={end}&feature_id={name}&tz=UTC")
     client, share = made(late, "")
@@ -158,7 +158,7 @@ def test_nobody_is_offered_what_was_not_kept(late: House) -> None:
     assert not {name for name in offered if form.has(name=name, id=f"f-{name}")}
     assert not form.has("input", name="compare", type="checkbox")
     staff = Client()
-    staff.force_login(late.maker)
+    staff.force_login(late.owner)
     whole = Page(staff.get(f"/usage/?customer_id={SEEN}"))
     assert all(whole.has_field(name) for name in offered)
     assert page.figure["range"] is None
@@ -183,7 +183,7 @@ def test_larger_bins_are_sums_of_kept_ones(late: House) -> None:
     start, end = bounds()
     client, share = made(late, "", exports="on")
     staff = Client()
-    staff.force_login(late.maker)
+    staff.force_login(late.owner)
     for size in ("hour", "day", "week", "month"):
         view = f"start={start}&end={end}&bin_size={size}&tz=UTC"
         kept = body_of(client.get(f"{share.root}usage/export.csv?{view}"))
@@ -197,7 +197,7 @@ def test_old_figures_are_not_kept_as_those_of_now(late: House) -> None:
     start, end = bounds()
     view = f"customer_id={SEEN}&start={start}&end={end}&tz=UTC"
     staff = Client()
-    staff.force_login(late.maker)
+    staff.force_login(late.owner)
     assert staff.get(f"/usage/?{view}").status_code == 200
     late.wires[-1].down = True
     fixed = {"period": "fixed", "start": str(start), "end": str(end), "fresh": "snapshot", "view": view}
@@ -210,9 +210,9 @@ def test_old_figures_are_not_kept_as_those_of_now(late: House) -> None:
 
 def test_a_snapshot_of_nothing(late: House) -> None:
     """A period without usage has no figures to keep: the sentence stands beside the customer."""
-    maker = Client()
-    maker.force_login(late.maker)
+    owner = Client()
+    owner.force_login(late.owner)
     empty = {"period": "fixed", "start": "2026-01-01", "end": "2026-01-02", "fresh": "snapshot"}
-    answer = maker.post("/shares/new", {**FORM, **empty})
+    answer = owner.post("/shares/new", {**FORM, **empty})
     assert answer.status_code == 400
     assert Page(answer).errors == {"customer_id"}

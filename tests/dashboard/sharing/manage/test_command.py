@@ -34,7 +34,7 @@ def test_a_link_is_printed_once(house: House, boss: User) -> None:
     """
     printed = share("create", "--customer", SEEN).strip()
     made = Share.objects.get()
-    assert (made.maker, made.properties, made.features, made.password_hash) == (boss, [], None, "")
+    assert (made.owner, made.properties, made.features, made.password_hash) == (boss, [], None, "")
     assert timedelta(days=6) < made.expires_at - timezone.now() <= timedelta(days=7)
     holder = house.holder(made, urlsplit(printed).path.rpartition("/")[2])
     page = holder.get(f"{made.root}events/?range=90d&tz=UTC").content.decode()
@@ -46,14 +46,14 @@ def test_its_choices(house: House, boss: User) -> None:
     """Expiry, properties, features and a password that opens."""
     printed = share(
         "create", "--customer", SEEN, "--expires", "12h", "--properties", "model, meta.tier",
-        "--features", "api_calls", "--password", "--owner", "maker",
+        "--features", "api_calls", "--password", "--owner", "owner",
     )  # fmt: skip
     link, password = printed.splitlines()
     made = Share.objects.get()
-    assert (made.properties, made.features, made.maker) == (
+    assert (made.properties, made.features, made.owner) == (
         ["meta.tier", "model"],
         ["api_calls"],
-        house.maker,
+        house.owner,
     )
     assert made.expires_at - timezone.now() <= timedelta(hours=12)
     holder = house.holder(made, link.rpartition("/")[2], password.removeprefix("Password: "))

@@ -26,9 +26,9 @@ def of(user: User) -> Client:
 def test_the_list(house: House, person: Callable[..., User]) -> None:
     """Sharers see their own links, admins everybody's: recipient, customer, expiry, last seen and views."""
     share, token = house.share(recipient="Ada")
-    other, _ = house.share(recipient="Grace", maker=person("sharer", "somebody"))
+    other, _ = house.share(recipient="Grace", owner=person("sharer", "somebody"))
     house.holder(share, token).get(f"{share.root}usage/")
-    own = Page(of(house.maker).get("/shares/"))
+    own = Page(of(house.owner).get("/shares/"))
     everybodys = Page(of(person("admin")).get("/shares/"))
     [row] = own.all("tr", data_share=True)
     assert (row["data-share"], row["data-views"]) == (share.pk, "1")
@@ -45,7 +45,7 @@ def test_the_log(house: House) -> None:
     client.post(f"{share.root}unlock", {"password": "x"}, REMOTE_ADDR="203.0.113.77")
     client.post(f"{share.root}unlock", {"password": "correct horse"}, REMOTE_ADDR="192.0.2.1")
     client.get(f"{share.root}events/", REMOTE_ADDR="192.0.2.1")
-    page = Page(of(house.maker).get(f"/shares/{share.pk}/"))
+    page = Page(of(house.owner).get(f"/shares/{share.pk}/"))
     assert [
         (row["data-address"], row["data-kind"], row["data-page"]) for row in page.all("tr", data_kind=True)
     ] == [
@@ -61,7 +61,7 @@ def test_revoking_ends_a_link(house: House) -> None:
     share, token = house.share()
     holder = house.holder(share, token)
     assert holder.get(f"{share.root}events/").status_code == 200
-    assert of(house.maker).post(f"/shares/{share.pk}/revoke").headers["Location"] == "/shares/"
+    assert of(house.owner).post(f"/shares/{share.pk}/revoke").headers["Location"] == "/shares/"
     assert holder.get(f"{share.root}events/").status_code == 404
     assert Client().get(f"/s/{token}").status_code == 404
 
@@ -69,13 +69,13 @@ def test_revoking_ends_a_link(house: House) -> None:
 def test_a_revoked_link_stays_revoked(house: House) -> None:
     """It can neither be extended nor given a password, and its moment of revocation stays."""
     share, _ = house.share()
-    maker = of(house.maker)
-    maker.post(f"/shares/{share.pk}/revoke")
+    owner = of(house.owner)
+    owner.post(f"/shares/{share.pk}/revoke")
     share.refresh_from_db()
     at = share.revoked_at
-    assert maker.post(f"/shares/{share.pk}/extend", {"life": "7"}).status_code == 404
-    assert maker.post(f"/shares/{share.pk}/password", {"password": "none"}).status_code == 404
-    maker.post(f"/shares/{share.pk}/revoke")
+    assert owner.post(f"/shares/{share.pk}/extend", {"life": "7"}).status_code == 404
+    assert owner.post(f"/shares/{share.pk}/password", {"password": "none"}).status_code == 404
+    owner.post(f"/shares/{share.pk}/revoke")
     share.refresh_from_db()
     assert share.revoked_at == at
 
@@ -85,30 +85,30 @@ def test_extending(house: House) -> None:
     proposed, a made-up one refused.
     """
     share, token = house.share(expires_at=timezone.now() - timedelta(days=1))
-    maker = of(house.maker)
-    assert maker.post(f"/shares/{share.pk}/extend", {"life": "30"}).status_code == 302
+    owner = of(house.owner)
+    assert owner.post(f"/shares/{share.pk}/extend", {"life": "30"}).status_code == 302
     share.refresh_from_db()
     assert timedelta(days=29) < share.expires_at - timezone.now() <= timedelta(days=30)
     assert house.holder(share, token).get(f"{share.root}events/").status_code == 200
-    assert Page(maker.get(f"/shares/{share.pk}/")).fields["life"] == ["90"]
-    assert maker.post(f"/shares/{share.pk}/extend", {"life": "1"}).status_code == 302
-    assert "shortened" in Page(maker.get(f"/shares/{share.pk}/")).notices
-    assert maker.post(f"/shares/{share.pk}/password").status_code == 400
+    assert Page(owner.get(f"/shares/{share.pk}/")).fields["life"] == ["90"]
+    assert owner.post(f"/shares/{share.pk}/extend", {"life": "1"}).status_code == 302
+    assert "shortened" in Page(owner.get(f"/shares/{share.pk}/")).notices
+    assert owner.post(f"/shares/{share.pk}/password").status_code == 400
     for life in ("", "8", "-1", "x"):
-        assert maker.post(f"/shares/{share.pk}/extend", {"life": life}).status_code == 400
+        assert owner.post(f"/shares/{share.pk}/extend", {"life": life}).status_code == 400
 
 
 def test_a_new_password_is_shown_once(house: House) -> None:
     """On the answer itself and nowhere later; old unlocks end, and none at all can be chosen too."""
     share, token = house.share("correct horse")
     holder = house.holder(share, token, "correct horse")
-    maker = of(house.maker)
-    answer = maker.post(f"/shares/{share.pk}/password", {"password": "new"})
+    owner = of(house.owner)
+    answer = owner.post(f"/shares/{share.pk}/password", {"password": "new"})
     assert Page(answer).one("input", id="password")["value"]
     assert "no-store" in answer.headers["Cache-Control"]
-    assert not Page(maker.get(f"/shares/{share.pk}/")).has("input", id="password")
+    assert not Page(owner.get(f"/shares/{share.pk}/")).has("input", id="password")
     assert holder.get(f"{share.root}events/").status_code == 403
-    maker.post(f"/shares/{share.pk}/password", {"password": "none"})
+    owner.post(f"/shares/{share.pk}/password", {"password": "none"})
     assert holder.get(f"{share.root}events/").status_code == 200
 
 
@@ -118,7 +118,7 @@ def test_revoking_all_is_for_admins_who_are_sure(house: House, person: Callable[
         house.share()
     admin = of(person("admin"))
     assert admin.post("/shares/revoke-all").status_code == 400
-    assert of(house.maker).post("/shares/revoke-all", {"sure": "yes"}).status_code == 403
+    assert of(house.owner).post("/shares/revoke-all", {"sure": "yes"}).status_code == 403
     assert Share.objects.unrevoked().count() == 3
     admin.post("/shares/revoke-all", {"sure": "yes"})
     assert Share.objects.unrevoked().count() == 0

@@ -40,7 +40,7 @@ def test_a_token_is_traded_for_a_cookie(house: House) -> None:
 
 
 def test_a_link_opens_the_view_it_was_made_from(house: House) -> None:
-    """Its root leads to the usage page, with the query that the maker looked at."""
+    """Its root leads to the usage page, with the query that the owner looked at."""
     share, token = house.share(view="bin_size=hour&tz=Europe%2FBerlin")
     location = house.holder(share, token).get(share.root).headers["Location"]
     assert location == f"{share.root}usage/?bin_size=hour&tz=Europe%2FBerlin"
@@ -56,7 +56,7 @@ def test_a_link_belongs_to_where_its_figures_came_from(house: House, settings: S
     assert held.get(f"{share.root}usage/").status_code == 404
     assert Client().get(f"/s/{token}").status_code == 404
     person = Client()
-    person.force_login(house.maker)
+    person.force_login(house.owner)
     assert share.id not in person.get("/shares/").content.decode()
     settings.AUTUMN_SOURCE = "sample"
     assert held.get(f"{share.root}usage/").status_code == 200
@@ -77,7 +77,7 @@ def test_what_opens_nothing_is_one_page(house: House) -> None:
     """Unknown, expired, revoked, made by somebody who left, and not opened yet: the same 404 to the byte."""
     expired, late = house.share(expires_at=timezone.now() - timedelta(seconds=1))
     revoked, back = house.share(revoked_at=timezone.now())
-    gone, left = house.share(maker=User.objects.create(username="gone", role="sharer", is_active=False))
+    gone, left = house.share(owner=User.objects.create(username="gone", role="sharer", is_active=False))
     there, _ = house.share("correct horse")
     tokens = [f"/s/{token}" for token in (late, back, left, "x" * 43, late[:-1], "a\x00b")]
     pages = [
@@ -120,7 +120,7 @@ def test_a_maker_who_leaves_takes_their_links_along(house: House) -> None:
     share, token = house.share()
     holder = house.holder(share, token)
     assert holder.get(f"{share.root}usage/").status_code == 200
-    User.objects.filter(pk=house.maker.pk).update(is_active=False)
+    User.objects.filter(pk=house.owner.pk).update(is_active=False)
     assert holder.get(f"{share.root}usage/").status_code == 404
 
 
@@ -129,7 +129,7 @@ def test_a_maker_who_may_not_share(house: House) -> None:
     share, token = house.share()
     holder = house.holder(share, token)
     for role, status in (("viewer", 404), ("sharer", 200)):
-        User.objects.filter(pk=house.maker.pk).update(role=role)
+        User.objects.filter(pk=house.owner.pk).update(role=role)
         assert holder.get(f"{share.root}usage/").status_code == status
 
 
@@ -138,7 +138,7 @@ def test_a_maker_whose_account_is_deleted(house: House, person: Callable[..., Us
     share, token = house.share()
     holder = house.holder(share, token)
     holder.get(f"{share.root}usage/")
-    house.maker.delete()
+    house.owner.delete()
     assert holder.get(f"{share.root}usage/").status_code == 404
     admin = Client()
     admin.force_login(person("admin"))

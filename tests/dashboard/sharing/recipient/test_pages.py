@@ -45,7 +45,7 @@ def test_nobody_is_told_who_else_looks(house: House) -> None:
     share, token = house.share()
     assert not Page(house.holder(share, token).get(f"{share.root}usage/")).has(data_in_use=True)
     staff = Client()
-    staff.force_login(house.maker)
+    staff.force_login(house.owner)
     assert Page(staff.get(f"/usage/?customer_id={SEEN}")).has(data_in_use=True)
 
 
@@ -85,18 +85,18 @@ def test_characters_that_do_not_show(house: House) -> None:
     """
     event = {"timestamp": now_ms() - 60_000, "customer_id": SEEN, "feature_id": UNSEEN}
     house.store.add([{**event, "properties": {UNSEEN: 1}}])
-    maker = Client()
-    maker.force_login(house.maker)
-    offered = Page(maker.get(f"/shares/new?customer_id={SEEN}&tz=UTC")).texts("span")
+    owner = Client()
+    owner.force_login(house.owner)
+    offered = Page(owner.get(f"/shares/new?customer_id={SEEN}&tz=UTC")).texts("span")
     assert offered.count(SPELLED) == 2
     wanted = {**FORM, "recipient": UNSEEN, "every_feature": "", "features": [UNSEEN]}
-    made = maker.post("/shares/new", wanted)
+    made = owner.post("/shares/new", wanted)
     address = f"/shares/{FORM['share_id']}/"
-    for page in (made, maker.get("/shares/"), maker.get(address)):
+    for page in (made, owner.get("/shares/"), owner.get(address)):
         assert SPELLED in Page(page).text
         assert UNSEEN not in page.content.decode()
-    maker.post(f"{address}revoke")
-    assert SPELLED in Page(maker.get("/shares/")).one(data_notice="revoked").text
+    owner.post(f"{address}revoke")
+    assert SPELLED in Page(owner.get("/shares/")).one(data_notice="revoked").text
     share, token = house.share(recipient=UNSEEN)
     seen = Page(house.holder(share, token).get(f"{share.root}usage/"))
     assert seen.one("details", class_="about").texts("b")[1] == SPELLED

@@ -19,13 +19,13 @@ RIGHT = "correct horse"
 
 
 def test_the_password_page_says_nothing(house: House) -> None:
-    """Neither customer nor recipient, maker, feature or period stand on it, whichever page was asked for."""
+    """Neither customer nor recipient, owner, feature or period stand on it, whichever page was asked for."""
     share, token = house.share(RIGHT, recipient="Ada Lovelace")
     holder = house.holder(share, token)
     for page in ("", "usage/", "events/?feature_id=x"):
         response = holder.get(f"{share.root}{page}")
         assert response.status_code == 403
-        for secret in (SEEN, "Ada", house.maker.username, "api_calls", "CANARY"):
+        for secret in (SEEN, "Ada", house.owner.username, "api_calls", "CANARY"):
             assert secret.encode() not in response.content
 
 
@@ -114,7 +114,7 @@ def test_the_right_password_waits_too(house: House) -> None:
 
 
 def test_a_new_password_can_be_tried_at_once(house: House) -> None:
-    """After five wrong ones the maker gives another: that one is looked at, and the log still has the
+    """After five wrong ones the owner gives another: that one is looked at, and the log still has the
     guesses.
     """
     share, token = house.share(RIGHT)

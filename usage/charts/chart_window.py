@@ -135,7 +135,7 @@ def chart_window_of(
     if query.start is not None and _is_widened(query, window, now):
         notes.append(_whole_hours(query, bins))
     chart = ChartWindow(bins, size, is_utc(window, zone), now, running, cycle=named, notes=tuple(notes))
-    return _compared(chart, query, window, scope, cycle) if query.compare else chart
+    return _with_previous_period(chart, query, window, scope, cycle) if query.compare else chart
 
 
 def _inside(bins: Bins, scope: Scope | None) -> Bins:
@@ -177,7 +177,7 @@ def _whole_hours(query: Query, bins: Bins) -> Note:
     return Note("windows-widened", f"Charts use whole hours. This one covers {first} to {last}.")
 
 
-def _compared(
+def _with_previous_period(
     chart: ChartWindow, query: Query, window: Window, scope: Scope | None, cycle: BillingCycle | None
 ) -> ChartWindow:
     """With the previous period, or with a sentence that says why there is none."""
