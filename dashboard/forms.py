@@ -110,7 +110,7 @@ def _number(text: str) -> float:
 
 def _page(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,8}", text) or not 1 <= int(text) <= HIGHEST_PAGE:
-        raise ValueError("Enter a page number from 1.")
+        raise ValueError("Enter a page number of 1 or higher.")
     return int(text)
 
 

@@ -52,7 +52,7 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
         503,
         "rate-limited",
         "Autumn is busy",
-        f"Autumn allows {AUTUMN_PER_SECOND_WORD} requests a second. Try again now.",
+        f"Wait a few seconds, then try again.",
     ),
     (Unreachable, 503, "offline", "Autumn can't be reached", "Try again in a moment."),
     (UsageError, 502, "failed", "The request failed", "Try again."),

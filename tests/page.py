@@ -134,7 +134,7 @@ class Element:
         """The only form that is sent to `action`."""
         return self.one("form", action=action)
 
-    def labelled(self, label: str) -> list[Element]:
+    def labeled(self, label: str) -> list[Element]:
         """Elements that carry this accessible name."""
         return self.all(aria_label=label)
 

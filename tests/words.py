@@ -70,7 +70,7 @@ def python_text(source: str) -> Iterator[str]:
 
 
 def script_text(source: str) -> Iterator[str]:
-    source = re.sub(r"^\s*//.*$|/\*.*?\*/", "", source, flags=re.DOTALL | re.MULTILINE)
+    source = re.sub(r"^\s*//[^\n]*$|/\*.*?\*/", "", source, flags=re.DOTALL | re.MULTILINE)
     yield from (text for text in _literals(source) if re.search(r"[A-Za-z]+ [A-Za-z]+", text))
 
 
@@ -105,7 +105,8 @@ def problems() -> Iterator[str]:
         for text in texts:
             if match := pattern.search(text):
                 yield f"{path.relative_to(ROOT)}: “{match[0]}” in: {text.strip()[:100]}"
-    for path in (*code_files(), *sorted((ROOT / "templates").rglob("*.html"))):
+    pages = [path for folder in ("templates", "static") for path in (ROOT / folder).rglob("*.*")]
+    for path in (*code_files(), *sorted(path for path in pages if path.suffix in {".html", ".js", ".css"})):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if len(line) > LONGEST_LINE:
                 yield f"{path.relative_to(ROOT)}:{number}: {len(line)} characters, more than {LONGEST_LINE}"

@@ -74,6 +74,6 @@ class QueryResolver:
             raise BadQuery("range", "Billing cycles need a customer. Choose a customer, or choose days.")
         if query.customer_id is None and not can.organization:
             raise Unsupported(
-                "This Autumn server has no usage for the whole organization. Choose a customer.", status=400
+                "This Autumn server can't show usage across all customers. Choose a customer.", status=400
             )
         return can

@@ -219,7 +219,7 @@ class Usage:
 
     def busiest(self, query: Query, feature_id: str, now: int | None = None) -> Busiest:
         """The customers that used most of a feature; staff only, and only where Autumn answers for the
-        organisation.
+        organization.
         """
         self._staff_only()
         now, options = now or self.now(), CallOptions(Deadline.after(PAGE_S))

@@ -57,8 +57,8 @@ STALE = Problem(
     "Sign in again.",
     code="expired",
 )
-CANCELLED = Problem(
-    403, TITLE, f"The sign-in through {NAME} was canceled.", "Nothing changed.", code="cancelled"
+CANCELED = Problem(
+    403, TITLE, f"The sign-in through {NAME} was canceled.", "Nothing changed.", code="canceled"
 )
 REFUSED = Problem(502, TITLE, f"{NAME} refused the sign-in.", AGAIN, code="refused")
 SILENT = Problem(503, TITLE, f"{NAME} did not send a valid response.", AGAIN, code="offline")
@@ -88,7 +88,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         if exception is not None:
             raise ImmediateHttpResponse(failed(request, exception))
         if error == AuthError.CANCELLED:
-            raise ImmediateHttpResponse(not_signed_in(request, CANCELLED))
+            raise ImmediateHttpResponse(not_signed_in(request, CANCELED))
         if "state" not in extra_context:
             raise ImmediateHttpResponse(not_signed_in(request, STALE))
         log.warning("sign-in refused", error=request.GET.get("error", "")[:300])

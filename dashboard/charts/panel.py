@@ -306,4 +306,4 @@ def _partial(series: Series) -> str | None:
         _interval(series)
     ]
     until = min(series.now, series.bins.edges[-1])  # a comparison ends with the last full hour
-    return f"{which} is partial, until {local(until, series.query.zone):%H:%M}."
+    return f"{which} is partial. It includes events until {local(until, series.query.zone):%H:%M}."

@@ -45,7 +45,8 @@ class _Results:
     def duplicates(self, runs: tuple[tuple[Event, ...], ...]) -> Iterator[CheckResult]:
         for run in runs[:MAX_PER_KIND]:
             first = run[0]
-            text = f"{len(run)} alike: {label(first.feature_id)} {number(first.value)}, {self._time(first)}"
+            usage = f"{label(first.feature_id)} {number(first.value)}"
+            text = f"{len(run)} possible duplicates: {usage}, {self._time(first)}"
             yield CheckResult(
                 "duplicates", "Likely duplicates", text, self._rows(run, same=_same_request(run))
             )
@@ -67,7 +68,7 @@ class _Results:
 
     def outlier(self, item: Outlier) -> CheckResult:
         beyond = f"{'from' if item.above else 'down to'} {number(item.bound)}"
-        usual = f"the middle half is {number(round(item.low, 2))} to {number(round(item.high, 2))}"
+        usual = f"most are {number(round(item.low, 2))} to {number(round(item.high, 2))}"
         text = f"{number(item.count)} of {number(item.rows)} {label(item.feature_id)} {beyond}; {usual}"
         bound = {"value_min": item.bound, "value_max": None}
         if not item.above:
@@ -77,7 +78,7 @@ class _Results:
 
     def gap(self, gap: Gap) -> CheckResult:
         usual = _length(gap.usual_ms)
-        text = f"nothing for {_length(gap.ms)} after {self._time(gap.older)}; usual: up to {usual}"
+        text = f"No events for {_length(gap.ms)} after {self._time(gap.older)}. Usual gap: up to {usual}."
         return CheckResult("gap", "Gaps", text, self._rows((gap.older, gap.newer), everything=True))
 
     def _time(self, event: Event) -> str:

@@ -18,8 +18,8 @@ from usage.query import Query
 from usage.window import local
 
 NO_ROWS_FOR = {
-    "$entity_id": "Autumn's event list has no entities. All events of this interval are listed.",
-    "$plan_id": "Autumn's event list has no plans. All events of this interval are listed.",
+    "$entity_id": "Autumn can't list events by entity. All events of this interval are listed.",
+    "$plan_id": "Autumn can't list events by plan. All events of this interval are listed.",
 }
 
 NOT_COUNTED = "Autumn can't apply all of these filters. Its count includes events that they exclude."

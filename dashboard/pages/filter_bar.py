@@ -249,7 +249,7 @@ def _window_text(query: Query, now: int) -> str:
     """From when to when, as short as it is exact: whole days by their dates, the last one included."""
     window, zone = query.window(now), query.zone
     if window is None:
-        return "of the billing cycle"
+        return "Billing cycle dates"
     if is_midnight(window.start, zone) and is_midnight(window.end, zone):
         first, last = date_text(local(window.start, zone)), date_text(local(window.end - 1, zone))
         return first if first == last else f"{first} – {last}"

@@ -62,7 +62,8 @@ def status_bar(mount: Mount, query: Query, fresh: Freshness, now: int) -> Status
 def _left_out(fresh: Freshness) -> str | None:
     parts = []
     if fresh.bad_rows:
-        parts.append(f"{number(fresh.bad_rows)} rows could not be read")
+        parts.append(f"{number(fresh.bad_rows)} event{'s'[: fresh.bad_rows != 1]} could not be read")
     if fresh.foreign_rows:
-        parts.append(f"{number(fresh.foreign_rows)} rows of another customer were discarded")
+        events = f"{number(fresh.foreign_rows)} event{'s'[: fresh.foreign_rows != 1]}"
+        parts.append(f"{events} of another customer discarded")
     return f"{' and '.join(parts)}." if parts else None

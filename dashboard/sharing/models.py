@@ -142,7 +142,7 @@ class Visit(models.Model):
         CHECKING = "checking", "Password being checked"
         RIGHT = "right", "Password"
         WRONG = "wrong", "Wrong password"
-        WRONG_BEFORE = "before", "Wrong password, an earlier one"
+        WRONG_BEFORE = "before", "Wrong password (before a password change)"
 
     share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="visits")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.PAGE)

@@ -32,7 +32,7 @@ from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.window import BinSize
 
-NOT_RECORDED = "This link is a snapshot of one view and has no figures for this one. Its events are live."
+NOT_RECORDED = "This snapshot does not include this chart. The event list is still live."
 NO_USAGE = "This customer has no usage in this period, so there is nothing to save."
 MOST_GROUPED = 12
 """So many features have their groups kept: each takes calls of its own."""

@@ -64,7 +64,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _also(share: Share) -> str:
     extras = {"deductions": share.deductions, "plans": share.plans, "downloads": share.exports}
-    return ", ".join(name for name, shown in extras.items() if shown) or "nothing else"
+    return ", ".join(name for name, shown in extras.items() if shown) or "none"
 
 
 def _period(share: Share, zone: ZoneInfo) -> str:

@@ -1,7 +1,9 @@
-// Plotly takes over from the drawn SVG, unseen. Bars open their events; dragging or arrow keys choose a range.
+// Plotly takes over from the drawn SVG, unseen. Bars open their events; dragging or arrow keys choose a
+// range.
 (() => {
   const bundle = document.currentScript.dataset.plotly;
-  const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, responsive: true, doubleClick: false };
+  const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, responsive: true,
+    doubleClick: false };
   const states = new WeakMap(); // a chart's box → its state
   const owners = new WeakMap(); // Plotly's node → the state that it shows now
   let spare = null; // the node of a chart that was swapped away: redrawing in it is cheaper than a new one
@@ -23,44 +25,51 @@
     return (name) => style.getPropertyValue(`--${name.replace(/^s-/, "")}`).trim();
   };
 
-  const dressedTrace = (state, colour, trace, [slot, line]) => {
-    const own = colour(slot);
+  const dressedTrace = (state, themeColor, trace, [slot, line]) => {
+    const own = themeColor(slot);
     const whole = line < 0 && state.hidden.size > 0; // what is said of all lines is not true of some
     const shown = { ...trace, visible: !whole && !state.hidden.has(line) };
-    if (trace.type !== "bar") return { ...shown, line: { ...trace.line, color: own }, marker: { ...trace.marker, color: own } };
+    if (trace.type !== "bar") return { ...shown, line: { ...trace.line, color: own }, marker: {
+      ...trace.marker, color: own } };
     const shape = state.spec.labels.map((_, bin) => (bin === state.spec.running ? "/" : ""));
-    const pattern = { shape, fillmode: "overlay", size: 5, solidity: 0.35, fgcolor: colour("surface") };
+    const pattern = { shape, fillmode: "overlay", size: 5, solidity: 0.35, fgcolor: themeColor("surface") };
     return { ...shown, marker: { color: own, line: { width: 0 }, pattern } };
   };
 
   // Under lines, the running bin is shaded: stripes need bars.
-  const shade = ({ spec }, colour) => {
+  const shade = ({ spec }, themeColor) => {
     if (spec.running === null || spec.layout.barmode) return [];
     const [x0, x1] = [spec.running - 0.5, spec.running + 0.5];
-    return [{ type: "rect", x0, x1, y0: 0, y1: 1, yref: "paper", layer: "below", line: { width: 0 }, fillcolor: colour("line"), opacity: 0.45 }];
+    return [{ type: "rect", x0, x1, y0: 0, y1: 1, yref: "paper", layer: "below", line: { width: 0 },
+      fillcolor: themeColor("line"), opacity: 0.45 }];
   };
 
   const dressed = (state) => {
     const { spec, box, hidden } = state;
-    const colour = palette(box);
-    const font = { family: getComputedStyle(box).fontFamily, size: 11.5, color: colour("muted") };
+    const themeColor = palette(box);
+    const font = { family: getComputedStyle(box).fontFamily, size: 11.5, color: themeColor("muted") };
     const clear = "rgba(0,0,0,0)";
-    const data = spec.data.map((trace, at) => dressedTrace(state, colour, trace, spec.origins[at]));
-    const hoverlabel = { ...spec.layout.hoverlabel, bgcolor: colour("surface"), bordercolor: colour("line-strong"), font: { color: colour("ink"), size: 12 } };
-    const layout = { ...spec.layout, font, hoverlabel, paper_bgcolor: clear, plot_bgcolor: clear, shapes: shade(state, colour) };
-    layout.yaxis = { ...layout.yaxis, gridcolor: colour("line"), zerolinecolor: colour("line-strong") };
-    if (hidden.size) layout.yaxis = { ...layout.yaxis, autorange: true, rangemode: "tozero", tickmode: "auto", nticks: 6, tickformat: "~s", showgrid: true, zeroline: true };
-    return { data, layout, colour };
+    const data = spec.data.map((trace, at) => dressedTrace(state, themeColor, trace, spec.origins[at]));
+    const hoverlabel = { ...spec.layout.hoverlabel, bgcolor: themeColor("surface"),
+      bordercolor: themeColor("line-strong"), font: { color: themeColor("ink"), size: 12 } };
+    const layout = { ...spec.layout, font, hoverlabel, paper_bgcolor: clear, plot_bgcolor: clear,
+      shapes: shade(state, themeColor) };
+    layout.yaxis = { ...layout.yaxis, gridcolor: themeColor("line"), zerolinecolor: themeColor("line-strong") };
+    if (hidden.size) layout.yaxis = { ...layout.yaxis, autorange: true, rangemode: "tozero", tickmode: "auto",
+      nticks: 6, tickformat: "~s", showgrid: true, zeroline: true };
+    return { data, layout, themeColor };
   };
 
-  // On the page, labels and grid are those of the SVG. Plotly's own, unseen ones name every bin for the hover box.
+  // On the page, labels and grid are those of the SVG. Plotly's own, unseen ones name every bin for the hover
+  // box.
   const onPage = (state) => {
     const { data, layout } = dressed(state);
     const coarse = matchMedia("(pointer: coarse)").matches;
     const { labels } = state.spec;
     layout.dragmode = coarse || state.spec.range === null ? false : "select"; // a finger scrolls the page
     layout.selectdirection = "h";
-    layout.xaxis = { ...layout.xaxis, fixedrange: true, showticklabels: false, showspikes: false, tickvals: labels.map((_, bin) => bin), ticktext: labels };
+    layout.xaxis = { ...layout.xaxis, fixedrange: true, showticklabels: false, showspikes: false,
+      tickvals: labels.map((_, bin) => bin), ticktext: labels };
     layout.yaxis = { ...layout.yaxis, showticklabels: state.hidden.size > 0 };
     return { data, layout };
   };
@@ -87,16 +96,19 @@
     node.on("plotly_selected", (chosen) => {
       const { spec, box } = owners.get(node);
       if (!chosen?.range?.x) return;
-      const [first, last] = chosen.range.x.map((x) => Math.min(Math.max(Math.round(x), 0), spec.labels.length - 1));
+      const [first, last] = chosen.range.x.map((x) => Math.min(Math.max(Math.round(x), 0),
+        spec.labels.length - 1));
       range(box, spec, first, last);
     });
   };
 
-  // The page's first picture comes first: Plotly waits for a quiet moment, or for a hand that nears the chart.
+  // The page's first picture comes first: Plotly waits for a quiet moment, or for a hand that nears the
+  // chart.
   const whenQuiet = (state) => {
     const start = () => draw(state).catch(() => {}); // without Plotly, the SVG stays
     const quiet = () => (window.requestIdleCallback ?? setTimeout)(start, { timeout: 3000 });
-    for (const sign of ["pointerenter", "focus", "touchstart"]) state.box.addEventListener(sign, start, { once: true, passive: true });
+    for (const sign of ["pointerenter", "focus", "touchstart"]) state.box.addEventListener(sign, start, {
+      once: true, passive: true });
     if (document.readyState === "complete") requestAnimationFrame(quiet);
     else addEventListener("load", quiet, { once: true });
   };
@@ -139,7 +151,8 @@
     const { spec, box, hidden } = state;
     const area = box.querySelector(".plot").getBoundingClientRect();
     const count = spec.labels.length;
-    const bin = Math.min(Math.max(Math.floor(((event.clientX - area.left) / area.width) * count), 0), count - 1);
+    const bin = Math.min(Math.max(Math.floor(((event.clientX - area.left) / area.width) * count), 0),
+      count - 1);
     const [low, high] = spec.layout.yaxis.range;
     const value = high - ((event.clientY - area.top) / area.height) * (high - low);
     open(state, bin, hidden.size || !spec.layout.barmode ? -1 : lineAt(spec, bin, value));
@@ -165,7 +178,8 @@
     const share = 100 / spec.labels.length;
     cursor.hidden = false;
     Object.assign(cursor.style, { left: `${first * share}%`, width: `${(last - first + 1) * share}%` });
-    box.querySelector("[role=status]").textContent = first === last ? figures(spec, at) : `${spec.labels[first]} to ${spec.labels[last]}: Enter shows this range`;
+    box.querySelector("[role=status]").textContent = first === last ? figures(spec, at)
+      : `${spec.labels[first]} to ${spec.labels[last]}. Press Enter to show this range.`;
     if (state.node && first === last) window.Plotly.Fx.hover(state.node, { xval: at });
   };
 
@@ -223,12 +237,15 @@
 
   const download = async (state, format) => {
     const Plotly = await plotly();
-    const { data, layout, colour } = dressed(state);
-    const title = { text: state.spec.title, x: 0.02, xanchor: "left", font: { size: 15, color: colour("ink") } };
+    const { data, layout, themeColor } = dressed(state);
+    const title = { text: state.spec.title, x: 0.02, xanchor: "left", font: { size: 15,
+      color: themeColor("ink") } };
     const legend = { orientation: "h", y: -0.12, yanchor: "top" };
-    const frame = { title, legend, showlegend: true, paper_bgcolor: colour("surface"), margin: { l: 60, r: 24, t: 56, b: 96 }, width: 1200, height: 560 };
+    const frame = { title, legend, showlegend: true, paper_bgcolor: themeColor("surface"), margin: { l: 60, r: 24,
+      t: 56, b: 96 }, width: 1200, height: 560 };
     layout.yaxis = { ...layout.yaxis, showgrid: true, zeroline: true };
-    const href = await Plotly.toImage({ data, layout: { ...layout, ...frame }, config }, { format, width: 1200, height: 560, scale: 2 });
+    const href = await Plotly.toImage({ data, layout: { ...layout, ...frame }, config }, { format,
+      width: 1200, height: 560, scale: 2 });
     Object.assign(document.createElement("a"), { href, download: `usage.${format}` }).click();
   };
 
@@ -237,7 +254,8 @@
   const start = (box) => {
     if (states.has(box)) return;
     const spec = JSON.parse(box.querySelector("script.figure").textContent);
-    spec.origins.forEach(([, line], trace) => { if (line >= 0) spec.lines[line].values = spec.data[trace].y; });
+    spec.origins.forEach(([, line], trace) => { if (line >= 0) spec.lines[line].values = spec.data[trace].y;
+      });
     const state = { box, spec, node: null, hidden: new Set(), at: null, from: null };
     states.set(box, state);
     Object.assign(box, { tabIndex: 0, role: "application", ariaRoleDescription: "chart" });

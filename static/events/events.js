@@ -1,15 +1,19 @@
-// The event browser by hand: cells that filter, a search that can be stopped, rows that arrive, texts to take along.
+// The event browser by hand: cells that filter, a search that can be stopped, rows that arrive, texts to take
+// along.
 (() => {
   const find = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const go = (url) => htmx.ajax("GET", url, { source: "#view", target: "#view", swap: "outerHTML show:none" });
+  const go = (url) => htmx.ajax("GET", url, { source: "#view", target: "#view",
+    swap: "outerHTML show:none" });
 
   // A click on a value adds a condition to the address that the server made for this table.
-  const told = (element) => (element.dataset.v === undefined ? element.textContent : decodeURIComponent(element.dataset.v));
+  const told = (element) => (element.dataset.v === undefined ? element.textContent
+    : decodeURIComponent(element.dataset.v));
   const condition = (cell, pair) => {
     if (pair) {
       const name = pair.previousSibling?.textContent.trim() ?? "";
-      return { path: pair.dataset.p === undefined ? name : decodeURIComponent(pair.dataset.p), value: told(pair) };
+      return { path: pair.dataset.p === undefined ? name : decodeURIComponent(pair.dataset.p),
+        value: told(pair) };
     }
     const { path, name } = cell.closest("table").tHead.rows[0].cells[cell.cellIndex].dataset;
     return { path: path === undefined ? path : decodeURIComponent(path), name, value: told(cell) };
@@ -61,12 +65,14 @@
     find("#scan [data-go]").hidden = !stopped;
   };
 
-  // Live: what is new comes on top while nobody reads an open row. The choice is this page's own, not the address's.
+  // Live: what is new comes on top while nobody reads an open row. The choice is this page's own, not the
+  // address's.
   const EVERY_MS = 5000, MOST_ROWS = 1000;
   let live = false, asking = false, heard = 0, behind = 0;
   const button = () => find("#live");
   const idle = () => document.hidden || find("tr.open, .apart") || find("details.menu[open]");
-  const places = () => all("#found > tr:not(.detail, .open) > td:first-child a").map((link) => new URL(link.href).searchParams.get("event"));
+  const places = () => all("#found > tr:not(.detail, .open) > td:first-child a").map((link) =>
+    new URL(link.href).searchParams.get("event"));
   const top = () => places()[0] ?? "";
   const say = () => {
     const line = find("#behind");
@@ -77,14 +83,16 @@
     }
     const seconds = Math.round((behind + performance.now() - heard) / 1000);
     const late = `${seconds} s behind`;
-    line.textContent = line.dataset.missed !== undefined ? `${late}, some left out: refresh` : idle() ? `paused, ${late}` : late;
+    line.textContent = line.dataset.missed !== undefined
+      ? `${late}. Some events are missing. Refresh to load them.` : idle() ? `paused, ${late}` : late;
   };
   const ask = async () => {
     if (!live || asking || idle() || !button()) return;
     asking = true;
     try {
       await htmx.ajax("GET", button().dataset.live, {
-        source: "#live", target: "#behind", swap: "outerHTML", headers: { "Live-After": top(), Columns: find("table.rows").dataset.columns },
+        source: "#live", target: "#behind", swap: "outerHTML", headers: { "Live-After": top(),
+          Columns: find("table.rows").dataset.columns },
       });
     } finally {
       asking = false;
@@ -106,7 +114,8 @@
       }
     }
     if (rows.length) find("section.events > .empty")?.remove();
-    if (live && rows.length && !find("#scan")) find("#shown").textContent = `1–${Math.min(rows.length, MOST_ROWS)}`;
+    if (live && rows.length
+      && !find("#scan")) find("#shown").textContent = `1–${Math.min(rows.length, MOST_ROWS)}`;
   };
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#live")) return;
@@ -153,14 +162,16 @@
     if (!asked) return;
     event.preventDefault();
     const opened = asked.closest(".opened");
-    const texts = { link: () => find(".acts a", opened).href, json: () => find(".json pre", opened).textContent, address: () => asked.href };
+    const texts = { link: () => find(".acts a", opened).href, json: () => find(".json pre",
+      opened).textContent, address: () => asked.href };
     await copy((texts[asked.dataset.copy] ?? (() => asked.dataset.copy))());
     const words = asked.textContent;
     asked.textContent = "Copied";
     setTimeout(() => (asked.textContent = words), 1500);
   });
 
-  // A row that opens must not throw the table back to its head, nor a choice close the menu that it was made in.
+  // A row that opens must not throw the table back to its head, nor a choice close the menu that it was made
+  // in.
   let scrolled = 0, menu = "", choice = "";
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     if (detail.target.id !== "view") return;

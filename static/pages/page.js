@@ -1,4 +1,5 @@
-// What a page remembers of its viewer: the theme they chose, and the zone they live in. What a link showed, it forgets.
+// What a page remembers of its viewer: the theme they chose, and the zone they live in. What a link showed,
+// it forgets.
 (() => {
   const root = document.documentElement;
   const keep = (name, value) => {
@@ -44,7 +45,8 @@
       menu.querySelector("summary").focus();
     }
   });
-  // Browsers may keep a page whole for the way back, also one that no cache may keep: by then its link may have ended.
+  // Browsers may keep a page whole for the way back, also one that no cache may keep: by then its link may
+  // have ended.
   if (document.body.dataset.shared !== undefined) {
     addEventListener("pagehide", () => (document.body.hidden = true));
     addEventListener("pageshow", ({ persisted }) => persisted && location.reload());

@@ -2,10 +2,12 @@
 (() => {
   const find = (selector, root = document) => root.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const typing = (element) => element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  const typing = (element) =>
+    element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
   const on = () => localStorage.getItem("single-keys") !== "off";
 
-  // A range excludes a start and an end, and groups belong to one way of grouping. Heard before htmx reads the form.
+  // A range excludes a start and an end, and groups belong to one way of grouping. Heard before htmx reads
+  // the form.
   document.addEventListener("change", ({ target }) => {
     const form = target.closest("#filters");
     if (!form) return;
@@ -50,7 +52,8 @@
     "?": () => find("#keys")?.showModal(),
   };
 
-  // Until htmx has settled what it swapped in, a link there is a plain one: to follow it would load the page anew.
+  // Until htmx has settled what it swapped in, a link there is a plain one: to follow it would load the page
+  // anew.
   let settling = false, closing = false;
   const close = () => find("tr.open td:first-child a")?.click();
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
@@ -95,18 +98,22 @@
   ready();
   document.addEventListener("htmx:load", ready);
 
-  // A download tells the page nothing: the line about it is asked for, and asks again by itself while rows are sent.
+  // A download tells the page nothing: the line about it is asked for, and asks again by itself while rows
+  // are sent.
   document.addEventListener("click", ({ target }) => {
     if (!target.closest("a[data-export]")) return;
-    for (const ms of [300, 1200, 4000]) setTimeout(() => find("#export") && htmx.trigger("#export", "begun"), ms);
+    for (const ms of [300, 1200, 4000]) setTimeout(() => find("#export") && htmx.trigger("#export", "begun"),
+      ms);
   });
 
-  // A swap takes the focused element away: what stands in its place gets the focus, so that keys go on from there.
+  // A swap takes the focused element away: what stands in its place gets the focus, so that keys go on from
+  // there.
   let held = null;
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const active = document.activeElement;
     if (detail.target.id !== "view" || !active || !detail.target.contains(active)) return;
-    held = { id: active.id, rel: active.rel, key: active.dataset.key, text: active.textContent.trim(), row: active.closest("table.rows") && rows().indexOf(active) };
+    held = { id: active.id, rel: active.rel, key: active.dataset.key, text: active.textContent.trim(),
+      row: active.closest("table.rows") && rows().indexOf(active) };
   });
   const sameAs = ({ id, rel, key, text, row }) =>
     (id && document.getElementById(id)) ||

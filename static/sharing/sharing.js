@@ -24,9 +24,12 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 document.addEventListener("input", ({ target }) => {
   const kind = target.closest("[data-for]")?.dataset.for;
   const choice = kind && target.closest("[data-chooses]");
-  if (choice && target.value) choice.querySelector(`[name=${choice.dataset.chooses}][value=${kind}]`).checked = true;
+  if (choice
+    && target.value) choice.querySelector(`[name=${choice.dataset.chooses}][value=${kind}]`).checked = true;
   const group = target.closest("[data-all]");
   if (!group || !target.checked) return;
   const isAll = target.name === group.dataset.all;
-  for (const box of group.querySelectorAll("input")) if ((box.name === group.dataset.all) !== isAll) box.checked = false;
+  for (const box of group.querySelectorAll("input")) {
+    if ((box.name === group.dataset.all) !== isAll) box.checked = false;
+  }
 });

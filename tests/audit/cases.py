@@ -246,7 +246,7 @@ def bad_query(case: Case) -> list[Finding]:
             ),
             *(
                 ("value_min", "much"),
-                ("group_by", "colour"),
+                ("group_by", "color"),
                 ("before", "x"),
                 ("per_page", "7"),
                 ("measure", "x"),

@@ -25,7 +25,7 @@ VIEWS = {
     "days": PAGE.having(group_by=None, compare=None),
     "days, groups, comparison": PAGE,
     "billing cycle, groups, comparison": PAGE.having(range="1bc"),
-    "organisation, groups": Query(group_by="$customer_id"),
+    "organization, groups": Query(group_by="$customer_id"),
 }
 
 

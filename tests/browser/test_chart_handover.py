@@ -242,17 +242,17 @@ def test_keyboard_alone(page: Page, site: str) -> None:
 
 
 def test_hidden_lines_and_themes(page: Page, site: str) -> None:
-    """Shift-click on a row of the legend hides its line; a change of theme changes the colours in place."""
+    """Shift-click on a row of the legend hides its line; a change of theme changes the colors in place."""
     drawn(page, f"{site}/usage/")
     page.locator("[data-line='0'] a").click(modifiers=["Shift"])
     page.wait_for_selector(".chart.rescaled")
     assert page.locator(".live .trace.bars").count() == 4
-    colour = "getComputedStyle(document.querySelector('.live .trace.bars path')).fill"
-    before = page.evaluate(colour)
+    color = "getComputedStyle(document.querySelector('.live .trace.bars path')).fill"
+    before = page.evaluate(color)
     page.evaluate(
         "document.documentElement.dataset.theme = 'dark'; document.dispatchEvent(new CustomEvent('theme'))"
     )
-    until(page, f"{colour} !== '{before}'")
+    until(page, f"{color} !== '{before}'")
 
 
 @pytest.mark.parametrize("kind", ["png", pytest.param("svg", marks=pytest.mark.slow)])

@@ -1,4 +1,4 @@
-"""The event browser in Chromium: filter, search, facets, one event, its neighbours,
+"""The event browser in Chromium: filter, search, facets, one event, its neighbors,
 live; by hand and by key.
 """
 
@@ -96,8 +96,8 @@ def test_facets_and_columns(events: Page) -> None:
     assert "columns=user" in events.url
 
 
-def test_open_neighbours_and_copy(events: Page, context: BrowserContext, served: Served) -> None:
-    """A row opens where it stands; its JSON and its link can be taken along; neighbours are a click away."""
+def test_open_neighbors_and_copy(events: Page, context: BrowserContext, served: Served) -> None:
+    """A row opens where it stands; its JSON and its link can be taken along; neighbors are a click away."""
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
     link = events.locator(f"{ROWS} td:first-child a").nth(40)
     link.scroll_into_view_if_needed()

@@ -163,7 +163,7 @@ def test_nothing_to_compare_yet() -> None:
 
 
 def test_older_server() -> None:
-    """An older server's limits are found out, kept to, and said: no entity, no organisation, filters not in
+    """An older server's limits are found out, kept to, and said: no entity, no organization, filters not in
     charts.
     """
     with autumn(age="older") as service:
@@ -222,7 +222,7 @@ def test_newer_server() -> None:
             assert service.usage.count(one.having(**more)) is None
 
 
-def test_organisation_and_busiest() -> None:
+def test_organization_and_busiest() -> None:
     """Where the server allows it, everybody together, and who used most; the
     customers seen there are known.
     """

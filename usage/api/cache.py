@@ -220,7 +220,7 @@ class Cache:
         return self._fetch_or_wait(request) if found_no_room and request.urgent and not is_urgent else outcome
 
     def _fetch_for_all(self, request: _Request, pending: Future[_Outcome]) -> _Outcome:
-        outcome: _Outcome = _Failure.of(Unreachable("The request was abandoned. Try again."))
+        outcome: _Outcome = _Failure.of(Unreachable("The request was canceled. Try again."))
         try:
             outcome = self._fetch_under_lock(request)
             return outcome

@@ -1,7 +1,7 @@
 """One call to Autumn, decoded, checked and dated: what the readers of lists and charts are built on.
 
 Every call of a scope goes out with its customer in it, and every row that comes back is checked against it: a
-blank customer would mean the whole organisation (trap 3), and a dropped key an unfiltered answer (trap 4).
+blank customer would mean the whole organization (trap 3), and a dropped key an unfiltered answer (trap 4).
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ class Client:
             return self._refusal(status, _read_refusal(response, deadline))
         if status >= 500:
             wait = _retry_after(response)
-            return Unreachable(f"Autumn has an internal error (status {status}).", retry_after_s=wait)
+            return Unreachable(f"Autumn returned an error (status {status}).", retry_after_s=wait)
         return Malformed(f"Autumn sent an unexpected status ({status}).")
 
     def _refusal(self, status: int, refusal: _Refusal) -> Refused:
@@ -214,7 +214,7 @@ def _request_headers(key: str) -> dict[str, str]:
 
 
 def _refuse_blank_customer(body: Mapping[str, object]) -> None:
-    """To Autumn a blank customer is no filter at all: the answer would be the whole organisation."""
+    """To Autumn a blank customer is no filter at all: the answer would be the whole organization."""
     customer = body.get("customer_id", "none asked for")
     if not isinstance(customer, str) or not customer.strip():
         raise ValueError("customer_id must be left out or filled in.")

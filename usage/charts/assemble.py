@@ -126,7 +126,10 @@ class ChartAssembly:
         if self.chart.cycle is not None and self.chart.previous is not None:
             return "Autumn's total covers the whole billing cycle. A comparison ends at the last full hour."
         if self.chart.cycle is not None:
-            return "Autumn's total starts inside an hour. The chart starts at the beginning of that hour."
+            return (
+                "Autumn's total starts partway through an hour."
+                " The chart starts at the beginning of that hour."
+            )
         return "Autumn's intervals don't add up to its own total."
 
 

@@ -168,7 +168,7 @@ def _is_widened(query: Query, window: Window, now: int) -> bool:
 
 
 def _approximate(query: Query) -> Note:
-    sentence = f"{query.tz} is not a whole number of hours from UTC. Days start at the nearest UTC hour."
+    sentence = f"{query.tz} is not offset from UTC by whole hours, so days start at the nearest UTC hour."
     return Note("approximate-zone", sentence)
 
 

@@ -88,7 +88,7 @@ class Series:
 
     `lines`: largest first, then Other, then (none). `running`: the bin that `now` lies in, whose value still
     moves. `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: what
-    these figures are not. `named`: the lines that are drawn where no groups are chosen; colours go by these.
+    these figures are not. `named`: the lines that are drawn where no groups are chosen; colors go by these.
     """
 
     query: Query

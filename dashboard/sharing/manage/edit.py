@@ -40,7 +40,7 @@ def revoke_all(request: HttpRequest) -> HttpResponse:
     if request.POST.get("sure") != "yes":
         raise BadRequest
     count = Share.objects.unrevoked().update(revoked_at=timezone.now())
-    messages.success(request, f"{count} links revoked.", extra_tags="revoked")
+    messages.success(request, f"{count} link{'s'[: count != 1]} revoked.", extra_tags="revoked")
     return redirect("shares")
 
 
@@ -52,7 +52,7 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponse:
     days = _life(request)
     end = timezone.now() + timedelta(days=days)
     Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=end)
-    less = ", earlier than before" if end < found.expires_at else ""
+    less = ". This is earlier than before" if end < found.expires_at else ""
     messages.success(
         request,
         f"The link now expires in {LIFETIMES[days]}{less}.",

@@ -13,8 +13,8 @@ GENERATED, NO_PASSWORD = "generated", "none"
 PASSWORDS = {GENERATED: "Generated password, shown once with the link", NO_PASSWORD: "No password"}
 PERIODS = {"fixed": "This period only", "free": "Any period, up to now"}
 FRESHNESS = {
-    "live": "Live: figures include late events",
-    "snapshot": "Snapshot: figures are frozen at creation",
+    "live": "Live: charts include late events",
+    "snapshot": "Snapshot: charts keep the figures of today",
 }
 
 

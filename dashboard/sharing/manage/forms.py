@@ -211,7 +211,7 @@ class ShareForm(forms.Form):
         written = [name for name in ("start", "end") if self.cleaned_data.get(name)]
         if written:
             self.add_error(
-                written[0], f"Dates belong to “{PERIODS['fixed']}”. Select it, or clear the dates."
+                written[0], f"Dates apply only to “{PERIODS['fixed']}”. Select it, or clear the dates."
             )
         return self._hour("since", floor_hour)
 

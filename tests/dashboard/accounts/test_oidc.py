@@ -319,9 +319,9 @@ def test_without_a_password_one_can_sign_out(provider: Provider, visitor: Visito
 BOB = vouched("bob@example.com")
 REFUSED, DOUBTFUL, SILENT = "refused", "unproven", "offline"
 WRONG = {
-    "cancelled": (
+    "canceled": (
         403,
-        "cancelled",
+        "canceled",
         Conduct(refusal="access_denied"),
     ),
     "refused": (502, REFUSED, Conduct(refusal="server_error")),

@@ -1,4 +1,4 @@
-"""Colour as eyes have it: contrast (WCAG 2), difference (CIEDE2000), and two kinds of colour blindness."""
+"""Color as eyes have it: contrast (WCAG 2), difference (CIEDE2000), and two kinds of color blindness."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ EYES = {
 }
 
 
-def linear(colour: str) -> Triple:
-    digits = colour.removeprefix("#")
+def linear(color: str) -> Triple:
+    digits = color.removeprefix("#")
     digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
     red, green, blue = (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
     return _expand(red), _expand(green), _expand(blue)
@@ -47,9 +47,9 @@ def _product(matrix: Matrix, rgb: Triple) -> Triple:
     return a, b, c
 
 
-def seen(colour: str, eye: Matrix) -> Triple:
-    """The colour in CIELAB (D65) as that eye sees it."""
-    red, green, blue = (min(1.0, max(0.0, value)) for value in _product(eye, linear(colour)))
+def seen(color: str, eye: Matrix) -> Triple:
+    """The color in CIELAB (D65) as that eye sees it."""
+    red, green, blue = (min(1.0, max(0.0, value)) for value in _product(eye, linear(color)))
     x = (0.4124564 * red + 0.3575761 * green + 0.1804375 * blue) / 0.95047
     y = 0.2126729 * red + 0.7151522 * green + 0.0721750 * blue
     z = (0.0193339 * red + 0.1191920 * green + 0.9503041 * blue) / 1.08883
@@ -66,8 +66,8 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def _luminance(colour: str) -> float:
-    red, green, blue = linear(colour)
+def _luminance(color: str) -> float:
+    red, green, blue = linear(color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

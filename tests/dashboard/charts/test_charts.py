@@ -124,8 +124,8 @@ def test_stacks_sum(lines: list[tuple[float, ...]], apart: bool) -> None:
 
 
 @given(st.sets(names, min_size=1, max_size=20), st.data())
-def test_colours_are_steady(rivals: set[str], data: st.DataObject) -> None:
-    """A filter that draws fewer series changes no colour, as long as eight colours are enough for all."""
+def test_colors_are_steady(rivals: set[str], data: st.DataObject) -> None:
+    """A filter that draws fewer series changes no color, as long as eight colors are enough for all."""
     drawn = data.draw(st.sets(st.sampled_from(sorted(rivals)), min_size=1, max_size=8))
     found = slots("acme", "feature", drawn, rivals)
     assert set(found.values()) <= set(SLOTS)
@@ -135,15 +135,15 @@ def test_colours_are_steady(rivals: set[str], data: st.DataObject) -> None:
         assert all(found[name] == whole[name] for name in drawn)
 
 
-def test_colours_are_those_of_the_last_visit() -> None:
-    """Nothing about the process or the sizes decides a colour: these are written down."""
+def test_colors_are_those_of_the_last_visit() -> None:
+    """Nothing about the process or the sizes decides a color: these are written down."""
     assert slots("acme", "feature", ["api_calls", "emails"]) == slots(
         "acme", "feature", ["emails", "api_calls"]
     )
-    assert slots("acme", "feature", ["api_calls", "ai_tokens", "emails"]) == EXPECTED_COLOURS
+    assert slots("acme", "feature", ["api_calls", "ai_tokens", "emails"]) == EXPECTED_COLORS
 
 
-EXPECTED_COLOURS = {"api_calls": "s1", "ai_tokens": "s5", "emails": "s4"}
+EXPECTED_COLORS = {"api_calls": "s1", "ai_tokens": "s5", "emails": "s4"}
 
 
 @given(any_series())

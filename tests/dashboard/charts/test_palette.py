@@ -1,4 +1,4 @@
-"""The colours of the stylesheet: apart from each other for every eye, and legible in both themes."""
+"""The colors of the stylesheet: apart from each other for every eye, and legible in both themes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ TEXT = [
 ]
 
 
-def colours(selector: str) -> dict[str, str]:
+def colors(selector: str) -> dict[str, str]:
     block = re.search(re.escape(selector) + r" \{(.*?)\n\}", SHEET, re.DOTALL)
     assert block is not None, selector
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})\b", block[1]))
 
 
-THEMES = {"light": colours(":root"), "dark": colours("[data-theme=dark]")}
+THEMES = {"light": colors(":root"), "dark": colors("[data-theme=dark]")}
 
 
 @pytest.fixture(params=THEMES)
@@ -57,8 +57,8 @@ def test_the_difference_is_the_published_one() -> None:
     assert delta_e((2.0776, 0.0795, -1.135), (0.9033, -0.0636, -0.5514)) == pytest.approx(0.9082, abs=1e-4)
 
 
-def test_both_themes_have_every_colour() -> None:
-    """A colour defined for one theme alone would keep the other's value there."""
+def test_both_themes_have_every_color() -> None:
+    """A color defined for one theme alone would keep the other's value there."""
     assert THEMES["light"].keys() == THEMES["dark"].keys()
 
 
@@ -76,8 +76,8 @@ def test_series_stay_apart(theme: dict[str, str], eye: str) -> None:
 def test_series_are_not_the_greys(theme: dict[str, str]) -> None:
     """Other and (none) are taken for no series."""
     for one in SERIES:
-        for grey in ("other", "none"):
-            assert delta_e(seen(theme[one], EYES["normal"]), seen(theme[grey], EYES["normal"])) >= 10
+        for gray in ("other", "none"):
+            assert delta_e(seen(theme[one], EYES["normal"]), seen(theme[gray], EYES["normal"])) >= 10
 
 
 @pytest.mark.parametrize(("text", "ground"), TEXT)

@@ -217,7 +217,7 @@ def test_facets_toggle(at: Desk) -> None:
 
 
 def test_open_event(at: Desk) -> None:
-    """An open event tells its properties, its JSON, why it was charged, and leads to its neighbours and
+    """An open event tells its properties, its JSON, why it was charged, and leads to its neighbors and
     itself.
     """
     reset = {"interval": "month", "resets_at": NOW}

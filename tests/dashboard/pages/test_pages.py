@@ -210,7 +210,7 @@ def test_groups_add_up_to_the_feature(page: Client, sql: Sql) -> None:
 
 
 def test_overview_totals(page: Client, sql: Sql) -> None:
-    """The overview's tiles are the organisation's sums, and its busiest customer the one with the largest."""
+    """The overview's tiles are the organization's sums, and its busiest customer the one with the largest."""
     start, end = local_days("UTC", 7, "2026-11-20")
     shown = get(page, "/", start=start, end=end, tz="UTC", focus="api_calls")
     sums = sql(

@@ -1,4 +1,4 @@
-"""A small organisation with canaries: whatever a link must not show says CANARY, or
+"""A small organization with canaries: whatever a link must not show says CANARY, or
 is one of three figures.
 """
 
@@ -97,7 +97,7 @@ class Wire:
 
 
 class House:
-    """The site over that organisation, with somebody who makes links."""
+    """The site over that organization, with somebody who makes links."""
 
     def __init__(self, store: Store, owner: User) -> None:
         self.store = store

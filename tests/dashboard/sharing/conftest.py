@@ -18,7 +18,7 @@ def house(
     person: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[House]:
     """The site as with a live key, so that everybody has to sign in, over an
-    organisation of the tests' own.
+    organization of the tests' own.
     """
     settings.AUTUMN_MODE = "live"
     settings.AUTUMN_PACE = 100_000

@@ -45,7 +45,7 @@ def made(house: House, view: str, **changes: Any) -> tuple[Client, Share]:
 
 @pytest.fixture
 def late(house: House) -> House:
-    """The organisation with a dozen more features, to which `arrive` adds what comes
+    """The organization with a dozen more features, to which `arrive` adds what comes
     too late for a snapshot.
     """
     start, _ = bounds()
