@@ -15,9 +15,9 @@ class DashboardConfig(AppConfig):
 
 
 def keep_sightings(**signal: Any) -> None:
-    """After an answer is out, what was seen on the way is kept.
+    """Stores the customers and features that a response contained, after it was sent.
 
-    Where nothing was asked yet, nothing was seen.
+    Without a service there is nothing to store.
     """
     from dashboard import services
 

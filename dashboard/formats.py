@@ -169,7 +169,7 @@ def minute_text(ms: int, zone: tzinfo) -> str:
 
 
 def moment(ms: int, zone: tzinfo, *, millis: bool = False) -> str:
-    """A row's time in the viewer's zone: 23 Nov 2026 14:02:11, to the millisecond if asked."""
+    """A row's time in the viewer's zone: 23 Nov 2026 14:02:11, optionally with milliseconds."""
     at = local(ms, zone)
     return f"{date_text(at)} {at:%H:%M:%S}" + (f".{ms % 1000:03d}" if millis else "")
 

@@ -1,6 +1,4 @@
-"""The query string, read once: parameters in, a Query out, or a sentence beside each field that can't be
-meant.
-"""
+"""The query string, parsed once: parameters in, a Query out, or a sentence beside each invalid field."""
 
 from __future__ import annotations
 
@@ -121,11 +119,9 @@ def _zone(text: str) -> str:
 
 
 class QueryForm(forms.Form):
-    """Every parameter of the product, valid or with its sentence. `query` is what is meant, once
-    `is_valid()`.
+    """Every parameter of the product, valid or with its error. `query`: the result, once `is_valid()`.
 
-    `given_tz`: whether the query names its zone; where it doesn't, the viewer's own (a cookie) or TIME_ZONE
-    is meant.
+    `given_tz`: whether the query names its zone; the default is the viewer's own (a cookie) or TIME_ZONE.
     """
 
     customer_id = One()

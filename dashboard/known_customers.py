@@ -1,4 +1,4 @@
-"""Customers and features that have been seen, kept in the database from one start to the next."""
+"""Customers and features seen in responses, stored in the database across restarts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StoredKnownCustomers(InMemoryKnownCustomers):
     def save(self) -> None:
         """Writes what is new.
 
-        A database that takes nothing just now is asked again after the next request.
+        If the database refuses, this is tried again after the next request.
         """
         with self._lock:
             pending, self._pending = self._pending, {}

@@ -122,7 +122,7 @@ def demo_person(get_response: GetResponse) -> GetResponse:
 
 
 class PasswordsInTurn(MiddlewareMixin):
-    """Where too many passwords are asked about at once, whoever waited too long is told so."""
+    """Answers 503 when too many passwords are being hashed at once."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         return error_views.too_busy(request) if isinstance(exception, TooBusy) else None
@@ -135,7 +135,7 @@ class SignInRequired(LoginRequiredMiddleware):
         self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
     ) -> HttpResponseBase | None:
         if not getattr(view_func, "login_required", True):
-            return None  # asked before the person is, so that probes and share pages read no session
+            return None  # before the user is loaded, so that probes and share pages read no session
         return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> Any:

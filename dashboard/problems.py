@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from usage.api.pace import AUTUMN_PER_SECOND_WORD
 from usage.errors import (
     Malformed,
     RateLimited,
@@ -52,7 +51,7 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
         503,
         "rate-limited",
         "Autumn is busy",
-        f"Wait a few seconds, then try again.",
+        "Wait a few seconds, then try again.",
     ),
     (Unreachable, 503, "offline", "Autumn can't be reached", "Try again in a moment."),
     (UsageError, 502, "failed", "The request failed", "Try again."),

@@ -28,7 +28,7 @@ AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
 AUTUMN_SOURCE = source_of(AUTUMN_MODE, AUTUMN_API_URL)
 AUTUMN_PACE = pace.PER_SECOND  # calls a second and customer
 
-# Where things are kept
+# Databases, caches and files
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 SAMPLE_DB = DATA_DIR / "sample.sqlite3"
 DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR / "db.sqlite3")}

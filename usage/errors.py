@@ -3,7 +3,7 @@
     UsageError
     ├── Refused            Autumn answered and said no: the key (401, 403), or the call itself (other 4xx)
     │   ├── UnknownCustomer    404: there is no such customer
-    │   └── Unsupported        this server cannot do what was asked (an older one, or a limit of the API)
+    │   └── Unsupported        this server does not support the request (older, or a limit of the API)
     ├── RateLimited        more than five calls a second, and no room before the deadline
     ├── Unreachable        no answer in time: network, time limit, 5xx
     └── Malformed          an answer that is not what the contract promises

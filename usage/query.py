@@ -192,7 +192,7 @@ class Query:
         return last_days(int((self.range or "30d")[:-1]), now, self.zone)
 
     def bin_size_for(self, window: Window) -> BinSize:
-        """The bin size asked for, or the default for a window of that length.
+        """The requested bin size, or the default for a window of that length.
 
         BadQuery if that is too many bins.
         """

@@ -95,7 +95,7 @@ class Usage:
         return int(self._context.clock() * 1000)
 
     def in_use(self, customer_id: str | None) -> int:
-        """How many calls Autumn was asked about this customer in about the last second."""
+        """Calls made for this customer in about the last second."""
         return self._context.gateway.in_use(customer_id)
 
     def window(self, query: Query, now: int | None = None) -> Window:

@@ -19,7 +19,7 @@ _random = SystemRandom()
 
 
 class TooBusy(Exception):
-    """More passwords are asked about than this machine can hash in time."""
+    """More passwords arrive than this machine can hash in time."""
 
 
 class PatientArgon2(Argon2PasswordHasher):

@@ -78,8 +78,8 @@ def names_a_line(query: Query) -> bool:
     if query.group_by is None:
         return len(query.feature_id) == 1
     path = query.group_by.removeprefix("properties.")
-    asked = {item.value for item in query.filter if item.path == path}
-    return query.group_by != path and bool(asked) and asked == set(query.group)
+    chosen = {item.value for item in query.filter if item.path == path}
+    return query.group_by != path and bool(chosen) and chosen == set(query.group)
 
 
 def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> DrilldownCheck:

@@ -13,7 +13,7 @@ from usage.query import Position, Query
 from usage.results import Event
 
 MAX_AGE_MS = 4_000
-"""What is kept may be this old.
+"""The greatest age of a cached list that the live tail accepts.
 
 All who watch the same list share its calls, so this is their pace together.
 """

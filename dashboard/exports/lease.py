@@ -19,7 +19,7 @@ from dashboard.mount import Exporter
 LEASE = timedelta(minutes=3)
 """Longer than the longest wait for Autumn and the longest wait for the client together."""
 KEPT = timedelta(days=90)
-"""So long a record of an export is kept."""
+"""How long the record of an export is stored."""
 RECENT = timedelta(minutes=1)
 MAX_IN_GROUP = 3
 

@@ -52,7 +52,7 @@ FIELDS: dict[Page, frozenset[str]] = {
     ),
 }
 NOT_IN_SNAPSHOTS: dict[Page, frozenset[str]] = {"usage": frozenset({"range", "start", "end", "compare"})}
-"""What figures that were kept have no others of."""
+"""Fields that a snapshot's usage page hides: its figures have one period."""
 POSITION_IN_LIST = frozenset({"until", "before", "page", "event"})
 ACTIVE_FILTERS = ("filter", "exclude", "group", "entity_id")
 
@@ -68,7 +68,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class ActiveFilter:
-    """One condition in force, and the address without it; None where figures were kept with it."""
+    """One active condition, and the address without it; None where a snapshot is limited to it."""
 
     name: str
     text: str

@@ -88,7 +88,7 @@ def _built(form: QueryForm, mount: Mount, build: Build, now: int, request: HttpR
 
 
 def _is_refresh(request: HttpRequest, mount: Mount) -> bool:
-    """Whether to ask anew for what is kept.
+    """Whether to bypass cached answers.
 
     A link's holder waits: staff share the customer's five calls a second.
     """

@@ -1,1 +1,1 @@
-"""Share links: one customer, exactly as meant, for somebody without an account."""
+"""Share links: one customer's usage, within limits, for people without an account."""

@@ -35,7 +35,7 @@ def locked(request: HtmxRequest, share: Share, sentence: str = "", status: int =
 
 
 def _next_page(request: HtmxRequest) -> str:
-    """The page that was asked for; where a part of it was, the page that the part belongs to."""
+    """The page that was requested; for a part, the page that the part belongs to."""
     return request.POST.get("next") or current_page(request)
 
 

@@ -1,4 +1,4 @@
-"""The log of who looked, kept no longer than it is needed."""
+"""The access log of share links, stored for a limited time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.sharing.models import Share, Visit
 
 RETENTION = timedelta(days=90)
 MAX_VIEWS = 1000
-"""So many visits of one link are kept: a script that asks all day must not fill the disk."""
+"""How many views of one link are stored, so that a script cannot fill the disk."""
 TRIM_EVERY = 100
 THROTTLING_PERIOD = timedelta(hours=1)
 

@@ -29,7 +29,7 @@ def new_token() -> str:
 
 
 def hash_of(token: str) -> str:
-    """What is kept of a token. It is random enough to need no salt."""
+    """The stored hash of a token. Tokens are random enough to need no salt."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -44,7 +44,7 @@ class Shares(models.Manager.from_queryset(ShareQuerySet)):  # type: ignore[misc]
 
 
 class Share(models.Model):
-    """One link. Its token is nowhere: only a hash of it is kept.
+    """A share link. Only a hash of its token is stored.
 
     `owner`: None once their account is deleted; the access log stays. `features`: None for all.
     `start`, `end`: bounds in epoch milliseconds, whole hours; with an `end` the link shows that period and no

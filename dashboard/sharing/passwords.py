@@ -30,7 +30,7 @@ def generate_password() -> str:
 
 
 def change_password(share: Share, password: str) -> None:
-    """Gives the link this password. Whoever gave an earlier one is asked again, and may try anew."""
+    """Sets the password. Recipients must enter the new one, and failed attempts are reset."""
     _change(share, make_password(password))
 
 

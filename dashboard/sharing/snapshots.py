@@ -35,9 +35,9 @@ from usage.window import BinSize
 NOT_RECORDED = "This snapshot does not include this chart. The event list is still live."
 NO_USAGE = "This customer has no usage in this period, so there is nothing to save."
 MOST_GROUPED = 12
-"""So many features have their groups kept: each takes calls of its own."""
+"""How many features have their groups recorded: each takes calls of its own."""
 MORE_S = 12.0
-"""After so many seconds no more is asked for than the view itself: whoever makes the link waits."""
+"""After this many seconds only the view itself is recorded, because the owner waits."""
 SIZES: tuple[BinSize | None, ...] = (None, "day", "hour", "week", "month")
 """The view's own bins first; then those that larger ones can be summed from."""
 SUMS_TO: dict[object, tuple[object, ...]] = {
@@ -101,11 +101,13 @@ def record_answers(share: Share) -> list[RecordedAnswer]:
         raise BadQuery("customer_id", NO_USAGE)
     recorder = RecordingGateway(gateway(), [])
     service = usage().through(recorder).within(share.scope)
-    shown = service.series(query)  # the view itself: what cannot be shown of it cannot be kept
+    shown = service.series(query)  # the view itself: an error here means no snapshot
     largest = [total.feature_id for total in shown.features[:MOST_GROUPED]]
     until = time.monotonic() + MORE_S
     for each in takewhile(lambda _: time.monotonic() < until, _views(query, largest)):
-        with suppress(BadQuery, UsageError):  # too many bins or groups, or no answer: the view itself is kept
+        with suppress(
+            BadQuery, UsageError
+        ):  # too many bins or groups, or no answer: the view itself is recorded
             service.series(each)
     return recorder.recorded
 

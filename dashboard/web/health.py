@@ -1,4 +1,4 @@
-"""Is the process there, and can it work. Autumn is not asked: when it is down, the pages say so."""
+"""Liveness and readiness. Neither calls Autumn: when it is down, the pages say so."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def counters() -> dict[str, int]:
-    """What this process has asked of Autumn so far; nothing is asked for it."""
+    """Counts of this process's calls to Autumn so far. Makes no call."""
     return services.gateway().counts() if services.gateway.cache_info().currsize else {}
 
 

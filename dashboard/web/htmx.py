@@ -24,5 +24,5 @@ def current_page(request: HtmxRequest) -> str:
 
 
 def as_whole_page(response: HttpResponse) -> HttpResponse:
-    """Tell htmx, which may have asked for a part, that this is the page."""
+    """Make htmx replace the whole body with this response, even if it requested a part."""
     return reswap(retarget(response, "body"), "innerHTML")

@@ -54,7 +54,8 @@
       bordercolor: themeColor("line-strong"), font: { color: themeColor("ink"), size: 12 } };
     const layout = { ...spec.layout, font, hoverlabel, paper_bgcolor: clear, plot_bgcolor: clear,
       shapes: shade(state, themeColor) };
-    layout.yaxis = { ...layout.yaxis, gridcolor: themeColor("line"), zerolinecolor: themeColor("line-strong") };
+    layout.yaxis = { ...layout.yaxis, gridcolor: themeColor("line"),
+      zerolinecolor: themeColor("line-strong") };
     if (hidden.size) layout.yaxis = { ...layout.yaxis, autorange: true, rangemode: "tozero", tickmode: "auto",
       nticks: 6, tickformat: "~s", showgrid: true, zeroline: true };
     return { data, layout, themeColor };
@@ -241,8 +242,8 @@
     const title = { text: state.spec.title, x: 0.02, xanchor: "left", font: { size: 15,
       color: themeColor("ink") } };
     const legend = { orientation: "h", y: -0.12, yanchor: "top" };
-    const frame = { title, legend, showlegend: true, paper_bgcolor: themeColor("surface"), margin: { l: 60, r: 24,
-      t: 56, b: 96 }, width: 1200, height: 560 };
+    const frame = { title, legend, showlegend: true, paper_bgcolor: themeColor("surface"),
+      margin: { l: 60, r: 24, t: 56, b: 96 }, width: 1200, height: 560 };
     layout.yaxis = { ...layout.yaxis, showgrid: true, zeroline: true };
     const href = await Plotly.toImage({ data, layout: { ...layout, ...frame }, config }, { format,
       width: 1200, height: 560, scale: 2 });

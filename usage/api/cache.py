@@ -4,7 +4,7 @@ An answer younger than `fresh_s` is served as it is. For `swr_s` after that it i
 one thread behind asks anew. An older one, or none, is fetched by one caller, for whom all others wait, in
 this process and (through the store's lock) in others. When that fails, an older answer is served with the
 reason; where there is none, all who waited get the error. A failure is remembered for seconds, so that a
-failing Autumn is not asked again by each of them.
+failing Autumn is not called again by each of them.
 """
 
 from __future__ import annotations

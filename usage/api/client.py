@@ -215,7 +215,7 @@ def _request_headers(key: str) -> dict[str, str]:
 
 def _refuse_blank_customer(body: Mapping[str, object]) -> None:
     """To Autumn a blank customer is no filter at all: the answer would be the whole organization."""
-    customer = body.get("customer_id", "none asked for")
+    customer = body.get("customer_id", "not given")
     if not isinstance(customer, str) or not customer.strip():
         raise ValueError("customer_id must be left out or filled in.")
 

@@ -85,7 +85,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
 def _opens_with_figures(form: ShareForm) -> bool:
     """Whether the form makes sense, and Autumn knows what its link opens with.
 
-    The first look finds that kept.
+    The first page view finds it cached.
     """
     if not form.is_valid():
         return False
@@ -97,7 +97,7 @@ def _opens_with_figures(form: ShareForm) -> bool:
     except BadQuery as bad:
         form.blame(bad)
     except UsageError:
-        pass  # nobody can tell now; whoever opens the link later is told what is wrong then, if anything is
+        pass  # the recipient will see an error, if there still is one
     return form.is_valid()
 
 

@@ -66,7 +66,7 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponse:
 @require_POST
 @sensitive_variables("new")
 def password(request: HttpRequest, share_id: str) -> HttpResponse:
-    """A new password, shown once; or none from now on. Whoever gave the old one is asked again."""
+    """Sets a new password, shown once, or removes it. Recipients must enter the new one."""
     found = managed_share(request, share_id, revoked_at=None)
     wanted = request.POST.get("password")
     if wanted not in {"new", "none"}:

@@ -224,7 +224,7 @@ def test_it_offers_what_was_seen(house: House, owner: Client) -> None:
     assert offered(page, "properties") == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
     assert offered(page, "features") == {"api_calls", "CANARY_hidden_feature", "CANARY_credits"}
     assert "of_another" not in page.content.decode()
-    assert Page(page).values("data-doubt") == ["user"]
+    assert Page(page).values("data-privacy-hint") == ["user"]
 
 
 def test_a_link_is_shown_once(house: House, owner: Client) -> None:
