@@ -5,10 +5,10 @@ from __future__ import annotations
 from time import time
 
 from tests.audit import file_reading, files, part_reading, reading
-from tests.audit.asked import Asked
 from tests.audit.asks import Ask
 from tests.audit.calendars import DAY
 from tests.audit.findings import Finding
+from tests.audit.requested import Requested
 from tests.audit.site import Site
 from tests.audit.world import World
 
@@ -41,8 +41,8 @@ class Arrivals:
             now = int(time() * 1000)
             answer = self._site.staff.get(grouped.url("/usage/export.csv"))
             if answer.status == 200:
-                asked = Asked(grouped, self._world, self._age, now, late=True)
-                found += files.usage_file(asked, file_reading.usage_file(answer.text))
+                requested = Requested(grouped, self._world, self._age, now, late=True)
+                found += files.usage_file(requested, file_reading.usage_file(answer.text))
         return found
 
     def _tail(self) -> list[Finding]:

@@ -10,11 +10,11 @@ from time import time
 from urllib.parse import quote
 
 from tests.audit import file_reading, files, pages, part_reading, reading
-from tests.audit.asked import Asked
 from tests.audit.asks import Ask
 from tests.audit.calendars import HOUR, ZONES
 from tests.audit.findings import Finding
 from tests.audit.questions import Questions, flat
+from tests.audit.requested import Requested
 from tests.audit.site import Answer, Site, Visitor
 from tests.audit.truth import shown_properties, text_of
 from tests.audit.world import Customer, Row, World
@@ -61,9 +61,9 @@ class Case:
         self.url = url
         return self.visitor.get(url if url.startswith("/shared/") else self._below(url), **headers)
 
-    def asked(self, ask: Ask, now: int) -> Asked:
+    def requested(self, ask: Ask, now: int) -> Requested:
         """The question with what its truth depends on."""
-        known = Asked(ask, self.world, self.age, now, self.late)
+        known = Requested(ask, self.world, self.age, now, self.late)
         return replace(known, customer_id=self.customer.id) if self.shared else known
 
     def _own(self, ask: Ask) -> Ask:
@@ -102,7 +102,7 @@ def usage_file(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(ask, "/usage/export.csv")
     if case.is_answered(answer, ask, found):
-        found += files.usage_file(case.asked(ask, now), file_reading.usage_file(answer.text))
+        found += files.usage_file(case.requested(ask, now), file_reading.usage_file(answer.text))
     return found
 
 
@@ -119,7 +119,7 @@ def usage_page(case: Case) -> list[Finding]:
     if case.is_answered(answer, ask, found):
         page = reading.page_of(answer.text)
         if page.features or page.check is not None or not page.words:
-            found += pages.usage_page(case.asked(ask, now), page)
+            found += pages.usage_page(case.requested(ask, now), page)
         else:
             case.refused.append(page.words[:160])
     return found
@@ -133,7 +133,7 @@ def events_file(case: Case) -> list[Finding]:
     answer = case.get(ask, f"/events/export.{suffix}")
     if case.is_answered(answer, ask, found):
         rows = (file_reading.events_csv if suffix == "csv" else file_reading.events_jsonl)(answer.text)
-        found += files.events_file(case.asked(ask, now), rows, answer.broken)
+        found += files.events_file(case.requested(ask, now), rows, answer.broken)
         others = {row.customer_id for row in rows} - {case.customer.id}
         found += [Finding("foreign rows", ", ".join(sorted(others))[:80], case.customer.id)] if others else []
     return found
@@ -152,7 +152,7 @@ def list_pages(case: Case) -> list[Finding]:
         rows += page.rows
         notices |= page.notices
         if page.following is None:
-            return found + pages.list_of_events(case.asked(ask, now), rows, notices, ended=True)
+            return found + pages.list_of_events(case.requested(ask, now), rows, notices, ended=True)
         answer = case.follow(page.following)
     return found
 
@@ -178,7 +178,7 @@ def drill_down(case: Case) -> list[Finding]:
     answer = case.get(ask, "/events/", **BAR)
     if case.is_answered(answer, ask, found):
         page = reading.page_of(answer.text)
-        found += pages.drill_down(case.asked(ask, now), page.check, page)
+        found += pages.drill_down(case.requested(ask, now), page.check, page)
     return found
 
 
@@ -194,7 +194,7 @@ def count(case: Case) -> list[Finding]:
     answer = case.get(ask, "/events/histogram/", **PARTS)
     if case.is_answered(answer, ask, found):
         shown = part_reading.count_of(answer.text)
-        found += [] if shown is None else pages.count(case.asked(ask, now), shown)
+        found += [] if shown is None else pages.count(case.requested(ask, now), shown)
     return found
 
 
@@ -205,7 +205,7 @@ def top_values(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(ask, "/events/facets/", **PARTS)
     if case.is_answered(answer, ask, found):
-        found += pages.top_values(case.asked(ask, now), part_reading.top_values(answer.text))
+        found += pages.top_values(case.requested(ask, now), part_reading.top_values(answer.text))
     return found
 
 
@@ -229,7 +229,7 @@ def cell_filter(case: Case) -> list[Finding]:
     answer = case.get(ask, "/events/export.jsonl")
     if case.is_answered(answer, ask, found):
         rows = file_reading.events_jsonl(answer.text)
-        found += files.events_file(case.asked(right, now), rows, answer.broken)
+        found += files.events_file(case.requested(right, now), rows, answer.broken)
     return found
 
 

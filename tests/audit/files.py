@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from tests.audit.asked import Asked, altogether, named
 from tests.audit.causes import explained
 from tests.audit.file_reading import Cell, FileRow
 from tests.audit.findings import Finding, cost, fewest
+from tests.audit.requested import Requested, altogether, named
 from tests.audit.truth import Bin, Group, Reading, Sums, shown_properties
 
 Lines = dict[tuple[str, str, str], list[Cell]]
@@ -17,56 +17,56 @@ MOST = 3
 LARGEST_PLAIN = 1e21
 
 
-def usage_file(asked: Asked, cells: list[Cell]) -> list[Finding]:
+def usage_file(requested: Requested, cells: list[Cell]) -> list[Finding]:
     """What is wrong with a usage file."""
     lines: Lines = defaultdict(list)
     for cell in cells:
         lines[cell.feature, cell.kind, cell.group].append(cell)
     return explained(
-        asked, lambda each: fewest(each.readings(), lambda reading: _with_labels(each, reading, lines))
+        requested, lambda each: fewest(each.readings(), lambda reading: _with_labels(each, reading, lines))
     )
 
 
-def _with_labels(asked: Asked, reading: Reading, lines: Lines) -> list[Finding]:
+def _with_labels(requested: Requested, reading: Reading, lines: Lines) -> list[Finding]:
     """Judged by the dates as written; if these are those of the day before, that is one finding."""
-    plain = _judged(asked, reading, lines, shifted=False)
-    if not plain or asked.size == "hour":
+    plain = _judged(requested, reading, lines, shifted=False)
+    if not plain or requested.size == "hour":
         return plain
-    shifted = _judged(asked, reading, lines, shifted=True)
+    shifted = _judged(requested, reading, lines, shifted=True)
     if cost(shifted) >= cost(plain):
         return plain
     first = next(iter(lines.values()))[0]
     return [*shifted, Finding("local date", first.start, "the date that the page shows")]
 
 
-def _judged(asked: Asked, reading: Reading, lines: Lines, *, shifted: bool) -> list[Finding]:
-    if asked.ask.group_by is None:
-        return _features(asked, reading, lines, shifted)
-    return _groups(asked, reading, lines, shifted)
+def _judged(requested: Requested, reading: Reading, lines: Lines, *, shifted: bool) -> list[Finding]:
+    if requested.ask.group_by is None:
+        return _features(requested, reading, lines, shifted)
+    return _groups(requested, reading, lines, shifted)
 
 
-def label(asked: Asked, start: str, *, shifted: bool = False) -> Bin:
+def label(requested: Requested, start: str, *, shifted: bool = False) -> Bin:
     """The bin that a `period_start` names."""
     moment = datetime.fromisoformat(start)
-    if asked.size == "hour":
+    if requested.size == "hour":
         return round(moment.timestamp() * 1000)
     return (moment + timedelta(hours=12 if shifted else 0)).date()
 
 
-def _features(asked: Asked, reading: Reading, lines: Lines, shifted: bool) -> list[Finding]:
-    right = asked.by_feature(reading)
+def _features(requested: Requested, reading: Reading, lines: Lines, shifted: bool) -> list[Finding]:
+    right = requested.by_feature(reading)
     found = []
     for feature, sums in sorted(right.items()):
         if (feature, "", "") not in lines and sums.whole.count:
             found.append(Finding("feature missing", "no row", f"{feature}: {sums.whole.value:.12g}"))
     before = None
-    if asked.compared is not None and asked.compared.sure:
-        before = asked.by_feature(reading, asked.compared.previous)
+    if requested.compared is not None and requested.compared.sure:
+        before = requested.by_feature(reading, requested.compared.previous)
     for (feature, _, _), cells in lines.items():
-        found += _line(asked, cells, right.get(feature, Sums()), feature, "value", shifted)
+        found += _line(requested, cells, right.get(feature, Sums()), feature, "value", shifted)
         if before is not None:
             found += _previous(cells, before.get(feature, Sums()), feature)
-    return _no_rows(asked, lines) or _once(found, "previous missing")
+    return _no_rows(requested, lines) or _once(found, "previous missing")
 
 
 def _once(found: list[Finding], kind: str) -> list[Finding]:
@@ -75,19 +75,21 @@ def _once(found: list[Finding], kind: str) -> list[Finding]:
     return [each for each in found if each.kind != kind or each is first]
 
 
-def _no_rows(asked: Asked, lines: Lines) -> list[Finding]:
+def _no_rows(requested: Requested, lines: Lines) -> list[Finding]:
     """A bin with a zero has its row, also when there is nothing to draw."""
-    if lines or not (asked.ask.feature_id or asked.rows):
+    if lines or not (requested.ask.feature_id or requested.rows):
         return []
     return [Finding("no rows", "header only", "a row for each bin")]
 
 
-def _line(asked: Asked, cells: list[Cell], right: Sums, name: str, kind: str, shifted: bool) -> list[Finding]:
+def _line(
+    requested: Requested, cells: list[Cell], right: Sums, name: str, kind: str, shifted: bool
+) -> list[Finding]:
     """Every bin of one line; a lower bound only has to be one."""
     shown: dict[Bin, float] = defaultdict(float)
     bounds: dict[Bin, str] = {}
     for cell in cells:
-        at = label(asked, cell.start, shifted=shifted)
+        at = label(requested, cell.start, shifted=shifted)
         shown[at] += float(cell.value)
         bounds[at] = cell.bound
     wrong = [
@@ -117,47 +119,47 @@ def _previous(cells: list[Cell], right: Sums, name: str) -> list[Finding]:
     return [Finding("previous value", f"{name[:40]}: {shown:.12g}", f"{right.whole.value:.12g}", said)]
 
 
-def _groups(asked: Asked, reading: Reading, lines: Lines, shifted: bool) -> list[Finding]:
+def _groups(requested: Requested, reading: Reading, lines: Lines, shifted: bool) -> list[Finding]:
     if not lines:
-        return _no_rows(asked, lines)
+        return _no_rows(requested, lines)
     feature = next(iter(lines))[0]
-    right = asked.by_group(reading, feature)
-    found = _focus(asked, reading, feature)
+    right = requested.by_group(reading, feature)
+    found = _focus(requested, reading, feature)
     for (_, kind, name), cells in lines.items():
         if kind == "value":
             truth = named(right, name)
             group = Group(name)
             if truth or group in right:
-                found += _line(asked, cells, truth, name, "group value", shifted)
+                found += _line(requested, cells, truth, name, "group value", shifted)
             elif any(float(cell.value) for cell in cells) and not any(not g.reported for g in right):
                 found.append(Finding("group unknown", name[:60], "no such group"))
-    if not asked.ask.group:
-        found += _whole(asked, lines, right, shifted) + _without(lines, right)
-    found += _marks(asked, lines, right)
-    if asked.compared is not None and asked.compared.sure and not found:
-        before = asked.by_group(reading, feature, asked.compared.previous)
+    if not requested.ask.group:
+        found += _whole(requested, lines, right, shifted) + _without(lines, right)
+    found += _marks(requested, lines, right)
+    if requested.compared is not None and requested.compared.sure and not found:
+        before = requested.by_group(reading, feature, requested.compared.previous)
         for (_, kind, name), cells in lines.items():
             if kind == "value" and all(group.reported for group in before):
                 found += _previous(cells, named(before, name), name)
     return _once(found, "previous missing")
 
 
-def _focus(asked: Asked, reading: Reading, feature: str) -> list[Finding]:
+def _focus(requested: Requested, reading: Reading, feature: str) -> list[Finding]:
     """Which feature the groups are of: the one that was asked for, or the one with most events."""
-    if asked.ask.focus is not None:
-        return [] if feature == asked.ask.focus else [Finding("focus", feature, asked.ask.focus)]
-    counts = {name: sums.whole.count for name, sums in asked.by_feature(reading).items()}
+    if requested.ask.focus is not None:
+        return [] if feature == requested.ask.focus else [Finding("focus", feature, requested.ask.focus)]
+    counts = {name: sums.whole.count for name, sums in requested.by_feature(reading).items()}
     most = max(counts.values(), default=0)
     if counts.get(feature, 0) == most:
         return []
     return [Finding("focus", f"{feature} ({counts.get(feature, 0)} events)", f"one with {most} events")]
 
 
-def _whole(asked: Asked, lines: Lines, right: dict[Group, Sums], shifted: bool) -> list[Finding]:
+def _whole(requested: Requested, lines: Lines, right: dict[Group, Sums], shifted: bool) -> list[Finding]:
     """All lines together are the feature."""
     cells = [cell for each in lines.values() for cell in each]
     bounded = any(cell.bound != "exact" for cell in cells)
-    wrong = _line(asked, cells, altogether(right), "all groups", "sum of groups", shifted)
+    wrong = _line(requested, cells, altogether(right), "all groups", "sum of groups", shifted)
     return [Finding(one.kind, one.shown, one.right, "bound" if bounded else one.said) for one in wrong[:1]]
 
 
@@ -176,14 +178,14 @@ def _without(lines: Lines, right: dict[Group, Sums]) -> list[Finding]:
     return [Finding("no group", f"{shown:.12g}", f"{truth.value:.12g}", said)]
 
 
-def _marks(asked: Asked, lines: Lines, right: dict[Group, Sums]) -> list[Finding]:
+def _marks(requested: Requested, lines: Lines, right: dict[Group, Sums]) -> list[Finding]:
     """With fewer groups than are folded anywhere all are exact, and the largest has its line."""
-    fold_from = 9 if asked.age == "older" else 250
+    fold_from = 9 if requested.age == "older" else 250
     names = {group.name for group in right if group.name is not None}
     marked = [cell for each in lines.values() for cell in each if cell.bound != "exact"]
-    if marked and len(names) <= min(fold_from, 200) and asked.size != "hour":
+    if marked and len(names) <= min(fold_from, 200) and requested.size != "hour":
         return [Finding("marked without need", f"{len(marked)} cells", "exact", "bound")]
-    if asked.ask.group or not names or any(not group.reported for group in right):
+    if requested.ask.group or not names or any(not group.reported for group in right):
         return []
     largest = max(names, key=lambda name: abs(named(right, name).whole.value))
     size, rest = abs(named(right, largest).whole.value), sum(abs(sums.whole.value) for sums in right.values())
@@ -192,15 +194,17 @@ def _marks(asked: Asked, lines: Lines, right: dict[Group, Sums]) -> list[Finding
     return []
 
 
-def events_file(asked: Asked, rows: list[FileRow], broken: bool) -> list[Finding]:
+def events_file(requested: Requested, rows: list[FileRow], broken: bool) -> list[Finding]:
     """What is wrong with a file of events."""
     if broken:
         return [Finding("file cut", f"{len(rows)} rows", "a whole file", "the connection was cut")]
-    return explained(asked, lambda each: fewest(each.readings(), lambda reading: _rows(each, reading, rows)))
+    return explained(
+        requested, lambda each: fewest(each.readings(), lambda reading: _rows(each, reading, rows))
+    )
 
 
-def _rows(asked: Asked, reading: Reading, rows: list[FileRow]) -> list[Finding]:
-    right = {row.id: row for row in asked.listed(reading)}
+def _rows(requested: Requested, reading: Reading, rows: list[FileRow]) -> list[Finding]:
+    right = {row.id: row for row in requested.listed(reading)}
     found = ids([row.id for row in rows], list(right))
     for row in rows:
         known = right.get(row.id)

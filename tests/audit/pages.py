@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from tests.audit.asked import Asked, altogether, named
 from tests.audit.causes import explained
 from tests.audit.files import ids
 from tests.audit.findings import Finding, fewest
 from tests.audit.part_reading import TopValue
 from tests.audit.reading import Check, FeatureMark, GroupMark, Page, shown_as
+from tests.audit.requested import Requested, altogether, named
 from tests.audit.truth import Group, Reading, Sum, Sums, at_path, shown_properties, text_of
 from tests.audit.world import Row
 
@@ -28,21 +28,21 @@ CHANGE_DIGITS = 6e-4
 """Changes are written as percentages with one decimal place."""
 
 
-def usage_page(asked: Asked, page: Page) -> list[Finding]:
+def usage_page(requested: Requested, page: Page) -> list[Finding]:
     """What is wrong with a page of charts."""
 
-    def judge(each: Asked) -> list[Finding]:
+    def judge(each: Requested) -> list[Finding]:
         found = fewest(each.readings(), lambda reading: _judged(each, reading, page))
         return [_with_words(page, one) for one in found]
 
-    return explained(asked, judge)[: 2 * MOST]
+    return explained(requested, judge)[: 2 * MOST]
 
 
-def _judged(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
-    found = _features(asked, reading, page)
-    if asked.ask.group_by is not None and page.groups:
-        found += _groups(asked, reading, page)
-    return found + _unmarked(asked, page)
+def _judged(requested: Requested, reading: Reading, page: Page) -> list[Finding]:
+    found = _features(requested, reading, page)
+    if requested.ask.group_by is not None and page.groups:
+        found += _groups(requested, reading, page)
+    return found + _unmarked(requested, page)
 
 
 def _with_words(page: Page, finding: Finding) -> Finding:
@@ -56,11 +56,11 @@ def _with_words(page: Page, finding: Finding) -> Finding:
     return replace(finding, said="not ticked")
 
 
-def _features(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
-    right, found = asked.by_feature(reading), []
+def _features(requested: Requested, reading: Reading, page: Page) -> list[Finding]:
+    right, found = requested.by_feature(reading), []
     before = None
-    if asked.compared is not None and asked.compared.sure:
-        before = asked.by_feature(reading, asked.compared.previous)
+    if requested.compared is not None and requested.compared.sure:
+        before = requested.by_feature(reading, requested.compared.previous)
     for feature, sums in sorted(right.items()):
         marks = [mark for mark in page.features if page.named(feature, mark)]
         if not marks and sums.whole.count:
@@ -94,25 +94,27 @@ def _change(mark: FeatureMark | GroupMark, right: Sum, before: Sum) -> list[Find
     return [Finding("change", f"{mark.name[:40]}: {mark.change:+.4f}", f"{fraction:+.4f}")]
 
 
-def _chart_feature(asked: Asked, reading: Reading, page: Page) -> str | None:
+def _chart_feature(requested: Requested, reading: Reading, page: Page) -> str | None:
     """The feature that the groups are of: as marked, else the only one or the focus; None if unknown."""
-    features = list(asked.by_feature(reading))
-    known = page.chart_feature or asked.ask.focus
+    features = list(requested.by_feature(reading))
+    known = page.chart_feature or requested.ask.focus
     if known is not None or len(features) == 1:
         return known or features[0]
     whole = sum(group.sum for group in page.groups)
-    fitting = [name for name in features if altogether(asked.by_group(reading, name)).whole.is_near(whole)]
+    fitting = [
+        name for name in features if altogether(requested.by_group(reading, name)).whole.is_near(whole)
+    ]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _groups(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
-    feature = _chart_feature(asked, reading, page)
+def _groups(requested: Requested, reading: Reading, page: Page) -> list[Finding]:
+    feature = _chart_feature(requested, reading, page)
     if feature is None:
         return []
-    right, found = asked.by_group(reading, feature), list[Finding]()
+    right, found = requested.by_group(reading, feature), list[Finding]()
     before = None
-    if asked.compared is not None and asked.compared.sure:
-        before = asked.by_group(reading, feature, asked.compared.previous)
+    if requested.compared is not None and requested.compared.sure:
+        before = requested.by_group(reading, feature, requested.compared.previous)
     names = {group.name for group in right if group.name is not None}
     for mark in page.groups:
         if mark.kind == "value":
@@ -126,7 +128,7 @@ def _groups(asked: Asked, reading: Reading, page: Page) -> list[Finding]:
         if times > 1
     ]
     drawn = sum(mark.sum for mark in page.groups)
-    if not asked.ask.group and not altogether(right).whole.is_near(drawn):
+    if not requested.ask.group and not altogether(right).whole.is_near(drawn):
         found.append(Finding("sum of groups", f"{drawn:.12g}", f"{altogether(right).whole.value:.12g}"))
     return found
 
@@ -147,26 +149,28 @@ def _group(
     return [] if before is None else _change(mark, sums, named(before, names[0]).whole)
 
 
-def _unmarked(asked: Asked, page: Page) -> list[Finding]:
+def _unmarked(requested: Requested, page: Page) -> list[Finding]:
     """Notices that a window needs whatever its figures are."""
-    bounds = (asked.ask.start_ms, asked.ask.end_ms or 0)
-    inside = asked.ask.start is not None and any(ms % 3_600_000 for ms in bounds) and asked.ask.tz == "UTC"
+    bounds = (requested.ask.start_ms, requested.ask.end_ms or 0)
+    inside = (
+        requested.ask.start is not None and any(ms % 3_600_000 for ms in bounds) and requested.ask.tz == "UTC"
+    )
     if inside and page.features and "windows-widened" not in page.notices:
         return [Finding("widened without a word", "no notice", "windows-widened")]
     return []
 
 
-def drill_down(asked: Asked, check: Check | None, page: Page) -> list[Finding]:
+def drill_down(requested: Requested, check: Check | None, page: Page) -> list[Finding]:
     """What is wrong with the line above a bar's events."""
     if check is None:
         return [Finding("drill-down missing", "no line that reconciles", "one")]
     return explained(
-        asked, lambda each: fewest(each.readings(), lambda reading: _drilled(each, reading, check, page))
+        requested, lambda each: fewest(each.readings(), lambda reading: _drilled(each, reading, check, page))
     )
 
 
-def _drilled(asked: Asked, reading: Reading, check: Check, page: Page) -> list[Finding]:
-    rows = asked.listed(reading)
+def _drilled(requested: Requested, reading: Reading, check: Check, page: Page) -> list[Finding]:
+    rows = requested.listed(reading)
     listed, summed = Sum([row.listed for row in rows]), Sum([row.summed for row in rows])
     found = []
     if check.reconciled == "unknown" and len(page.rows) < len(rows):
@@ -184,13 +188,13 @@ def _drilled(asked: Asked, reading: Reading, check: Check, page: Page) -> list[F
 
 
 def list_of_events(
-    asked: Asked, rows: list[tuple[int, str]], notices: frozenset[str], ended: bool
+    requested: Requested, rows: list[tuple[int, str]], notices: frozenset[str], ended: bool
 ) -> list[Finding]:
     """What is wrong with the rows of all pages of a list."""
     if not ended:
         return []
     return explained(
-        asked,
+        requested,
         lambda each: fewest(each.readings(), lambda reading: _in_order(each.listed(reading), rows, notices)),
     )
 
@@ -203,19 +207,21 @@ def _in_order(right: list[Row], rows: list[tuple[int, str]], notices: frozenset[
     return [replace(each, said=codes) for each in found]
 
 
-def count(asked: Asked, shown: int) -> list[Finding]:
+def count(requested: Requested, shown: int) -> list[Finding]:
     """Whether the number of events that match is right."""
 
-    def judge(each: Asked) -> list[Finding]:
+    def judge(each: Requested) -> list[Finding]:
         counts = {len(each.listed(reading)) for reading in each.readings()}
         return [] if shown in counts else [Finding("list count", str(shown), str(sorted(counts)))]
 
-    return explained(asked, judge)
+    return explained(requested, judge)
 
 
-def top_values(asked: Asked, shown: list[TopValue]) -> list[Finding]:
+def top_values(requested: Requested, shown: list[TopValue]) -> list[Finding]:
     """Whether values are counted right among a thousand rows; chosen ones are always counted."""
-    plain = replace(asked, ask=asked.ask.having(filter=(), exclude=(), value_min=None, value_max=None))
+    plain = replace(
+        requested, ask=requested.ask.having(filter=(), exclude=(), value_min=None, value_max=None)
+    )
     rows = plain.listed(Reading(ahead=False))[:1000]
     found = []
     for each in shown:
@@ -228,7 +234,7 @@ def top_values(asked: Asked, shown: list[TopValue]) -> list[Finding]:
             found.append(Finding("chosen value not counted", f"{each.path}:{each.value[:40]} 0", str(right)))
         elif right and right != each.count:
             found.append(Finding("top value", f"{each.path}:{each.value[:40]} {each.count}", str(right)))
-    for condition in asked.ask.filter:
+    for condition in requested.ask.filter:
         path, _, value = condition.partition(":")
         right = sum(
             text_of(at_path(shown_properties(row.properties), path)) == value

@@ -132,7 +132,7 @@ class Site:
         return done.stdout
 
     def _environment(self, port: int) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        stored = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         chosen = {
             "DATA_DIR": str(self.folder),
             "ENV_FILE": os.devnull,
@@ -140,7 +140,7 @@ class Site:
             "AUTUMN_SECRET_KEY": KEY,
             "AUTUMN_API_URL": f"http://127.0.0.1:{self._api_port}",
         }
-        return kept | chosen | self.environment
+        return stored | chosen | self.environment
 
     def _serve(self) -> None:
         static = self.prepared / "static"

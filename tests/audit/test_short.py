@@ -25,9 +25,9 @@ def one_row_more_of_each(world: World) -> World:
 
 @pytest.mark.slow
 def test_short_run_finds_a_planted_difference() -> None:
-    told: list[str] = []
-    run = Run(seed=4, age="current", tell=told.append, falsify=one_row_more_of_each)
+    reported: list[str] = []
+    run = Run(seed=4, age="current", tell=reported.append, falsify=one_row_more_of_each)
     run.cases(CASES)
     assert run.done == CASES
     assert {"rows missing", "feature sum", "value"} & {each.finding.kind for each in run.differences}
-    assert all("--seed 4" in text for text in told)
+    assert all("--seed 4" in text for text in reported)

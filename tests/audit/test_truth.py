@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tests.audit.asked import Asked, named
 from tests.audit.asks import Ask
 from tests.audit.calendars import DAY, HOUR, day_start, local
 from tests.audit.file_reading import Cell, FileRow
 from tests.audit.files import events_file, usage_file
 from tests.audit.reading import page_of
+from tests.audit.requested import Requested, named
 from tests.audit.truth import Reading, matches, shown_properties
 from tests.audit.windows import bin_of, compared, in_chart, span_of
 from tests.audit.world import Customer, Row, World
@@ -28,9 +28,9 @@ def row(moment: int, value: float | None = 1, feature: str = "api", **properties
     return Row(f"evt_{moment}_{value}_{len(properties)}", "cus", feature, moment, value, properties)
 
 
-def asked(rows: list[Row], **query: object) -> Asked:
+def requested(rows: list[Row], **query: object) -> Requested:
     ask = Ask(customer_id="cus", **query)  # type: ignore[arg-type]
-    return Asked(ask, World((Customer("cus", "by hand", tuple(rows)),)), "current", NOW)
+    return Requested(ask, World((Customer("cus", "by hand", tuple(rows)),)), "current", NOW)
 
 
 def dates(first: str, last: str, zone: str = "UTC") -> dict[str, object]:
@@ -62,7 +62,7 @@ def test_both_sides_of_seven_days_run_to_the_full_hour_off_the_hour_too() -> Non
 
 def test_typed_end_date_is_included() -> None:
     rows = [row(ms("2026-10-31T23:00:00"), 5), row(ms("2026-11-01"), 7)]
-    sums = asked(rows, **dates("2026-10-01", "2026-10-31")).by_feature(Reading())
+    sums = requested(rows, **dates("2026-10-01", "2026-10-31")).by_feature(Reading())
     assert sums["api"].whole.value == 5
 
 
@@ -73,7 +73,7 @@ def test_day_whose_midnight_does_not_exist_starts_at_one() -> None:
 
 def test_day_of_25_hours_counts_each_of_them() -> None:
     rows = [row(day_start(date(2026, 11, 1), "America/New_York") + hour * HOUR) for hour in range(25)]
-    found = asked(rows, bin_size="day", **dates("2026-11-01", "2026-11-01", "America/New_York"))
+    found = requested(rows, bin_size="day", **dates("2026-11-01", "2026-11-01", "America/New_York"))
     assert {at: part.value for at, part in found.by_feature(Reading())["api"].items()} == {
         date(2026, 11, 1): 25
     }
@@ -87,7 +87,7 @@ def test_hour_halved_by_a_midnight_goes_to_either_day(tie: int, day: date) -> No
 def test_bound_inside_an_hour_takes_in_the_whole_hour_of_a_chart_only() -> None:
     start, end = ms("2026-11-01T10:15:00"), ms("2026-11-01T12:30:00")
     rows = [row(start - 1), row(end), row(end + HOUR)]
-    found = asked(rows, start=str(start), start_ms=start, end=str(end), end_ms=end)
+    found = requested(rows, start=str(start), start_ms=start, end=str(end), end_ms=end)
     assert found.by_feature(Reading())["api"].whole.count == 2
     assert found.listed(Reading()) == []
     assert not in_chart(end + HOUR, found.span, "UTC", 0)
@@ -118,7 +118,7 @@ def test_dotted_key_is_a_path_and_nulls_are_not_shown() -> None:
 def test_missing_null_and_empty_values_are_no_group_and_numbers_meet_texts() -> None:
     values: tuple[object, ...] = (200, 200.0, "200", None, "", {})
     rows = [row(NOW - HOUR, 1, v=value) for value in values] + [row(NOW - HOUR)]
-    groups = asked(rows, group_by="properties.v").by_group(Reading(), "api")
+    groups = requested(rows, group_by="properties.v").by_group(Reading(), "api")
     assert (named(groups, "200").whole.count, named(groups, None).whole.count) == (3, 4)
 
 
@@ -127,7 +127,9 @@ def cell(start: str, value: str, bound: str = "exact", group: str = "", kind: st
 
 
 def test_wrong_cell_of_a_usage_file_is_a_silent_finding() -> None:
-    question = asked([row(ms("2026-11-20T10:00:00"), 4)], bin_size="day", **dates("2026-11-19", "2026-11-20"))
+    question = requested(
+        [row(ms("2026-11-20T10:00:00"), 4)], bin_size="day", **dates("2026-11-19", "2026-11-20")
+    )
     right = [cell("2026-11-19T00:00:00+00:00", "0"), cell("2026-11-20T00:00:00+00:00", "4")]
     assert usage_file(question, right) == []
     (wrong,) = usage_file(question, [right[0], cell("2026-11-20T00:00:00+00:00", "3")])
@@ -136,7 +138,7 @@ def test_wrong_cell_of_a_usage_file_is_a_silent_finding() -> None:
 
 def test_lower_bound_is_said_and_a_bound_above_the_truth_is_not() -> None:
     rows = [row(ms("2026-11-20T10:00:00"), 4, g="a")]
-    question = asked(
+    question = requested(
         rows, bin_size="day", group_by="properties.g", group=("a",), **dates("2026-11-20", "2026-11-20")
     )
     at = "2026-11-20T00:00:00+00:00"
@@ -148,7 +150,7 @@ def test_lower_bound_is_said_and_a_bound_above_the_truth_is_not() -> None:
 
 
 def test_date_of_the_day_before_is_found() -> None:
-    question = asked(
+    question = requested(
         [row(ms("2026-11-20T10:00:00"), 4)],
         bin_size="day",
         **dates("2026-11-20", "2026-11-20", "Asia/Kolkata"),
@@ -161,7 +163,7 @@ def test_rows_missing_repeated_and_too_many_are_told_apart() -> None:
     rows = [row(NOW - HOUR), row(NOW - 2 * HOUR)]
     there = [FileRow(one.id, "cus", "api", "1", {}, one.timestamp) for one in rows]
     other = FileRow("evt_other", "cus", "api", "1", {}, 0)
-    question = asked(rows)
+    question = requested(rows)
     assert events_file(question, there, broken=False) == []
     assert [one.kind for one in events_file(question, [there[0], there[0], other], broken=False)] == [
         "rows missing",

@@ -40,7 +40,7 @@ class Slow:
         return self.app(environ, start_response)
 
 
-class Desk:
+class Bench:
     """A service with an empty cache, in front of the sample with its real limit of five calls a second."""
 
     def __init__(self, store: Store, known_customers: InMemoryKnownCustomers) -> None:
@@ -89,18 +89,18 @@ def counts(store: Store, query: Query) -> tuple[int, int, int, int]:
     """Calls of a first visit, of a view with nothing cached, of a warm view, and of 200 viewers on a first
     visit.
     """
-    desk = Desk(store, InMemoryKnownCustomers())
-    desk.view(query)
-    first = desk.calls()
-    desk.view(query)
-    warm = desk.calls()
+    bench = Bench(store, InMemoryKnownCustomers())
+    bench.view(query)
+    first = bench.calls()
+    bench.view(query)
+    warm = bench.calls()
     time.sleep(1)
-    desk.view(query, refresh=True)
-    cold = desk.calls()
+    bench.view(query, refresh=True)
+    cold = bench.calls()
     time.sleep(1)
-    crowd = Desk(store, InMemoryKnownCustomers())
-    together([lambda: crowd.view(query)] * VIEWERS)
-    return first, cold, warm, crowd.calls()
+    viewers = Bench(store, InMemoryKnownCustomers())
+    together([lambda: viewers.view(query)] * VIEWERS)
+    return first, cold, warm, viewers.calls()
 
 
 def report() -> str:

@@ -56,8 +56,8 @@ def report() -> str:
         *table("90 × 5 × 10 figures", figures, (0.33, None, None)),
     ]
     head = ["| one call, decoded | ours | SDK 1.0.0 | ratio (each round's) | goal |", "|---|---|---|---|---|"]
-    told = f"Medians of {ROUNDS} rounds of {CALLS} calls each, interleaved, one process for each side."
-    return "\n".join([*head, *rows, "", told])
+    reported = f"Medians of {ROUNDS} rounds of {CALLS} calls each, interleaved, one process for each side."
+    return "\n".join([*head, *rows, "", reported])
 
 
 @contextmanager

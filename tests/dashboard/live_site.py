@@ -71,8 +71,8 @@ class Keyed:
         chosen = {"AUTUMN_SECRET_KEY": key, "AUTUMN_API_URL": url, **more}
         self.served = Served(folder, **chosen)
         assert self.served.first_line.endswith(f"{self.served.url}\n"), self.served.stderr
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
-        self.environment = kept | chosen | {"DATA_DIR": str(folder), "ENV_FILE": os.devnull}
+        stored = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+        self.environment = stored | chosen | {"DATA_DIR": str(folder), "ENV_FILE": os.devnull}
         self.manage("createsuperuser", "--noinput", "--username", NAME, "--email", "taker@example.com")
         self.http = httpx.Client(base_url=self.served.url, timeout=60)
         form = self.http.get("/accounts/login/").text

@@ -25,12 +25,12 @@ PAGES, PEOPLE, CUSTOMERS, CALLS = 120, 12, 30, 4
 class StrictAutumn:
     """Five calls in each of its seconds for each customer, behind a network that takes 20 to 180 ms.
 
-    `phase` is where its seconds begin. `told`: whether it sends RateLimit headers.
+    `phase` is where its seconds begin. `reported`: whether it sends RateLimit headers.
     """
 
-    def __init__(self, phase: float, *, told: bool) -> None:
+    def __init__(self, phase: float, *, reported: bool) -> None:
         self.phase = phase
-        self.told = told
+        self.reported = reported
         self.counts: defaultdict[tuple[str, int], int] = defaultdict(int)
         self.statuses: Counter[int] = Counter()
         self.mutex = threading.Lock()
@@ -42,7 +42,9 @@ class StrictAutumn:
             self.counts[customer, int(now)] += 1
             remaining = 5 - self.counts[customer, int(now)]
             self.statuses[429 if remaining < 0 else 200] += 1
-        headers = {"RateLimit-Remaining": str(max(0, remaining)), "RateLimit-Reset": "1"} if self.told else {}
+        headers = (
+            {"RateLimit-Remaining": str(max(0, remaining)), "RateLimit-Reset": "1"} if self.reported else {}
+        )
         return answer(429, b"Too many requests", headers) if remaining < 0 else answer(200, b"{}", headers)
 
 
@@ -75,11 +77,11 @@ def together(calls: list[Callable[[], None]]) -> None:
     assert not failures
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("reported", [True, False])
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, told: bool) -> None:
+def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, reported: bool) -> None:
     """No 429 reaches anyone, and at most one call in 200 draws one."""
-    autumn = StrictAutumn(random.random(), told=told)
+    autumn = StrictAutumn(random.random(), reported=reported)
 
     def handle(connection: socket.socket, number: int) -> None:
         server.stopping.wait(random.uniform(0.01, 0.09))
@@ -94,7 +96,7 @@ def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, told: bool) 
         for desk in desks:
             desk.close()
     calls = autumn.statuses.total()
-    print(f"{processes} gateway(s), headers {told}: {dict(autumn.statuses)} of {calls}")
+    print(f"{processes} gateway(s), headers {reported}: {dict(autumn.statuses)} of {calls}")
     assert autumn.statuses[429] <= calls / 200
 
 
@@ -107,7 +109,7 @@ def work(gateway: Gateway, person: int) -> None:
 @pytest.mark.parametrize("phase", [0.0, 0.3, 0.6, 0.9])
 def test_everybody_at_one_customer_meets_no_limit(phase: float) -> None:
     """Forty threads, one bucket, real seconds: Autumn never counts a sixth."""
-    autumn = StrictAutumn(phase, told=False)
+    autumn = StrictAutumn(phase, reported=False)
 
     def handle(connection: socket.socket, number: int) -> None:
         server.stopping.wait(random.uniform(0.01, 0.09))

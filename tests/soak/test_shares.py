@@ -24,12 +24,12 @@ from django.contrib.auth.hashers import make_password
 
 from dashboard.sharing.links import hash_of
 from tests.conftest import ROOT, Served, person
-from tests.dashboard.sharing.canary_organization import House
-from tests.dashboard.sharing.conftest import house
+from tests.dashboard.sharing.canary_organization import CanarySite
+from tests.dashboard.sharing.conftest import canary_site
 from tests.dashboard.sharing.test_attack import assault, held
 from tests.dashboard.sharing.test_secrets import Visitor
 
-__all__ = ["house", "person"]  # fixtures
+__all__ = ["canary_site", "person"]  # fixtures
 
 QUERIES = 10_000
 KILLS = 200
@@ -37,15 +37,15 @@ MIB = 1024 * 1024
 
 
 @pytest.mark.django_db
-def test_ten_thousand_queries(house: House) -> None:
+def test_ten_thousand_queries(canary_site: CanarySite) -> None:
     """Over all share routes and methods: no foreign byte comes back, no forbidden question goes out."""
-    share, token = house.share(exports=True)
-    client = house.holder(share, token)
+    share, token = canary_site.share(exports=True)
+    client = canary_site.recipient_client(share, token)
     statuses: Counter[int] = Counter()
     for seed in range(QUERIES):
         response = assault(client, share, seed)
         statuses[response.status_code] += 1
-        held(house.take())
+        held(canary_site.take())
     print(statuses)
     assert statuses[200] > QUERIES / 50
     assert share.visits.count() < QUERIES
@@ -62,10 +62,10 @@ def test_fifty_guesses_at_once() -> None:
 def grown_by_fifty() -> int:
     """By how much the peak of this process grew, in bytes."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    crowd = [threading.Thread(target=make_password, args=(f"guess {number}",)) for number in range(50)]
-    for one in crowd:
+    viewers = [threading.Thread(target=make_password, args=(f"guess {number}",)) for number in range(50)]
+    for one in viewers:
         one.start()
-    for one in crowd:
+    for one in viewers:
         one.join()
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
 
@@ -129,10 +129,10 @@ def test_killed_while_making_and_revoking(tmp_path: Path) -> None:
                     r"/s/([\w-]{43})\n", shell.said_before_death(moment, "share", "create", "--customer", "c")
                 )
             )
-    kept = {row[0] for row in shell.rows("SELECT token_hash FROM sharing_share")}
+    stored = {row[0] for row in shell.rows("SELECT token_hash FROM sharing_share")}
     ended = {row[0] for row in shell.rows("SELECT id FROM sharing_share WHERE revoked_at IS NOT NULL")}
     print(f"{len(printed)} printed, {len(revoked)} revoked, of {KILLS} kills")
-    assert {hash_of(token) for token in printed} <= kept
+    assert {hash_of(token) for token in printed} <= stored
     assert revoked <= ended
     assert printed
     assert revoked
@@ -165,9 +165,9 @@ def test_an_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) 
     arrivals: list[float] = []
     site = Served(tmp_path, WEB_CONCURRENCY="4", REDIS_URL=redis_url)
     try:
-        owner, holder = Visitor(site), Visitor(site)
-        root = holder.unlock(*owner.make(exports="on"))
-        export = holder.opener.open(f"{site.url}{root}events/export.jsonl?range=90d", timeout=30)
+        owner, recipient_client = Visitor(site), Visitor(site)
+        root = recipient_client.unlock(*owner.make(exports="on"))
+        export = recipient_client.opener.open(f"{site.url}{root}events/export.jsonl?range=90d", timeout=30)
         assert export.read(1000)
         name = root.split("/")[2]
         _, page = owner.ask(f"/shares/{name}/")

@@ -78,7 +78,7 @@ def signed_in(site: Served) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in ann.jar)
 
 
-class Crowd:
+class Viewers:
     """So many people who ask for pages until the time is up: what they got, and how long each of it took."""
 
     def __init__(self, url: str, cookies: str) -> None:
@@ -101,44 +101,48 @@ class Crowd:
         self.seconds.append(time.monotonic() - begun)
 
     def come(self, people: int, live: Callable[[], None], minutes: float) -> None:
-        crowd = [threading.Thread(target=live) for _ in range(people)]
-        for one in crowd:
+        viewers = [threading.Thread(target=live) for _ in range(people)]
+        for one in viewers:
             one.start()
         self.over.wait(minutes * 60)
         self.over.set()
-        for one in crowd:
+        for one in viewers:
             one.join()
 
 
 def test_fifty_viewers(site: Served) -> None:
     """Fifty people browse for minutes: every page is there, no 429 reaches them, and few calls draw one."""
-    crowd = Crowd(site.url, signed_in(site))
+    viewers = Viewers(site.url, signed_in(site))
 
     def browse() -> None:
         chance = random.Random()
-        while not crowd.over.wait(chance.uniform(1, 5)):
+        while not viewers.over.wait(chance.uniform(1, 5)):
             page = chance.choice(PAGES)
-            crowd.look(
+            viewers.look(
                 page.format(customer=chance.choice(CUSTOMERS), range=chance.choice(("24h", "7d", "30d")))
             )
 
-    crowd.come(VIEWERS, browse, MINUTES)
-    calls = [told for told in map(json.loads, site.stderr.splitlines()) if told["event"] == "autumn.call"]
-    drawn = sum(told.get("error") == "RateLimited" for told in calls)
+    viewers.come(VIEWERS, browse, MINUTES)
+    calls = [
+        reported
+        for reported in map(json.loads, site.stderr.splitlines())
+        if reported["event"] == "autumn.call"
+    ]
+    drawn = sum(reported.get("error") == "RateLimited" for reported in calls)
     print(
-        f"{sum(crowd.statuses.values())} pages, {dict(crowd.statuses)};"
+        f"{sum(viewers.statuses.values())} pages, {dict(viewers.statuses)};"
         f" {len(calls)} calls, {drawn} drew a 429"
     )
-    assert set(crowd.statuses) == {200}
+    assert set(viewers.statuses) == {200}
     assert len(calls) > 50
     assert drawn <= len(calls) / 200
 
 
 def test_pages_that_are_kept(site: Served) -> None:
     """Fifty kept pages a second for minutes: no error, and the processes take no more memory at the end."""
-    crowd = Crowd(site.url, signed_in(site))
+    viewers = Viewers(site.url, signed_in(site))
     path = f"/usage/?customer_id={CUSTOMERS[0]}&start=2026-10-01&end=2026-11-01&tz=UTC"
-    crowd.look(path)
+    viewers.look(path)
     at = iter(range(10**9))
     start, lock = time.monotonic(), threading.Lock()
 
@@ -146,21 +150,21 @@ def test_pages_that_are_kept(site: Served) -> None:
         while True:
             with lock:
                 moment = next(at) / 50
-            if crowd.over.wait(max(0.0, start + moment - time.monotonic())):
+            if viewers.over.wait(max(0.0, start + moment - time.monotonic())):
                 return
-            crowd.look(path)
+            viewers.look(path)
 
-    crowd.come(VIEWERS, ask, MINUTES / 5)
+    viewers.come(VIEWERS, ask, MINUTES / 5)
     before = memory_of(site)
-    crowd.over.clear()
-    crowd.come(VIEWERS, ask, MINUTES)
+    viewers.over.clear()
+    viewers.come(VIEWERS, ask, MINUTES)
     grown = memory_of(site) - before
-    slowest = statistics.quantiles(crowd.seconds, n=20)[-1]
+    slowest = statistics.quantiles(viewers.seconds, n=20)[-1]
     print(
-        f"{sum(crowd.statuses.values())} pages, {dict(crowd.statuses)}; p95 {slowest * 1000:.0f} ms,"
+        f"{sum(viewers.statuses.values())} pages, {dict(viewers.statuses)}; p95 {slowest * 1000:.0f} ms,"
         f" {before / MIB:.0f} MiB and {grown / MIB:+.1f}"
     )
-    assert set(crowd.statuses) == {200}
+    assert set(viewers.statuses) == {200}
     assert grown < before * 0.05
 
 

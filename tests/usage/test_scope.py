@@ -82,8 +82,8 @@ values = st.recursive(
 def test_strip(properties: dict[str, Any], scope: Scope) -> None:
     """Of a stripped row's encoded bytes, every value lies on a visible path."""
     event = Event("e", 1, "f", "cus_1", 1, properties)
-    kept = json.loads(msgspec.json.encode(scope.strip(event)))["properties"]
-    for path in _paths(kept):
+    stored = json.loads(msgspec.json.encode(scope.strip(event)))["properties"]
+    for path in _paths(stored):
         assert scope.shows(path)
     if not scope.properties:
         assert SECRET.encode() not in msgspec.json.encode(scope.strip(event))
@@ -126,8 +126,10 @@ def test_the_largest_features_of_a_scope() -> None:
         link = service.usage.within(Scope(customer_id="cus_1", features=frozenset(names)))
         series = link.series(Query())
         assert [total.feature_id for total in series.features] == names[:2:-1]
-        asked = [body for call, body in service.sent if call == "aggregate" and len(body["feature_id"]) > 1]
-        assert [body["feature_id"] for body in asked] == [names]
+        requested = [
+            body for call, body in service.sent if call == "aggregate" and len(body["feature_id"]) > 1
+        ]
+        assert [body["feature_id"] for body in requested] == [names]
         assert [total.feature_id for total in link.series(Query(feature_id=tuple(names))).features] == names[
             ::-1
         ]
@@ -180,7 +182,7 @@ def test_nothing_hidden_anywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [
         {"customer_id": "cus_2"},
         {"entity_id": "e"},
@@ -194,14 +196,14 @@ def test_nothing_hidden_anywhere() -> None:
         {"columns": ("secret",)},
     ],
 )
-def test_no_guess_is_checked(asked: dict[str, Any]) -> None:
+def test_no_guess_is_checked(requested: dict[str, Any]) -> None:
     """A link answers no question about what it hides: nothing goes out, nothing is counted."""
     with autumn() as service:
         service.track(NOW - HOUR, properties=PROPERTIES)
         link = service.usage.within(LINK)
         for ask in (link.page, link.series, link.facets, link.iterate):
             with pytest.raises(BadQuery):
-                ask(Query(**asked))
+                ask(Query(**requested))
         assert not service.sent
 
 
@@ -230,13 +232,13 @@ def test_lying_server() -> None:
             page = link.page(Query())
         assert [(event.customer_id, event.feature_id) for event in page.events] == [("cus_1", "messages")]
         assert (page.fresh.foreign_rows, page.fresh.bad_rows, page.scanned) == (2, 0, 3)
-        told = [entry for entry in logs if entry.get("security")]
-        assert [(entry["event"], entry["rows"], entry["log_level"]) for entry in told] == [
+        reported = [entry for entry in logs if entry.get("security")]
+        assert [(entry["event"], entry["rows"], entry["log_level"]) for entry in reported] == [
             ("foreign_rows", 2, "error")
         ]
         assert b"somebody_else" not in service.cached()
         assert b"hidden_feature" not in service.cached()
-        assert "cus_1" not in repr(told)
+        assert "cus_1" not in repr(reported)
         assert service.usage.customers() == [("cus_1", NOW - HOUR)]
 
 

@@ -176,8 +176,8 @@ def test_older_server() -> None:
             service.usage.page(Query(customer_id="cus_1", entity_id="e"))
         filtered = Query(customer_id="cus_1", filter=(PropertyFilter("model", "a"),))
         assert service.usage.series(filtered).notes[0].code == "filters-not-applied"
-        asked = [body for endpoint, body in service.sent if endpoint == "aggregate"][1:]
-        assert not any({"filter_by", "max_groups", "entity_id"} & body.keys() for body in asked)
+        requested = [body for endpoint, body in service.sent if endpoint == "aggregate"][1:]
+        assert not any({"filter_by", "max_groups", "entity_id"} & body.keys() for body in requested)
         assert len(service.usage.page(Query()).events) == 100
 
 

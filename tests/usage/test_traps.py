@@ -293,8 +293,8 @@ def test_properties_intact() -> None:
     properties: dict[str, Any] = {"a": {"b": [1, None, {"c": "é"}]}, "x.y": 1.5, "": False}
     with autumn() as service:
         service.track(NOW - 60_000, properties=properties)
-        kept = {"a": {"b": [1, None, {"c": "é"}]}, "x": {"y": 1.5}, "": False}  # Autumn nests a dotted key
-        assert service.usage.page(MONTH).events[0].properties == kept
+        stored = {"a": {"b": [1, None, {"c": "é"}]}, "x": {"y": 1.5}, "": False}  # Autumn nests a dotted key
+        assert service.usage.page(MONTH).events[0].properties == stored
     row = {
         "id": "e",
         "timestamp": 1,

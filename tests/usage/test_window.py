@@ -114,10 +114,10 @@ def test_wire_ranges(window: Window) -> None:
     assert listed["start"] % 1000 == listed["end"] % 1000 == 0
     assert listed["start"] <= window.start
     assert window.end <= listed["end"] < window.end + 1000
-    asked = window.aggregate_range()
+    requested = window.aggregate_range()
     first = ceil_hour(window.start)
     for hour in (first - HOUR, first, floor_hour(window.end), floor_hour(window.end) - HOUR):
-        assert (asked["start"] <= hour <= asked["end"]) == (window.start <= hour < window.end)
+        assert (requested["start"] <= hour <= requested["end"]) == (window.start <= hour < window.end)
 
 
 @given(windows, sizes, zones, st.data())

@@ -26,8 +26,8 @@ def hash_slowly(folder: str, spans: str) -> None:
         return "argon2$x"
 
     Argon2PasswordHasher.encode = slow  # type: ignore[assignment,method-assign]
-    crowd = [threading.Thread(target=make_password, args=("guess",)) for _ in range(4)]
-    for one in crowd:
+    viewers = [threading.Thread(target=make_password, args=("guess",)) for _ in range(4)]
+    for one in viewers:
         one.start()
-    for one in crowd:
+    for one in viewers:
         one.join()

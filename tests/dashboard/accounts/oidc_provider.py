@@ -110,18 +110,21 @@ class Provider:
         )
 
     def _authorize(self, request: Request) -> Response:
-        asked = request.args
-        if (asked.get("client_id"), asked.get("redirect_uri")) != (CLIENT_ID, self.redirect_uri):
+        requested = request.args
+        if (requested.get("client_id"), requested.get("redirect_uri")) != (CLIENT_ID, self.redirect_uri):
             return Response("No such client, or it is not there.", 400)
-        in_order = asked.get("response_type") == "code" and "openid" in asked.get("scope", "").split()
-        proof = asked.get("code_challenge_method") == "S256" and len(asked.get("code_challenge", "")) == 43
-        if not (in_order and proof and asked.get("state")):
-            return self._back(error="invalid_request", state=asked.get("state", ""))
+        in_order = requested.get("response_type") == "code" and "openid" in requested.get("scope", "").split()
+        proof = (
+            requested.get("code_challenge_method") == "S256"
+            and len(requested.get("code_challenge", "")) == 43
+        )
+        if not (in_order and proof and requested.get("state")):
+            return self._back(error="invalid_request", state=requested.get("state", ""))
         if self.conduct.refusal is not None:
-            return self._back(error=self.conduct.refusal, state=asked["state"])
+            return self._back(error=self.conduct.refusal, state=requested["state"])
         code = secrets.token_urlsafe()
-        self._grants[code] = Grant(asked["redirect_uri"], asked["code_challenge"])
-        return self._back(code=code, state=asked["state"])
+        self._grants[code] = Grant(requested["redirect_uri"], requested["code_challenge"])
+        return self._back(code=code, state=requested["state"])
 
     def _back(self, **words: str) -> Response:
         return Response(status=302, headers={"Location": f"{self.redirect_uri}?{urlencode(words)}"})

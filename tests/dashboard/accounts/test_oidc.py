@@ -477,8 +477,10 @@ def test_the_secret_stays_here(provider: Provider, visit: Callable[[], Visitor],
     provider.conduct = Conduct(BOB)
     visitor.sign_in()
     assert visitor.who() == "bob · viewer"
-    told = answered(400, error="invalid_client", error_description=f"{CLIENT_ID}:{CLIENT_SECRET} is wrong")
-    provider.conduct = Conduct(BOB, answers={"/token": told})
+    reported = answered(
+        400, error="invalid_client", error_description=f"{CLIENT_ID}:{CLIENT_SECRET} is wrong"
+    )
+    provider.conduct = Conduct(BOB, answers={"/token": reported})
     assert_refused(visitor := visit(), visitor.sign_in(), 502, DOUBTFUL)
     assert CLIENT_SECRET not in visitor.seen
     assert f"{CLIENT_ID}:[secret] is wrong" in site.stderr

@@ -42,9 +42,9 @@ values = st.one_of(
 
 def a_query(days: int = 31, **changes: Any) -> Query:
     """That many UTC days up to the end of today, of one customer."""
-    asked: dict[str, Any] = {"customer_id": "acme", "tz": "UTC", "bin_size": "day"}
-    asked |= {"start": DAY - (days - 1) * DAY_MS, "end": DAY + DAY_MS}
-    return Query(**(asked | changes))
+    requested: dict[str, Any] = {"customer_id": "acme", "tz": "UTC", "bin_size": "day"}
+    requested |= {"start": DAY - (days - 1) * DAY_MS, "end": DAY + DAY_MS}
+    return Query(**(requested | changes))
 
 
 def a_series(lines: Sequence[Line], query: Query | None = None, **changes: Any) -> Series:

@@ -16,7 +16,7 @@ from tests.usage.sample_service import NOW, Autumn, autumn
 MINUTE = 60_000
 
 
-class Desk:
+class EventSite:
     """Somebody before `autumn`'s events:
 
     `get` answers with a page, or with a part of it as htmx asks for it.
@@ -35,18 +35,18 @@ class Desk:
         headers: dict[str, str] | None = None,
         **params: Any,
     ) -> Page:
-        asked = {**({"HX-Request": "true"} if part else {}), **(headers or {})}
-        response = self.client.get(address, params or None, headers=asked)
+        requested = {**({"HX-Request": "true"} if part else {}), **(headers or {})}
+        response = self.client.get(address, params or None, headers=requested)
         assert response.status_code == status, response.content.decode()[-2000:]
         return Page(response)
 
 
 @contextmanager
-def desk(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Iterator[Desk]:
+def event_site(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Iterator[EventSite]:
     """A desk at NOW, over an empty store."""
     with autumn(**options) as built:
         monkeypatch.setattr("dashboard.pages.staff.service", lambda: built.usage)
-        yield Desk(built)
+        yield EventSite(built)
 
 
 def event(number: int, **more: Any) -> dict[str, Any]:

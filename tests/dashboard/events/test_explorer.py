@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.events.event_site import MINUTE, Desk, desk, event, weight
+from tests.dashboard.events.event_site import MINUTE, EventSite, event, event_site, weight
 from tests.page import Element, Page
 from tests.usage.sample_service import NOW
 from usage.scope import Scope
@@ -20,8 +20,8 @@ CHECKS = ("duplicates", "future", "unusual", "gap")
 
 
 @pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Desk]:
-    with desk(monkeypatch) as made:
+def at(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[EventSite]:
+    with event_site(monkeypatch) as made:
         yield made
 
 
@@ -36,12 +36,12 @@ def so_far(scan: Element) -> dict[str, str]:
     return {"Scan-So-Far": headers["Scan-So-Far"]}
 
 
-def step(at: Desk, scan: Element, status: int = 200) -> Page:
+def step(at: EventSite, scan: Element, status: int = 200) -> Page:
     """The search's next step."""
     return at.get(scan["hx-get"] or "", part=True, headers=so_far(scan), status=status)
 
 
-def search(at: Desk, page: Page) -> tuple[list[str], Element]:
+def search(at: EventSite, page: Page) -> tuple[list[str], Element]:
     """Follows a search as the page does by itself: the rows of all further steps, and the line after the
     last.
     """
@@ -53,7 +53,7 @@ def search(at: Desk, page: Page) -> tuple[list[str], Element]:
     return rows, scan
 
 
-def follow(at: Desk, element: Element) -> Page:
+def follow(at: EventSite, element: Element) -> Page:
     return at.get(element["href"] or "")
 
 
@@ -66,7 +66,7 @@ def facet(part: Page, path: str, value: str) -> Element:
     return part.one("li", data_path=path, data_value=value)
 
 
-def test_search_finds_each_match_once(at: Desk) -> None:
+def test_search_finds_each_match_once(at: EventSite) -> None:
     """Thirty-seven matches among nine thousand rows: each found once, in steps of at most four calls."""
     marked = set(range(17, 9000, 243))
     at.autumn.add(*(event(number, properties={"mark": number in marked}) for number in range(9000)))
@@ -81,7 +81,7 @@ def test_search_finds_each_match_once(at: Desk) -> None:
     assert at.autumn.calls() <= 12
 
 
-def test_search_stops_when_the_page_is_full(at: Desk) -> None:
+def test_search_stops_when_the_page_is_full(at: EventSite) -> None:
     """A search goes on by itself only while its page has room; then a link leads on."""
     at.autumn.add(*(event(number, properties={"mark": number % 20 == 0}) for number in range(9000)))
     page = at.get("/events/", filter="mark:true", range="7d", tz="UTC", per_page=50)
@@ -90,7 +90,7 @@ def test_search_stops_when_the_page_is_full(at: Desk) -> None:
     assert page.has("a", data_go=True)
 
 
-def test_search_without_script(at: Desk) -> None:
+def test_search_without_script(at: EventSite) -> None:
     """Its link leads to pages that show the rest of the matches, none twice."""
     at.autumn.add(*(event(number, properties={"mark": number % 900 == 0}) for number in range(9000)))
     page, rows = at.get("/events/", filter="mark:true", range="7d", tz="UTC"), list[str]()
@@ -102,7 +102,7 @@ def test_search_without_script(at: Desk) -> None:
     assert rows == [f"evt_{number:05}" for number in range(0, 9000, 900)]
 
 
-def test_paging_under_arrivals(at: Desk) -> None:
+def test_paging_under_arrivals(at: EventSite) -> None:
     """Events that arrive while somebody pages, late ones too, neither repeat a row nor hide one."""
     at.autumn.add(*(event(number) for number in range(430)))
     page, rows, extra = at.get("/events/", range="7d", tz="UTC", per_page=50), list[str](), 0
@@ -118,7 +118,7 @@ def test_paging_under_arrivals(at: Desk) -> None:
     assert [row for row in rows if row.startswith("evt_")] == [f"evt_{number:05}" for number in range(430)]
 
 
-def test_rows_are_numbered_from_the_newest(at: Desk) -> None:
+def test_rows_are_numbered_from_the_newest(at: EventSite) -> None:
     """An address that names a page but no place in the list shows the newest rows, and numbers them so."""
     at.autumn.add(*(event(number) for number in range(120)))
     page = at.get("/events/", page=5, per_page=50, range="7d", tz="UTC")
@@ -127,7 +127,7 @@ def test_rows_are_numbered_from_the_newest(at: Desk) -> None:
     assert follow(at, page.one("a", rel="next")).one(id="shown").text == "51–100"
 
 
-def test_zone_is_that_of_the_rows(at: Desk) -> None:
+def test_zone_is_that_of_the_rows(at: EventSite) -> None:
     """The head names the offset of the rows, or the zone where they have two; each row's title its exact
     moment.
     """
@@ -155,7 +155,7 @@ def titles(page: Page) -> list[str]:
 @pytest.mark.parametrize(
     "chosen", [{"value_min": 1000}, {"feature_id": "mail"}, {"until": NOW - 90 * MINUTE}]
 )
-def test_nothing_says_what_may_hide_it(at: Desk, chosen: dict[str, Any]) -> None:
+def test_nothing_says_what_may_hide_it(at: EventSite, chosen: dict[str, Any]) -> None:
     """Where chosen values, features or a moment leave no rows, the page says that they may, and leads back to
     all.
     """
@@ -166,27 +166,27 @@ def test_nothing_says_what_may_hide_it(at: Desk, chosen: dict[str, Any]) -> None
     assert follow(at, page.one("a", data_clear="narrowed")).rows == ["evt_00001"]
 
 
-def test_events_in_view_are_those_of_the_chart(at: Desk) -> None:
+def test_events_in_view_are_those_of_the_chart(at: EventSite) -> None:
     """Below a grouped chart are its feature's rows; where the chart chose the
     feature, the section says all.
     """
     at.autumn.add(event(1, feature_id="calls"), event(2, feature_id="mail"))
-    asked: dict[str, Any] = {
+    requested: dict[str, Any] = {
         "customer_id": "cus_1",
         "range": "7d",
         "tz": "UTC",
         "group_by": "properties.user",
     }
-    named = at.get("/usage/", **asked, focus="mail")
+    named = at.get("/usage/", **requested, focus="mail")
     assert named.rows == ["evt_00002"]
     assert named.one(id="events-in-view")["data-whole"] == "yes"
     assert follow(at, named.one("a", data_all_events=True)).rows == ["evt_00002"]
-    unnamed = at.get("/usage/", **asked)
+    unnamed = at.get("/usage/", **requested)
     assert unnamed.rows == ["evt_00001", "evt_00002"]
     assert unnamed.one(id="events-in-view")["data-whole"] == "no"
 
 
-def test_columns(at: Desk) -> None:
+def test_columns(at: EventSite) -> None:
     """Chosen properties are columns in their order, nested ones too; the form carries the rest of the query
     along.
     """
@@ -203,7 +203,7 @@ def test_columns(at: Desk) -> None:
     assert form.fields["columns"] == ["b.c", "z"]
 
 
-def test_facets_toggle(at: Desk) -> None:
+def test_facets_toggle(at: EventSite) -> None:
     """A value's link filters by it, keeps it out, or lets it go; counts are those of the newest rows."""
     at.autumn.add(*(event(number, feature_id="calls" if number % 4 else "mail") for number in range(30)))
     part = at.get("/events/facets/", part=True, range="7d", tz="UTC")
@@ -216,7 +216,7 @@ def test_facets_toggle(at: Desk) -> None:
     assert len(follow(at, facet(chosen, "user", "user0").one("a", aria_current=True)).rows) == 30
 
 
-def test_open_event(at: Desk) -> None:
+def test_open_event(at: EventSite) -> None:
     """An open event tells its properties, its JSON, why it was charged, and leads to its neighbors and
     itself.
     """
@@ -240,7 +240,7 @@ def test_open_event(at: Desk) -> None:
     assert '"customer_id":"cus_1"' in curl
 
 
-def test_event_that_is_gone(at: Desk) -> None:
+def test_event_that_is_gone(at: EventSite) -> None:
     """An address whose event is not there says so, above the rows, and is a 404."""
     at.autumn.add(event(1))
     gone = at.get("/events/", event=f"{NOW - MINUTE},evt_none", range="7d", tz="UTC", status=404)
@@ -248,7 +248,7 @@ def test_event_that_is_gone(at: Desk) -> None:
     assert gone.rows == ["evt_00001"]
 
 
-def test_live_rows(at: Desk) -> None:
+def test_live_rows(at: EventSite) -> None:
     """Only rows above the one that the page names come, newest first, with how old this news is."""
     at.autumn.add(*(event(number) for number in range(5)))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
@@ -262,7 +262,7 @@ def test_live_rows(at: Desk) -> None:
     assert quiet.rows == []
 
 
-def test_live_rows_that_match(at: Desk) -> None:
+def test_live_rows_that_match(at: EventSite) -> None:
     """Under a property filter only rows that match come, and no search through the
     window is made for them.
     """
@@ -275,7 +275,7 @@ def test_live_rows_that_match(at: Desk) -> None:
     assert at.autumn.calls() <= 2
 
 
-def test_live_says_what_it_left_out(at: Desk) -> None:
+def test_live_says_what_it_left_out(at: EventSite) -> None:
     """More arrivals than one answer holds are not passed over in silence."""
     at.autumn.add(*(event(number) for number in range(300)))
     part = at.get(
@@ -288,7 +288,7 @@ def test_live_says_what_it_left_out(at: Desk) -> None:
     assert part.has(id="behind", data_missed=True)
 
 
-def test_checks_lead_to_their_rows(at: Desk) -> None:
+def test_checks_lead_to_their_rows(at: EventSite) -> None:
     """Twins, a time to come, an outlier and a silence are told, and each link shows just those rows."""
     at.autumn.add(*(event(number, value=10, properties={"n": number}) for number in range(60)))
     twin = {"value": 11, "properties": {"request_id": "req_twin"}, "timestamp": NOW - 30 * MINUTE + 500}
@@ -303,7 +303,7 @@ def test_checks_lead_to_their_rows(at: Desk) -> None:
 
 
 @pytest.mark.parametrize("part", ["histogram", "facets", "more", "live"])
-def test_parts_answer_for_themselves(at: Desk, part: str) -> None:
+def test_parts_answer_for_themselves(at: EventSite, part: str) -> None:
     """A part is a page of its own without htmx, keeps to the form's rules, and never changes the page's
     address.
     """
@@ -316,7 +316,7 @@ def test_parts_answer_for_themselves(at: Desk, part: str) -> None:
     assert "HX-Push-Url" not in response
 
 
-def test_search_outlives_a_failure(at: Desk) -> None:
+def test_search_outlives_a_failure(at: EventSite) -> None:
     """A step that Autumn fails says so and leaves a way on; what was found until then is still counted."""
     at.autumn.add(*(event(number) for number in range(6000)))
     scan = at.get("/events/", filter="user:nobody", range="7d", tz="UTC").one(id="scan")
@@ -329,7 +329,7 @@ def test_search_outlives_a_failure(at: Desk) -> None:
     assert not goes_on(failed)
 
 
-def test_page_asks_once_and_its_parts_share(at: Desk) -> None:
+def test_page_asks_once_and_its_parts_share(at: EventSite) -> None:
     """Rows cost one call; histogram and count share another, facets and checks a third; again, all of it
     costs none.
     """
@@ -349,7 +349,7 @@ def test_page_asks_once_and_its_parts_share(at: Desk) -> None:
     assert part.has(data_rows="300", data_whole=True)
 
 
-def test_page_is_light(at: Desk) -> None:
+def test_page_is_light(at: EventSite) -> None:
     """A page of a hundred rows with some properties each weighs at most 25 KB compressed."""
     names = ("model", "endpoint", "region", "status", "user", "request_id", "trial", "tier")
     for number in range(100):
@@ -360,7 +360,7 @@ def test_page_is_light(at: Desk) -> None:
     assert weight(page) <= 25_000
 
 
-def test_within_a_link(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_within_a_link(at: EventSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """The holder of a link sees allowed properties, no deductions, no API call, and no customer in an
     address.
     """

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.formats import full_label, label
-from tests.dashboard.events.event_site import MINUTE, Desk, desk, event
+from tests.dashboard.events.event_site import MINUTE, EventSite, event, event_site
 from tests.dashboard.events.hostile_text import payloads, twin
 from tests.usage.sample_service import NOW
 
@@ -44,7 +44,7 @@ class Shape(HTMLParser):
         self.elements["!--", ()] += 1
 
 
-def looked_at(at: Desk, texts: list[str]) -> list[Shape]:
+def looked_at(at: EventSite, texts: list[str]) -> list[Shape]:
     """Pages over one event for each text, with it in every place of the event that strangers write."""
     for number, text in enumerate(texts):
         reset = {"interval": text, "resets_at": NOW}
@@ -81,7 +81,7 @@ def browse(monkeypatch: pytest.MonkeyPatch, db: None) -> Browse:
     """Looks at texts on a fresh desk."""
 
     def look(texts: list[str]) -> list[Shape]:
-        with monkeypatch.context() as patch, desk(patch) as at:
+        with monkeypatch.context() as patch, event_site(patch) as at:
             # Autumn finds nothing by some texts, such as those with "%"; here every text is found.
             patch.setattr("usage.sample.events.lost_on_the_way", lambda *_: False)
             patch.setattr("usage.sample.aggregates.sources.lost_on_the_way", lambda *_: False)

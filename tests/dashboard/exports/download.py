@@ -52,7 +52,7 @@ def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -
     return Exporter(key, "a share", allowed)
 
 
-def asked(method: str = "get", path: str = EVERYTHING) -> HtmxRequest:
+def requested(method: str = "get", path: str = EVERYTHING) -> HtmxRequest:
     request: HtmxRequest = getattr(RequestFactory(), method)(path)
     request.htmx = HtmxDetails(request)
     return request

@@ -27,11 +27,11 @@ from tests.dashboard.exports.download import (
     EVERYTHING,
     HTMX,
     PAGE,
-    asked,
     begun,
     failing_app,
     looks_each_time,
     record,
+    requested,
     somebody,
 )
 from tests.page import Page as Html
@@ -182,7 +182,7 @@ def test_revocation_in_the_middle(sample: Store) -> None:
         services.usage().within(Scope(customer_id="acme-robotics", exports=True)),
         somebody(lambda: allowed[0]),
     )
-    request = asked(path="/x?range=90d")
+    request = requested(path="/x?range=90d")
     response: Any = views.export_events(request, mount, JSON_LINES)
     pieces = iter(response)
     next(pieces)
@@ -204,13 +204,13 @@ def test_a_share_takes_what_it_shows(sample: Store) -> None:
     """Through a scope there is one customer, without hidden properties, and nothing where exports are off."""
     scope = Scope(customer_id="acme-robotics", properties=frozenset({"model"}), exports=True)
     mount = Mount(services.usage().within(scope), somebody())
-    answer: Any = views.export_events(asked(path="/x?range=7d"), mount, CSV)
+    answer: Any = views.export_events(requested(path="/x?range=7d"), mount, CSV)
     data = answer.getvalue().decode()
     assert data.splitlines()[0] == "id,timestamp,customer_id,feature_id,value,properties.model,properties"
     assert {line.split(",")[2] for line in data.splitlines()[1:]} == {"acme-robotics"}
     shut = replace(mount, usage=services.usage().within(replace(scope, exports=False)))
     with pytest.raises(PermissionDenied):
-        views.export_events(asked(path="/x?range=7d"), shut, CSV)
+        views.export_events(requested(path="/x?range=7d"), shut, CSV)
 
 
 def test_a_break_midway(page: Client, failing_app: SampleApp) -> None:
@@ -257,7 +257,7 @@ def test_rows_that_could_not_be_read_are_counted(db: None) -> None:
     row = Event("e", 1, "f", "c", 1)
     freed, first, second = threading.Event(), Batch([row], [row], 2, True), Batch([], [], 1, False)
     file = Stream(
-        lease, Connection(asked()), pieces(first, iter([second]), JSON_LINES, lease, lambda: 7), freed.set
+        lease, Connection(requested()), pieces(first, iter([second]), JSON_LINES, lease, lambda: 7), freed.set
     )
     assert b"".join(file).count(b"\n") == 1
     assert freed.is_set()
@@ -269,7 +269,7 @@ def test_a_stopped_stream_never_seems_whole(db: None) -> None:
     raises; it does not just end.
     """
     lease = ExportLease.take(somebody(), "events.jsonl", "")
-    file = Stream(lease, Connection(asked()), iter([b"a", b"b"]), threading.Event().set)
+    file = Stream(lease, Connection(requested()), iter([b"a", b"b"]), threading.Event().set)
     assert next(file) == b"a"
     stop(somebody())
     for _ in range(2):
@@ -284,7 +284,7 @@ def test_who_is_there() -> None:
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        request = asked()
+        request = requested()
         request.META["gunicorn.socket"] = ours
         connection = Connection(request)
         assert ours.gettimeout() == STALLED_S

@@ -83,20 +83,20 @@ class Wire:
 
     def __init__(self, app: SampleApp) -> None:
         self.app = app
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.requested: list[tuple[str, dict[str, Any]]] = []
         self.down = False
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)
-        self.asked.append((environ["PATH_INFO"], msgspec.json.decode(body)))
+        self.requested.append((environ["PATH_INFO"], msgspec.json.decode(body)))
         if self.down:
             start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
             return [b""]
         return self.app(environ, start_response)
 
 
-class House:
+class CanarySite:
     """The site over that organization, with somebody who makes links."""
 
     def __init__(self, store: Store, owner: User) -> None:
@@ -107,10 +107,10 @@ class House:
 
     def take(self) -> list[tuple[str, dict[str, Any]]]:
         """The questions that went out since the last time."""
-        asked = [question for wire in self.wires for question in wire.asked]
+        requested = [question for wire in self.wires for question in wire.requested]
         for wire in self.wires:
-            wire.asked.clear()
-        return asked
+            wire.requested.clear()
+        return requested
 
     def fall_silent(self) -> None:
         """From now on Autumn does not answer, and nothing that it said before is kept."""
@@ -138,7 +138,7 @@ class House:
         share = Share(**chosen)
         return share, links.make(share, password)
 
-    def holder(self, share: Share, token: str, password: str | None = None) -> Client:
+    def recipient_client(self, share: Share, token: str, password: str | None = None) -> Client:
         """Somebody who has opened the link, and unlocked it where there is a password to give."""
         client = Client()
         client.get(f"/s/{token}")

@@ -9,14 +9,14 @@ from pytest_django.fixtures import Settings
 
 from dashboard import services
 from dashboard.models import User
-from tests.dashboard.sharing.canary_organization import House, Wire, story
+from tests.dashboard.sharing.canary_organization import CanarySite, Wire, story
 from usage.sample import SampleApp, Store
 
 
 @pytest.fixture
-def house(
+def canary_site(
     person: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[House]:
+) -> Iterator[CanarySite]:
     """The site as with a live key, so that everybody has to sign in, over an
     organization of the tests' own.
     """
@@ -25,15 +25,15 @@ def house(
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
     store = Store()
     store.add(list(story()))
-    house = House(store, person("sharer", "owner"))
+    canary_site = CanarySite(store, person("sharer", "owner"))
 
     def wired(*given: Any, **named: Any) -> Wire:
-        house.wires.append(Wire(SampleApp(*given, **{"age": house.age, **named})))
-        return house.wires[-1]
+        canary_site.wires.append(Wire(SampleApp(*given, **{"age": canary_site.age, **named})))
+        return canary_site.wires[-1]
 
     monkeypatch.setattr(services, "sample_store", cache(lambda: store))
     monkeypatch.setattr(services, "SampleApp", wired)
-    house.renew()
-    yield house
-    house.renew()
+    canary_site.renew()
+    yield canary_site
+    canary_site.renew()
     store.close()

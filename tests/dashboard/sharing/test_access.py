@@ -12,7 +12,7 @@ from django.utils import timezone
 from dashboard.models import User
 from dashboard.sharing.models import Share
 from dashboard.sharing.urls import urlpatterns
-from tests.dashboard.sharing.canary_organization import House
+from tests.dashboard.sharing.canary_organization import CanarySite
 
 pytestmark = pytest.mark.django_db
 
@@ -86,15 +86,19 @@ def expected(route: str, method: str, who: str) -> int:
     return (sent if method == "POST" else looked)[WHO.index(who)]
 
 
-def visitor(who: str, house: House, person: Callable[..., User]) -> tuple[Client, Share, str]:
+def visitor(who: str, canary_site: CanarySite, person: Callable[..., User]) -> tuple[Client, Share, str]:
     """Somebody, the link whose pages they ask for, and its token."""
     password = "correct horse" if who in {"locked", "unlocked"} else None
-    share, token = house.share(password)
-    client = house.holder(share, token) if who in {"locked", "unlocked", "expired", "revoked"} else Client()
+    share, token = canary_site.share(password)
+    client = (
+        canary_site.recipient_client(share, token)
+        if who in {"locked", "unlocked", "expired", "revoked"}
+        else Client()
+    )
     if who == "unlocked":
         client.post(f"{share.root}unlock", {"password": password})
     if who == "another":
-        other = house.holder(*house.share())
+        other = canary_site.recipient_client(*canary_site.share())
         for name, cookie in other.cookies.items():
             client.cookies[name] = cookie.value
     if who == "expired":
@@ -113,9 +117,9 @@ def test_the_table_is_the_urlconf() -> None:
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("route", TABLE)
-def test_each_cell(route: str, who: str, house: House, person: Callable[..., User]) -> None:
+def test_each_cell(route: str, who: str, canary_site: CanarySite, person: Callable[..., User]) -> None:
     """Each route, by each method, for each of them, is as the table says."""
-    client, share, token = visitor(who, house, person)
+    client, share, token = visitor(who, canary_site, person)
     address = "/" + route.replace("<slug:share_id>", share.pk).replace("<str:token>", token)
     written = {method: expected(route, method, who) for method in METHODS}
     found = {
@@ -128,11 +132,11 @@ def test_each_cell(route: str, who: str, house: House, person: Callable[..., Use
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_headers_of_every_answer(who: str, house: House, person: Callable[..., User]) -> None:
+def test_headers_of_every_answer(who: str, canary_site: CanarySite, person: Callable[..., User]) -> None:
     """Pages, redirects, refusals and errors below a link are kept by no cache, no
     search engine and no frame.
     """
-    client, share, token = visitor(who, house, person)
+    client, share, token = visitor(who, canary_site, person)
     for route in TABLE:
         if route.startswith(("s/", "shared/")):
             address = "/" + route.replace("<slug:share_id>", share.pk).replace("<str:token>", token)
@@ -144,10 +148,10 @@ def test_headers_of_every_answer(who: str, house: House, person: Callable[..., U
                 assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
-def test_headers_when_something_breaks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headers_when_something_breaks(canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that fails on our side says nothing, and is kept nowhere either."""
-    share, token = house.share()
-    client = house.holder(share, token)
+    share, token = canary_site.share()
+    client = canary_site.recipient_client(share, token)
     client.raise_request_exception = False
     monkeypatch.setattr("dashboard.sharing.mounts.usage_of", lambda _: 1 / 0)
     response = client.get(f"{share.root}usage/")

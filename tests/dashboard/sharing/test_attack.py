@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dashboard.sharing import passwords
 from dashboard.sharing.models import Share
 from tests.dashboard.sharing import attack_queries
-from tests.dashboard.sharing.canary_organization import FIGURES, OTHER, SEEN, House, bounds
+from tests.dashboard.sharing.canary_organization import FIGURES, OTHER, SEEN, CanarySite, bounds
 from tests.page import Page
 from usage.api.capabilities import PROBE_FEATURE
 
@@ -51,10 +51,10 @@ def body_of(response: Any) -> bytes:
     return b"".join(response) if response.streaming else response.content
 
 
-def held(asked: list[tuple[str, dict[str, Any]]]) -> None:
+def held(requested: list[tuple[str, dict[str, Any]]]) -> None:
     """Each question that went out names the one customer, its feature and a time within the bounds."""
     start, end = bounds()
-    for _, body in asked:
+    for _, body in requested:
         assert body["customer_id"] == SEEN, body
         if body.get("feature_id") != [PROBE_FEATURE]:
             assert body.get("feature_id", ["api_calls"]) == ["api_calls"], body
@@ -64,23 +64,25 @@ def held(asked: list[tuple[str, dict[str, Any]]]) -> None:
 
 
 @pytest.fixture
-def held_link(house: House) -> tuple[Client, Share]:
+def held_link(canary_site: CanarySite) -> tuple[Client, Share]:
     """A link with files, as it has the most to give away."""
-    share, token = house.share(exports=True)
-    return house.holder(share, token), share
+    share, token = canary_site.share(exports=True)
+    return canary_site.recipient_client(share, token), share
 
 
 @given(seed=st.integers(0, 2**32))
-def test_no_foreign_byte(house: House, held_link: tuple[Client, Share], seed: int) -> None:
+def test_no_foreign_byte(canary_site: CanarySite, held_link: tuple[Client, Share], seed: int) -> None:
     """No query string, by no method, on no route brings a canary of other customers, properties, features or
     times.
     """
     assault(*held_link, seed)
-    held(house.take())
+    held(canary_site.take())
 
 
 @given(seed=st.integers(0, 2**32))
-def test_nothing_at_all_while_locked(house: House, held_link: tuple[Client, Share], seed: int) -> None:
+def test_nothing_at_all_while_locked(
+    canary_site: CanarySite, held_link: tuple[Client, Share], seed: int
+) -> None:
     """Whoever has not given the password sees no byte of the customer, and Autumn is not even asked."""
     client, share = held_link
     if not share.password_hash:
@@ -89,10 +91,10 @@ def test_nothing_at_all_while_locked(house: House, held_link: tuple[Client, Shar
     response = assault(client, share, seed)
     assert response.status_code in {403, 404, 405, 429} or response.headers["Location"] == share.root
     assert response.streaming or not Page(response).has(data_recipient=True)
-    assert house.take() == []
+    assert canary_site.take() == []
 
 
-def test_the_link_does_show_something(house: House, held_link: tuple[Client, Share]) -> None:
+def test_the_link_does_show_something(canary_site: CanarySite, held_link: tuple[Client, Share]) -> None:
     """The attack is no show: the page that it runs against has rows, groups, figures and filters."""
     client, share = held_link
     page = client.get(
@@ -110,7 +112,7 @@ def test_the_link_does_show_something(house: House, held_link: tuple[Client, Sha
     "query", ["customer_id=cus_seen", "customer_id=cus_other", "customer_id=&customer_id=cus_seen"]
 )
 def test_a_link_has_no_customers_to_choose_from(
-    house: House, held_link: tuple[Client, Share], query: str
+    canary_site: CanarySite, held_link: tuple[Client, Share], query: str
 ) -> None:
     """Any customer is a 400 with a sentence, its own too; and no page names one in an address or a field."""
     client, share = held_link
@@ -163,25 +165,25 @@ def test_an_open_row_shows_what_is_allowed(held_link: tuple[Client, Share]) -> N
 
 
 @pytest.mark.parametrize("plans", [False, True])
-def test_deductions_where_allowed(house: House, plans: bool) -> None:
+def test_deductions_where_allowed(canary_site: CanarySite, plans: bool) -> None:
     """They show their balance, and their plan only where plans may be seen too."""
-    share, token = house.share(deductions=True, plans=plans)
-    opened = opened_row(house.holder(share, token), share)
+    share, token = canary_site.share(deductions=True, plans=plans)
+    opened = opened_row(canary_site.recipient_client(share, token), share)
     assert "CANARY_balance" in opened.html
     assert ("CANARY_plan" in opened.html) == plans
 
 
-def test_deductions_of_other_features(house: House) -> None:
+def test_deductions_of_other_features(canary_site: CanarySite) -> None:
     """A link to some features says nothing of balances of others, but that it does not; one to all shows
     them.
     """
-    some, token = house.share(deductions=True, exports=True)
-    holder = house.holder(some, token)
-    opened = opened_row(holder, some)
-    for said in (opened.html, body_of(holder.get(f"{some.root}events/export.jsonl")).decode()):
+    some, token = canary_site.share(deductions=True, exports=True)
+    recipient_client = canary_site.recipient_client(some, token)
+    opened = opened_row(recipient_client, some)
+    for said in (opened.html, body_of(recipient_client.get(f"{some.root}events/export.jsonl")).decode()):
         assert "CANARY_balance" in said
         assert "CANARY_credits" not in said
         assert "CANARY_pool" not in said
     assert opened.has(data_left_out="balances")
-    every, token = house.share(deductions=True, features=None)
-    assert "CANARY_pool" in opened_row(house.holder(every, token), every).html
+    every, token = canary_site.share(deductions=True, features=None)
+    assert "CANARY_pool" in opened_row(canary_site.recipient_client(every, token), every).html

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from dashboard.sharing.models import Share
 from dashboard.sharing.snapshots import NOT_RECORDED
-from tests.dashboard.sharing.canary_organization import DAY, HOUR, SEEN, House, bounds
+from tests.dashboard.sharing.canary_organization import DAY, HOUR, SEEN, CanarySite, bounds
 from tests.dashboard.sharing.manage.test_create import FORM, form_of, shown
 from tests.dashboard.sharing.test_attack import body_of
 from tests.page import Page
@@ -23,44 +23,44 @@ FEATURES = [f"feature_{number:02}" for number in range(14)]
 MODELS = ("model-0", "model-1", "late")
 
 
-def track(house: House, at: int, feature: str, value: float, model: str) -> None:
+def track(canary_site: CanarySite, at: int, feature: str, value: float, model: str) -> None:
     event = {"timestamp": at, "customer_id": SEEN, "feature_id": feature, "value": value}
-    house.store.add([{**event, "properties": {"model": model}}])
+    canary_site.store.add([{**event, "properties": {"model": model}}])
 
 
-def made(house: House, view: str, **changes: Any) -> tuple[Client, Share]:
+def made(canary_site: CanarySite, view: str, **changes: Any) -> tuple[Client, Share]:
     """A snapshot of the period, and somebody who has it open."""
     start, end = bounds()
     fixed = {"period": "fixed", "start": str(start), "end": str(end), "fresh": "snapshot"}
     open_to_all = {"password": "none", "properties": ["model"]}
     owner = Client()
-    owner.force_login(house.owner)
+    owner.force_login(canary_site.owner)
     view = f"customer_id={SEEN}&start={start}&end={end}&tz=UTC{view}"
     wanted = {**FORM, **fixed, **open_to_all, "view": view, **changes}
     accepted = form_of(owner.post("/shares/new", wanted))["accepted"]
     response = owner.post("/shares/new", {**wanted, "accepted": accepted})
     share = Share.objects.get()
-    return house.holder(share, shown(response, "link").rpartition("/")[2]), share
+    return canary_site.recipient_client(share, shown(response, "link").rpartition("/")[2]), share
 
 
 @pytest.fixture
-def late(house: House) -> House:
+def late(canary_site: CanarySite) -> CanarySite:
     """The organization with a dozen more features, to which `arrive` adds what comes
     too late for a snapshot.
     """
     start, _ = bounds()
     for number, feature in enumerate(FEATURES):
-        track(house, start + number * HOUR, feature, 20 + number, MODELS[number % 2])
-        track(house, start + number * HOUR + 5, feature, 20 + number, MODELS[1 - number % 2])
-    return house
+        track(canary_site, start + number * HOUR, feature, 20 + number, MODELS[number % 2])
+        track(canary_site, start + number * HOUR + 5, feature, 20 + number, MODELS[1 - number % 2])
+    return canary_site
 
 
-def arrive(house: House) -> None:
+def arrive(canary_site: CanarySite) -> None:
     """Events of each feature, for the period that is over, under a value that was not there before."""
     start, _ = bounds()
     for number, feature in enumerate((*FEATURES, "api_calls", "of_later")):
-        track(house, start + number * HOUR + 9, feature, 9_999_999, "late")
-    house.renew()
+        track(canary_site, start + number * HOUR + 9, feature, 9_999_999, "late")
+    canary_site.renew()
 
 
 def figures(page: Page) -> list[object]:
@@ -82,7 +82,7 @@ def leads(page: Page, root: str) -> set[str]:
 @pytest.mark.parametrize(
     "view", ["", "&group_by=properties.model", "&group_by=properties.model&bin_size=week"]
 )
-def test_everything_that_a_snapshot_offers_is_kept(late: House, view: str) -> None:
+def test_everything_that_a_snapshot_offers_is_kept(late: CanarySite, view: str) -> None:
     """Each tile, line, shape, size of bins, group and feature shows figures as they were; so do those they
     lead to.
     """
@@ -106,7 +106,7 @@ def test_everything_that_a_snapshot_offers_is_kept(late: House, view: str) -> No
     assert len(seen) > 20
 
 
-def test_a_bar_of_a_snapshot_opens_its_rows(late: House) -> None:
+def test_a_bar_of_a_snapshot_opens_its_rows(late: CanarySite) -> None:
     """The rows of now, late ones among them, with a sentence on why they need not add up to the bar."""
     client, share = made(late, "")
     arrive(late)
@@ -119,7 +119,7 @@ def test_a_bar_of_a_snapshot_opens_its_rows(late: House) -> None:
     assert NOT_RECORDED in line.text
 
 
-def test_all_features_are_kept(late: House) -> None:
+def test_all_features_are_kept(late: CanarySite) -> None:
     """Also those beyond the largest dozen; what is tracked under a new name later is no part of it."""
     start, end = bounds()
     for at in range(end - 2000, end - 900):
@@ -135,7 +135,7 @@ def test_all_features_are_kept(late: House) -> None:
     assert client.get(f"{share.root}events/?feature_id=of_later&tz=UTC").status_code == 400
 
 
-def test_what_was_not_kept_is_said(late: House) -> None:
+def test_what_was_not_kept_is_said(late: CanarySite) -> None:
     """A part of the period and a filter have no figures of their own; their rows are there all the same."""
     client, share = made(late, "")
     start, end = bounds()
@@ -147,7 +147,7 @@ def test_what_was_not_kept_is_said(late: House) -> None:
         assert shown_page.rows
 
 
-def test_nobody_is_offered_what_was_not_kept(late: House) -> None:
+def test_nobody_is_offered_what_was_not_kept(late: CanarySite) -> None:
     """No dates, comparison, filters, other grouping, or range to draw with the mouse
     stand on the usage page.
     """
@@ -168,7 +168,7 @@ def test_nobody_is_offered_what_was_not_kept(late: House) -> None:
     assert "$plan_id" not in page.html
 
 
-def test_a_snapshot_outlives_its_kept_answers(late: House) -> None:
+def test_a_snapshot_outlives_its_kept_answers(late: CanarySite) -> None:
     """What is kept is kept in the database: another process, that has asked nothing yet, shows the same
     figures.
     """
@@ -178,7 +178,7 @@ def test_a_snapshot_outlives_its_kept_answers(late: House) -> None:
     assert figures(Page(client.get(f"{share.root}usage/?{share.view}"))) == before
 
 
-def test_larger_bins_are_sums_of_kept_ones(late: House) -> None:
+def test_larger_bins_are_sums_of_kept_ones(late: CanarySite) -> None:
     """Weeks and months of a snapshot are those that Autumn itself would have said, to the figure."""
     start, end = bounds()
     client, share = made(late, "", exports="on")
@@ -186,13 +186,13 @@ def test_larger_bins_are_sums_of_kept_ones(late: House) -> None:
     staff.force_login(late.owner)
     for size in ("hour", "day", "week", "month"):
         view = f"start={start}&end={end}&bin_size={size}&tz=UTC"
-        kept = body_of(client.get(f"{share.root}usage/export.csv?{view}"))
+        stored = body_of(client.get(f"{share.root}usage/export.csv?{view}"))
         live = body_of(staff.get(f"/usage/export.csv?customer_id={SEEN}&{view}"))
-        assert kept.count(b"\n") > 10
-        assert sorted(kept.splitlines()) == sorted(live.splitlines())
+        assert stored.count(b"\n") > 10
+        assert sorted(stored.splitlines()) == sorted(live.splitlines())
 
 
-def test_old_figures_are_not_kept_as_those_of_now(late: House) -> None:
+def test_old_figures_are_not_kept_as_those_of_now(late: CanarySite) -> None:
     """While Autumn does not answer there is no snapshot to make, though older answers would serve a page."""
     start, end = bounds()
     view = f"customer_id={SEEN}&start={start}&end={end}&tz=UTC"
@@ -208,7 +208,7 @@ def test_old_figures_are_not_kept_as_those_of_now(late: House) -> None:
     assert not Share.objects.exists()
 
 
-def test_a_snapshot_of_nothing(late: House) -> None:
+def test_a_snapshot_of_nothing(late: CanarySite) -> None:
     """A period without usage has no figures to keep: the sentence stands beside the customer."""
     owner = Client()
     owner.force_login(late.owner)

@@ -19,11 +19,11 @@ LONG = "b81f6a0d4c7e4f5d9e2a1c3b5d7f9e0a"
 
 
 def start(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder), "ENV_FILE": str(folder / ".env")}
+    stored = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder), "ENV_FILE": str(folder / ".env")}
     return subprocess.run(
         [sys.executable, "manage.py", *(command or ("check",))],
         cwd=ROOT,
-        env=kept | environment,
+        env=stored | environment,
         capture_output=True,
         text=True,
         timeout=60,

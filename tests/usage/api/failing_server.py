@@ -34,7 +34,7 @@ class Sleeps(list[float]):
         self.append(seconds)
 
 
-class House:
+class CanarySite:
     """A gateway in front of a server, with a clock for the cache that can be put forward."""
 
     def __init__(self, server: Server) -> None:
@@ -71,8 +71,8 @@ def json_object(body: bytes) -> None:
 
 
 @contextmanager
-def house(handler: Handler) -> Iterator[House]:
+def canary_site(handler: Handler) -> Iterator[CanarySite]:
     with serving(handler) as server:
-        built = House(server)
+        built = CanarySite(server)
         yield built
         built.gateway.close()

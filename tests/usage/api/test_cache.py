@@ -37,7 +37,7 @@ def cache(clock: Clock) -> Cache:
     return Cache(MemoryStore(clock=clock), clock=clock)
 
 
-def crowd(number: int, call: Callable[[], object]) -> list[object]:
+def viewers(number: int, call: Callable[[], object]) -> list[object]:
     """What `number` threads got at once: answers, and the errors they raised."""
     results: list[object] = []
 
@@ -76,7 +76,7 @@ def test_a_recent_answer_is_served_at_once_while_one_asks_behind(
     clock.now += 100
     origin.gate.clear()
     assert {
-        result.body for result in crowd(50, lambda: get(cache, origin)) if isinstance(result, Cached)
+        result.body for result in viewers(50, lambda: get(cache, origin)) if isinstance(result, Cached)
     } == {b"answer 1"}
     eventually(lambda: len(origin.calls) == 2)
     origin.gate.set()
@@ -101,7 +101,7 @@ def test_two_hundred_callers_cost_one_fetch(cache: Cache, origin: Origin) -> Non
     """All get the answer of the one who asked."""
     origin.gate.clear()
     threading.Timer(0.3, origin.gate.set).start()
-    results = crowd(200, lambda: get(cache, origin))
+    results = viewers(200, lambda: get(cache, origin))
     assert [result.body for result in results if isinstance(result, Cached)] == [b"answer 1"] * 200
     assert len(origin.calls) == 1
 
@@ -109,7 +109,7 @@ def test_two_hundred_callers_cost_one_fetch(cache: Cache, origin: Origin) -> Non
 def test_a_failure_is_shared_and_not_tried_by_each(cache: Cache, origin: Origin) -> None:
     """One try for two hundred; each raises an error of its own, so that traces do not mix."""
     origin.failure = Unreachable("Autumn has a failure of its own.")
-    results = crowd(200, lambda: get(cache, origin))
+    results = viewers(200, lambda: get(cache, origin))
     assert {str(result) for result in results} == {"Autumn has a failure of its own."}
     assert all(isinstance(result, Unreachable) for result in results)
     assert len({id(result) for result in results}) == 200

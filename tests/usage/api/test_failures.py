@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.usage.api.failing_server import house
+from tests.usage.api.failing_server import canary_site
 from tests.usage.api.hostile_server import (
     Handler,
     Server,
@@ -56,7 +56,7 @@ def test_a_failing_autumn_is_an_inconvenience(kind: str) -> None:
     def handle(connection: socket.socket, number: int) -> None:
         (always(answer()) if healthy[0] else failing)(connection, number)
 
-    with house(handle) as home:
+    with canary_site(handle) as home:
         servers.append(home.server)
         assert home.ask(seconds=10).source == "live"
         healthy[0] = False

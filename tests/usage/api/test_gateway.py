@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from tests.usage.api.failing_server import BODY, KEY, house, json_object
+from tests.usage.api.failing_server import BODY, KEY, canary_site, json_object
 from tests.usage.api.hostile_server import (
     always,
     answer,
@@ -29,7 +29,7 @@ from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageErro
 
 def test_an_answer_is_asked_for_once_and_then_kept() -> None:
     """Live, then from the cache; the counters tell."""
-    with house(always(answer(200, b'{"list": []}'))) as home:
+    with canary_site(always(answer(200, b'{"list": []}'))) as home:
         assert home.ask().source == "live"
         assert home.ask() == Cached(b'{"list": []}', home.ask().fetched_at, "cache")
         assert len(home.server.requests) == 1
@@ -41,7 +41,7 @@ def test_an_answer_is_asked_for_once_and_then_kept() -> None:
 
 def test_the_order_of_a_body_s_fields_does_not_matter_but_all_else_does() -> None:
     """Endpoint, body and scope are the question; so is the key, by its fingerprint."""
-    with house(always(answer())) as home:
+    with canary_site(always(answer())) as home:
         home.ask(body={"customer_id": "a", "limit": 5})
         home.ask(body={"limit": 5, "customer_id": "a"})
         assert len(home.server.requests) == 1
@@ -59,7 +59,7 @@ def test_the_order_of_a_body_s_fields_does_not_matter_but_all_else_does() -> Non
 
 def test_what_a_scope_hides_is_gone_before_anything_is_kept() -> None:
     """The transformed bytes are the answer, and those in the cache."""
-    with house(always(answer(200, b'{"hidden": 1}'))) as home:
+    with canary_site(always(answer(200, b'{"hidden": 1}'))) as home:
         for _ in range(2):
             body = home.ask(scope="share:1", transform=lambda raw: raw.replace(b"hidden", b"shown")).body
             assert body == b'{"shown": 1}'
@@ -68,7 +68,7 @@ def test_what_a_scope_hides_is_gone_before_anything_is_kept() -> None:
 
 def test_direct_asks_each_time_and_keeps_nothing() -> None:
     """An export reads what is there now."""
-    with house(always(answer())) as home:
+    with canary_site(always(answer())) as home:
         for _ in range(2):
             found = home.gateway.direct("events.list", BODY, deadline=Deadline.after(15), check=json_object)
             assert found.source == "live"
@@ -86,7 +86,7 @@ def test_a_failing_autumn_is_asked_up_to_three_times(failing: bytes) -> None:
         else:
             connection.sendall(failing if number < 2 else answer())
 
-    with house(handle) as home:
+    with canary_site(handle) as home:
         assert home.ask().source == "live"
         assert len(home.server.requests) == 3
         assert home.gateway.counts()["retries"] == 2
@@ -97,7 +97,7 @@ def test_a_failing_autumn_is_asked_up_to_three_times(failing: bytes) -> None:
 
 def test_three_failures_are_the_answer() -> None:
     """And the next caller is told without a fourth."""
-    with house(always(answer(500))) as home:
+    with canary_site(always(answer(500))) as home:
         for _ in range(2):
             with pytest.raises(Unreachable):
                 home.ask()
@@ -108,7 +108,7 @@ def test_three_failures_are_the_answer() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 307])
 def test_a_no_is_not_asked_again(status: int) -> None:
     """Another try would bring the same."""
-    with house(always(answer(status))) as home:
+    with canary_site(always(answer(status))) as home:
         with pytest.raises((Refused, Malformed)):
             home.ask()
         assert len(home.server.requests) == 1
@@ -123,7 +123,7 @@ def test_a_429_is_waited_out(header: dict[str, str]) -> None:
         times.append(time.monotonic())
         connection.sendall(answer(429, b"Too many requests", header) if number == 0 else answer())
 
-    with house(handle) as home:
+    with canary_site(handle) as home:
         assert home.ask().source == "live"
         assert home.gateway.counts()["limited"] == 1
     assert times[1] - times[0] >= float(header.get("Retry-After", 1.0))
@@ -131,7 +131,7 @@ def test_a_429_is_waited_out(header: dict[str, str]) -> None:
 
 def test_a_429_holds_everybody_who_asks_about_that_customer() -> None:
     """And nobody else."""
-    with house(in_turn(answer(429, b"", {"Retry-After": "30"}), answer())) as home:
+    with canary_site(in_turn(answer(429, b"", {"Retry-After": "30"}), answer())) as home:
         with pytest.raises(RateLimited):
             home.ask()
         with pytest.raises(RateLimited):
@@ -143,7 +143,7 @@ def test_a_429_holds_everybody_who_asks_about_that_customer() -> None:
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_pause_beyond_the_deadline_is_not_begun(status: int) -> None:
     """The error comes at once, and says when to come back."""
-    with house(always(answer(status, b"", {"Retry-After": "60"}))) as home:
+    with canary_site(always(answer(status, b"", {"Retry-After": "60"}))) as home:
         start = time.monotonic()
         with pytest.raises(UsageError) as caught:
             home.ask()
@@ -154,7 +154,7 @@ def test_a_pause_beyond_the_deadline_is_not_begun(status: int) -> None:
 
 def test_what_autumn_has_left_is_believed() -> None:
     """None remaining means that the next call waits for Autumn's next second."""
-    with house(always(answer(headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}))) as home:
+    with canary_site(always(answer(headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}))) as home:
         home.ask()
         with pytest.raises(RateLimited):
             home.ask(body=BODY | {"limit": 1})
@@ -179,7 +179,7 @@ def test_two_hundred_viewers_cost_one_call() -> None:
         home.server.stopping.wait(0.15)
         connection.sendall(answer())
 
-    with house(slowly) as home:
+    with canary_site(slowly) as home:
         threads = [threading.Thread(target=home.ask) for _ in range(200)]
         for thread in threads:
             thread.start()
@@ -191,7 +191,10 @@ def test_two_hundred_viewers_cost_one_call() -> None:
 
 def test_each_attempt_leaves_a_line_without_key_customer_or_body() -> None:
     """Endpoint, a hash of the customer, status or error, time, size and attempt; and the cache's state."""
-    with house(in_turn(answer(500), answer(200, b'{"list": ["private"]}'))) as home, capture_logs() as lines:
+    with (
+        canary_site(in_turn(answer(500), answer(200, b'{"list": ["private"]}'))) as home,
+        capture_logs() as lines,
+    ):
         home.ask()
         home.ask()
     assert [(line["event"], line.get("error"), line.get("attempt"), line.get("state")) for line in lines] == [

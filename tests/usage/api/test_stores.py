@@ -127,9 +127,9 @@ def test_redis_keeps_the_very_bytes_for_their_time(link: RedisLink) -> None:
     body = json.dumps(list(range(1_000))).encode() + b"\xff"
     store.set("k", body, 100)
     assert store.get("k") == body
-    kept = link.redis.get("autumn-usage:k")
-    assert isinstance(kept, bytes)
-    assert len(kept) < len(body) / 2
+    stored = link.redis.get("autumn-usage:k")
+    assert isinstance(stored, bytes)
+    assert len(stored) < len(body) / 2
     left_ms = link.redis.pttl("autumn-usage:k")
     assert isinstance(left_ms, int)
     assert 90_000 < left_ms <= 100_000

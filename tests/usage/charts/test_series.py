@@ -40,8 +40,8 @@ def fold(cell: dict[str, float], most: int, name: str) -> dict[str, float]:
     """As Autumn does: the largest keep their value, the others get a 0, their sum a name of its own."""
     ranked = sorted(cell, key=lambda group: (-cell[group], group))
     rest = ranked[most:]
-    kept = {group: 0.0 if group in rest else value for group, value in cell.items()}
-    return kept | ({name: sum(cell[group] for group in rest)} if rest else {})
+    stored = {group: 0.0 if group in rest else value for group, value in cell.items()}
+    return stored | ({name: sum(cell[group] for group in rest)} if rest else {})
 
 
 @given(st.lists(cells, max_size=18))

@@ -226,9 +226,9 @@ def test_counts(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) ->
     """Where a count is given, it is that of the listed events."""
     now, events = world
     query = Query(customer_id="cus_1", tz=data.draw(st.sampled_from(ZONES)), **data.draw(windows(now)))
-    kept = [event for event in events if event["timestamp"] < now]
+    stored = [event for event in events if event["timestamp"] < now]
     with autumn(now) as service:
-        service.add(*kept, {"timestamp": now - 400 * DAY})
+        service.add(*stored, {"timestamp": now - 400 * DAY})
         count = service.usage.count(query, now)
         listed = sum(1 for _ in service.usage.iterate(query, now))
     assert count in (None, listed)

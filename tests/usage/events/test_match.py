@@ -49,7 +49,7 @@ def test_lookup(path: str, found: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "passes"),
+    ("requested", "passes"),
     [
         ({"filter": ("model:gpt",)}, True),
         ({"filter": ("model:other",)}, False),
@@ -66,11 +66,11 @@ def test_lookup(path: str, found: object) -> None:
         ({"value_max": 0.5}, False),
     ],
 )
-def test_matches(asked: dict[str, Any], passes: bool) -> None:
+def test_matches(requested: dict[str, Any], passes: bool) -> None:
     """The same path twice is or, different paths are and; exclusions win; bounds are inclusive."""
-    for name in {"filter", "exclude"} & asked.keys():
-        asked[name] = tuple(PropertyFilter(*text.split(":", 1)) for text in asked[name])
-    assert matches(Query(**asked), event()) is passes
+    for name in {"filter", "exclude"} & requested.keys():
+        requested[name] = tuple(PropertyFilter(*text.split(":", 1)) for text in requested[name])
+    assert matches(Query(**requested), event()) is passes
 
 
 json_values = st.recursive(

@@ -92,8 +92,8 @@ def test_the_sixth_call_of_a_second(make_org: MakeOrg) -> None:
     assert refused.status_code == 429
     assert refused.headers["Content-Type"].startswith("text/plain")
     assert not refused.text.startswith("{")
-    told = {name: refused.headers[name] for name in ("Retry-After", "RateLimit-Limit", "RateLimit-Reset")}
-    assert told == {"Retry-After": "1", "RateLimit-Limit": "5", "RateLimit-Reset": "1"}
+    reported = {name: refused.headers[name] for name in ("Retry-After", "RateLimit-Limit", "RateLimit-Reset")}
+    assert reported == {"Retry-After": "1", "RateLimit-Limit": "5", "RateLimit-Reset": "1"}
     assert refused.headers["RateLimit-Policy"] == "5;w=1"
     assert refused.headers["RateLimit-Remaining"] == "0"
     org.clock.now = int(org.clock.now) + 0.999

@@ -48,9 +48,9 @@ def test_there_are_120_cases() -> None:
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_recorded_answer_is_given(clients: dict[str, httpx.Client], case: dict[str, Any]) -> None:
     """Status and body are equal, rows and bins in their order, numbers to 1e-9."""
-    asked, expected = case["request"], case["response"]
-    content = asked["raw"] if "raw" in asked else json.dumps(asked["body"])
-    answer = clients[case["set"]].post(asked["path"], content=content, headers=asked.get("headers"))
+    requested, expected = case["request"], case["response"]
+    content = requested["raw"] if "raw" in requested else json.dumps(requested["body"])
+    answer = clients[case["set"]].post(requested["path"], content=content, headers=requested.get("headers"))
     assert answer.status_code == expected["status"], answer.text
     assert _same(answer.json(), expected["body"]), answer.text
 

@@ -147,12 +147,12 @@ def test_its_properties(store: Store) -> None:
 
 def test_it_is_the_same_everywhere(store: Store) -> None:
     """A day told again is the very same day, on every machine and under every Python."""
-    told = sorted(map(tuple, events_between(EPOCH, EPOCH - DAY, EPOCH)))
+    reported = sorted(map(tuple, events_between(EPOCH, EPOCH - DAY, EPOCH)))
     sql = f"SELECT {COLUMNS} FROM events WHERE timestamp BETWEEN ? AND ? ORDER BY id"
-    kept = rows(store, sql, told[0][1], told[-1][1])
-    assert len(told) > 1000
-    assert set(told) <= set(kept)
-    assert sha256(repr(told).encode()).hexdigest()[:16] == "583e65ec9cc7e4a5"
+    stored = rows(store, sql, reported[0][1], reported[-1][1])
+    assert len(reported) > 1000
+    assert set(reported) <= set(stored)
+    assert sha256(repr(reported).encode()).hexdigest()[:16] == "583e65ec9cc7e4a5"
 
 
 @pytest.mark.usefixtures("one_day")
@@ -172,11 +172,11 @@ def test_it_goes_on(make_store: MakeStore) -> None:
             assert stepped.now * 1000 - 10 * 60_000 < newest
     leapt.now = stepped.now
     at_once.refresh()
-    told, told_at_once = (
+    reported, told_at_once = (
         rows(each, f"SELECT {COLUMNS} FROM events ORDER BY id") for each in (one_by_one, at_once)
     )
-    assert told == told_at_once
-    assert len(told) == one(one_by_one, "sum(count) FROM hours") > before + 1000
+    assert reported == told_at_once
+    assert len(reported) == one(one_by_one, "sum(count) FROM hours") > before + 1000
 
 
 @pytest.mark.usefixtures("one_day")
@@ -187,13 +187,13 @@ def test_it_is_told_at_most_once_a_second(make_store: MakeStore) -> None:
     store.ensure_story()
     clock.now += 3600
     store.refresh()
-    told = one(store, "told_until FROM story")
+    reported = one(store, "told_until FROM story")
     clock.now += 0.9
     store.refresh()
-    assert one(store, "told_until FROM story") == told
+    assert one(store, "told_until FROM story") == reported
     clock.now += 120
     store.refresh()
-    assert one(store, "told_until FROM story") > told
+    assert one(store, "told_until FROM story") > reported
 
 
 @pytest.mark.usefixtures("one_day")

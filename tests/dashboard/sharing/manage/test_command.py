@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from dashboard.models import User
 from dashboard.sharing.models import Share
-from tests.dashboard.sharing.canary_organization import SEEN, House
+from tests.dashboard.sharing.canary_organization import SEEN, CanarySite
 
 pytestmark = pytest.mark.django_db
 
@@ -24,11 +24,11 @@ def share(*words: str) -> str:
 
 
 @pytest.fixture
-def boss(house: House) -> User:
+def boss(canary_site: CanarySite) -> User:
     return User.objects.create_superuser("boss", password="correct horse")
 
 
-def test_a_link_is_printed_once(house: House, boss: User) -> None:
+def test_a_link_is_printed_once(canary_site: CanarySite, boss: User) -> None:
     """The address opens the customer; without --properties none shows; seven days,
     all features, no password.
     """
@@ -36,13 +36,13 @@ def test_a_link_is_printed_once(house: House, boss: User) -> None:
     made = Share.objects.get()
     assert (made.owner, made.properties, made.features, made.password_hash) == (boss, [], None, "")
     assert timedelta(days=6) < made.expires_at - timezone.now() <= timedelta(days=7)
-    holder = house.holder(made, urlsplit(printed).path.rpartition("/")[2])
-    page = holder.get(f"{made.root}events/?range=90d&tz=UTC").content.decode()
+    recipient_client = canary_site.recipient_client(made, urlsplit(printed).path.rpartition("/")[2])
+    page = recipient_client.get(f"{made.root}events/?range=90d&tz=UTC").content.decode()
     assert "api_calls" in page
     assert "gold" not in page
 
 
-def test_its_choices(house: House, boss: User) -> None:
+def test_its_choices(canary_site: CanarySite, boss: User) -> None:
     """Expiry, properties, features and a password that opens."""
     printed = share(
         "create", "--customer", SEEN, "--expires", "12h", "--properties", "model, meta.tier",
@@ -53,11 +53,13 @@ def test_its_choices(house: House, boss: User) -> None:
     assert (made.properties, made.features, made.owner) == (
         ["meta.tier", "model"],
         ["api_calls"],
-        house.owner,
+        canary_site.owner,
     )
     assert made.expires_at - timezone.now() <= timedelta(hours=12)
-    holder = house.holder(made, link.rpartition("/")[2], password.removeprefix("Password: "))
-    assert holder.get(f"{made.root}events/").status_code == 200
+    recipient_client = canary_site.recipient_client(
+        made, link.rpartition("/")[2], password.removeprefix("Password: ")
+    )
+    assert recipient_client.get(f"{made.root}events/").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -80,14 +82,14 @@ def test_its_choices(house: House, boss: User) -> None:
         (),
     ],
 )
-def test_what_it_refuses(house: House, boss: User, words: tuple[str, ...]) -> None:
+def test_what_it_refuses(canary_site: CanarySite, boss: User, words: tuple[str, ...]) -> None:
     """With a sentence, and nothing made or ended."""
     with pytest.raises(CommandError):
         share(*words)
     assert not Share.objects.exists()
 
 
-def test_it_minds_properties_about_people(house: House, boss: User) -> None:
+def test_it_minds_properties_about_people(canary_site: CanarySite, boss: User) -> None:
     """Those that are named so are said on the error output, so that the link alone stands on the other."""
     out, err = io.StringIO(), io.StringIO()
     call_command("share", "create", "--customer", SEEN, "--properties", "email,model", stdout=out, stderr=err)
@@ -96,26 +98,26 @@ def test_it_minds_properties_about_people(house: House, boss: User) -> None:
     assert out.getvalue().count("\n") == 1
 
 
-def test_a_list_cannot_be_forged(house: House) -> None:
+def test_a_list_cannot_be_forged(canary_site: CanarySite) -> None:
     """Names from strangers take one field of one line, and send a terminal nothing but letters."""
-    house.share(recipient="a\nb\tc\x1b[31m", customer_id="\x1b]0;title\x07")
+    canary_site.share(recipient="a\nb\tc\x1b[31m", customer_id="\x1b]0;title\x07")
     [line] = share("list").splitlines()
     assert line.isascii()
     assert "\x1b" not in line
     assert line.split("\t")[3:5] == ["[U+001B]]0;title[U+0007]", "a[U+000A]b[U+0009]c[U+001B][31m"]
 
 
-def test_a_link_needs_somebody(house: House) -> None:
+def test_a_link_needs_somebody(canary_site: CanarySite) -> None:
     """Without anybody who may share, the command says what to do."""
     User.objects.all().delete()
     with pytest.raises(CommandError):
         share("create", "--customer", SEEN)
 
 
-def test_list_and_revoke(house: House) -> None:
+def test_list_and_revoke(canary_site: CanarySite) -> None:
     """Every link with its state; one ends by its name, the rest with --all."""
-    first, _ = house.share(recipient="Ada")
-    house.share(recipient="Grace")
+    first, _ = canary_site.share(recipient="Ada")
+    canary_site.share(recipient="Grace")
     assert share("revoke", first.pk) == "Revoked: 1\n"
     listed = share("list").splitlines()
     assert [line.split("\t")[1:5:3] for line in listed if "Ada" in line] == [["revoked", "Ada"]]

@@ -22,7 +22,7 @@ from dashboard.sharing.manage.suggestions import (
     privacy_hint,
 )
 from dashboard.sharing.models import Share
-from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, House, bounds, now_ms
+from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, CanarySite, bounds, now_ms
 from tests.page import Page
 from usage.window import to_ms
 
@@ -42,9 +42,9 @@ FORM = {
 
 
 @pytest.fixture
-def owner(house: House) -> Client:
+def owner(canary_site: CanarySite) -> Client:
     client = Client()
-    client.force_login(house.owner)
+    client.force_login(canary_site.owner)
     return client
 
 
@@ -78,7 +78,9 @@ def offered(response: Any, name: str) -> set[str]:
     return set(Page(response).values("value", "input", name=name))
 
 
-def test_every_view_offers_it(house: House, owner: Client, signed_in: Callable[..., Client]) -> None:
+def test_every_view_offers_it(
+    canary_site: CanarySite, owner: Client, signed_in: Callable[..., Client]
+) -> None:
     """Usage and events lead to the form with their own query; not for those who may not share."""
     query = f"customer_id={SEEN}&feature_id=api_calls&range=90d&tz=UTC"
     for page in ("usage/", "events/"):
@@ -87,7 +89,7 @@ def test_every_view_offers_it(house: House, owner: Client, signed_in: Callable[.
         User.objects.filter(username="viewer").delete()
 
 
-def test_the_form_is_filled_by_the_view(house: House, owner: Client) -> None:
+def test_the_form_is_filled_by_the_view(canary_site: CanarySite, owner: Client) -> None:
     """Customer, feature, period and the properties that the view used stand in it; no other property is
     ticked.
     """
@@ -107,7 +109,7 @@ def test_the_form_is_filled_by_the_view(house: House, owner: Client) -> None:
     assert filled["password"] == ["generated"]
 
 
-def test_a_new_form_shows_no_more_than_the_view(house: House, owner: Client) -> None:
+def test_a_new_form_shows_no_more_than_the_view(canary_site: CanarySite, owner: Client) -> None:
     """A view that moves on opens "not before" its start; a link made so shows nothing older."""
     filled = form_of(owner.get(f"/shares/new?customer_id={SEEN}&range=7d&tz=UTC"))
     assert (filled["period"], filled["start"], filled["end"]) == (["free"], [""], [""])
@@ -117,7 +119,7 @@ def test_a_new_form_shows_no_more_than_the_view(house: House, owner: Client) -> 
     assert (share.start, share.end) == (first, None)
 
 
-def test_a_period_that_was_not_written_is_that_of_the_view(house: House, owner: Client) -> None:
+def test_a_period_that_was_not_written_is_that_of_the_view(canary_site: CanarySite, owner: Client) -> None:
     """“This period only”, with its dates left empty, is what was looked at, up to the running hour."""
     _, share = made(owner, view="range=7d&tz=UTC", period="fixed")
     now = now_ms()
@@ -125,14 +127,14 @@ def test_a_period_that_was_not_written_is_that_of_the_view(house: House, owner: 
     assert share.end == -(-now // HOUR) * HOUR
 
 
-def test_a_billing_cycle_is_its_dates(house: House, owner: Client) -> None:
+def test_a_billing_cycle_is_its_dates(canary_site: CanarySite, owner: Client) -> None:
     """A view of a cycle fills the form with the hour that it began in, and a period left empty is the
     cycle's.
     """
-    house.age = "newest"  # older servers count a cycle's days back from now
-    house.renew()
+    canary_site.age = "newest"  # older servers count a cycle's days back from now
+    canary_site.renew()
     begun = (now_ms() // DAY - 12) * DAY
-    house.store.add_customer(SEEN, subscribed_at_ms=begun)
+    canary_site.store.add_customer(SEEN, subscribed_at_ms=begun)
     view = f"customer_id={SEEN}&range=1bc&tz=UTC"
     filled = form_of(owner.get(f"/shares/new?{view}"))
     first = datetime.fromtimestamp(begun / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
@@ -142,7 +144,7 @@ def test_a_billing_cycle_is_its_dates(house: House, owner: Client) -> None:
     assert share.end is not None
 
 
-def test_an_hour_that_comes_twice(house: House, owner: Client) -> None:
+def test_an_hour_that_comes_twice(canary_site: CanarySite, owner: Client) -> None:
     """Its fields cannot say which of the two is meant, so they are left empty, which is the view itself."""
     zone = ZoneInfo("America/New_York")
     start, end = (datetime(2026, 11, 1, 1, tzinfo=zone, fold=1), datetime(2026, 11, 1, 6, tzinfo=zone))
@@ -153,7 +155,7 @@ def test_an_hour_that_comes_twice(house: House, owner: Client) -> None:
     assert (share.start, share.end) == (to_ms(start), to_ms(end))
 
 
-def test_groups_that_were_chosen(house: House, owner: Client) -> None:
+def test_groups_that_were_chosen(canary_site: CanarySite, owner: Client) -> None:
     """Plans are ticked where the view is by plan; where its groups cannot be shown, that they were chosen is
     named.
     """
@@ -162,7 +164,7 @@ def test_groups_that_were_chosen(house: House, owner: Client) -> None:
     assert ("groups-left-out", "$plan_id") in warnings(owner.post("/shares/new", {**FORM, "view": view}))
 
 
-def test_a_view_of_a_time_to_come(house: House, owner: Client) -> None:
+def test_a_view_of_a_time_to_come(canary_site: CanarySite, owner: Client) -> None:
     """It has no dates to fill the form with; the form says so instead of failing."""
     page = owner.get("/shares/new?start=2090-01-01&end=2090-02-01&tz=UTC")
     assert page.status_code == 200
@@ -170,7 +172,7 @@ def test_a_view_of_a_time_to_come(house: House, owner: Client) -> None:
     assert (filled["since"], filled["start"], filled["end"]) == ([""], [""], [""])
 
 
-def test_what_the_view_had_and_a_link_cannot(house: House, owner: Client) -> None:
+def test_what_the_view_had_and_a_link_cannot(canary_site: CanarySite, owner: Client) -> None:
     """An entity and filters by hidden properties are named before a link is made that shows more than the
     view did.
     """
@@ -181,7 +183,7 @@ def test_what_the_view_had_and_a_link_cannot(house: House, owner: Client) -> Non
     assert not Share.objects.exists()
 
 
-def test_filters_that_come_along_are_no_bounds(house: House, owner: Client) -> None:
+def test_filters_that_come_along_are_no_bounds(canary_site: CanarySite, owner: Client) -> None:
     """They are listed with the word that they can be taken off; and they can."""
     view = f"customer_id={SEEN}&filter=model:model-0&value_min=2&range=90d&tz=UTC"
     listed = Page(owner.get(f"/shares/new?{view}")).one(data_notice="filters-are-no-bounds")
@@ -190,11 +192,13 @@ def test_filters_that_come_along_are_no_bounds(house: House, owner: Client) -> N
     assert "model:model-0" in chips
     response, share = made(owner, view=view, properties=["model"])
     assert "filter=model%3Amodel-0" in share.view
-    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
-    assert "model-1" in holder.get(f"{share.root}events/?range=90d&tz=UTC").content.decode()
+    recipient_client = canary_site.recipient_client(
+        share, shown(response, "link").rpartition("/")[2], shown(response, "password")
+    )
+    assert "model-1" in recipient_client.get(f"{share.root}events/?range=90d&tz=UTC").content.decode()
 
 
-def test_offers_follow_the_customer(house: House, owner: Client) -> None:
+def test_offers_follow_the_customer(canary_site: CanarySite, owner: Client) -> None:
     """Whoever begins without a customer writes one, and is offered what that one
     has; what was chosen stays.
     """
@@ -208,15 +212,17 @@ def test_offers_follow_the_customer(house: House, owner: Client) -> None:
     assert not Share.objects.exists()
 
 
-def test_plans_need_no_deductions(house: House, owner: Client) -> None:
+def test_plans_need_no_deductions(canary_site: CanarySite, owner: Client) -> None:
     """Figures by plan are a matter of their own: they can be shown where deductions are not."""
     response, share = made(owner, plans="on", view="group_by=$plan_id&range=90d&tz=UTC")
     assert (share.plans, share.deductions) == (True, False)
-    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
-    assert "CANARY_plan" in holder.get(f"{share.root}usage/?{share.view}").content.decode()
+    recipient_client = canary_site.recipient_client(
+        share, shown(response, "link").rpartition("/")[2], shown(response, "password")
+    )
+    assert "CANARY_plan" in recipient_client.get(f"{share.root}usage/?{share.view}").content.decode()
 
 
-def test_it_offers_what_was_seen(house: House, owner: Client) -> None:
+def test_it_offers_what_was_seen(canary_site: CanarySite, owner: Client) -> None:
     """The customer's features, those of balances too, and properties by their paths, of that time; nobody
     else's.
     """
@@ -227,7 +233,7 @@ def test_it_offers_what_was_seen(house: House, owner: Client) -> None:
     assert Page(page).values("data-privacy-hint") == ["user"]
 
 
-def test_a_link_is_shown_once(house: House, owner: Client) -> None:
+def test_a_link_is_shown_once(canary_site: CanarySite, owner: Client) -> None:
     """The page that made it shows link and password, which open it; a reload of that page leads to its log
     instead.
     """
@@ -240,15 +246,15 @@ def test_a_link_is_shown_once(house: House, owner: Client) -> None:
     assert again.redirect_chain == [(f"/shares/{share.pk}/", 302)]
     assert "created-before" in Page(again).notices
     assert Share.objects.count() == 1
-    holder = Client()
-    holder.get(urlsplit(link).path)
-    holder.post(f"{share.root}unlock", {"password": password})
-    assert holder.get(f"{share.root}usage/").status_code == 200
+    recipient_client = Client()
+    recipient_client.get(urlsplit(link).path)
+    recipient_client.post(f"{share.root}unlock", {"password": password})
+    assert recipient_client.get(f"{share.root}usage/").status_code == 200
     for page in ("/shares/", f"/shares/{share.pk}/"):
         assert link.rpartition("/")[2] not in owner.get(page).content.decode()
 
 
-def test_warnings_come_before_the_link(house: House, owner: Client) -> None:
+def test_warnings_come_before_the_link(canary_site: CanarySite, owner: Client) -> None:
     """Properties about people, no password and a long life are each named, and nothing is made until they
     were read.
     """
@@ -315,7 +321,7 @@ def test_what_is_about_people() -> None:
     ],
 )
 def test_form_error_is_beside_its_field(
-    house: House, owner: Client, changes: dict[str, Any], field: str | None
+    canary_site: CanarySite, owner: Client, changes: dict[str, Any], field: str | None
 ) -> None:
     """A 400, an error beside the field or, of what nobody sees, above the form; and no link."""
     for address in ("/shares/new", "/shares/preview/"):
@@ -327,14 +333,14 @@ def test_form_error_is_beside_its_field(
     assert not Share.objects.exists()
 
 
-def test_a_link_can_be_made_while_autumn_is_down(house: House, owner: Client) -> None:
+def test_a_link_can_be_made_while_autumn_is_down(canary_site: CanarySite, owner: Client) -> None:
     """What nobody can tell now is no reason to refuse it: the link shows its customer once Autumn is back."""
-    house.fall_silent()
+    canary_site.fall_silent()
     _, share = made(owner)
     assert share.customer_id == SEEN
 
 
-def test_bins_that_a_period_cannot_have(house: House, owner: Client) -> None:
+def test_bins_that_a_period_cannot_have(canary_site: CanarySite, owner: Client) -> None:
     """Made from hours of a week, a link to half a year opens with bins that fit it; one to a week keeps its
     hours.
     """
@@ -346,7 +352,7 @@ def test_bins_that_a_period_cannot_have(house: House, owner: Client) -> None:
     assert "bin_size=hour" in share.view
 
 
-def test_a_period_is_whole_hours(house: House, owner: Client) -> None:
+def test_a_period_is_whole_hours(canary_site: CanarySite, owner: Client) -> None:
     """Bounds widen to the hours that charts know, and the link opens with exactly that period."""
     _, share = made(owner, period="fixed", start="2026-01-01T10:20", end="2026-01-02T11:40")
     assert share.start is not None
@@ -355,7 +361,7 @@ def test_a_period_is_whole_hours(house: House, owner: Client) -> None:
     assert parse_qs(share.view) == {"start": [str(share.start)], "end": [str(share.end)], "tz": ["UTC"]}
 
 
-def test_the_preview_is_what_the_recipient_sees(house: House, owner: Client) -> None:
+def test_the_preview_is_what_the_recipient_sees(canary_site: CanarySite, owner: Client) -> None:
     """The same page within the same scope, to the byte beside frame and addresses; and nothing is made by
     looking.
     """
@@ -379,14 +385,16 @@ def test_the_preview_is_what_the_recipient_sees(house: House, owner: Client) -> 
         {name: value for name, value in sent.items() if name in {*FORM, "features", "properties"}},
     )
     share = Share.objects.get()
-    holder = house.holder(share, shown(response, "link").rpartition("/")[2], shown(response, "password"))
+    recipient_client = canary_site.recipient_client(
+        share, shown(response, "link").rpartition("/")[2], shown(response, "password")
+    )
     view = f"usage/?{urlsplit(entrance).query}"
-    seen, previewed = holder.get(f"{share.root}{view}"), owner.get(entrance)
+    seen, previewed = recipient_client.get(f"{share.root}{view}"), owner.get(entrance)
     assert figures_of(seen, share.root) == figures_of(preview, "/shares/preview/0123456789abcdef/")
     assert previewed.headers["Location"] == "/shares/new"
 
 
-def test_each_tab_has_its_own_draft(house: House, owner: Client) -> None:
+def test_each_tab_has_its_own_draft(canary_site: CanarySite, owner: Client) -> None:
     """Two links previewed side by side show their own customers, also after the other was made; the made
     one's ends.
     """
@@ -410,7 +418,7 @@ def test_each_tab_has_its_own_draft(house: House, owner: Client) -> None:
     assert form_of(owner.get(f"/shares/draft/{'f' * 16}"))["recipient"] == ["Bert"]
 
 
-def test_a_preview_says_what_kind_of_link_it_is(house: House, owner: Client) -> None:
+def test_a_preview_says_what_kind_of_link_it_is(canary_site: CanarySite, owner: Client) -> None:
     """A snapshot's says that figures stay as they are, though none are kept before it is made."""
     start, end = bounds()
     wanted = {**FORM, "fresh": "snapshot", "period": "fixed", "start": str(start), "end": str(end)}
@@ -439,14 +447,14 @@ def figures_of(response: Any, root: str) -> dict[str, Any]:
     }
 
 
-def test_back_from_the_preview_the_form_is_as_it_was(house: House, owner: Client) -> None:
+def test_back_from_the_preview_the_form_is_as_it_was(canary_site: CanarySite, owner: Client) -> None:
     """Every field has what was sent to the preview."""
     owner.post("/shares/preview/", {**FORM, "properties": ["meta.tier"], "exports": "on"})
     filled = form_of(owner.get("/shares/draft/0123456789abcdef"))
     assert (filled["recipient"], filled["properties"], filled["exports"]) == (["Ada"], ["meta.tier"], ["on"])
 
 
-def test_no_warning_without_reason(house: House, owner: Client) -> None:
+def test_no_warning_without_reason(canary_site: CanarySite, owner: Client) -> None:
     """A link with a password, a week and technical properties is made at once."""
     made(owner, properties=["model"])
     assert (

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.models import User
 from dashboard.sharing.models import Share
-from tests.dashboard.sharing.canary_organization import SEEN, House
+from tests.dashboard.sharing.canary_organization import SEEN, CanarySite
 from tests.page import Page
 
 pytestmark = pytest.mark.django_db
@@ -23,12 +23,12 @@ def of(user: User) -> Client:
     return client
 
 
-def test_the_list(house: House, person: Callable[..., User]) -> None:
+def test_the_list(canary_site: CanarySite, person: Callable[..., User]) -> None:
     """Sharers see their own links, admins everybody's: recipient, customer, expiry, last seen and views."""
-    share, token = house.share(recipient="Ada")
-    other, _ = house.share(recipient="Grace", owner=person("sharer", "somebody"))
-    house.holder(share, token).get(f"{share.root}usage/")
-    own = Page(of(house.owner).get("/shares/"))
+    share, token = canary_site.share(recipient="Ada")
+    other, _ = canary_site.share(recipient="Grace", owner=person("sharer", "somebody"))
+    canary_site.recipient_client(share, token).get(f"{share.root}usage/")
+    own = Page(of(canary_site.owner).get("/shares/"))
     everybodys = Page(of(person("admin")).get("/shares/"))
     [row] = own.all("tr", data_share=True)
     assert (row["data-share"], row["data-views"]) == (share.pk, "1")
@@ -38,14 +38,14 @@ def test_the_list(house: House, person: Callable[..., User]) -> None:
     assert not own.has("form", action="/shares/revoke-all")
 
 
-def test_the_log(house: House) -> None:
+def test_the_log(canary_site: CanarySite) -> None:
     """A link's page says who looked at what, from where, shortened; and that somebody guessed a password."""
-    share, token = house.share("correct horse")
-    client = house.holder(share, token)
+    share, token = canary_site.share("correct horse")
+    client = canary_site.recipient_client(share, token)
     client.post(f"{share.root}unlock", {"password": "x"}, REMOTE_ADDR="203.0.113.77")
     client.post(f"{share.root}unlock", {"password": "correct horse"}, REMOTE_ADDR="192.0.2.1")
     client.get(f"{share.root}events/", REMOTE_ADDR="192.0.2.1")
-    page = Page(of(house.owner).get(f"/shares/{share.pk}/"))
+    page = Page(of(canary_site.owner).get(f"/shares/{share.pk}/"))
     assert [
         (row["data-address"], row["data-kind"], row["data-page"]) for row in page.all("tr", data_kind=True)
     ] == [
@@ -56,20 +56,20 @@ def test_the_log(house: House) -> None:
     assert "203.0.113.77" not in page.html
 
 
-def test_revoking_ends_a_link(house: House) -> None:
+def test_revoking_ends_a_link(canary_site: CanarySite) -> None:
     """The very next request of whoever has it open is the 404 that every dead link is."""
-    share, token = house.share()
-    holder = house.holder(share, token)
-    assert holder.get(f"{share.root}events/").status_code == 200
-    assert of(house.owner).post(f"/shares/{share.pk}/revoke").headers["Location"] == "/shares/"
-    assert holder.get(f"{share.root}events/").status_code == 404
+    share, token = canary_site.share()
+    recipient_client = canary_site.recipient_client(share, token)
+    assert recipient_client.get(f"{share.root}events/").status_code == 200
+    assert of(canary_site.owner).post(f"/shares/{share.pk}/revoke").headers["Location"] == "/shares/"
+    assert recipient_client.get(f"{share.root}events/").status_code == 404
     assert Client().get(f"/s/{token}").status_code == 404
 
 
-def test_a_revoked_link_stays_revoked(house: House) -> None:
+def test_a_revoked_link_stays_revoked(canary_site: CanarySite) -> None:
     """It can neither be extended nor given a password, and its moment of revocation stays."""
-    share, _ = house.share()
-    owner = of(house.owner)
+    share, _ = canary_site.share()
+    owner = of(canary_site.owner)
     owner.post(f"/shares/{share.pk}/revoke")
     share.refresh_from_db()
     at = share.revoked_at
@@ -80,16 +80,16 @@ def test_a_revoked_link_stays_revoked(house: House) -> None:
     assert share.revoked_at == at
 
 
-def test_extending(house: House) -> None:
+def test_extending(canary_site: CanarySite) -> None:
     """A new life counts from now and wakes an expired link; a longer one is
     proposed, a made-up one refused.
     """
-    share, token = house.share(expires_at=timezone.now() - timedelta(days=1))
-    owner = of(house.owner)
+    share, token = canary_site.share(expires_at=timezone.now() - timedelta(days=1))
+    owner = of(canary_site.owner)
     assert owner.post(f"/shares/{share.pk}/extend", {"life": "30"}).status_code == 302
     share.refresh_from_db()
     assert timedelta(days=29) < share.expires_at - timezone.now() <= timedelta(days=30)
-    assert house.holder(share, token).get(f"{share.root}events/").status_code == 200
+    assert canary_site.recipient_client(share, token).get(f"{share.root}events/").status_code == 200
     assert Page(owner.get(f"/shares/{share.pk}/")).fields["life"] == ["90"]
     assert owner.post(f"/shares/{share.pk}/extend", {"life": "1"}).status_code == 302
     assert "shortened" in Page(owner.get(f"/shares/{share.pk}/")).notices
@@ -98,27 +98,29 @@ def test_extending(house: House) -> None:
         assert owner.post(f"/shares/{share.pk}/extend", {"life": life}).status_code == 400
 
 
-def test_a_new_password_is_shown_once(house: House) -> None:
+def test_a_new_password_is_shown_once(canary_site: CanarySite) -> None:
     """On the answer itself and nowhere later; old unlocks end, and none at all can be chosen too."""
-    share, token = house.share("correct horse")
-    holder = house.holder(share, token, "correct horse")
-    owner = of(house.owner)
+    share, token = canary_site.share("correct horse")
+    recipient_client = canary_site.recipient_client(share, token, "correct horse")
+    owner = of(canary_site.owner)
     answer = owner.post(f"/shares/{share.pk}/password", {"password": "new"})
     assert Page(answer).one("input", id="password")["value"]
     assert "no-store" in answer.headers["Cache-Control"]
     assert not Page(owner.get(f"/shares/{share.pk}/")).has("input", id="password")
-    assert holder.get(f"{share.root}events/").status_code == 403
+    assert recipient_client.get(f"{share.root}events/").status_code == 403
     owner.post(f"/shares/{share.pk}/password", {"password": "none"})
-    assert holder.get(f"{share.root}events/").status_code == 200
+    assert recipient_client.get(f"{share.root}events/").status_code == 200
 
 
-def test_revoking_all_is_for_admins_who_are_sure(house: House, person: Callable[..., User]) -> None:
+def test_revoking_all_is_for_admins_who_are_sure(
+    canary_site: CanarySite, person: Callable[..., User]
+) -> None:
     """Everybody's links end at once; without the tick, or for a sharer, none does."""
     for _ in range(3):
-        house.share()
+        canary_site.share()
     admin = of(person("admin"))
     assert admin.post("/shares/revoke-all").status_code == 400
-    assert of(house.owner).post("/shares/revoke-all", {"sure": "yes"}).status_code == 403
+    assert of(canary_site.owner).post("/shares/revoke-all", {"sure": "yes"}).status_code == 403
     assert Share.objects.unrevoked().count() == 3
     admin.post("/shares/revoke-all", {"sure": "yes"})
     assert Share.objects.unrevoked().count() == 0

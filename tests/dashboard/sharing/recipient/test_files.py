@@ -15,7 +15,7 @@ from dashboard.exports.lease import BrokenOff
 from dashboard.models import ExportRecord
 from dashboard.sharing import passwords
 from dashboard.sharing.models import Share
-from tests.dashboard.sharing.canary_organization import SEEN, House
+from tests.dashboard.sharing.canary_organization import SEEN, CanarySite
 from tests.page import Page
 
 pytestmark = pytest.mark.django_db
@@ -26,12 +26,12 @@ def text_of(response: Any) -> str:
     return (b"".join(response) if response.streaming else response.content).decode()
 
 
-def test_files_hold_what_the_link_shows(house: House) -> None:
+def test_files_hold_what_the_link_shows(canary_site: CanarySite) -> None:
     """Rows and figures of its customer, its feature and its period, with its properties alone; and a record
     of each.
     """
-    share, token = house.share(exports=True)
-    client = house.holder(share, token)
+    share, token = canary_site.share(exports=True)
+    client = canary_site.recipient_client(share, token)
     files = {
         name: text_of(client.get(f"{share.root}{name}"))
         for name in ("events/export.csv", "events/export.jsonl", "usage/export.csv")
@@ -48,12 +48,12 @@ def test_files_hold_what_the_link_shows(house: House) -> None:
     assert share.visits.count() == 3
 
 
-def test_two_holders_take_files_at_once(house: House) -> None:
+def test_two_holders_take_files_at_once(canary_site: CanarySite) -> None:
     """One export at a time is one for each who opened the link: nobody waits for a stranger, or stops their
     file.
     """
-    share, token = house.share(exports=True)
-    first, second = house.holder(share, token), house.holder(share, token)
+    share, token = canary_site.share(exports=True)
+    first, second = canary_site.recipient_client(share, token), canary_site.recipient_client(share, token)
     running = iter(first.get(f"{share.root}events/export.csv"))
     assert next(running)
     assert first.get(f"{share.root}events/export.csv").status_code == 409
@@ -62,45 +62,45 @@ def test_two_holders_take_files_at_once(house: House) -> None:
     assert len(list(running)) > 0
 
 
-def test_one_link_leaves_room_for_others(house: House) -> None:
+def test_one_link_leaves_room_for_others(canary_site: CanarySite) -> None:
     """However often a link is opened anew, three of its files are sent at once, and
     the next is told to wait.
     """
-    share, token = house.share(exports=True)
+    share, token = canary_site.share(exports=True)
     running = []
     for _ in range(3):
-        running.append(iter(house.holder(share, token).get(f"{share.root}events/export.csv")))
+        running.append(iter(canary_site.recipient_client(share, token).get(f"{share.root}events/export.csv")))
         assert next(running[-1])
-    late = house.holder(share, token).get(f"{share.root}events/export.csv")
+    late = canary_site.recipient_client(share, token).get(f"{share.root}events/export.csv")
     assert (late.status_code, late.headers["Retry-After"]) == (503, "30")
     list(running[0])
-    assert house.holder(share, token).get(f"{share.root}events/export.csv").status_code == 200
+    assert canary_site.recipient_client(share, token).get(f"{share.root}events/export.csv").status_code == 200
 
 
-def test_files_refuse_what_the_link_refuses(house: House) -> None:
+def test_files_refuse_what_the_link_refuses(canary_site: CanarySite) -> None:
     """Customers, hidden properties and other times: a 400, in files as on pages."""
-    share, token = house.share(exports=True)
-    client = house.holder(share, token)
+    share, token = canary_site.share(exports=True)
+    client = canary_site.recipient_client(share, token)
     for name in ("events/export.csv", "events/export.jsonl", "usage/export.csv"):
         for query in ("customer_id=cus_seen", "customer_id=cus_other", "filter=user:x", "range=7d"):
             assert client.get(f"{share.root}{name}?{query}").status_code == 400, (name, query)
 
 
-def test_the_page_offers_files_where_there_are_some(house: House) -> None:
+def test_the_page_offers_files_where_there_are_some(canary_site: CanarySite) -> None:
     """A link without files has no address of one on any page."""
     for allowed in (False, True):
-        share, token = house.share(exports=allowed)
-        client = house.holder(share, token)
+        share, token = canary_site.share(exports=allowed)
+        client = canary_site.recipient_client(share, token)
         for page in ("events/", "usage/"):
             assert ("export" in client.get(f"{share.root}{page}").content.decode()) == allowed
 
 
-def test_refusals_lead_back_to_the_link(house: House) -> None:
+def test_refusals_lead_back_to_the_link(canary_site: CanarySite) -> None:
     """The page that says why there is no file has no way to the staff's pages, and no word on whose key it
     is.
     """
-    share, token = house.share(exports=True)
-    client = house.holder(share, token)
+    share, token = canary_site.share(exports=True)
+    client = canary_site.recipient_client(share, token)
     for page in ("events/export.csv?nothing=1", "events/export/"):
         said = Page(client.get(f"{share.root}{page}", headers={"Accept": "text/html"}))
         assert said.hrefs
@@ -118,13 +118,13 @@ def give_a_new_password(share: Share) -> None:
 
 @pytest.mark.parametrize("end", [revoke, give_a_new_password])
 def test_a_file_ends_with_its_link(
-    house: House, monkeypatch: pytest.MonkeyPatch, end: Callable[[Share], None]
+    canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch, end: Callable[[Share], None]
 ) -> None:
     """Revoked or under a new password, the file breaks off as soon as the stream looks again."""
     monkeypatch.setattr(stream, "LOOK_S", 0.0)
-    share, token = house.share("correct horse", exports=True)
-    holder = house.holder(share, token, "correct horse")
-    pieces: Iterator[bytes] = iter(holder.get(f"{share.root}events/export.csv"))
+    share, token = canary_site.share("correct horse", exports=True)
+    recipient_client = canary_site.recipient_client(share, token, "correct horse")
+    pieces: Iterator[bytes] = iter(recipient_client.get(f"{share.root}events/export.csv"))
     assert next(pieces)
     end(share)
     with pytest.raises(BrokenOff):

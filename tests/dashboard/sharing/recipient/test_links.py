@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from dashboard.models import User
 from dashboard.sharing.models import Share
-from tests.dashboard.sharing.canary_organization import House
+from tests.dashboard.sharing.canary_organization import CanarySite
 from tests.page import Page
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +27,11 @@ def page_of(response: Any) -> tuple[int, bytes]:
     return response.status_code, response.content.replace("".join(token).encode(), b"")
 
 
-def test_a_token_is_traded_for_a_cookie(house: House) -> None:
+def test_a_token_is_traded_for_a_cookie(canary_site: CanarySite) -> None:
     """The link leads to an address without the token, and leaves a cookie for that address alone, closed to
     scripts.
     """
-    share, token = house.share()
+    share, token = canary_site.share()
     response = Client().get(f"/s/{token}")
     assert (response.status_code, response.headers["Location"]) == (302, share.root)
     cookie = response.cookies["share_held"]
@@ -39,33 +39,33 @@ def test_a_token_is_traded_for_a_cookie(house: House) -> None:
     assert token not in str(response.headers) + str(response.cookies)
 
 
-def test_a_link_opens_the_view_it_was_made_from(house: House) -> None:
+def test_a_link_opens_the_view_it_was_made_from(canary_site: CanarySite) -> None:
     """Its root leads to the usage page, with the query that the owner looked at."""
-    share, token = house.share(view="bin_size=hour&tz=Europe%2FBerlin")
-    location = house.holder(share, token).get(share.root).headers["Location"]
+    share, token = canary_site.share(view="bin_size=hour&tz=Europe%2FBerlin")
+    location = canary_site.recipient_client(share, token).get(share.root).headers["Location"]
     assert location == f"{share.root}usage/?bin_size=hour&tz=Europe%2FBerlin"
 
 
-def test_a_link_belongs_to_where_its_figures_came_from(house: House, settings: Settings) -> None:
+def test_a_link_belongs_to_where_its_figures_came_from(canary_site: CanarySite, settings: Settings) -> None:
     """A link made on sample data opens nothing once there is a key, and is not listed; it is there again
     without.
     """
-    share, token = house.share()
-    held = house.holder(share, token)
+    share, token = canary_site.share()
+    held = canary_site.recipient_client(share, token)
     settings.AUTUMN_SOURCE = "elsewhere"
     assert held.get(f"{share.root}usage/").status_code == 404
     assert Client().get(f"/s/{token}").status_code == 404
     person = Client()
-    person.force_login(house.owner)
+    person.force_login(canary_site.owner)
     assert share.id not in person.get("/shares/").content.decode()
     settings.AUTUMN_SOURCE = "sample"
     assert held.get(f"{share.root}usage/").status_code == 200
 
 
-def test_no_token_is_kept(house: House) -> None:
+def test_no_token_is_kept(canary_site: CanarySite) -> None:
     """Neither token nor password stands in any row of any table, after both have been used."""
-    share, token = house.share("correct horse")
-    house.holder(share, token, "correct horse").get(f"{share.root}usage/")
+    share, token = canary_site.share("correct horse")
+    canary_site.recipient_client(share, token, "correct horse").get(f"{share.root}usage/")
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names():
             rows = str(cursor.execute(f'SELECT * FROM "{table}"').fetchall())
@@ -73,12 +73,12 @@ def test_no_token_is_kept(house: House) -> None:
             assert "correct horse" not in rows, table
 
 
-def test_what_opens_nothing_is_one_page(house: House) -> None:
+def test_what_opens_nothing_is_one_page(canary_site: CanarySite) -> None:
     """Unknown, expired, revoked, made by somebody who left, and not opened yet: the same 404 to the byte."""
-    expired, late = house.share(expires_at=timezone.now() - timedelta(seconds=1))
-    revoked, back = house.share(revoked_at=timezone.now())
-    gone, left = house.share(owner=User.objects.create(username="gone", role="sharer", is_active=False))
-    there, _ = house.share("correct horse")
+    expired, late = canary_site.share(expires_at=timezone.now() - timedelta(seconds=1))
+    revoked, back = canary_site.share(revoked_at=timezone.now())
+    gone, left = canary_site.share(owner=User.objects.create(username="gone", role="sharer", is_active=False))
+    there, _ = canary_site.share("correct horse")
     tokens = [f"/s/{token}" for token in (late, back, left, "x" * 43, late[:-1], "a\x00b")]
     pages = [
         f"{share.root}{page}"
@@ -89,25 +89,25 @@ def test_what_opens_nothing_is_one_page(house: House) -> None:
     assert [status for status, _ in answers] == [404]
 
 
-def test_no_error_leads_to_the_staff(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_error_leads_to_the_staff(canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong below a link, its page has no way to the staff's pages and says nothing of their
     key.
     """
-    share, token = house.share("correct horse")
-    holder = house.holder(share, token, "correct horse")
+    share, token = canary_site.share("correct horse")
+    recipient_client = canary_site.recipient_client(share, token, "correct horse")
     strict = Client(enforce_csrf_checks=True)
     strict.get(f"/s/{token}")
     answers = [
         Client().get("/s/unknown"),
-        holder.get(f"{share.root}nothing/"),
-        holder.get(f"{share.root}events/export.csv"),
-        holder.get(f"{share.root}usage/?range=soon"),
+        recipient_client.get(f"{share.root}nothing/"),
+        recipient_client.get(f"{share.root}events/export.csv"),
+        recipient_client.get(f"{share.root}usage/?range=soon"),
         strict.get(f"{share.root}usage/"),
         strict.post(f"{share.root}unlock", {"password": "correct horse"}),
     ]
     monkeypatch.setattr("dashboard.sharing.mounts.usage_of", lambda _: 1 / 0)
-    holder.raise_request_exception = False
-    answers.append(holder.get(f"{share.root}usage/"))
+    recipient_client.raise_request_exception = False
+    answers.append(recipient_client.get(f"{share.root}usage/"))
     assert [answer.status_code for answer in answers] == [404, 404, 404, 400, 403, 403, 500]
     for answer in answers:
         page = Page(answer)
@@ -115,50 +115,50 @@ def test_no_error_leads_to_the_staff(house: House, monkeypatch: pytest.MonkeyPat
         assert not page.has(data_mode=True)
 
 
-def test_a_maker_who_leaves_takes_their_links_along(house: House) -> None:
+def test_a_maker_who_leaves_takes_their_links_along(canary_site: CanarySite) -> None:
     """Deactivating somebody ends their links for whoever has them open."""
-    share, token = house.share()
-    holder = house.holder(share, token)
-    assert holder.get(f"{share.root}usage/").status_code == 200
-    User.objects.filter(pk=house.owner.pk).update(is_active=False)
-    assert holder.get(f"{share.root}usage/").status_code == 404
+    share, token = canary_site.share()
+    recipient_client = canary_site.recipient_client(share, token)
+    assert recipient_client.get(f"{share.root}usage/").status_code == 200
+    User.objects.filter(pk=canary_site.owner.pk).update(is_active=False)
+    assert recipient_client.get(f"{share.root}usage/").status_code == 404
 
 
-def test_a_maker_who_may_not_share(house: House) -> None:
+def test_a_maker_who_may_not_share(canary_site: CanarySite) -> None:
     """Nor do the links of somebody whose role no longer lets them make any; they open again with the role."""
-    share, token = house.share()
-    holder = house.holder(share, token)
+    share, token = canary_site.share()
+    recipient_client = canary_site.recipient_client(share, token)
     for role, status in (("viewer", 404), ("sharer", 200)):
-        User.objects.filter(pk=house.owner.pk).update(role=role)
-        assert holder.get(f"{share.root}usage/").status_code == status
+        User.objects.filter(pk=canary_site.owner.pk).update(role=role)
+        assert recipient_client.get(f"{share.root}usage/").status_code == status
 
 
-def test_a_maker_whose_account_is_deleted(house: House, person: Callable[..., User]) -> None:
+def test_a_maker_whose_account_is_deleted(canary_site: CanarySite, person: Callable[..., User]) -> None:
     """Their links open nothing, and who looked stays for admins to see."""
-    share, token = house.share()
-    holder = house.holder(share, token)
-    holder.get(f"{share.root}usage/")
-    house.owner.delete()
-    assert holder.get(f"{share.root}usage/").status_code == 404
+    share, token = canary_site.share()
+    recipient_client = canary_site.recipient_client(share, token)
+    recipient_client.get(f"{share.root}usage/")
+    canary_site.owner.delete()
+    assert recipient_client.get(f"{share.root}usage/").status_code == 404
     admin = Client()
     admin.force_login(person("admin"))
     assert share.pk in Page(admin.get("/shares/")).values("data-share")
     assert "usage" in Page(admin.get(f"/shares/{share.pk}/")).values("data-page")
 
 
-def test_a_link_runs_out(house: House) -> None:
+def test_a_link_runs_out(canary_site: CanarySite) -> None:
     """A second after its expiry it opens nothing, though the cookie is still sent."""
-    share, token = house.share()
-    holder = house.holder(share, token)
+    share, token = canary_site.share()
+    recipient_client = canary_site.recipient_client(share, token)
     with time_machine.travel(share.expires_at + timedelta(seconds=1), tick=False):
-        assert holder.get(f"{share.root}usage/").status_code == 404
+        assert recipient_client.get(f"{share.root}usage/").status_code == 404
 
 
-def test_a_cookie_fits_its_own_link_only(house: House) -> None:
+def test_a_cookie_fits_its_own_link_only(canary_site: CanarySite) -> None:
     """One link's cookies, sent to another by hand, open nothing; nor do cookies that somebody else signed."""
-    mine, token = house.share("correct horse")
-    other, _ = house.share()
-    client = house.holder(mine, token, "correct horse")
+    mine, token = canary_site.share("correct horse")
+    other, _ = canary_site.share()
+    client = canary_site.recipient_client(mine, token, "correct horse")
     forged = Client()
     forged.cookies["share_held"] = client.cookies["share_held"].value
     forged.cookies["share_unlocked"] = client.cookies["share_unlocked"].value
@@ -170,25 +170,27 @@ def test_a_cookie_fits_its_own_link_only(house: House) -> None:
     assert forged.get(f"{other.root}usage/").status_code == 404
 
 
-def test_opening_a_link_again_keeps_it_unlocked(house: House) -> None:
+def test_opening_a_link_again_keeps_it_unlocked(canary_site: CanarySite) -> None:
     """Whoever gave the password is not asked again for clicking on the link once more."""
-    share, token = house.share("correct horse")
-    holder = house.holder(share, token, "correct horse")
-    holder.get(f"/s/{token}")
-    assert holder.get(f"{share.root}usage/").status_code == 200
+    share, token = canary_site.share("correct horse")
+    recipient_client = canary_site.recipient_client(share, token, "correct horse")
+    recipient_client.get(f"/s/{token}")
+    assert recipient_client.get(f"{share.root}usage/").status_code == 200
 
 
-def test_looking_is_counted(house: House) -> None:
+def test_looking_is_counted(canary_site: CanarySite) -> None:
     """Each page that was shown is in the log with a shortened address; refused ones, and bars of a chart, are
     not.
     """
-    share, token = house.share()
-    holder = house.holder(share, token)
-    holder.get(f"{share.root}usage/", REMOTE_ADDR="203.0.113.77")
-    holder.get(f"{share.root}events/", REMOTE_ADDR="2001:db8:aaaa:bbbb::1")
-    holder.get(f"{share.root}events/?page=0", REMOTE_ADDR="203.0.113.77")
-    holder.head(f"{share.root}events/")
-    holder.get(f"{share.root}events/", headers={"HX-Request": "true", "HX-Target": "events-in-view"})
+    share, token = canary_site.share()
+    recipient_client = canary_site.recipient_client(share, token)
+    recipient_client.get(f"{share.root}usage/", REMOTE_ADDR="203.0.113.77")
+    recipient_client.get(f"{share.root}events/", REMOTE_ADDR="2001:db8:aaaa:bbbb::1")
+    recipient_client.get(f"{share.root}events/?page=0", REMOTE_ADDR="203.0.113.77")
+    recipient_client.head(f"{share.root}events/")
+    recipient_client.get(
+        f"{share.root}events/", headers={"HX-Request": "true", "HX-Target": "events-in-view"}
+    )
     seen = [(visit.page, visit.address) for visit in share.visits.all()]
     assert seen == [("events", "2001:db8:aaaa::/48"), ("usage", "203.0.113.0/24")]
     share.refresh_from_db()
@@ -196,12 +198,12 @@ def test_looking_is_counted(house: House) -> None:
     assert share.last_seen is not None
 
 
-def test_visits_are_forgotten(house: House) -> None:
+def test_visits_are_forgotten(canary_site: CanarySite) -> None:
     """After 90 days, with the next visit that tidies up, nobody can say any more who looked then."""
-    share, token = house.share(expires_at=timezone.now() + timedelta(days=300))
-    holder = house.holder(share, token)
-    holder.get(f"{share.root}events/")
+    share, token = canary_site.share(expires_at=timezone.now() + timedelta(days=300))
+    recipient_client = canary_site.recipient_client(share, token)
+    recipient_client.get(f"{share.root}events/")
     Share.objects.filter(pk=share.pk).update(views=100)
     share.visits.update(at=timezone.now() - timedelta(days=91))
-    holder.get(f"{share.root}events/")
+    recipient_client.get(f"{share.root}events/")
     assert share.visits.count() == 1

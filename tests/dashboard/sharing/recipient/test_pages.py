@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from tests.dashboard.sharing.canary_organization import SEEN, House, bounds, now_ms
+from tests.dashboard.sharing.canary_organization import SEEN, CanarySite, bounds, now_ms
 from tests.dashboard.sharing.manage.test_create import FORM
 from tests.page import Page
 
@@ -15,7 +15,7 @@ UNSEEN = "a\u202eb\u200bc"
 SPELLED = "a[U+202E]b[U+200B]c"
 
 
-def test_nothing_is_called_a_duplicate(house: House) -> None:
+def test_nothing_is_called_a_duplicate(canary_site: CanarySite) -> None:
     """Events that only a hidden property tells apart look alike to the holder; that
     is no finding about them.
     """
@@ -29,64 +29,72 @@ def test_nothing_is_called_a_duplicate(house: House) -> None:
         }
         for number in range(40)
     ]
-    house.store.add(alike)
-    share, token = house.share(properties=[])
-    checks = Page(house.holder(share, token).get(f"{share.root}events/facets/?tz=UTC")).one(
+    canary_site.store.add(alike)
+    share, token = canary_site.share(properties=[])
+    checks = Page(canary_site.recipient_client(share, token).get(f"{share.root}events/facets/?tz=UTC")).one(
         "details", class_="checks"
     )
     assert not checks.has(data_check="duplicates")
     assert "uplicate" not in checks.text
 
 
-def test_nobody_is_told_who_else_looks(house: House) -> None:
+def test_nobody_is_told_who_else_looks(canary_site: CanarySite) -> None:
     """How busy Autumn is with this customer would tell when staff look at them: it stands on staff's pages
     alone.
     """
-    share, token = house.share()
-    assert not Page(house.holder(share, token).get(f"{share.root}usage/")).has(data_in_use=True)
+    share, token = canary_site.share()
+    assert not Page(canary_site.recipient_client(share, token).get(f"{share.root}usage/")).has(
+        data_in_use=True
+    )
     staff = Client()
-    staff.force_login(house.owner)
+    staff.force_login(canary_site.owner)
     assert Page(staff.get(f"/usage/?customer_id={SEEN}")).has(data_in_use=True)
 
 
-def test_a_holder_refreshes_nothing(house: House) -> None:
+def test_a_holder_refreshes_nothing(canary_site: CanarySite) -> None:
     """What is kept answers them also where they ask to go round it: staff share the customer's five calls a
     second.
     """
-    share, token = house.share()
-    holder = house.holder(share, token)
-    holder.get(f"{share.root}events/")
-    house.take()
-    assert holder.get(f"{share.root}events/", headers={"Cache-Control": "no-cache"}).status_code == 200
-    assert house.take() == []
+    share, token = canary_site.share()
+    recipient_client = canary_site.recipient_client(share, token)
+    recipient_client.get(f"{share.root}events/")
+    canary_site.take()
+    assert (
+        recipient_client.get(f"{share.root}events/", headers={"Cache-Control": "no-cache"}).status_code == 200
+    )
+    assert canary_site.take() == []
 
 
-def test_hidden_properties_are_not_said_to_be_none(house: House) -> None:
+def test_hidden_properties_are_not_said_to_be_none(canary_site: CanarySite) -> None:
     """An open row and the choice of columns say that the link shows none, not that there are none."""
-    share, token = house.share(properties=[])
-    holder = house.holder(share, token)
-    listed = Page(holder.get(f"{share.root}events/?tz=UTC"))
+    share, token = canary_site.share(properties=[])
+    recipient_client = canary_site.recipient_client(share, token)
+    listed = Page(recipient_client.get(f"{share.root}events/?tz=UTC"))
     assert listed.one("form", id="columns").has(data_notice="properties-hidden")
     opened = listed.one("tbody", id="found").links()[0]
-    assert Page(holder.get(opened)).one(data_event=True).has(data_notice="properties-hidden")
+    assert Page(recipient_client.get(opened)).one(data_event=True).has(data_notice="properties-hidden")
 
 
-def test_keys_that_do_something(house: House) -> None:
+def test_keys_that_do_something(canary_site: CanarySite) -> None:
     """The list of keys has none for a field that a link has not."""
-    share, token = house.share()
-    keys = Page(house.holder(share, token).get(f"{share.root}events/")).one("dialog", id="keys").texts("kbd")
+    share, token = canary_site.share()
+    keys = (
+        Page(canary_site.recipient_client(share, token).get(f"{share.root}events/"))
+        .one("dialog", id="keys")
+        .texts("kbd")
+    )
     assert "f" in keys
     assert "/" not in keys
 
 
-def test_characters_that_do_not_show(house: House) -> None:
+def test_characters_that_do_not_show(canary_site: CanarySite) -> None:
     """In a recipient, a feature or a property they are spelled out, wherever a link
     is made, minded or held.
     """
     event = {"timestamp": now_ms() - 60_000, "customer_id": SEEN, "feature_id": UNSEEN}
-    house.store.add([{**event, "properties": {UNSEEN: 1}}])
+    canary_site.store.add([{**event, "properties": {UNSEEN: 1}}])
     owner = Client()
-    owner.force_login(house.owner)
+    owner.force_login(canary_site.owner)
     offered = Page(owner.get(f"/shares/new?customer_id={SEEN}&tz=UTC")).texts("span")
     assert offered.count(SPELLED) == 2
     wanted = {**FORM, "recipient": UNSEEN, "every_feature": "", "features": [UNSEEN]}
@@ -97,6 +105,6 @@ def test_characters_that_do_not_show(house: House) -> None:
         assert UNSEEN not in page.content.decode()
     owner.post(f"{address}revoke")
     assert SPELLED in Page(owner.get("/shares/")).one(data_notice="revoked").text
-    share, token = house.share(recipient=UNSEEN)
-    seen = Page(house.holder(share, token).get(f"{share.root}usage/"))
+    share, token = canary_site.share(recipient=UNSEEN)
+    seen = Page(canary_site.recipient_client(share, token).get(f"{share.root}usage/"))
     assert seen.one("details", class_="about").texts("b")[1] == SPELLED

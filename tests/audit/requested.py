@@ -16,7 +16,7 @@ from tests.audit.world import Row, World
 
 
 @dataclass(frozen=True)
-class Asked:
+class Requested:
     """A question as it was answered at `now`, epoch milliseconds.
 
     `late`: the late rows have arrived. `cycle_span`: what is taken for the billing cycle instead of the
