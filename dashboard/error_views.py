@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import get_template
 
+from dashboard import messages
 from dashboard.web.htmx import as_whole_page
 
 BELOW_LINKS = ("/s/", "/shared/")
@@ -26,24 +27,21 @@ class ErrorText:
 BAD_REQUEST = ErrorText(
     "bad-request",
     "Bad request",
-    "The address is incomplete or not valid. Check it, or start from the overview.",
+    messages.BAD_REQUEST,
 )
-ACCESS_DENIED = ErrorText(
-    "forbidden", "Access denied", "You don't have access to this page. Ask an admin to change your role."
-)
+ACCESS_DENIED = ErrorText("forbidden", "Access denied", messages.ACCESS_DENIED)
 FORM_EXPIRED = ErrorText(
     "form-expired",
     "The form has expired",
-    "The form was open for too long, or cookies are blocked. Nothing was changed."
-    " Go back, reload the page and try again.",
+    messages.FORM_EXPIRED,
 )
-NOT_FOUND = ErrorText("not-found", "Page not found", "Check the address. The page may have been removed.")
-TOO_MANY = ErrorText("too-many-attempts", "Too many attempts", "Wait one minute, then try again.")
-BUSY = ErrorText("busy", "Too many sign-ins at once", "Try again in a moment.")
+NOT_FOUND = ErrorText("not-found", "Page not found", messages.PAGE_NOT_FOUND)
+TOO_MANY = ErrorText("too-many-attempts", "Too many attempts", messages.TOO_MANY_ATTEMPTS)
+BUSY = ErrorText("busy", "Too many sign-ins at once", messages.TRY_AGAIN_SOON)
 SERVER_ERROR = ErrorText(
     "broken",
     "Something went wrong",
-    "The error was logged, and no data was changed. Try again in a moment.",
+    messages.SERVER_ERROR,
 )
 
 

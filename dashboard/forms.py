@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, QueryDict
 
+from dashboard import messages
 from usage.query import (
     BIN_SIZES,
     CHARTS,
@@ -61,13 +62,13 @@ class Many(forms.Field):
         return tuple(self._one(item) for item in value)
 
     def too_many(self) -> str:
-        return f"Use this parameter at most {self.most} times."
+        return messages.PARAMETER_REPEATED_TOO_OFTEN.format(count=self.most)
 
     def _one(self, value: str) -> Any:
         if "\0" in value:
-            raise ValidationError("Remove the null character.")
+            raise ValidationError(messages.NULL_CHARACTER)
         if len(value) > MAX_TEXT_LENGTH:
-            raise ValidationError(f"Enter at most {MAX_TEXT_LENGTH:,} characters.")
+            raise ValidationError(messages.TEXT_TOO_LONG.format(count=MAX_TEXT_LENGTH))
         try:
             return self.parse(value)
         except ValueError as error:
@@ -83,7 +84,7 @@ class One(Many):
         return next(iter(super().to_python(value)), None)
 
     def too_many(self) -> str:
-        return "Use this parameter only once."
+        return messages.PARAMETER_REPEATED
 
 
 def one_of(*choices: Any) -> One:
@@ -92,7 +93,7 @@ def one_of(*choices: Any) -> One:
 
     def parse(text: str) -> Any:
         if text not in words:
-            raise ValueError(f"Choose one of {', '.join(words)}.")
+            raise ValueError(messages.NOT_A_CHOICE.format(choices=", ".join(words)))
         return words[text]
 
     return One(parse)
@@ -102,19 +103,19 @@ def _number(text: str) -> float:
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or not math.isfinite(
         float(text)
     ):
-        raise ValueError("Enter a number such as 250 or -1.5.")
+        raise ValueError(messages.NOT_A_NUMBER)
     return float(text)
 
 
 def _page(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,8}", text) or not 1 <= int(text) <= HIGHEST_PAGE:
-        raise ValueError("Enter a page number of 1 or higher.")
+        raise ValueError(messages.NOT_A_PAGE_NUMBER)
     return int(text)
 
 
 def _zone(text: str) -> str:
     if text not in zone_names():
-        raise ValueError("Choose a time zone by its IANA name, for example Europe/Berlin.")
+        raise ValueError(messages.NOT_A_TIME_ZONE)
     return text
 
 
@@ -190,7 +191,7 @@ class QueryForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = dict(self.cleaned_data)
         for name in sorted(set(self.data) - set(PARAMETERS)):
-            self.add_error(None, f"Unknown parameter “{name[:100]}”.")
+            self.add_error(None, messages.UNKNOWN_PARAMETER.format(name=name[:100]))
         cleaned["tz"] = cleaned.get("tz") or self.viewer_tz
         for name in ("start", "end"):
             cleaned[name] = self._moment(name, cleaned)
@@ -222,7 +223,7 @@ class CustomerSearchForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         for name in set(self.data) - set(self.fields):
-            self.add_error(None, f"Unknown parameter “{name[:100]}”.")
+            self.add_error(None, messages.UNKNOWN_PARAMETER.format(name=name[:100]))
         return self.cleaned_data
 
 

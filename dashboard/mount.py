@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from dashboard import messages
 from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.window import HOUR_MS, floor_hour
@@ -71,11 +72,11 @@ class Mount:
         if scope is None:
             return query
         if query.customer_id is not None:
-            raise BadQuery("customer_id", "This link shows one customer. Remove the customer ID.")
+            raise BadQuery("customer_id", messages.LINK_SHOWS_ONE_CUSTOMER)
         if scope.end is None or query.start is not None:
             return query
         if query.range != "30d":
-            raise BadQuery("range", "This link shows one period. Choose a start and an end within it.")
+            raise BadQuery("range", messages.LINK_SHOWS_ONE_PERIOD)
         return replace(query, range=None, start=scope.start or 0, end=scope.end)
 
     def url(self, page: Page, query: Query | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from dashboard import messages
 from usage.errors import (
     Malformed,
     RateLimited,
@@ -35,26 +36,26 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
         404,
         "unknown-customer",
         "Customer not found",
-        "Check the ID, or search for the customer.",
+        messages.UNKNOWN_CUSTOMER_ADVICE,
     ),
-    (Unsupported, 200, "unsupported", "Not supported by this Autumn server", "Other views still work."),
-    (Refused, 502, "refused", "Autumn refused the request", "Try another time range or fewer filters."),
+    (Unsupported, 200, "unsupported", "Not supported by this Autumn server", messages.UNSUPPORTED_ADVICE),
+    (Refused, 502, "refused", "Autumn refused the request", messages.REFUSED_ADVICE),
     (
         Malformed,
         502,
         "invalid-response",
         "Autumn sent an invalid response",
-        "Try again. If it happens again, contact Autumn.",
+        messages.INVALID_RESPONSE_ADVICE,
     ),
     (
         RateLimited,
         503,
         "rate-limited",
         "Autumn is busy",
-        "Wait a few seconds, then try again.",
+        messages.RATE_LIMITED_ADVICE,
     ),
-    (Unreachable, 503, "offline", "Autumn can't be reached", "Try again in a moment."),
-    (UsageError, 502, "failed", "The request failed", "Try again."),
+    (Unreachable, 503, "offline", "Autumn can't be reached", messages.TRY_AGAIN_SOON),
+    (UsageError, 502, "failed", "The request failed", messages.TRY_AGAIN),
 )
 REFUSED_KEY = (401, 403)
 
@@ -62,7 +63,7 @@ REFUSED_KEY = (401, 403)
 def problem_of(error: UsageError) -> Problem:
     """The page's words and status for an error of the service."""
     if isinstance(error, Refused) and error.status in REFUSED_KEY:
-        advice = "Ask your administrator to check AUTUMN_SECRET_KEY."
+        advice = messages.CHECK_SECRET_KEY
         return Problem(502, "Autumn refused the secret key", error.sentence, advice, code="key-refused")
     _, status, code, title, advice = next(words for words in WORDS if isinstance(error, words[0]))
     return Problem(status, title, error.sentence, advice, _wait(error) if status == 503 else None, code)

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
+    "usage.messages",
     "usage.errors",
     "usage.freshness",
     "usage.notes",
@@ -27,6 +28,7 @@ LAYERS = (
     "usage.query_resolver",
     "usage.page_data",
     "usage.service",
+    "dashboard.messages",
     "dashboard.models",
     "dashboard.formats",
     "dashboard.problems",

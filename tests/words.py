@@ -1,7 +1,8 @@
 """All text that a person can read, and a check for phrases that must not be in it.
 
 python -m tests.words            print it, file by file, for somebody to read
-python -m tests.words --check    fail for phrases of words-denylist.txt and lines over 110 characters
+python -m tests.words --check    fail for phrases of words-denylist.txt, lines over 110 characters,
+                                 and sentences of Python code outside messages.py
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ DENYLIST = ROOT / "tests" / "words-denylist.txt"
 DOCS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "BENCHMARKS.md", "CHANGELOG.md", "SECURITY.md")
 READABLE_ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "value", "content"}
 LONGEST_LINE = 110
+SENTENCE = re.compile(r"[A-Z“…].* .*[.?!]")
 LITERAL = re.compile(r""""([^"\n]*)"|'([^'\n]*)'|`([^`]*)`""")
 
 
@@ -105,6 +107,10 @@ def problems() -> Iterator[str]:
         for text in texts:
             if match := pattern.search(text):
                 yield f"{path.relative_to(ROOT)}: “{match[0]}” in: {text.strip()[:100]}"
+    for path in code_files():
+        if path.name != "messages.py" and "commands" not in path.parts:
+            for text in filter(SENTENCE.fullmatch, python_text(path.read_text())):
+                yield f"{path.relative_to(ROOT)}: belongs in messages.py: {text}"
     pages = [path for folder in ("templates", "static") for path in (ROOT / folder).rglob("*.*")]
     for path in (*code_files(), *sorted(path for path in pages if path.suffix in {".html", ".js", ".css"})):
         for number, line in enumerate(path.read_text().splitlines(), 1):

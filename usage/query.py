@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
+from usage import messages
 from usage.window import BinSize, Window, default_bin_size, last_days, last_hours, to_ms
 
 Range = Literal["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]
@@ -75,14 +76,14 @@ def parse_filter(text: str) -> PropertyFilter:
     """`path:value`, split at the first colon. Raises ValueError with a sentence."""
     path, colon, value = text.partition(":")
     if not path or not colon:
-        raise ValueError("Enter a filter as property:value, for example model:gpt-large.")
+        raise ValueError(messages.NOT_A_FILTER)
     return PropertyFilter(path, value)
 
 
 def parse_moment_ms(text: str) -> int:
     """Epoch milliseconds, all digits. Raises ValueError with a sentence."""
     if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) >= MAX_MOMENT:
-        raise ValueError("Enter a time in epoch milliseconds, before the year 9999.")
+        raise ValueError(messages.NOT_A_TIME)
     return int(text)
 
 
@@ -90,7 +91,7 @@ def parse_position(text: str) -> Position:
     """`MS,ID`. Raises ValueError with a sentence."""
     moment, comma, event_id = text.partition(",")
     if not comma or not event_id:
-        raise ValueError("Enter a position as time in epoch milliseconds, comma, event ID.")
+        raise ValueError(messages.NOT_A_POSITION)
     return Position(parse_moment_ms(moment), event_id)
 
 
@@ -105,11 +106,9 @@ def parse_moment(text: str, zone: ZoneInfo) -> int:
         moment = datetime.fromisoformat(text)
         ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
-        raise ValueError(
-            "Enter a date such as 2026-11-23 or 2026-11-23T14:00, with or without an offset."
-        ) from None
+        raise ValueError(messages.NOT_A_DATE) from None
     if not 0 <= ms < MAX_MOMENT:
-        raise ValueError("Choose a date between 1970 and 9999.")
+        raise ValueError(messages.DATE_OUT_OF_RANGE)
     return ms
 
 
@@ -162,7 +161,7 @@ class Query:
         _check_group(self)
         _check_values(self)
         if self.tz not in zone_names():
-            raise BadQuery("tz", "Choose a time zone by its IANA name, for example Europe/Berlin.")
+            raise BadQuery("tz", messages.NOT_A_TIME_ZONE)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -198,13 +197,12 @@ class Query:
         """
         size = self.bin_size or default_bin_size(window)
         if window.length > MAX_DAYS * 86_400_000:
-            raise BadQuery("start", f"A chart shows at most {MAX_DAYS:,} days. Choose a shorter time range.")
+            raise BadQuery("start", messages.TOO_MANY_DAYS.format(count=MAX_DAYS))
         if size == "hour" and window.length > MAX_BINS * 3_600_000:
             count = window.length // 3_600_000
             raise BadQuery(
                 "bin_size",
-                f"This time range has {count:,} hours. A chart shows at most"
-                f" {MAX_BINS:,} intervals. Choose days.",
+                messages.TOO_MANY_INTERVALS.format(count=count, limit=MAX_BINS),
             )
         return size
 
@@ -240,35 +238,35 @@ def _check_names(query: Query) -> None:
         value = getattr(query, name)
         if value is not None and not value.strip():
             # To Autumn a blank customer means all of them (trap 3).
-            raise BadQuery(name, "Enter a value, or leave the parameter out.")
+            raise BadQuery(name, messages.BLANK_VALUE)
     if not all(name.strip() for name in query.feature_id):
-        raise BadQuery("feature_id", "Enter a value, or leave the parameter out.")
+        raise BadQuery("feature_id", messages.BLANK_VALUE)
 
 
 def _check_values(query: Query) -> None:
     for name in ("value_min", "value_max"):
         value = getattr(query, name)
         if value is not None and not math.isfinite(value):
-            raise BadQuery(name, "Enter a number.")
+            raise BadQuery(name, messages.NOT_A_NUMBER)
     if query.value_min is not None and query.value_max is not None and query.value_min > query.value_max:
-        raise BadQuery("value_min", "The minimum must not be greater than the maximum.")
+        raise BadQuery("value_min", messages.MINIMUM_ABOVE_MAXIMUM)
 
 
 def _check_window(query: Query) -> None:
     if query.range is not None and (query.start is not None or query.end is not None):
-        raise BadQuery("range", "Choose either a range or start and end dates, not both.")
+        raise BadQuery("range", messages.RANGE_AND_DATES)
     if query.end is not None and query.start is None:
-        raise BadQuery("start", "An end date needs a start date.")
+        raise BadQuery("start", messages.END_WITHOUT_START)
     if query.start is not None and query.end is not None and query.start >= query.end:
-        raise BadQuery("start", "The start must be before the end.")
+        raise BadQuery("start", messages.START_NOT_BEFORE_END)
 
 
 def _check_group(query: Query) -> None:
     by = query.group_by
     if by is not None and by not in _FIXED_GROUPS and not _PROPERTY_GROUP.match(by):
-        raise BadQuery("group_by", "Group by properties.NAME, $entity_id, $customer_id or $plan_id.")
+        raise BadQuery("group_by", messages.NOT_A_GROUP_BY)
     if query.group and by is None:
-        raise BadQuery("group", "Choose a property to group by before you choose groups.")
+        raise BadQuery("group", messages.GROUPS_WITHOUT_GROUP_BY)
 
 
 PARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Query))

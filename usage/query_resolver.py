@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from usage import messages
 from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
 from usage.charts.chart_window import BillingCycle
@@ -33,7 +34,7 @@ class QueryResolver:
         """The part of `window` within the scope's bounds. BadQuery where nothing of it is."""
         inside = window if self._scope is None else self._scope.bound(window)
         if inside is None:
-            raise BadQuery("range", "This link does not show this time range.")
+            raise BadQuery("range", messages.TIME_NOT_IN_LINK)
         return inside
 
     def list_window(self, query: Query, now: int, options: CallOptions) -> Window:
@@ -69,11 +70,9 @@ class QueryResolver:
     def _checked_capabilities(self, query: Query, options: CallOptions) -> Capabilities:
         can = self._capabilities.get(self._calls, options)
         if query.entity_id is not None and not can.grouping:
-            raise BadQuery("entity_id", "This Autumn server can't filter by entity.")
+            raise BadQuery("entity_id", messages.NO_ENTITY_FILTER)
         if query.customer_id is None and query.is_cycle:
-            raise BadQuery("range", "Billing cycles need a customer. Choose a customer, or choose days.")
+            raise BadQuery("range", messages.CYCLE_WITHOUT_CUSTOMER)
         if query.customer_id is None and not can.organization:
-            raise Unsupported(
-                "This Autumn server can't show usage across all customers. Choose a customer.", status=400
-            )
+            raise Unsupported(messages.NO_ORGANIZATION_USAGE, status=400)
         return can

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from usage import messages
 from usage.errors import Malformed
 from usage.query import MAX_MOMENT
 
@@ -131,7 +132,7 @@ def decode_rows(body: bytes) -> EventList:
     except msgspec.ValidationError:
         return _decode_each(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("Autumn sent an invalid response to the event list.") from None
+        raise Malformed(messages.INVALID_EVENT_LIST) from None
     return _checked(whole.rows, len(whole.rows), whole.has_more)
 
 
@@ -145,7 +146,7 @@ def decode_cached_rows(body: bytes) -> EventList:
     try:
         return _rows.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("A cached event list could not be read.") from None
+        raise Malformed(messages.INVALID_CACHED_LIST) from None
 
 
 def decode_aggregate(body: bytes) -> Aggregate:
@@ -153,10 +154,10 @@ def decode_aggregate(body: bytes) -> Aggregate:
     try:
         answer = _aggregate.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("Autumn sent an invalid response to the usage request.") from None
+        raise Malformed(messages.INVALID_USAGE) from None
     periods = [item.period for item in answer.bins]
     if len(set(periods)) < len(periods) or any(not 0 <= period < MAX_MOMENT for period in periods):
-        raise Malformed("Autumn sent an invalid response: intervals are repeated or out of range.")
+        raise Malformed(messages.INVALID_INTERVALS)
     return msgspec.structs.replace(answer, bins=sorted(answer.bins, key=lambda item: item.period))
 
 
@@ -178,7 +179,7 @@ def _decode_each(body: bytes) -> EventList:
     try:
         whole = _loose.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise Malformed("Autumn sent an event list without rows.") from None
+        raise Malformed(messages.EVENT_LIST_WITHOUT_ROWS) from None
     events = [event for event in map(_decode_row, whole.rows) if event is not None]
     return _checked(events, len(whole.rows), whole.has_more)
 

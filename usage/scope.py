@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from usage import messages
 from usage.query import BadQuery, Query
 from usage.results import Event
 from usage.window import Window, ceil_hour, floor_hour
@@ -59,9 +60,9 @@ class Scope:
         BadQuery names the field that asks for more.
         """
         if query.customer_id not in (None, self.customer_id):
-            raise BadQuery("customer_id", "This link shows one customer.")
+            raise BadQuery("customer_id", messages.LINK_SHOWS_ONE_CUSTOMER)
         if query.entity_id is not None:
-            raise BadQuery("entity_id", "This link can't filter by entity.")
+            raise BadQuery("entity_id", messages.ENTITIES_NOT_IN_LINK)
         self._check_paths(query)
         return replace(query, customer_id=self.customer_id, feature_id=self._features(query))
 
@@ -126,7 +127,7 @@ class Scope:
         for feature in (*query.feature_id, *([query.focus] if query.focus else [])):
             if feature not in self.features:
                 field = "feature_id" if feature in query.feature_id else "focus"
-                raise BadQuery(field, "This link does not show this feature.")
+                raise BadQuery(field, messages.FEATURE_NOT_IN_LINK)
         return query.feature_id or tuple(sorted(self.features))
 
     def _check_paths(self, query: Query) -> None:
@@ -134,9 +135,9 @@ class Scope:
         requested += [("columns", path) for path in query.columns]
         for field, path in requested:
             if not self.shows(path):
-                raise BadQuery(field, "This link does not show this property.")
+                raise BadQuery(field, messages.PROPERTY_NOT_IN_LINK)
         if query.group_by is not None and not self.may_group(query.group_by):
-            raise BadQuery("group_by", "This link can't group by this property.")
+            raise BadQuery("group_by", messages.GROUP_NOT_IN_LINK)
 
 
 def _visible_properties(

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from usage import messages
 from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, CapabilityCache
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
@@ -248,7 +249,7 @@ class Usage:
 
     def _staff_only(self) -> None:
         if self.scope is not None:
-            raise BadQuery("customer_id", "This link shows one customer.")
+            raise BadQuery("customer_id", messages.LINK_SHOWS_ONE_CUSTOMER)
 
     def _check_customer(self, query: Query, options: CallOptions) -> None:
         """Raises UnknownCustomer where Autumn knows no such customer: a list alone

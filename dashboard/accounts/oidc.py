@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboard import messages
 from dashboard.accounts import PROVIDER
 from dashboard.web.env import Environment, Unusable
 
@@ -11,7 +12,7 @@ from dashboard.web.env import Environment, Unusable
 def providers(env: Environment, issuer: str, name: str) -> dict[str, Any]:
     client, secret = env.text("OIDC_CLIENT_ID"), env.text("OIDC_CLIENT_SECRET")
     if client is None or secret is None:
-        raise Unusable("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET beside it.")
+        raise Unusable(messages.OIDC_INCOMPLETE)
     app = {
         "provider_id": PROVIDER,
         "name": name,

@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from requests import RequestException
 
+from dashboard import messages
 from dashboard.accounts import PROVIDER
 from dashboard.models import User
 from dashboard.problems import Problem
@@ -35,34 +36,51 @@ NEEDED = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"}
 
 NAME = settings.OIDC_NAME
 TITLE = "Sign-in failed"
-AGAIN = "Try again. If it happens again, contact your administrator."
 UNKNOWN = Problem(
     403,
     "No account found",
-    f"No account has the e-mail address that {NAME} confirmed.",
-    "Ask an admin to create one with that address.",
+    messages.NO_ACCOUNT.format(provider=NAME),
+    messages.NO_ACCOUNT_ADVICE,
     code="unknown-person",
 )
 SHARED = Problem(
     403,
     TITLE,
-    "More than one account has your e-mail address.",
-    "Ask an admin to remove it from the other accounts.",
+    messages.ADDRESS_NOT_UNIQUE,
+    messages.ADDRESS_NOT_UNIQUE_ADVICE,
     code="shared-address",
 )
 STALE = Problem(
     400,
     TITLE,
-    "The sign-in expired, was already used, or was started in another browser.",
-    "Sign in again.",
+    messages.SIGN_IN_EXPIRED,
+    messages.SIGN_IN_EXPIRED_ADVICE,
     code="expired",
 )
 CANCELED = Problem(
-    403, TITLE, f"The sign-in through {NAME} was canceled.", "Nothing changed.", code="canceled"
+    403,
+    TITLE,
+    messages.SIGN_IN_CANCELED.format(provider=NAME),
+    messages.SIGN_IN_CANCELED_ADVICE,
+    code="canceled",
 )
-REFUSED = Problem(502, TITLE, f"{NAME} refused the sign-in.", AGAIN, code="refused")
-SILENT = Problem(503, TITLE, f"{NAME} did not send a valid response.", AGAIN, code="offline")
-DOUBTFUL = Problem(502, TITLE, f"We couldn't verify the response from {NAME}.", AGAIN, code="unproven")
+REFUSED = Problem(
+    502, TITLE, messages.SIGN_IN_REFUSED.format(provider=NAME), messages.SIGN_IN_FAILED_ADVICE, code="refused"
+)
+SILENT = Problem(
+    503,
+    TITLE,
+    messages.SIGN_IN_INVALID_RESPONSE.format(provider=NAME),
+    messages.SIGN_IN_FAILED_ADVICE,
+    code="offline",
+)
+DOUBTFUL = Problem(
+    502,
+    TITLE,
+    messages.SIGN_IN_NOT_VERIFIED.format(provider=NAME),
+    messages.SIGN_IN_FAILED_ADVICE,
+    code="unproven",
+)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard import formats
+from dashboard import formats, messages
 from dashboard.charts import figure, svg
 from dashboard.charts.cards import FeatureCard, feature_cards
 from dashboard.charts.chart import Chart, DrawnLine, chart_of
@@ -185,7 +185,9 @@ def _interval(series: Series) -> str:
 
 def _described(series: Series, chart: Chart) -> str:
     whole = f"{chart.title}, {chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in total"
-    return f"{whole}, {len(chart.labels):,} {_interval(series)}s. The table below has all values."
+    return messages.CHART_WITHOUT_VALUES.format(
+        chart=whole, count=len(chart.labels), interval=_interval(series)
+    )
 
 
 def _hits(series: Series, chart: Chart, bin_hrefs: Sequence[str]) -> Markup:
@@ -306,4 +308,4 @@ def _partial(series: Series) -> str | None:
         _interval(series)
     ]
     until = min(series.now, series.bins.edges[-1])  # a comparison ends with the last full hour
-    return f"{which} is partial. It includes events until {local(until, series.query.zone):%H:%M}."
+    return messages.INTERVAL_IS_PARTIAL.format(interval=which, until=local(until, series.query.zone))

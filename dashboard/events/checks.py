@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dashboard import messages
 from dashboard.formats import label, minute_text, moment, number
 from dashboard.mount import Mount
 from usage.events.checks import REQUEST, Checks, Gap, Outlier
@@ -78,7 +79,9 @@ class _Results:
 
     def gap(self, gap: Gap) -> CheckResult:
         usual = _length(gap.usual_ms)
-        text = f"No events for {_length(gap.ms)} after {self._time(gap.older)}. Usual gap: up to {usual}."
+        text = messages.GAP_BETWEEN_EVENTS.format(
+            length=_length(gap.ms), start=self._time(gap.older), usual=usual
+        )
         return CheckResult("gap", "Gaps", text, self._rows((gap.older, gap.newer), everything=True))
 
     def _time(self, event: Event) -> str:

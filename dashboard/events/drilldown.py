@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dashboard import messages
 from dashboard.events.table import table, zone_of
 from dashboard.formats import minute_text, number, plain
 from dashboard.mount import Mount
@@ -18,11 +19,9 @@ from usage.query import Query
 from usage.window import local
 
 NO_ROWS_FOR = {
-    "$entity_id": "Autumn can't list events by entity. All events of this interval are listed.",
-    "$plan_id": "Autumn can't list events by plan. All events of this interval are listed.",
+    "$entity_id": messages.LIST_WITHOUT_ENTITIES,
+    "$plan_id": messages.LIST_WITHOUT_PLANS,
 }
-
-NOT_COUNTED = "Autumn can't apply all of these filters. Its count includes events that they exclude."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> Dri
     """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
     counted = series.reconciliation
     if any(note.code == "filters-not-applied" for note in series.notes):
-        return _drilldown_check(counted, listed, None, NOT_COUNTED, of=None)
+        return _drilldown_check(counted, listed, None, messages.COUNT_WITHOUT_FILTERS, of=None)
     rows = exact(sum(event.value for event in listed.events))
     is_complete = listed.next is None and query.before is None
     agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
@@ -95,11 +94,7 @@ def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> Dri
     reason = NO_ROWS_FOR.get(query.group_by or "") if query.group else None
     if reason is None and is_complete and not agrees:
         running = query.end is None or query.end > now - 60_000
-        reason = (
-            "Events are still arriving."
-            if running
-            else "The cause is unknown. Recent events may not be listed yet."
-        )
+        reason = messages.EVENTS_STILL_ARRIVE if running else messages.CAUSE_UNKNOWN
     certain = agrees if is_complete and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
     return _drilldown_check(counted, listed, certain, reason, of=f"{counted.count:,}")
 

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from dashboard import messages
 from dashboard.models import ExportRecord
 from dashboard.mount import Exporter
 
@@ -78,9 +79,9 @@ class ExportLease:
         """Says that it runs, and how far it is. Raises BrokenOff where it may not go on."""
         record = self.record
         if not self._write(seen_at=timezone.now()):
-            raise BrokenOff(Ending.STOPPED, "The export was stopped.")
+            raise BrokenOff(Ending.STOPPED, messages.EXPORT_STOPPED)
         if not self._exporter.still_has_access():
-            raise BrokenOff(Ending.REVOKED, f"{record.who} no longer has access to this export.")
+            raise BrokenOff(Ending.REVOKED, messages.EXPORT_ACCESS_LOST.format(exporter=record.who))
 
     def end(self, ending: Ending, sentence: str = "") -> bool:
         """Gives the lease back; False where somebody else has."""
@@ -88,7 +89,7 @@ class ExportLease:
 
     def fail(self, kind: object, error: BaseException | None, trace: object) -> None:
         """For an ExitStack: ends it with the sentence of what is on its way up."""
-        self.end(Ending.FAILED, getattr(error, "sentence", "The export could not start."))
+        self.end(Ending.FAILED, getattr(error, "sentence", messages.EXPORT_NOT_STARTED))
 
     def _write(self, **changes: object) -> bool:
         record = self.record

@@ -12,6 +12,7 @@ from itertools import chain
 
 import structlog
 
+from dashboard import messages
 from dashboard.exports.connection import Connection
 from dashboard.exports.files import Format
 from dashboard.exports.lease import BrokenOff, Ending, ExportLease
@@ -42,7 +43,7 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
-        how, piece = (Ending.FAILED, "The export was interrupted."), None
+        how, piece = (Ending.FAILED, messages.EXPORT_INTERRUPTED), None
         try:
             piece = next(self._pieces, None)
             self._look(at_once=piece is None)
@@ -62,7 +63,7 @@ class Stream:
 
     def close(self) -> None:
         """Called by the server after the last piece, and when it cannot send one."""
-        self._end(Ending.LEFT, "The download was canceled.")
+        self._end(Ending.LEFT, messages.DOWNLOAD_CANCELED)
 
     def _look(self, at_once: bool) -> None:
         now = time.monotonic()
@@ -71,7 +72,7 @@ class Stream:
         self._looked_at = now
         self._lease.renew()
         if self._connection.has_left():
-            raise BrokenOff(Ending.LEFT, "The download was canceled.")
+            raise BrokenOff(Ending.LEFT, messages.DOWNLOAD_CANCELED)
 
     def _end(self, ending: Ending, sentence: str) -> None:
         if self._ended:

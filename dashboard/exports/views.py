@@ -21,6 +21,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 
+from dashboard import messages
 from dashboard.exports.connection import Connection
 from dashboard.exports.files import CSV, Format, chart_csv, file_name
 from dashboard.exports.lease import (
@@ -47,32 +48,32 @@ Make = Callable[[Query, int], HttpResponseBase]
 ALREADY_EXPORTING = Problem(
     409,
     "One export at a time",
-    "You already have a running export.",
-    "Wait until it ends or stop it, then try again.",
+    messages.EXPORT_ALREADY_RUNS,
+    messages.EXPORT_ALREADY_RUNS_ADVICE,
     retry_after_s=10,
     code="export-running",
 )
 TOO_MANY_EXPORTS = Problem(
     503,
     "Too many exports at once",
-    "Other exports are running.",
-    "Try again in a moment.",
+    messages.OTHER_EXPORTS_RUN,
+    messages.TRY_AGAIN_SOON,
     retry_after_s=30,
     code="busy",
 )
 UNRECORDED = Problem(
     503,
     "The export could not start",
-    "The database is not available.",
-    "Try again in a moment.",
+    messages.DATABASE_NOT_AVAILABLE,
+    messages.TRY_AGAIN_SOON,
     retry_after_s=30,
     code="unrecorded",
 )
 OLD_HTTP = Problem(
     505,
     "HTTP/1.1 required",
-    "With older versions, an incomplete file looks complete.",
-    "Configure the proxy to use HTTP/1.1 (nginx: proxy_http_version 1.1).",
+    messages.EXPORT_NEEDS_HTTP_1_1,
+    messages.EXPORT_NEEDS_HTTP_1_1_ADVICE,
     code="old-http",
 )
 
@@ -196,7 +197,7 @@ def _blamed(request: HtmxRequest, mount: Mount, page: Page, form: QueryForm) -> 
         400,
         "Export not available",
         " ".join(sentences),
-        "Go back and change the selection.",
+        messages.EXPORT_NOT_AVAILABLE_ADVICE,
         code="invalid-query",
     )
     return _refusal(request, mount, page, problem)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dashboard import messages
 from dashboard.charts import Panel, chart_panel
 from dashboard.events.explorer import Explorer, page_title, paths_of
 from dashboard.events.table import table, zone_of
@@ -18,7 +19,6 @@ from usage.query import Query
 from usage.window import local
 
 NEWEST = 10
-OWN_CYCLES = "Each customer has its own billing cycle. The last 30 days are shown instead."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class PageContexts:
         newest = replace(data.page, events=data.page.events[:NEWEST], next=None)
         return {
             "panel": None if series is None else self._panel(series, wide),
-            "sentence": data.sentence or (OWN_CYCLES if query.is_cycle else None),
+            "sentence": data.sentence or (messages.CYCLES_NEED_A_CUSTOMER if query.is_cycle else None),
             "busiest": busiest,
             "feature": None if feature is None else full_label(feature),
             "table": table(self.mount, "overview", wide, newest, now),

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from dashboard import messages
 from dashboard.forms import saved_query
 from dashboard.services import gateway, usage
 from dashboard.sharing.models import Figures, Share
@@ -32,8 +33,6 @@ from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.window import BinSize
 
-NOT_RECORDED = "This snapshot does not include this chart. The event list is still live."
-NO_USAGE = "This customer has no usage in this period, so there is nothing to save."
 MOST_GROUPED = 12
 """How many features have their groups recorded: each takes calls of its own."""
 MORE_S = 12.0
@@ -69,7 +68,7 @@ class RecordedAnswer:
     def replay(self) -> Cached:
         """The answer. Raises TooLarge where Autumn's was."""
         if self.answer is None:
-            raise TooLarge("Autumn's response was too large.")
+            raise TooLarge(messages.SNAPSHOT_ANSWER_TOO_LARGE)
         return self.answer
 
 
@@ -98,7 +97,7 @@ def record_answers(share: Share) -> list[RecordedAnswer]:
         every.series(_ungrouped(query))
         share.features = sorted(every.features(None))
     if not share.features:
-        raise BadQuery("customer_id", NO_USAGE)
+        raise BadQuery("customer_id", messages.NOTHING_TO_SNAPSHOT)
     recorder = RecordingGateway(gateway(), [])
     service = usage().through(recorder).within(share.scope)
     shown = service.series(query)  # the view itself: an error here means no snapshot
@@ -189,7 +188,9 @@ class RecordingGateway:
         except TooLarge:
             return None
         if answer.source == "stale":
-            raise Unreachable(answer.reason or "Autumn does not respond.")  # old figures are not those of now
+            raise Unreachable(
+                answer.reason or messages.SNAPSHOT_UNREACHABLE
+            )  # old figures are not those of now
         return answer
 
 
@@ -205,7 +206,7 @@ class SnapshotGateway:
             return self.live.answer(endpoint, body, **options)
         found = _find(self.recorded, body)
         if found is None:
-            raise Unsupported(NOT_RECORDED, status=400)
+            raise Unsupported(messages.NOT_IN_SNAPSHOT, status=400)
         return found.replay()
 
     def direct(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dashboard import messages
 from dashboard.web.env import LOOPBACK, Unusable
 
 Mode = Literal["sample", "test", "live", "other"]
@@ -51,7 +52,7 @@ class Exposure:
 
 def refuse_unsafe(exposure: Exposure) -> None:
     if exposure.secret_key is not None and len(exposure.secret_key) < 32:
-        raise Unusable("SECRET_KEY has fewer than 32 characters. Set a longer one.")
+        raise Unusable(messages.SECRET_KEY_TOO_SHORT)
     if exposure.mode in {"live", "other"}:
         _refuse_live(exposure)
 
@@ -59,31 +60,25 @@ def refuse_unsafe(exposure: Exposure) -> None:
 def _refuse_live(exposure: Exposure) -> None:
     why = "Unsafe settings: AUTUMN_SECRET_KEY is a live key, and"
     if exposure.debug:
-        raise Unusable(f"{why} DEBUG is on, so visitors can see settings and code. Remove DEBUG.")
+        raise Unusable(messages.DEBUG_IS_ON.format(why=why))
     if any(host == "*" or host.startswith(".") for host in exposure.hosts):
-        raise Unusable(f"{why} ALLOWED_HOSTS has a wildcard. Name each host.")
+        raise Unusable(messages.HOST_WILDCARD.format(why=why))
     if exposure.secret_key is not None and exposure.secret_key.startswith("django-insecure"):
-        raise Unusable(f"{why} SECRET_KEY was generated for development. Set a new one.")
+        raise Unusable(messages.SECRET_KEY_OF_DEVELOPMENT.format(why=why))
     if exposure.beyond_this_machine:
         _refuse_public(exposure, why)
 
 
 def _refuse_public(exposure: Exposure, why: str) -> None:
     if exposure.secret_key is None:
-        raise Unusable(f"{why} ALLOWED_HOSTS or BIND opens the site to others. Set SECRET_KEY.")
+        raise Unusable(messages.SECRET_KEY_NOT_SET.format(why=why))
     if exposure.proxies == 0:
-        raise Unusable(
-            f"{why} ALLOWED_HOSTS or BIND opens the site to others without HTTPS. Put an HTTPS"
-            " proxy in front, and set TRUSTED_PROXIES=1."
-        )
+        raise Unusable(messages.OPEN_WITHOUT_HTTPS.format(why=why))
 
 
 def refuse_processes_without_redis(processes: int, redis_url: str | None) -> None:
     if processes > 1 and redis_url is None:
-        raise Unusable(
-            "WEB_CONCURRENCY is more than 1, and REDIS_URL is not set. Processes share their cache and the"
-            " API's rate limit through Redis: set REDIS_URL, or leave WEB_CONCURRENCY at 1."
-        )
+        raise Unusable(messages.PROCESSES_WITHOUT_REDIS)
 
 
 def kept_secret(path: Path) -> str:

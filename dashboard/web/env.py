@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import dj_database_url
 from environs import FileAwareEnv
 
+from dashboard import messages
+
 YES, NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 AUTUMN = "https://api.useautumn.com"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
@@ -29,7 +31,7 @@ class Environment:
     def text(self, name: str) -> str | None:
         given = name in os.environ and f"{name}_FILE" in os.environ
         if given:
-            raise Unusable(f"{name} and {name}_FILE are both set. Remove one of them.")
+            raise Unusable(messages.SETTING_GIVEN_TWICE.format(name=name))
         self._refuse_blank(f"{name}_FILE")
         return self._refuse_blank(name)
 
@@ -37,21 +39,21 @@ class Environment:
         try:
             value = self._env.str(name, None)
         except (ValueError, OSError) as error:
-            raise Unusable(f"{name}_FILE must be the path of a readable text file.") from error
+            raise Unusable(messages.NOT_A_FILE.format(name=name)) from error
         if value is not None and not value.strip():
-            raise Unusable(f"{name} is set but empty. Give it a value, or remove it.")
+            raise Unusable(messages.SETTING_EMPTY.format(name=name))
         return None if value is None else value.strip()
 
     def flag(self, name: str, default: bool) -> bool:
         value = (self.text(name) or str(default)).lower()
         if value not in YES | NO:
-            raise Unusable(f"{name} must be 1 or 0, not {value!r}.")
+            raise Unusable(messages.NOT_A_FLAG.format(name=name, value=value))
         return value in YES
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
         value = self.text(name) or str(default)
         if not (value.isascii() and value.isdigit() and low <= int(value[:9]) <= high):
-            raise Unusable(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
+            raise Unusable(messages.NOT_A_WHOLE_NUMBER.format(name=name, low=low, high=high, value=value))
         return int(value)
 
     def items(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
@@ -63,7 +65,9 @@ class Environment:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Unusable(f"{name} names {path}, which cannot be created: {error.strerror}.") from error
+            raise Unusable(
+                messages.FOLDER_NOT_CREATED.format(name=name, path=path, error=error.strerror)
+            ) from error
         return path
 
     def zone(self, name: str) -> str:
@@ -71,15 +75,13 @@ class Environment:
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError) as error:
-            raise Unusable(
-                f"{name} is {value!r}, which is not an IANA time zone such as Europe/Berlin."
-            ) from error
+            raise Unusable(messages.NOT_A_SERVER_TIME_ZONE.format(name=name, value=value)) from error
         return value
 
     def autumn_key(self, name: str) -> str | None:
         value = self.text(name)
         if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
-            raise Unusable(f"{name} contains invalid characters. Copy it again from Autumn.")
+            raise Unusable(messages.SETTING_CHARACTERS.format(name=name))
         return value
 
     def api_url(self, name: str) -> str:
@@ -95,18 +97,18 @@ class Environment:
             parts = urlsplit(value)
             host, _ = parts.hostname, parts.port
         except ValueError as error:
-            raise Unusable(f"{name} is not a URL such as {example}.") from error
+            raise Unusable(messages.NOT_A_URL.format(name=name, example=example)) from error
         if not host or parts.username or parts.query or parts.fragment:
-            raise Unusable(f"{name} must be a URL such as {example}, without user name, query or fragment.")
+            raise Unusable(messages.URL_TOO_LONG.format(name=name, example=example))
         if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
-            raise Unusable(f"{name} must begin with https:// unless it is on this machine.")
+            raise Unusable(messages.URL_WITHOUT_HTTPS.format(name=name))
         return value
 
     def origins(self, name: str) -> list[str]:
         values = self.items(name)
         for value in values:
             if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc:
-                raise Unusable(f"{name} must list origins such as https://usage.example.com, not {value!r}.")
+                raise Unusable(messages.NOT_ORIGINS.format(name=name, value=value))
         return values
 
     def database(self, name: str, default: Path) -> dj_database_url.DBConfig:
@@ -117,9 +119,7 @@ class Environment:
         except Unusable:
             raise
         except Exception as error:  # the parser raises many kinds, some of which repeat the password
-            raise Unusable(
-                f"{name} is not a database URL such as postgres://user:password@host/name."
-            ) from error
+            raise Unusable(messages.NOT_A_DATABASE_URL.format(name=name)) from error
         if parsed.get("ENGINE") == "django.db.backends.sqlite3":
             parsed["OPTIONS"] = SQLITE
         return parsed
@@ -127,7 +127,7 @@ class Environment:
     def redis(self, name: str) -> str | None:
         value = self.text(name)
         if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
-            raise Unusable(f"{name} must be a URL such as redis://127.0.0.1:6379/0.")
+            raise Unusable(messages.NOT_A_REDIS_URL.format(name=name))
         return value
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
+from dashboard import messages
 from dashboard.web.env import Unusable
 
 # Django and the server put whole paths into sentences of their own, so tokens are cut from every text. People
@@ -50,7 +51,7 @@ class LineFormatter(structlog.stdlib.ProcessorFormatter):
 
 def configure(level: str, secrets: list[str]) -> None:
     if level not in logging.getLevelNamesMapping():
-        raise Unusable(f"LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not {level!r}.")
+        raise Unusable(messages.NOT_A_LOG_LEVEL.format(level=level))
     logging.config.dictConfig(
         {
             "version": 1,

@@ -59,7 +59,7 @@ def test_the_whole_figure_is_whole(value: float) -> None:
         (112.4, 100, ("up", f"+12{GAP}%", f"12.4{GAP}%")),
         (96.9, 100, ("down", f"−3{GAP}%", f"3.1{GAP}%")),
         (100, 100, ("same", f"0{GAP}%", f"0.0{GAP}%")),
-        (5, 0, ("new", "new", "no usage before")),
+        (5, 0, ("new", "new", "no usage in the previous period")),
         (0, 0, ("unknown", "–", "–")),
         (5, -3, ("unknown", "–", "–")),
         (-5, 3, ("down", f"−267{GAP}%", f"266.7{GAP}%")),

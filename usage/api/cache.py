@@ -20,6 +20,7 @@ from typing import Protocol
 
 import msgspec
 
+from usage import messages
 from usage.api.deadline import PAGE_S, Deadline
 from usage.api.stores import CacheStore
 from usage.errors import (
@@ -214,13 +215,13 @@ class Cache:
         try:
             outcome = pending.result(request.deadline.left())
         except NotInTime:
-            return _Failure.of(Unreachable("This data is still loading. Try again in a moment."))
+            return _Failure.of(Unreachable(messages.STILL_LOADING))
         # A background fetch that found no room in the limiter says nothing of a person's own turn.
         found_no_room = isinstance(outcome, _Failure) and outcome.kind == RateLimited.__name__
         return self._fetch_or_wait(request) if found_no_room and request.urgent and not is_urgent else outcome
 
     def _fetch_for_all(self, request: _Request, pending: Future[_Outcome]) -> _Outcome:
-        outcome: _Outcome = _Failure.of(Unreachable("The request was canceled. Try again."))
+        outcome: _Outcome = _Failure.of(Unreachable(messages.REQUEST_CANCELED))
         try:
             outcome = self._fetch_under_lock(request)
             return outcome
@@ -237,9 +238,7 @@ class Cache:
                 if settled or is_locked:
                     return settled or self._fetch(request)
             if request.deadline.left() <= POLL_S:
-                return _Failure.of(
-                    Unreachable("Another process is still loading this data. Try again in a moment.")
-                )
+                return _Failure.of(Unreachable(messages.STILL_LOADING_ELSEWHERE))
             time.sleep(POLL_S)
 
     def _result_of_others(self, request: _Request) -> _Outcome | None:

@@ -22,6 +22,7 @@ from typing import Literal
 import httpx
 import msgspec
 
+from usage import messages
 from usage.api.deadline import Deadline
 from usage.api.pace import AUTUMN_PER_SECOND_WORD
 from usage.api.response_body import read_body
@@ -44,7 +45,7 @@ DETAIL_LIMIT = 4096
 """Characters of it that code may read."""
 CODE_LIMIT = 64
 
-TOO_FAST = f"Autumn allows {AUTUMN_PER_SECOND_WORD} requests a second."
+TOO_FAST = messages.TOO_MANY_REQUESTS.format(count=AUTUMN_PER_SECOND_WORD)
 
 Endpoint = Literal["events.list", "events.aggregate"]
 
@@ -105,9 +106,9 @@ class Client:
             with bounded_by(deadline):
                 return self._exchange(request, deadline)
         except httpx.TimeoutException:
-            failure = Unreachable("Autumn did not respond in time.")
+            failure = Unreachable(messages.TIMED_OUT)
         except httpx.TransportError:
-            failure = Unreachable("The connection to Autumn failed.")
+            failure = Unreachable(messages.CONNECTION_FAILED)
         # Raised out here, without a context: the frames below hold the request's headers, and so the key.
         raise failure
 
@@ -151,16 +152,16 @@ class Client:
             return self._refusal(status, _read_refusal(response, deadline))
         if status >= 500:
             wait = _retry_after(response)
-            return Unreachable(f"Autumn returned an error (status {status}).", retry_after_s=wait)
-        return Malformed(f"Autumn sent an unexpected status ({status}).")
+            return Unreachable(messages.AUTUMN_ERROR.format(status=status), retry_after_s=wait)
+        return Malformed(messages.UNEXPECTED_STATUS.format(status=status))
 
     def _refusal(self, status: int, refusal: _Refusal) -> Refused:
         code = self._without_key(_printable(refusal.code))[:CODE_LIMIT]
         if status == 401 or code == "insufficient_scopes":
             # Autumn's own words are left out: they may repeat the key.
-            return Refused(f"Autumn refused the secret key (status {status}).", status=status, code=code)
+            return Refused(messages.KEY_REFUSED.format(status=status), status=status, code=code)
         if status == 404 and code == "customer_not_found":
-            return UnknownCustomer("No customer has this ID.", status=status, code=code)
+            return UnknownCustomer(messages.UNKNOWN_CUSTOMER, status=status, code=code)
         message = self._without_key(_printable(refusal.message))[:DETAIL_LIMIT]
         reason = f": {message[:MESSAGE_LIMIT]}" if message else "."
         sentence = f"Autumn refused the request (status {status}){reason}"
@@ -179,13 +180,11 @@ def _checked_url(url: str, *, any_host: bool) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise ValueError("Autumn's URL is not valid.") from None
+        raise ValueError(messages.API_URL_NOT_VALID) from None
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query:
-        raise ValueError(
-            "Autumn's URL must be a URL such as https://api.useautumn.com, without user name or query."
-        )
+        raise ValueError(messages.API_URL_HAS_MORE)
     if parsed.scheme == "http" and not any_host and not _is_loopback(parsed.host):
-        raise ValueError("Autumn's URL must start with https:// unless the host is this machine.")
+        raise ValueError(messages.API_URL_WITHOUT_HTTPS)
     return url.rstrip("/")
 
 
@@ -198,7 +197,7 @@ def _is_loopback(host: str) -> bool:
 
 def _checked_key(key: str) -> str:
     if not key or not all("!" <= character <= "~" for character in key):
-        raise ValueError("Autumn's secret key is empty or contains invalid characters.")
+        raise ValueError(messages.KEY_NOT_VALID)
     return key
 
 

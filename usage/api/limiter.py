@@ -18,6 +18,7 @@ from secrets import token_hex
 from threading import Condition, Lock
 from typing import Protocol
 
+from usage import messages
 from usage.api.deadline import Deadline
 from usage.api.pace import AUTUMN_PER_SECOND_WORD, PER_SECOND
 from usage.api.stores import PREFIX, RedisLink
@@ -267,6 +268,6 @@ def _refuse_if_late(wait_s: float, deadline: Deadline) -> None:
     left = deadline.left()
     if wait_s > left or left <= 0:
         raise RateLimited(
-            f"Too many requests are waiting. Autumn allows {AUTUMN_PER_SECOND_WORD} a second.",
+            messages.TOO_MANY_WAITING.format(count=AUTUMN_PER_SECOND_WORD),
             retry_after_s=max(wait_s, 1.0),
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from usage import messages
 from usage.api.deadline import Deadline
 from usage.errors import Malformed, TooLarge, Unreachable
 
@@ -17,9 +18,9 @@ def read_body(response: httpx.Response, limit: int, deadline: Deadline) -> bytes
     for piece in _pieces(response, limit):
         body += piece
         if len(body) > limit:
-            raise TooLarge("Autumn's response is too large.")
+            raise TooLarge(messages.RESPONSE_TOO_LARGE)
         if deadline.left() <= 0:
-            raise Unreachable("Autumn did not respond in time.")
+            raise Unreachable(messages.TIMED_OUT)
     return bytes(body)
 
 
@@ -29,7 +30,7 @@ def _pieces(response: httpx.Response, limit: int) -> Iterator[bytes]:
         return _inflated(_wire(response, limit), limit)
     if encoding == "identity":
         return _wire(response, limit)
-    raise Malformed("Autumn's response has an unexpected encoding.")
+    raise Malformed(messages.RESPONSE_ENCODING)
 
 
 def _wire(response: httpx.Response, limit: int) -> Iterator[bytes]:
@@ -37,7 +38,7 @@ def _wire(response: httpx.Response, limit: int) -> Iterator[bytes]:
     for chunk in response.iter_raw():
         received += len(chunk)
         if received > limit:
-            raise TooLarge("Autumn's response is too large.")
+            raise TooLarge(messages.RESPONSE_TOO_LARGE)
         yield chunk
 
 
@@ -48,9 +49,9 @@ def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
         for chunk in chunks:
             yield inflate.decompress(chunk, limit + 1)
             if inflate.unused_data:
-                raise Malformed("Autumn's response has data after its end.")
+                raise Malformed(messages.RESPONSE_GOES_ON)
         yield inflate.flush()
     except zlib.error:
-        raise Malformed("Autumn's response is not valid gzip.") from None
+        raise Malformed(messages.RESPONSE_NOT_GZIP) from None
     if not inflate.eof:
-        raise Unreachable("Autumn's response was interrupted.")
+        raise Unreachable(messages.RESPONSE_INTERRUPTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from usage import messages
 from usage.api.calls import AggregateAnswer
 from usage.charts.chart_window import ChartWindow
 from usage.charts.series import (
@@ -122,15 +123,12 @@ class ChartAssembly:
 
     def _why_different(self) -> str:
         if self.query.group:
-            return "Only the selected groups are shown."
+            return messages.SELECTED_GROUPS_ONLY
         if self.chart.cycle is not None and self.chart.previous is not None:
-            return "Autumn's total covers the whole billing cycle. A comparison ends at the last full hour."
+            return messages.COMPARED_CYCLE
         if self.chart.cycle is not None:
-            return (
-                "Autumn's total starts partway through an hour."
-                " The chart starts at the beginning of that hour."
-            )
-        return "Autumn's intervals don't add up to its own total."
+            return messages.CYCLE_STARTS_INSIDE_AN_HOUR
+        return messages.INTERVALS_DIFFER_FROM_TOTAL
 
 
 def _clipped(answer: AggregateAnswer, window: Window) -> list[AutumnBin]:

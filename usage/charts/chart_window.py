@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC
 
+from usage import messages
 from usage.notes import Note
 from usage.query import BadQuery, Query
 from usage.scope import Scope
@@ -141,7 +142,7 @@ def chart_window_of(
 def _inside(bins: Bins, scope: Scope | None) -> Bins:
     inside = bins.window if scope is None else scope.hours(bins.window)
     if inside is None:
-        raise BadQuery("range", "This link does not show this time range.")
+        raise BadQuery("range", messages.TIME_NOT_IN_LINK)
     return _clipped_to(bins, inside)
 
 
@@ -153,7 +154,7 @@ def _clipped_to(bins: Bins, window: Window) -> Bins:
 
 def _until_running(bins: Bins, now: int) -> Bins:
     if bins.edges[0] > now:
-        raise BadQuery("start", "This time range has not started yet. Choose an earlier start.")
+        raise BadQuery("start", messages.NOT_STARTED_YET)
     return replace(bins, edges=bins.edges[: bisect_right(bins.edges[:-1], now) + 1])
 
 
@@ -168,13 +169,13 @@ def _is_widened(query: Query, window: Window, now: int) -> bool:
 
 
 def _approximate(query: Query) -> Note:
-    sentence = f"{query.tz} is not offset from UTC by whole hours, so days start at the nearest UTC hour."
+    sentence = messages.APPROXIMATE_ZONE.format(zone=query.tz)
     return Note("approximate-zone", sentence)
 
 
 def _whole_hours(query: Query, bins: Bins) -> Note:
     first, last = (local(ms, query.zone).strftime("%Y-%m-%d %H:%M") for ms in (bins.edges[0], bins.edges[-1]))
-    return Note("windows-widened", f"Charts use whole hours. This one covers {first} to {last}.")
+    return Note("windows-widened", messages.WHOLE_HOURS.format(first=first, last=last))
 
 
 def _with_previous_period(
@@ -183,17 +184,17 @@ def _with_previous_period(
     """With the previous period, or with a sentence that says why there is none."""
     cut = min(chart.bins.edges[-1], floor_hour(chart.now))
     if cut <= chart.bins.edges[0]:
-        return _not_compared(chart, "There is nothing to compare yet. The time range has no complete hour.")
+        return _not_compared(chart, messages.NO_COMPLETE_HOUR)
     bins = _clipped_to(chart.bins, Window(chart.bins.edges[0], cut))
     previous = (
         bins.shifted(shift_of(window, query.zone)) if cycle is None else _previous_cycle_bins(bins, cycle)
     )
     if previous is None:
-        return _not_compared(chart, "Autumn has no earlier billing cycle to compare with.")
+        return _not_compared(chart, messages.NO_EARLIER_CYCLE)
     if scope is not None and scope.start is not None and previous.edges[0] < scope.start:
-        return _not_compared(chart, "This link does not show the previous period.")
+        return _not_compared(chart, messages.PREVIOUS_PERIOD_NOT_IN_LINK)
     if previous.edges[0] >= previous.edges[-1] or previous.edges[0] < 0:
-        return _not_compared(chart, "There is no earlier period.")
+        return _not_compared(chart, messages.NO_EARLIER_PERIOD)
     running = chart.running if chart.running is not None and chart.running < len(bins) else None
     last = "last_cycle" if cycle is not None else None
     return replace(chart, bins=bins, running=running, previous=previous, previous_cycle=last)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from usage import messages
 from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import ChartAssembly, PeriodAnswers
@@ -30,12 +31,6 @@ OLD_MAX_GROUPS = 9
 """How many groups a server keeps that does not know `max_groups`."""
 TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
-TOO_MANY_GROUPS = (
-    "There are too many groups for this interval. Choose UTC, a shorter time range or another property."
-)
-UNFILTERED = (
-    "Autumn can't apply all of these filters to charts. The figures include events that the filters exclude."
-)
 MAX_FILTERS = 5
 MAX_FEATURES = 12
 """A chart of all of a customer's features shows the largest dozen."""
@@ -94,7 +89,7 @@ class ChartQueries:
             # At the worst each bin has groups of its own, and each of them is named in all bins.
             fewer = min(self._group_limit(chart) - 1, TIGHT_CELLS // chart.grouped_bins**2)
             if query.group_by is None or fewer < 1 or not self.can.grouping:
-                raise Unsupported(TOO_MANY_GROUPS, status=400) from None
+                raise Unsupported(messages.TOO_MANY_GROUPS, status=400) from None
             return replace(self, group_limit=fewer)._series(query, features, chart)
 
     def _series(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> Series:
@@ -156,7 +151,7 @@ class ChartQueries:
             found.append(_named_range(self._by_name(query, features, "last_cycle")()))
         window = found[0].window
         if window is None or all(each.quiet for each in found):
-            raise BadQuery("range", "This customer has no billing cycle. Choose days instead.")
+            raise BadQuery("range", messages.NO_BILLING_CYCLE)
         return BillingCycle(name, window, found[1].window if len(found) > 1 else None)
 
     def _by_name(self, query: Query, features: tuple[str, ...], name: str) -> AggregateCall:
@@ -220,7 +215,7 @@ class ChartQueries:
 
     def _notes(self, query: Query) -> tuple[Note, ...]:
         if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < _conditions(query)):
-            return (Note("filters-not-applied", UNFILTERED),)
+            return (Note("filters-not-applied", messages.FILTERS_NOT_APPLIED),)
         return ()
 
 

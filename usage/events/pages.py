@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from usage import messages
 from usage.api.calls import CLOSED_AFTER_MS, CallOptions, Calls, ListAnswer
 from usage.api.pace import PER_SECOND
 from usage.errors import Malformed
@@ -181,7 +182,7 @@ class EventReader:
                 limit = MAX_LIMIT
             position, last_range, offset = step.position, bounds, offset + answer.rows.read
             if offset > MAX_OFFSET:
-                raise Malformed("Autumn's event list does not end.")
+                raise Malformed(messages.LIST_DOES_NOT_END)
 
 
 def _step(answer: ListAnswer, window: Window, position: Position | None, until: int) -> _Step:

@@ -17,6 +17,7 @@ from django.db import connections
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
+from dashboard import messages
 from dashboard.web.env import Unusable
 
 
@@ -41,7 +42,11 @@ def refuse_taken_port() -> None:
             probe.bind((settings.BIND, settings.PORT))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise Unusable(f"BIND={settings.BIND} PORT={settings.PORT}: {error.strerror}.") from error
+                raise Unusable(
+                    messages.CANNOT_LISTEN.format(
+                        host=settings.BIND, port=settings.PORT, error=error.strerror
+                    )
+                ) from error
             raise Unusable(
                 f"Port {settings.PORT} is in use. Choose another: PORT={settings.PORT + 1} make run"
             ) from error

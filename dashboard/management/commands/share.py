@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from dashboard import messages
 from dashboard.formats import full_label
 from dashboard.management.commands.serve import address
 from dashboard.models import User, demo_user
@@ -59,7 +60,7 @@ class Command(BaseCommand):
         properties = comma_separated(options["properties"])
         for path in properties:
             if why := privacy_hint(path):
-                self.stderr.write(f"Warning: the property {full_label(path)} {why}.")
+                self.stderr.write(messages.PROPERTY_WARNING.format(path=full_label(path), hint=why))
         share = Share(
             owner=owner(options["owner"]),
             recipient=recipient,
@@ -91,15 +92,13 @@ class Command(BaseCommand):
 
     def revoke(self, options: dict[str, Any]) -> None:
         if (options["id"] is None) != options["all"]:
-            raise CommandError("Give the ID of one link, or --all.")
+            raise CommandError(messages.LINK_OR_ALL)
         chosen = Share.objects.unrevoked()
         if options["id"] is not None:
             chosen = chosen.filter(pk=options["id"])
         count = chosen.update(revoked_at=timezone.now())
         if not count and options["id"] is not None:
-            raise CommandError(
-                f"No active link has the ID {options['id']}. Use `share list` to list all links."
-            )
+            raise CommandError(messages.NO_ACTIVE_LINK.format(id=options["id"]))
         self.stdout.write(f"Revoked: {count}")
 
 
@@ -147,7 +146,7 @@ def owner(username: str | None) -> User:
         admins = User.objects.filter(Q(is_superuser=True) | Q(role=User.Role.ADMIN), is_active=True)
         found = admins.order_by("pk").first()
     if found is None or not found.may_share:
-        raise CommandError("No user can own the link. Use --owner USERNAME, or create an admin first.")
+        raise CommandError(messages.NO_OWNER)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-from django.contrib import messages
+from django.contrib import messages as django_messages
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from dashboard import messages
 from dashboard.forms import QueryForm, saved_query
 from dashboard.mount import Mount
 from dashboard.pages.routes import Route
@@ -33,11 +34,6 @@ from usage.query import BadQuery, Query
 
 DRAFTS = "share_drafts"
 MAX_DRAFTS = 8
-ALREADY_CREATED = (
-    "This link was already created, and its address was shown once."
-    " If you did not copy it, revoke the link and create"
-    " a new one."
-)
 CSRF = "csrfmiddlewaretoken"
 
 
@@ -71,7 +67,9 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         sentences = [f"The snapshot could not be saved. {problem.sentence} {problem.advice}"]
         return _form(request, form, wrong=sentences, status=max(problem.status, 400))
     except IntegrityError:
-        messages.warning(request, ALREADY_CREATED, extra_tags="created-before")  # sent twice, or by a reload
+        django_messages.warning(
+            request, messages.LINK_ALREADY_CREATED, extra_tags="created-before"
+        )  # sent twice, or by a reload
         return redirect("share", form.share.pk)
     _save_drafts(request, _drafts_beside(request, form.share.pk))
     link = request.build_absolute_uri(reverse("redeem", args=[token]))

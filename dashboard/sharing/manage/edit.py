@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.contrib import messages
+from django.contrib import messages as django_messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
+from dashboard import messages
 from dashboard.formats import full_label
 from dashboard.sharing import passwords
 from dashboard.sharing.manage.fields import LIFETIMES, LifetimeField
@@ -26,9 +27,9 @@ from dashboard.sharing.permissions import admins_only, sharers_only
 def revoke(request: HttpRequest, share_id: str) -> HttpResponse:
     found = managed_share(request, share_id)
     Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
-    messages.success(
+    django_messages.success(
         request,
-        f"Link for {full_label(found.recipient)} revoked.",
+        messages.LINK_REVOKED.format(recipient=full_label(found.recipient)),
         extra_tags="revoked",
     )
     return redirect("shares")
@@ -40,7 +41,9 @@ def revoke_all(request: HttpRequest) -> HttpResponse:
     if request.POST.get("sure") != "yes":
         raise BadRequest
     count = Share.objects.unrevoked().update(revoked_at=timezone.now())
-    messages.success(request, f"{count} link{'s'[: count != 1]} revoked.", extra_tags="revoked")
+    django_messages.success(
+        request, messages.LINKS_REVOKED.format(count=count, plural="s"[: count != 1]), extra_tags="revoked"
+    )
     return redirect("shares")
 
 
@@ -53,9 +56,9 @@ def extend(request: HttpRequest, share_id: str) -> HttpResponse:
     end = timezone.now() + timedelta(days=days)
     Share.objects.unrevoked().filter(pk=found.pk).update(expires_at=end)
     less = ". This is earlier than before" if end < found.expires_at else ""
-    messages.success(
+    django_messages.success(
         request,
-        f"The link now expires in {LIFETIMES[days]}{less}.",
+        messages.LINK_EXTENDED.format(lifetime=LIFETIMES[days], comparison=less),
         extra_tags="shortened" if less else "extended",
     )
     return redirect("share", found.pk)
@@ -73,7 +76,7 @@ def password(request: HttpRequest, share_id: str) -> HttpResponse:
         raise BadRequest
     if wanted == "none":
         passwords.remove_password(found)
-        messages.success(request, "Password removed.", extra_tags="unlocked")
+        django_messages.success(request, messages.PASSWORD_REMOVED, extra_tags="unlocked")
         return redirect("share", found.pk)
     new = passwords.generate_password()
     passwords.change_password(found, new)

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
+from dashboard import messages
 from dashboard.forms import saved_query
 from dashboard.models import User
 from dashboard.sharing import passwords
@@ -40,16 +41,15 @@ from usage.query import BadQuery, Query, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
 MAX_VIEW_LENGTH = 30_000
-VIEW_TOO_LONG = "The view has too many filters for a link. Remove some of them first."
-FORM_DAMAGED = "The form is not valid. Open a new one."
 
 
 class ShareForm(forms.Form):
     share_id = forms.RegexField(
-        r"\A[0-9a-f]{16}\Z", error_messages={"required": FORM_DAMAGED, "invalid": FORM_DAMAGED}
+        r"\A[0-9a-f]{16}\Z",
+        error_messages={"required": messages.FORM_NOT_VALID, "invalid": messages.FORM_NOT_VALID},
     )
     view = forms.CharField(
-        required=False, max_length=MAX_VIEW_LENGTH, error_messages={"max_length": VIEW_TOO_LONG}
+        required=False, max_length=MAX_VIEW_LENGTH, error_messages={"max_length": messages.VIEW_TOO_LONG}
     )
     accepted = OpenChoiceField(required=False)
     recipient = forms.CharField(max_length=LONGEST_NAME)
@@ -126,21 +126,21 @@ class ShareForm(forms.Form):
         try:
             saved_query(view)
         except BadQuery as bad:
-            raise ValidationError(f"{FORM_DAMAGED} {bad.field}: {bad.sentence}") from None
+            raise ValidationError(f"{messages.FORM_NOT_VALID} {bad.field}: {bad.sentence}") from None
         return view
 
     def clean_customer_id(self) -> str:
         name: str = self.cleaned_data["customer_id"]
         if not name.strip() or "\0" in name:
-            raise ValidationError("Enter one customer ID.")
+            raise ValidationError(messages.CUSTOMER_MISSING)
         return name
 
     def clean_features(self) -> list[str]:
         names: list[str] = self.cleaned_data["features"]
         if not names and not self.cleaned_data.get("every_feature"):
-            raise ValidationError("Select a feature, or all features.")
+            raise ValidationError(messages.FEATURE_MISSING)
         if names and self.cleaned_data.get("every_feature"):
-            raise ValidationError("Select either all features or individual ones.")
+            raise ValidationError(messages.FEATURES_CONTRADICT)
         return names
 
     def clean(self) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class ShareForm(forms.Form):
         elif self.share.is_period:
             self.add_error("period", bad.sentence)
         else:
-            self.add_error("since", f"{bad.sentence} The period you were viewing ended before that.")
+            self.add_error("since", messages.VIEWED_PERIOD_TOO_EARLY.format(error=bad.sentence))
 
     def _hour(self, name: str, whole: Callable[[int], int]) -> int | None:
         """Charts know whole hours: outward, so that what was in view stays in it."""
@@ -200,28 +200,26 @@ class ShareForm(forms.Form):
             start, end = (None, None) if hours is None else (hours.start, hours.end)
         if start is None or end is None:
             if not self.errors.keys() & {"start", "end"}:
-                self.add_error("start", "A period has a start and an end.")
+                self.add_error("start", messages.PERIOD_INCOMPLETE)
         elif start >= end:
-            self.add_error("start", "The start must be before the end.")
+            self.add_error("start", messages.START_AFTER_END)
         elif since is not None and since > start:
-            self.add_error("since", f"This belongs to “{PERIODS['free']}”. Select it, or clear this date.")
+            self.add_error("since", messages.DATE_NOT_USED.format(period=PERIODS["free"]))
         return start, end
 
     def _since(self) -> int | None:
         written = [name for name in ("start", "end") if self.cleaned_data.get(name)]
         if written:
-            self.add_error(
-                written[0], f"Dates apply only to “{PERIODS['fixed']}”. Select it, or clear the dates."
-            )
+            self.add_error(written[0], messages.DATES_NOT_USED.format(period=PERIODS["fixed"]))
         return self._hour("since", floor_hour)
 
     def _snapshot_end(self, start: int | None, end: int | None) -> int | None:
         """A snapshot ends with the last full hour: the running one still changes."""
         full = floor_hour(_now())
         if self.cleaned_data.get("period") != "fixed":
-            self.add_error("fresh", "A snapshot needs a fixed period. Select it above.")
+            self.add_error("fresh", messages.SNAPSHOT_NEEDS_A_PERIOD)
         elif start is not None and start >= full:
-            self.add_error("start", "The period has no complete hour yet.")
+            self.add_error("start", messages.PERIOD_WITHOUT_FULL_HOUR)
         return None if end is None else min(end, full)
 
     def _new_share(self, start: int | None, end: int | None) -> Share:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from dashboard import messages
 from dashboard.formats import full_label, minute_text
 from dashboard.services import usage
 from dashboard.sharing.manage.warnings import LinkWarning
@@ -94,23 +95,20 @@ def widenings(scope: Scope, query: Query) -> Iterator[LinkWarning]:
     if query.entity_id is not None:
         yield LinkWarning(
             "entity-left-out",
-            f"You were viewing one entity, “{full_label(query.entity_id)}”."
-            " A link can't filter by entity: it shows all of the customer’s usage.",
+            messages.ENTITY_LEFT_OUT.format(entity=full_label(query.entity_id)),
             query.entity_id,
         )
     if query.group and query.group_by is not None and not scope.may_group(query.group_by):
         yield LinkWarning(
             "groups-left-out",
-            f"The choice of groups by “{full_label(query.group_by.removeprefix('properties.'))}” is"
-            " not included: the link shows more events than your view.",
+            messages.GROUPS_LEFT_OUT.format(property=full_label(query.group_by.removeprefix("properties."))),
             query.group_by,
         )
     for item in (*query.filter, *query.exclude):
         if not scope.shows(item.path):
             yield LinkWarning(
                 "filter-left-out",
-                f"The filter by “{full_label(item.path)}” is not included, because the property is hidden:"
-                " the link shows more events than your view.",
+                messages.FILTER_LEFT_OUT.format(property=full_label(item.path)),
                 item.path,
             )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dashboard import messages
 from dashboard.formats import full_label
 from dashboard.services import usage
 from usage.errors import UsageError
@@ -70,7 +71,7 @@ class Suggestions:
 def suggestions(customer_id: str | None, query: Query) -> Suggestions:
     """What was seen of a customer in the window of `query`."""
     if customer_id is None:
-        return Suggestions(sentence="Select a customer to load features and properties.")
+        return Suggestions(sentence=messages.NO_SUGGESTIONS)
     try:
         around = Query(
             customer_id=customer_id, range=query.range, start=query.start, end=query.end, tz=query.tz

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from dashboard import messages
 from dashboard.formats import full_label
 from dashboard.sharing.manage.fields import LIFETIMES, LONG_LIFETIME
 from dashboard.sharing.manage.suggestions import Suggestions
@@ -28,13 +29,15 @@ class LinkWarning:
 def privacy_warnings(suggestions: Suggestions, properties: Iterable[str]) -> Iterator[LinkWarning]:
     """Which of the link's properties may be about people."""
     for suggestion in suggestions.privacy_hints(properties):
-        sentence = f"The property “{full_label(suggestion.path)}” {suggestion.privacy_hint}."
+        sentence = messages.PROPERTY_MAY_BE_PERSONAL.format(
+            path=full_label(suggestion.path), hint=suggestion.privacy_hint
+        )
         yield LinkWarning("personal-property", sentence, suggestion.path)
 
 
 def access_warnings(*, has_password: bool, days: int) -> Iterator[LinkWarning]:
     """How easily, and for how long, somebody else could use the link."""
     if not has_password:
-        yield LinkWarning("no-password", "Without a password, anyone who has the link can open it.")
+        yield LinkWarning("no-password", messages.LINK_WITHOUT_PASSWORD)
     if days > LONG_LIFETIME:
-        yield LinkWarning("long-life", f"The link expires in {LIFETIMES[days]}. Consider a shorter time.")
+        yield LinkWarning("long-life", messages.LONG_LIFETIME.format(lifetime=LIFETIMES[days]))

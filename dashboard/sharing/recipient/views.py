@@ -9,6 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
+from dashboard import messages
 from dashboard.sharing import links, passwords
 from dashboard.sharing.access import link_not_found, locked
 from dashboard.sharing.access_log import address_of
@@ -36,15 +37,15 @@ def unlock(request: HtmxRequest, share: Share) -> HttpResponseBase:
     password = request.POST.get("password", "")
     outcome = passwords.try_password(share, password, address_of(request)) if share.password_hash else "open"
     if outcome == "wait":
-        response = locked(request, share, "Too many wrong passwords. Try again in 15 minutes.", 429)
+        response = locked(request, share, messages.TOO_MANY_WRONG_PASSWORDS, 429)
         response["Retry-After"] = str(int(passwords.PAUSE.total_seconds()))
         return response
     if outcome == "busy":
-        response = locked(request, share, "Too many attempts at once. Try again in a moment.", 429)
+        response = locked(request, share, messages.TOO_MANY_PASSWORDS_AT_ONCE, 429)
         response["Retry-After"] = "5"
         return response
     if outcome == "wrong":
-        return locked(request, share, "Wrong password.")
+        return locked(request, share, messages.WRONG_PASSWORD)
     response = redirect(_next_address(request, share))
     links.mark_unlocked(response, share)
     return response

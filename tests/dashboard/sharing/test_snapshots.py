@@ -10,8 +10,8 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from dashboard.messages import NOT_IN_SNAPSHOT
 from dashboard.sharing.models import Share
-from dashboard.sharing.snapshots import NOT_RECORDED
 from tests.dashboard.sharing.canary_organization import DAY, HOUR, SEEN, CanarySite, bounds
 from tests.dashboard.sharing.manage.test_create import FORM, form_of, shown
 from tests.dashboard.sharing.test_attack import body_of
@@ -116,7 +116,7 @@ def test_a_bar_of_a_snapshot_opens_its_rows(late: CanarySite) -> None:
     line = opened.one(data_reconciled=True)
     assert len(opened.rows) == 3
     assert (line["data-listed"], line["data-reconciled"]) == ("10000045", "unknown")
-    assert NOT_RECORDED in line.text
+    assert NOT_IN_SNAPSHOT in line.text
 
 
 def test_all_features_are_kept(late: CanarySite) -> None:

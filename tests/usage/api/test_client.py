@@ -158,7 +158,7 @@ def test_a_refusal_repeats_autumn_s_words_as_plain_text() -> None:
     with serving(always(answer(400, refusal("limit: too \u202elong\x1b[31m " + "x" * 999)))) as server:
         error = failure(server)
     assert isinstance(error, Refused)
-    assert error.sentence.startswith("Autumn refused the call (status 400): limit: too  long [31m xxx")
+    assert error.sentence.startswith("Autumn refused the request (status 400): limit: too  long [31m xxx")
     assert len(error.sentence) < 300
     assert (error.status, error.code) == (400, "invalid_inputs")
 

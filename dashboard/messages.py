@@ -1,0 +1,192 @@
+"""Every sentence that the site says from Python: errors, notices, warnings, and refused settings."""
+
+# dashboard/accounts/oidc.py
+OIDC_INCOMPLETE = "OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET beside it."
+
+# dashboard/accounts/social.py
+SIGN_IN_FAILED_ADVICE = "Try again. If it happens again, contact your administrator."
+NO_ACCOUNT = "No account has the e-mail address that {provider} confirmed."
+NO_ACCOUNT_ADVICE = "Ask an admin to create one with that address."
+ADDRESS_NOT_UNIQUE = "More than one account has your e-mail address."
+ADDRESS_NOT_UNIQUE_ADVICE = "Ask an admin to remove it from the other accounts."
+SIGN_IN_EXPIRED = "The sign-in expired, was already used, or was started in another browser."
+SIGN_IN_EXPIRED_ADVICE = "Sign in again."
+SIGN_IN_CANCELED = "The sign-in through {provider} was canceled."
+SIGN_IN_CANCELED_ADVICE = "Nothing changed."
+SIGN_IN_REFUSED = "{provider} refused the sign-in."
+SIGN_IN_INVALID_RESPONSE = "{provider} did not send a valid response."
+SIGN_IN_NOT_VERIFIED = "We couldn't verify the response from {provider}."
+
+# dashboard/charts/panel.py
+CHART_WITHOUT_VALUES = "{chart}, {count:,} {interval}s. The table below has all values."
+INTERVAL_IS_PARTIAL = "{interval} is partial. It includes events until {until:%H:%M}."
+
+# dashboard/error_views.py
+BAD_REQUEST = "The address is incomplete or not valid. Check it, or start from the overview."
+ACCESS_DENIED = "You don't have access to this page. Ask an admin to change your role."
+FORM_EXPIRED = (
+    "The form was open for too long, or cookies are blocked. Nothing was changed. Go back, reload the "
+    "page and try again."
+)
+PAGE_NOT_FOUND = "Check the address. The page may have been removed."
+TOO_MANY_ATTEMPTS = "Wait one minute, then try again."
+TRY_AGAIN_SOON = "Try again in a moment."
+SERVER_ERROR = "The error was logged, and no data was changed. Try again in a moment."
+
+# dashboard/events/checks.py
+GAP_BETWEEN_EVENTS = "No events for {length} after {start}. Usual gap: up to {usual}."
+
+# dashboard/events/drilldown.py
+COUNT_WITHOUT_FILTERS = (
+    "Autumn can't apply all of these filters. Its count includes events that they exclude."
+)
+LIST_WITHOUT_ENTITIES = "Autumn can't list events by entity. All events of this interval are listed."
+LIST_WITHOUT_PLANS = "Autumn can't list events by plan. All events of this interval are listed."
+EVENTS_STILL_ARRIVE = "Events are still arriving."
+CAUSE_UNKNOWN = "The cause is unknown. Recent events may not be listed yet."
+
+# dashboard/exports/lease.py
+EXPORT_STOPPED = "The export was stopped."
+EXPORT_ACCESS_LOST = "{exporter} no longer has access to this export."
+EXPORT_NOT_STARTED = "The export could not start."
+
+# dashboard/exports/stream.py
+DOWNLOAD_CANCELED = "The download was canceled."
+EXPORT_INTERRUPTED = "The export was interrupted."
+
+# dashboard/exports/views.py
+EXPORT_ALREADY_RUNS = "You already have a running export."
+EXPORT_ALREADY_RUNS_ADVICE = "Wait until it ends or stop it, then try again."
+OTHER_EXPORTS_RUN = "Other exports are running."
+DATABASE_NOT_AVAILABLE = "The database is not available."
+EXPORT_NEEDS_HTTP_1_1 = "With older versions, an incomplete file looks complete."
+EXPORT_NEEDS_HTTP_1_1_ADVICE = "Configure the proxy to use HTTP/1.1 (nginx: proxy_http_version 1.1)."
+EXPORT_NOT_AVAILABLE_ADVICE = "Go back and change the selection."
+
+# dashboard/forms.py
+PARAMETER_REPEATED_TOO_OFTEN = "Use this parameter at most {count} times."
+PARAMETER_REPEATED = "Use this parameter only once."
+NOT_A_NUMBER = "Enter a number such as 250 or -1.5."
+NOT_A_PAGE_NUMBER = "Enter a page number of 1 or higher."
+NOT_A_TIME_ZONE = "Choose a time zone by its IANA name, for example Europe/Berlin."
+NULL_CHARACTER = "Remove the null character."
+TEXT_TOO_LONG = "Enter at most {count:,} characters."
+NOT_A_CHOICE = "Choose one of {choices}."
+UNKNOWN_PARAMETER = "Unknown parameter “{name}”."
+
+# dashboard/management/commands/serve.py
+CANNOT_LISTEN = "BIND={host} PORT={port}: {error}."
+
+# dashboard/management/commands/share.py
+NO_OWNER = "No user can own the link. Use --owner USERNAME, or create an admin first."
+LINK_OR_ALL = "Give the ID of one link, or --all."
+NO_ACTIVE_LINK = "No active link has the ID {id}. Use `share list` to list all links."
+PROPERTY_WARNING = "Warning: the property {path} {hint}."
+
+# dashboard/mount.py
+LINK_SHOWS_ONE_CUSTOMER = "This link shows one customer. Remove the customer ID."
+LINK_SHOWS_ONE_PERIOD = "This link shows one period. Choose a start and an end within it."
+
+# dashboard/pages/contexts.py
+CYCLES_NEED_A_CUSTOMER = "Each customer has its own billing cycle. The last 30 days are shown instead."
+
+# dashboard/problems.py
+UNKNOWN_CUSTOMER_ADVICE = "Check the ID, or search for the customer."
+UNSUPPORTED_ADVICE = "Other views still work."
+REFUSED_ADVICE = "Try another time range or fewer filters."
+INVALID_RESPONSE_ADVICE = "Try again. If it happens again, contact Autumn."
+RATE_LIMITED_ADVICE = "Wait a few seconds, then try again."
+TRY_AGAIN = "Try again."
+CHECK_SECRET_KEY = "Ask your administrator to check AUTUMN_SECRET_KEY."
+
+# dashboard/sharing/manage/create.py
+LINK_ALREADY_CREATED = (
+    "This link was already created, and its address was shown once. If you did not copy it, revoke the "
+    "link and create a new one."
+)
+
+# dashboard/sharing/manage/edit.py
+LINK_REVOKED = "Link for {recipient} revoked."
+LINKS_REVOKED = "{count} link{plural} revoked."
+LINK_EXTENDED = "The link now expires in {lifetime}{comparison}."
+PASSWORD_REMOVED = "Password removed."
+
+# dashboard/sharing/manage/forms.py
+VIEW_TOO_LONG = "The view has too many filters for a link. Remove some of them first."
+FORM_NOT_VALID = "The form is not valid. Open a new one."
+CUSTOMER_MISSING = "Enter one customer ID."
+FEATURE_MISSING = "Select a feature, or all features."
+FEATURES_CONTRADICT = "Select either all features or individual ones."
+DATES_NOT_USED = "Dates apply only to “{period}”. Select it, or clear the dates."
+SNAPSHOT_NEEDS_A_PERIOD = "A snapshot needs a fixed period. Select it above."
+PERIOD_INCOMPLETE = "A period has a start and an end."
+START_AFTER_END = "The start must be before the end."
+PERIOD_WITHOUT_FULL_HOUR = "The period has no complete hour yet."
+VIEWED_PERIOD_TOO_EARLY = "{error} The period you were viewing ended before that."
+DATE_NOT_USED = "This belongs to “{period}”. Select it, or clear this date."
+
+# dashboard/sharing/manage/initial.py
+ENTITY_LEFT_OUT = (
+    "You were viewing one entity, “{entity}”. A link can't filter by entity: it shows all of the "
+    "customer’s usage."
+)
+GROUPS_LEFT_OUT = (
+    "The choice of groups by “{property}” is not included: the link shows more events than your view."
+)
+FILTER_LEFT_OUT = (
+    "The filter by “{property}” is not included, because the property is hidden: the link shows more "
+    "events than your view."
+)
+
+# dashboard/sharing/manage/suggestions.py
+NO_SUGGESTIONS = "Select a customer to load features and properties."
+
+# dashboard/sharing/manage/warnings.py
+PROPERTY_MAY_BE_PERSONAL = "The property “{path}” {hint}."
+LINK_WITHOUT_PASSWORD = "Without a password, anyone who has the link can open it."
+LONG_LIFETIME = "The link expires in {lifetime}. Consider a shorter time."
+
+# dashboard/sharing/recipient/views.py
+TOO_MANY_WRONG_PASSWORDS = "Too many wrong passwords. Try again in 15 minutes."
+TOO_MANY_PASSWORDS_AT_ONCE = "Too many attempts at once. Try again in a moment."
+WRONG_PASSWORD = "Wrong password."
+
+# dashboard/sharing/snapshots.py
+NOT_IN_SNAPSHOT = "This snapshot does not include this chart. The event list is still live."
+NOTHING_TO_SNAPSHOT = "This customer has no usage in this period, so there is nothing to save."
+SNAPSHOT_ANSWER_TOO_LARGE = "Autumn's response was too large."
+SNAPSHOT_UNREACHABLE = "Autumn does not respond."
+
+# dashboard/web/checks.py
+SECRET_KEY_TOO_SHORT = "SECRET_KEY has fewer than 32 characters. Set a longer one."
+DEBUG_IS_ON = "{why} DEBUG is on, so visitors can see settings and code. Remove DEBUG."
+HOST_WILDCARD = "{why} ALLOWED_HOSTS has a wildcard. Name each host."
+SECRET_KEY_OF_DEVELOPMENT = "{why} SECRET_KEY was generated for development. Set a new one."
+SECRET_KEY_NOT_SET = "{why} ALLOWED_HOSTS or BIND opens the site to others. Set SECRET_KEY."
+OPEN_WITHOUT_HTTPS = (
+    "{why} ALLOWED_HOSTS or BIND opens the site to others without HTTPS. Put an HTTPS proxy in front, "
+    "and set TRUSTED_PROXIES=1."
+)
+PROCESSES_WITHOUT_REDIS = (
+    "WEB_CONCURRENCY is more than 1, and REDIS_URL is not set. Processes share their cache and the API's "
+    "rate limit through Redis: set REDIS_URL, or leave WEB_CONCURRENCY at 1."
+)
+
+# dashboard/web/env.py
+SETTING_GIVEN_TWICE = "{name} and {name}_FILE are both set. Remove one of them."
+SETTING_EMPTY = "{name} is set but empty. Give it a value, or remove it."
+NOT_A_FLAG = "{name} must be 1 or 0, not {value!r}."
+NOT_A_WHOLE_NUMBER = "{name} must be a whole number from {low} to {high}, not {value!r}."
+SETTING_CHARACTERS = "{name} contains invalid characters. Copy it again from Autumn."
+URL_TOO_LONG = "{name} must be a URL such as {example}, without user name, query or fragment."
+URL_WITHOUT_HTTPS = "{name} must begin with https:// unless it is on this machine."
+NOT_A_REDIS_URL = "{name} must be a URL such as redis://127.0.0.1:6379/0."
+NOT_A_FILE = "{name}_FILE must be the path of a readable text file."
+FOLDER_NOT_CREATED = "{name} names {path}, which cannot be created: {error}."
+NOT_A_SERVER_TIME_ZONE = "{name} is {value!r}, which is not an IANA time zone such as Europe/Berlin."
+NOT_A_URL = "{name} is not a URL such as {example}."
+NOT_ORIGINS = "{name} must list origins such as https://usage.example.com, not {value!r}."
+NOT_A_DATABASE_URL = "{name} is not a database URL such as postgres://user:password@host/name."
+
+# dashboard/web/logging.py
+NOT_A_LOG_LEVEL = "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not {level!r}."

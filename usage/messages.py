@@ -1,0 +1,98 @@
+"""Every sentence that the service says: errors of input, errors of Autumn, notes on figures."""
+
+# usage/api/cache.py
+REQUEST_CANCELED = "The request was canceled. Try again."
+STILL_LOADING = "This data is still loading. Try again in a moment."
+STILL_LOADING_ELSEWHERE = "Another process is still loading this data. Try again in a moment."
+
+# usage/api/client.py
+TOO_MANY_REQUESTS = "Autumn allows {count} requests a second."
+UNEXPECTED_STATUS = "Autumn sent an unexpected status ({status})."
+API_URL_HAS_MORE = "Autumn's URL must be a URL such as https://api.useautumn.com, without user name or query."
+API_URL_WITHOUT_HTTPS = "Autumn's URL must start with https:// unless the host is this machine."
+KEY_NOT_VALID = "Autumn's secret key is empty or contains invalid characters."
+AUTUMN_ERROR = "Autumn returned an error (status {status})."
+KEY_REFUSED = "Autumn refused the secret key (status {status})."
+UNKNOWN_CUSTOMER = "No customer has this ID."
+API_URL_NOT_VALID = "Autumn's URL is not valid."
+TIMED_OUT = "Autumn did not respond in time."
+CONNECTION_FAILED = "The connection to Autumn failed."
+
+# usage/api/limiter.py
+TOO_MANY_WAITING = "Too many requests are waiting. Autumn allows {count} a second."
+
+# usage/api/response_body.py
+RESPONSE_ENCODING = "Autumn's response has an unexpected encoding."
+RESPONSE_INTERRUPTED = "Autumn's response was interrupted."
+RESPONSE_TOO_LARGE = "Autumn's response is too large."
+RESPONSE_NOT_GZIP = "Autumn's response is not valid gzip."
+RESPONSE_GOES_ON = "Autumn's response has data after its end."
+
+# usage/charts/assemble.py
+INTERVALS_DIFFER_FROM_TOTAL = "Autumn's intervals don't add up to its own total."
+SELECTED_GROUPS_ONLY = "Only the selected groups are shown."
+COMPARED_CYCLE = "Autumn's total covers the whole billing cycle. A comparison ends at the last full hour."
+CYCLE_STARTS_INSIDE_AN_HOUR = (
+    "Autumn's total starts partway through an hour. The chart starts at the beginning of that hour."
+)
+
+# usage/charts/chart_window.py
+APPROXIMATE_ZONE = "{zone} is not offset from UTC by whole hours, so days start at the nearest UTC hour."
+WHOLE_HOURS = "Charts use whole hours. This one covers {first} to {last}."
+TIME_NOT_IN_LINK = "This link does not show this time range."
+NOT_STARTED_YET = "This time range has not started yet. Choose an earlier start."
+NO_COMPLETE_HOUR = "There is nothing to compare yet. The time range has no complete hour."
+NO_EARLIER_CYCLE = "Autumn has no earlier billing cycle to compare with."
+PREVIOUS_PERIOD_NOT_IN_LINK = "This link does not show the previous period."
+NO_EARLIER_PERIOD = "There is no earlier period."
+
+# usage/charts/queries.py
+TOO_MANY_GROUPS = (
+    "There are too many groups for this interval. Choose UTC, a shorter time range or another property."
+)
+FILTERS_NOT_APPLIED = (
+    "Autumn can't apply all of these filters to charts. The figures include events that the filters exclude."
+)
+NO_BILLING_CYCLE = "This customer has no billing cycle. Choose days instead."
+
+# usage/events/pages.py
+LIST_DOES_NOT_END = "Autumn's event list does not end."
+
+# usage/query.py
+NOT_A_FILTER = "Enter a filter as property:value, for example model:gpt-large."
+NOT_A_TIME = "Enter a time in epoch milliseconds, before the year 9999."
+NOT_A_POSITION = "Enter a position as time in epoch milliseconds, comma, event ID."
+DATE_OUT_OF_RANGE = "Choose a date between 1970 and 9999."
+BLANK_VALUE = "Enter a value, or leave the parameter out."
+MINIMUM_ABOVE_MAXIMUM = "The minimum must not be greater than the maximum."
+RANGE_AND_DATES = "Choose either a range or start and end dates, not both."
+END_WITHOUT_START = "An end date needs a start date."
+START_NOT_BEFORE_END = "The start must be before the end."
+NOT_A_GROUP_BY = "Group by properties.NAME, $entity_id, $customer_id or $plan_id."
+GROUPS_WITHOUT_GROUP_BY = "Choose a property to group by before you choose groups."
+NOT_A_DATE = "Enter a date such as 2026-11-23 or 2026-11-23T14:00, with or without an offset."
+NOT_A_TIME_ZONE = "Choose a time zone by its IANA name, for example Europe/Berlin."
+TOO_MANY_DAYS = "A chart shows at most {count:,} days. Choose a shorter time range."
+TOO_MANY_INTERVALS = (
+    "This time range has {count:,} hours. A chart shows at most {limit:,} intervals. Choose days."
+)
+NOT_A_NUMBER = "Enter a number."
+
+# usage/query_resolver.py
+NO_ENTITY_FILTER = "This Autumn server can't filter by entity."
+CYCLE_WITHOUT_CUSTOMER = "Billing cycles need a customer. Choose a customer, or choose days."
+NO_ORGANIZATION_USAGE = "This Autumn server can't show usage across all customers. Choose a customer."
+
+# usage/results.py
+INVALID_INTERVALS = "Autumn sent an invalid response: intervals are repeated or out of range."
+INVALID_EVENT_LIST = "Autumn sent an invalid response to the event list."
+INVALID_CACHED_LIST = "A cached event list could not be read."
+INVALID_USAGE = "Autumn sent an invalid response to the usage request."
+EVENT_LIST_WITHOUT_ROWS = "Autumn sent an event list without rows."
+
+# usage/scope.py
+LINK_SHOWS_ONE_CUSTOMER = "This link shows one customer."
+ENTITIES_NOT_IN_LINK = "This link can't filter by entity."
+GROUP_NOT_IN_LINK = "This link can't group by this property."
+FEATURE_NOT_IN_LINK = "This link does not show this feature."
+PROPERTY_NOT_IN_LINK = "This link does not show this property."
