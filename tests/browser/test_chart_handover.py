@@ -236,7 +236,7 @@ def test_keyboard_alone(page: Page, site: str) -> None:
     page.focus(".chart")
     for key in ("Home", "Shift+ArrowRight", "Shift+ArrowRight"):
         page.keyboard.press(key)
-    assert said.inner_text() == "24 Oct 2026 to 26 Oct 2026: Enter shows this range"
+    assert said.inner_text() == "24 Oct 2026 to 26 Oct 2026. Press Enter to show this range."
     page.keyboard.press("Enter")
     page.wait_for_url("**start=**")
 

@@ -240,7 +240,7 @@ def test_legend_and_table_say_what_the_chart_shows() -> None:
 def test_partial_until_the_bars_end() -> None:
     """Today is partial until now, or until the last full hour where the bars end there to be compared."""
     running = a_series([Line("feature", "tokens", (1.0, 2.0))], a_query(2))
-    assert chart_panel(running).check_line.partial == "Today is partial, until 13:02."
+    assert chart_panel(running).check_line.partial == "Today is partial. It includes events until 13:02."
     cut = a_query(2, end=DAY + 12 * HOUR_MS)
     compared = a_series([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
     assert chart_panel(compared).check_line.partial == "Today is partial, until 12:00."
