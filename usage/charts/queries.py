@@ -31,8 +31,7 @@ OLD_MAX_GROUPS = 9
 TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
 TOO_MANY_GROUPS = (
-    "There are too many groups for this interval. "
-    "Choose UTC, a shorter time range or another property."
+    "There are too many groups for this interval. Choose UTC, a shorter time range or another property."
 )
 UNFILTERED = (
     "Autumn can't apply all of these filters to charts. The figures include events that the filters exclude."
