@@ -20,6 +20,7 @@ LAYERS = (
     "usage.query",
     "usage.results",
     "usage.catalog",
+    "usage.catalog_answers",
     "usage.scope",
     "usage.known_customers",
     "usage.api",

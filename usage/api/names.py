@@ -20,15 +20,8 @@ from usage.api.cache import Cached
 from usage.api.calls import CallOptions
 from usage.api.client import CALL_UNAVAILABLE, NameEndpoint
 from usage.api.gateway import AnswerSource
-from usage.catalog import (
-    Customer,
-    CustomerPage,
-    FeatureName,
-    decode_cached,
-    decode_customer,
-    decode_customer_page,
-    decode_features,
-)
+from usage.catalog import Customer, CustomerPage, FeatureName
+from usage.catalog_answers import decode_cached, decode_customer, decode_customer_page, decode_features
 from usage.errors import Malformed, Refused, UnknownCustomer, Unsupported
 from usage.query import BadQuery
 from usage.results import MemoizedDecoder
