@@ -59,7 +59,7 @@ class UnavailableCalls:
         self._off: TTLCache[NameEndpoint, bool] = TTLCache(3, OFF_S, timer=clock)
         self._lock = Lock()
 
-    def __contains__(self, endpoint: NameEndpoint) -> bool:
+    def __contains__(self, endpoint: object) -> bool:
         with self._lock:
             return endpoint in self._off
 
