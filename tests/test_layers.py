@@ -14,11 +14,13 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     "usage.messages",
     "usage.errors",
+    "usage.text",
     "usage.freshness",
     "usage.notes",
     "usage.window",
     "usage.query",
     "usage.results",
+    "usage.catalog",
     "usage.scope",
     "usage.known_customers",
     "usage.api",

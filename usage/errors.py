@@ -42,7 +42,9 @@ class Refused(UsageError):
 
 
 class UnknownCustomer(Refused):
-    """There is no customer of that id (404 `customer_not_found`, from the aggregate only)."""
+    """There is no customer of that id (404 `customer_not_found`, from `events.aggregate` and
+    `customers.get`).
+    """
 
 
 class Unsupported(Refused):
@@ -50,7 +52,9 @@ class Unsupported(Refused):
 
 
 class RateLimited(UsageError):
-    """No call was possible within the five a second that Autumn allows, before the deadline."""
+    """No call was possible within Autumn's rate limit (five a second for a customer's events) before the
+    deadline.
+    """
 
 
 class Unreachable(UsageError):

@@ -7,6 +7,8 @@ STILL_LOADING_ELSEWHERE = "Another process is still loading this data. Try again
 
 # usage/api/client.py
 TOO_MANY_REQUESTS = "Autumn allows {count} requests a second."
+NAMES_TOO_MANY_REQUESTS = "Autumn's rate limit was reached. Try again in a moment."
+CALL_UNAVAILABLE = "This key or this server does not allow this call."
 UNEXPECTED_STATUS = "Autumn sent an unexpected status ({status})."
 API_URL_HAS_MORE = "Autumn's URL must be a URL such as https://api.useautumn.com, without user name or query."
 API_URL_WITHOUT_HTTPS = "Autumn's URL must start with https:// unless the host is this machine."
@@ -19,7 +21,7 @@ TIMED_OUT = "Autumn did not respond in time."
 CONNECTION_FAILED = "The connection to Autumn failed."
 
 # usage/api/limiter.py
-TOO_MANY_WAITING = "Too many requests are waiting. Autumn allows {count} a second."
+TOO_MANY_WAITING = "Too many requests are waiting for Autumn. Try again in a moment."
 
 # usage/api/response_body.py
 RESPONSE_ENCODING = "Autumn's response has an unexpected encoding."
@@ -96,3 +98,9 @@ ENTITIES_NOT_IN_LINK = "This link can't filter by entity."
 GROUP_NOT_IN_LINK = "This link can't group by this property."
 FEATURE_NOT_IN_LINK = "This link does not show this feature."
 PROPERTY_NOT_IN_LINK = "This link does not show this property."
+
+# usage/api/names.py
+SEARCH_TOO_LONG = "A search has at most {count} characters."
+ANOTHER_CUSTOMER = "Autumn sent another customer than the requested one."
+CUSTOMER_WITHOUT_ID = "Autumn sent a customer without an ID."
+INVALID_NAMES = "Autumn sent an invalid response to the request for names."

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from usage import messages
+from usage.catalog import Balance, Customer
 from usage.query import BadQuery, Query
 from usage.results import Event
 from usage.window import Window, ceil_hour, floor_hour
@@ -107,6 +108,19 @@ class Scope:
             deductions = [msgspec.structs.replace(item, plan_id=None) for item in deductions]
         return msgspec.structs.replace(event, properties=properties, deductions=deductions or None)
 
+    def strip_customer(self, customer: Customer) -> Customer:
+        """The scope's customer without an email address: balances of features that are shown, plans where
+        allowed.
+        """
+        balances = [item for item in customer.balances if self._has(item.feature_id)]
+        subscriptions = customer.subscriptions
+        if not self.plans:
+            balances = [_without_plans(item) for item in balances]
+            subscriptions = tuple(msgspec.structs.replace(item, plan_id=None) for item in subscriptions)
+        return msgspec.structs.replace(
+            customer, email=None, subscriptions=subscriptions, balances=tuple(balances)
+        )
+
     def shows(self, path: str) -> bool:
         """Whether a property path is visible: allowed itself, or below one that is."""
         parts = path.split(".")
@@ -138,6 +152,11 @@ class Scope:
                 raise BadQuery(field, messages.PROPERTY_NOT_IN_LINK)
         if query.group_by is not None and not self.may_group(query.group_by):
             raise BadQuery("group_by", messages.GROUP_NOT_IN_LINK)
+
+
+def _without_plans(balance: Balance) -> Balance:
+    grants = tuple(msgspec.structs.replace(item, plan_id=None) for item in balance.grants)
+    return msgspec.structs.replace(balance, grants=grants)
 
 
 def _visible_properties(

@@ -1,7 +1,7 @@
 """Autumn over HTTP: one call, one attempt, one deadline.
 
-Source: Autumn's API 2.1, `POST /v1/events.list` and `POST /v1/events.aggregate`. This floor knows the wire
-(addresses, headers, status, sizes, time) and nothing of what the bytes mean.
+Source: Autumn's API 2.1, `POST /v1/events.list`, `events.aggregate` and three optional calls for names. This
+floor knows the wire (addresses, headers, status, sizes, time) and nothing of what the bytes mean.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, get_args
 
 import httpx
 import msgspec
@@ -33,8 +33,10 @@ from usage.errors import (
     Refused,
     UnknownCustomer,
     Unreachable,
+    Unsupported,
     UsageError,
 )
+from usage.text import printable
 
 API_VERSION = "2.1"
 BODY_LIMIT = 16 * 1024 * 1024
@@ -47,7 +49,11 @@ CODE_LIMIT = 64
 
 TOO_FAST = messages.TOO_MANY_REQUESTS.format(count=AUTUMN_PER_SECOND_WORD)
 
-Endpoint = Literal["events.list", "events.aggregate"]
+NameEndpoint = Literal["customers.get", "customers.list", "features.list"]
+"""The calls that a key or a server may lack."""
+Endpoint = Literal["events.list", "events.aggregate"] | NameEndpoint
+
+_NAME_ENDPOINTS: frozenset[str] = frozenset(get_args(NameEndpoint))
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
@@ -98,13 +104,14 @@ class Client:
     def post(self, endpoint: Endpoint, body: Mapping[str, object], deadline: Deadline) -> Reply:
         """Ask once. `body` is what the endpoint takes; a blank `customer_id` in it is a ValueError.
 
-        Raises `Refused` (and `UnknownCustomer`), `RateLimited`, `Unreachable` or `Malformed`.
+        Raises `Refused` (and `UnknownCustomer`, and `Unsupported` for a call for names that the key or the
+        server does not have), `RateLimited`, `Unreachable` or `Malformed`.
         """
         _refuse_blank_customer(body)
         request = self._request(endpoint, body, deadline)
         try:
             with bounded_by(deadline):
-                return self._exchange(request, deadline)
+                return self._exchange(endpoint, request, deadline)
         except httpx.TimeoutException:
             failure = Unreachable(messages.TIMED_OUT)
         except httpx.TransportError:
@@ -129,11 +136,11 @@ class Client:
             extensions={"timeout": timeout.as_dict()},
         )
 
-    def _exchange(self, request: httpx.Request, deadline: Deadline) -> Reply:
+    def _exchange(self, endpoint: Endpoint, request: httpx.Request, deadline: Deadline) -> Reply:
         requested_at, start = time.time(), time.monotonic()
         with closing(self._transport.handle_request(request)) as response:
             if response.status_code != 200:
-                raise self._error(response, deadline)
+                raise self._error(endpoint, response, deadline)
             return Reply(
                 body=read_body(response, BODY_LIMIT, deadline),
                 fetched_at=requested_at,
@@ -143,26 +150,31 @@ class Client:
                 reset_s=_parsed_number(response.headers.get("ratelimit-reset")),
             )
 
-    def _error(self, response: httpx.Response, deadline: Deadline) -> UsageError:
+    def _error(self, endpoint: Endpoint, response: httpx.Response, deadline: Deadline) -> UsageError:
         status = response.status_code
         if status == 429:
             wait = _retry_after(response)
-            return RateLimited(TOO_FAST, retry_after_s=wait)
+            sentence = messages.NAMES_TOO_MANY_REQUESTS if endpoint in _NAME_ENDPOINTS else TOO_FAST
+            return RateLimited(sentence, retry_after_s=wait)
         if 400 <= status < 500:
-            return self._refusal(status, _read_refusal(response, deadline))
+            return self._refusal(endpoint, status, _read_refusal(response, deadline))
         if status >= 500:
             wait = _retry_after(response)
             return Unreachable(messages.AUTUMN_ERROR.format(status=status), retry_after_s=wait)
         return Malformed(messages.UNEXPECTED_STATUS.format(status=status))
 
-    def _refusal(self, status: int, refusal: _Refusal) -> Refused:
-        code = self._without_key(_printable(refusal.code))[:CODE_LIMIT]
+    def _refusal(self, endpoint: Endpoint, status: int, refusal: _Refusal) -> Refused:
+        code = self._without_key(printable(refusal.code))[:CODE_LIMIT]
+        # A route that a server does not have is answered by the login check of its dashboard: the key is
+        # good.
+        if endpoint in _NAME_ENDPOINTS and (status == 403 or (status == 401 and code == "no_auth_header")):
+            return Unsupported(messages.CALL_UNAVAILABLE, status=status, code=code)
         if status == 401 or code == "insufficient_scopes":
             # Autumn's own words are left out: they may repeat the key.
             return Refused(messages.KEY_REFUSED.format(status=status), status=status, code=code)
         if status == 404 and code == "customer_not_found":
             return UnknownCustomer(messages.UNKNOWN_CUSTOMER, status=status, code=code)
-        message = self._without_key(_printable(refusal.message))[:DETAIL_LIMIT]
+        message = self._without_key(printable(refusal.message))[:DETAIL_LIMIT]
         reason = f": {message[:MESSAGE_LIMIT]}" if message else "."
         sentence = f"Autumn refused the request (status {status}){reason}"
         return Refused(sentence, status=status, code=code, detail=message)
@@ -225,11 +237,6 @@ def _read_refusal(response: httpx.Response, deadline: Deadline) -> _Refusal:
         return msgspec.json.decode(read_body(response, ERROR_BODY_LIMIT, deadline), type=_Refusal)
     except (UsageError, httpx.TransportError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Refusal()
-
-
-def _printable(text: str) -> str:
-    """A stranger's text: control and bidi characters become spaces."""
-    return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -22,9 +22,9 @@ from usage.api.cache import Cache, Cached, FetchedBody
 from usage.api.client import Client, Endpoint, Reply
 from usage.api.deadline import Deadline
 from usage.api.limiter import Limiter, RedisWindow
-from usage.api.pace import PER_SECOND
+from usage.api.pace import PER_SECOND, PER_SECOND_BY_CALL
 from usage.api.stores import MemoryStore, RedisLink, RedisStore
-from usage.errors import RateLimited, Refused, Unreachable, UsageError
+from usage.errors import RateLimited, Refused, Unreachable, Unsupported, UsageError
 
 ATTEMPTS = 3
 BACK_OFF_S = 0.25
@@ -52,6 +52,11 @@ class _Call:
         """A short hash of the customer's id, for logs and buckets; "" for a call about all of them."""
         customer = self.body.get("customer_id")
         return "" if customer is None else _digest(str(customer))[:12]
+
+    @property
+    def bucket(self) -> str:
+        """What Autumn counts this call under: the calls for names by name, those for events by customer."""
+        return self.endpoint if self.endpoint in PER_SECOND_BY_CALL else self.customer
 
     def key(self, fingerprint: str, scope: str) -> str:
         """The cache key: one for one request in one scope to one API with one key."""
@@ -196,7 +201,8 @@ class Gateway:
         attempt = 0
         while True:
             attempt += 1
-            self._limiter.acquire(self._bucket(call.customer), deadline, urgent=urgent)
+            pace = PER_SECOND_BY_CALL.get(call.endpoint)
+            self._limiter.acquire(self._bucket(call.bucket), deadline, urgent=urgent, per_second=pace)
             try:
                 return self._attempt(call, deadline, attempt)
             except RateLimited as error:
@@ -216,15 +222,10 @@ class Gateway:
         self._count("calls")
         try:
             reply = self._client.post(call.endpoint, call.body, deadline)
-            self._limiter.observe(self._bucket(call.customer), reply.remaining, reply.reset_s)
+            self._limiter.observe(self._bucket(call.bucket), reply.remaining, reply.reset_s)
             call.check(reply.body)
         except UsageError as error:
-            # A question that is refused is no trouble: capabilities are found by asking one.
-            write_log = (
-                call_log.info
-                if isinstance(error, Refused) and error.status in (400, 404)
-                else call_log.warning
-            )
+            write_log = call_log.info if _is_expected(error) else call_log.warning
             ms = round((time.monotonic() - start) * 1000)
             status = error.status if isinstance(error, Refused) else None
             write_log("autumn.call", error=type(error).__name__, status=status, ms=ms)
@@ -236,11 +237,11 @@ class Gateway:
         """Make all calls of this bucket wait in the limiter, where they keep their order, for so long."""
         self._count("limited")
         wait = AFTER_429_S if error.retry_after_s is None else error.retry_after_s
-        self._limiter.pause(self._bucket(call.customer), wait + _random.uniform(0, BACK_OFF_S))
+        self._limiter.pause(self._bucket(call.bucket), wait + _random.uniform(0, BACK_OFF_S))
         return wait
 
-    def _bucket(self, customer: str) -> str:
-        return f"{self._client.fingerprint}:{customer}"
+    def _bucket(self, name: str) -> str:
+        return f"{self._client.fingerprint}:{name}"
 
     def _count(self, name: str) -> None:
         with self._mutex:
@@ -267,6 +268,13 @@ def _back_off(error: Unreachable, attempt: int) -> float:
     """Seconds until another attempt: what Autumn asks for, and a random part so that crowds come apart."""
     jitter = _random.uniform(0, min(BACK_OFF_LIMIT_S, BACK_OFF_S * 2**attempt))
     return (error.retry_after_s or 0.0) + jitter
+
+
+def _is_expected(error: UsageError) -> bool:
+    """Whether an error is no trouble: capabilities are found by asking what is refused, optional calls by
+    trying.
+    """
+    return isinstance(error, Unsupported) or (isinstance(error, Refused) and error.status in (400, 404))
 
 
 def _digest(text: str) -> str:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from usage import messages
 from usage.api.deadline import Deadline
-from usage.api.pace import AUTUMN_PER_SECOND_WORD, PER_SECOND
+from usage.api.pace import PER_SECOND
 from usage.api.stores import PREFIX, RedisLink
 from usage.errors import RateLimited
 
@@ -198,16 +198,21 @@ class Limiter:
         self._mutex = Lock()
         self._waiters: dict[str, _Waiters] = {}
 
-    def acquire(self, bucket: str, deadline: Deadline, *, urgent: bool = True) -> None:
-        """Wait for one's turn. Raises `RateLimited` once it is certain not to come before the deadline."""
-        turn = Condition(self._mutex)
+    def acquire(
+        self, bucket: str, deadline: Deadline, *, urgent: bool = True, per_second: int | None = None
+    ) -> None:
+        """Wait for one's turn. Raises `RateLimited` once it is certain not to come before the deadline.
+
+        `per_second`: the pace of this bucket where it has one of its own.
+        """
+        turn, pace = Condition(self._mutex), per_second or self._per_second
         with self._mutex:
             waiters = self._waiters_of(bucket)
-            self._refuse_if_hopeless(waiters, deadline, urgent)
+            self._refuse_if_hopeless(waiters, deadline, urgent, pace)
             queue = waiters.people if urgent else waiters.background
             queue.append(turn)
             try:
-                self._wait(bucket, waiters, turn, deadline, urgent)
+                self._wait(bucket, waiters, turn, deadline, urgent, pace)
             finally:
                 queue.remove(turn)
                 if following := waiters.head():
@@ -237,21 +242,21 @@ class Limiter:
             self._waiters = {name: waiters for name, waiters in self._waiters.items() if waiters.head()}
         return self._waiters.setdefault(bucket, _Waiters())
 
-    def _refuse_if_hopeless(self, waiters: _Waiters, deadline: Deadline, urgent: bool) -> None:
+    def _refuse_if_hopeless(self, waiters: _Waiters, deadline: Deadline, urgent: bool, pace: int) -> None:
         """At best, those ahead go in full windows from the moment that the first of them may go."""
-        full_windows = waiters.ahead_of(urgent) // self._per_second
+        full_windows = waiters.ahead_of(urgent) // pace
         known = max(0.0, waiters.next_at - time.monotonic()) if waiters.head() else 0.0
         _refuse_if_late(known + full_windows * self._window.length_s, deadline)
 
     def _wait(
-        self, bucket: str, waiters: _Waiters, turn: Condition, deadline: Deadline, urgent: bool
+        self, bucket: str, waiters: _Waiters, turn: Condition, deadline: Deadline, urgent: bool, pace: int
     ) -> None:
         while True:
             if waiters.head() is not turn:
                 _refuse_if_late(0.0, deadline)
                 turn.wait(deadline.left())
                 continue
-            wait = self._window.take(bucket, self._room(waiters, urgent))
+            wait = self._window.take(bucket, _room(waiters, urgent, pace))
             if wait <= 0:
                 waiters.people_at = time.monotonic() if urgent else waiters.people_at
                 return
@@ -259,15 +264,16 @@ class Limiter:
             _refuse_if_late(wait, deadline)
             turn.wait(wait)
 
-    def _room(self, waiters: _Waiters, urgent: bool) -> int:
-        people_about = time.monotonic() - waiters.people_at < PEOPLE_ABOUT_S
-        return max(1, self._per_second - 1) if people_about and not urgent else self._per_second
+
+def _room(waiters: _Waiters, urgent: bool, pace: int) -> int:
+    people_about = time.monotonic() - waiters.people_at < PEOPLE_ABOUT_S
+    return max(1, pace - 1) if people_about and not urgent else pace
 
 
 def _refuse_if_late(wait_s: float, deadline: Deadline) -> None:
     left = deadline.left()
     if wait_s > left or left <= 0:
         raise RateLimited(
-            messages.TOO_MANY_WAITING.format(count=AUTUMN_PER_SECOND_WORD),
+            messages.TOO_MANY_WAITING,
             retry_after_s=max(wait_s, 1.0),
         )

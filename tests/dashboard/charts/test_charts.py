@@ -243,7 +243,7 @@ def test_partial_until_the_bars_end() -> None:
     assert chart_panel(running).check_line.partial == "Today is partial. It includes events until 13:02."
     cut = a_query(2, end=DAY + 12 * HOUR_MS)
     compared = a_series([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
-    assert chart_panel(compared).check_line.partial == "Today is partial, until 12:00."
+    assert chart_panel(compared).check_line.partial == "Today is partial. It includes events until 12:00."
 
 
 def test_links_change_one_thing() -> None:
