@@ -19,6 +19,14 @@ HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 BLANK = "(empty)"
 MAX_LABEL = 48
 
+FIXED_GROUPS = {"$entity_id": "entity", "$plan_id": "plan", "$customer_id": "customer"}
+"""What usage can be grouped by beside properties, and how pages call it."""
+
+
+def dimension_name(group_by: str) -> str:
+    """The name of a `group_by`: a property's path, or a word for the customer, entity or plan."""
+    return FIXED_GROUPS.get(group_by, group_by.removeprefix("properties."))
+
 
 def number(value: float) -> str:
     """Every digit that Autumn keeps, with thousands separators: 9,140,000 or 0.0000000001."""

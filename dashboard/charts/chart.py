@@ -127,8 +127,7 @@ def chart_title(series: Series) -> str:
     """What the chart shows: a feature by its groups, or features."""
     by = series.query.group_by
     if by is not None:
-        dimension = by.removeprefix("properties.").lstrip("$")
-        return f"{formats.label(series.focus or '')} by {formats.label(dimension)}"
+        return f"{formats.label(series.focus or '')} by {formats.label(formats.dimension_name(by))}"
     names = [line.name for line in series.lines]
     return formats.label(names[0]) if len(names) == 1 and names[0] else "Usage by feature"
 

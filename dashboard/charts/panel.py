@@ -14,7 +14,7 @@ from dashboard.charts.cards import FeatureCard, feature_cards
 from dashboard.charts.chart import Chart, DrawnLine, chart_of
 from dashboard.charts.links import Links
 from dashboard.charts.svg import Drawing
-from dashboard.formats import Change, change, number, rounded
+from dashboard.formats import Change, change, dimension_name, label, number, rounded
 from usage.charts.series import Line, Series
 from usage.notes import Note
 from usage.query import CHARTS, Query
@@ -236,7 +236,7 @@ def _legend(series: Series, chart: Chart, links: Links) -> Legend:
     by = series.query.group_by
     before = None if series.previous is None else sum(series.previous)
     return Legend(
-        dimension="Feature" if by is None else "Group",
+        dimension="Feature" if by is None else label(dimension_name(by)),
         rows=rows,
         total=rounded(whole),
         plain=formats.plain(whole),

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from dashboard.formats import date_text, full_label, label, minute_text, zone_name
+from dashboard.formats import (
+    FIXED_GROUPS,
+    date_text,
+    dimension_name,
+    full_label,
+    label,
+    minute_text,
+    zone_name,
+)
 from dashboard.forms import QueryForm
 from dashboard.mount import Mount, Page
 from usage.query import BIN_SIZES, PARAMETERS, PER_PAGES, Query
@@ -22,7 +30,6 @@ RANGE_NAMES = {
     "last_cycle": "Last billing cycle",
     "3bc": "Last 3 billing cycles",
 }
-FIXED_GROUPS = {"$entity_id": "entity", "$plan_id": "plan", "$customer_id": "customer"}
 ZONES = (
     "UTC",
     "America/Los_Angeles",
@@ -166,7 +173,7 @@ def _groups(form: QueryForm, paths: Iterable[str], mount: Mount) -> tuple[Option
     if mount.snapshot_groupings is None:
         names = {**_seen_groups(paths), **_fixed_groups(mount.usage.scope)}
     else:
-        names = {by: FIXED_GROUPS.get(by, by.removeprefix("properties.")) for by in mount.snapshot_groupings}
+        names = {by: dimension_name(by) for by in mount.snapshot_groupings}
     if chosen and chosen not in names:
         names = {chosen: chosen.removeprefix("properties."), **names}
     return tuple(Option(value, label(text), value == chosen) for value, text in names.items())

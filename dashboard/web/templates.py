@@ -35,7 +35,7 @@ MODE_BADGES = {
     "live": ("alarm", "LIVE key"),
     "other": ("alarm", "key type not recognized"),
 }
-NAV = [("overview", "Overview"), ("events", "Events"), ("usage", "Usage"), ("shares", "Shares")]
+NAV = [("overview", "Overview"), ("events", "Events"), ("usage", "Usage"), ("shares", "Share links")]
 THEMES = {"light", "dark"}
 
 
