@@ -1,12 +1,12 @@
 """Reading lists: every event of a window exactly once, newest first, while others arrive.
 
-Offsets shift as events arrive (trap 2), so a step goes on from a row, by time and id. Only within one second,
-which is all that Autumn's bounds can tell apart (trap 5), does it count rows.
+Offsets shift as events arrive (trap 2), so each step continues after the last row, in Autumn's order. It uses
+offsets only within one second, which is all that Autumn's bounds can tell apart (trap 5).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -165,39 +165,65 @@ class EventReader:
     def _steps(
         self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions], limit: int
     ) -> Iterator[_Step]:
-        position, last_range, offset, until = query.before, None, 0, query.until
+        until, offset, reader = query.until, 0, _RangeReader({}, query.before)
         while True:
-            bounds = _bounds(query, window, position, now)
-            offset = offset if bounds == last_range else 0
+            bounds = _bounds(query, window, reader.position, now)
+            if bounds != reader.bounds:
+                offset, reader = 0, _RangeReader(bounds, reader.position)
             closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
             answer = self._calls.rows(
                 _body(query, bounds, offset, limit), closed=closed, options=new_options()
             )
             until = _pinned(query, window, now, answer) if until is None else until
-            step = _step(answer, window, position, until)
+            step = _step(answer, window, reader, until)
             yield step
             if not step.more:
                 return
             if not step.advanced:
                 limit = MAX_LIMIT
-            position, last_range, offset = step.position, bounds, offset + answer.rows.read
+            offset += answer.rows.read
             if offset > MAX_OFFSET:
                 raise Malformed(messages.LIST_DOES_NOT_END)
 
 
-def _step(answer: ListAnswer, window: Window, position: Position | None, until: int) -> _Step:
+class _RangeReader:
+    """Reads the answers for one range in Autumn's order, on from the row at `position`.
+
+    Autumn orders the rows of a millisecond by microseconds, which a list does not show. So the next row is
+    the one after `position` in the answer, not the one with the next smaller ID.
+    """
+
+    def __init__(self, bounds: dict[str, int], position: Position | None) -> None:
+        self.bounds = bounds
+        self.position = position
+        self._passed = position is None
+        self._read = set[str]()
+
+    def next(self, events: Iterable[Event]) -> list[Event]:
+        """The rows that have not been read: arrivals push rows that have been into the next answer."""
+        fresh = [event for event in events if self._is_next(event)]
+        self._read.update(event.id for event in fresh)
+        if fresh:
+            self.position = position_of(fresh[-1])
+        return fresh
+
+    def _is_next(self, event: Event) -> bool:
+        if self._passed or self.position is None:
+            return event.id not in self._read
+        if position_of(event) == self.position:
+            self._passed = True
+            self._read.add(event.id)
+            return False
+        self._passed = event.timestamp < self.position.timestamp
+        return self._passed
+
+
+def _step(answer: ListAnswer, window: Window, reader: _RangeReader, until: int) -> _Step:
+    before = reader.position
     shown = Window(window.start, max(window.start + 1, min(window.end, until)))
-    older = [event for event in answer.events if _follows(event, position, shown)]
-    after = min(
-        [position_of(event) for event in answer.events] + ([position] if position else []), default=None
-    )
-    return _Step(
-        older, answer, after, until, answer.rows.has_more and answer.rows.read > 0, after != position
-    )
-
-
-def _follows(event: Event, position: Position | None, window: Window) -> bool:
-    return event.timestamp in window and (position is None or position_of(event) < position)
+    events = [event for event in reader.next(answer.events) if event.timestamp in shown]
+    more = answer.rows.has_more and answer.rows.read > 0
+    return _Step(events, answer, reader.position, until, more, reader.position != before)
 
 
 def _reaches_now(query: Query, window: Window, now: int) -> bool:
