@@ -31,7 +31,7 @@ if settings.OIDC_ISSUER is not None:
     import_module("allauth.socialaccount.admin")  # as above
     from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 
-    # The provider is the operator's setting and nobody is linked, so a row of these would only do harm.
+    # The provider is a setting and no account is linked, so rows of these models would only do harm.
     admin.site.unregister([SocialAccount, SocialApp, SocialToken])
 
 

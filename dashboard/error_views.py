@@ -12,7 +12,7 @@ from dashboard import messages
 from dashboard.web.htmx import as_whole_page
 
 BELOW_LINKS = ("/s/", "/shared/")
-"""Where share links live: whoever is there has no account, and nowhere else to go."""
+"""Paths of share links: recipients have no account, so error pages there link nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class QueryForm(forms.Form):
 
     @classmethod
     def of(cls, request: HttpRequest) -> QueryForm:
-        """The form of a request: its query string, and the zone of whoever looks."""
+        """The form of a request: its query string, and the viewer's time zone."""
         zone = request.COOKIES.get(TZ_COOKIE, "")
         return cls(request.GET, zone if zone in zone_names() else None)
 

@@ -108,7 +108,9 @@ def known_methods(get_response: GetResponse) -> GetResponse:
 
 
 def demo_person(get_response: GetResponse) -> GetResponse:
-    """With sample data whoever comes is the demo user, without a session; real people can still sign in."""
+    """With sample data, signs every visitor in as the demo user, without a session; real users can still sign
+    in.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if settings.AUTUMN_MODE == "sample" and not request.path.startswith(ACCOUNTS):

@@ -30,7 +30,7 @@ class User(AbstractUser):
 
 
 def demo_user() -> User:
-    """The person that everyone is while the data is the sample's. Nobody can sign in as them."""
+    """The demo user, as whom everyone acts with sample data. It has no password to sign in with."""
     user, _ = User.objects.get_or_create(
         username="demo",
         defaults={"role": User.Role.SHARER, "password": "!"},  # "!" marks a password as unusable

@@ -1,4 +1,4 @@
-"""What is being looked at: one frozen value, the same on every page, in every export, link and cache key.
+"""The query of a view: one frozen value, the same on every page, in every export, link and cache key.
 
 A `Query` has three faces: `to_params()` (its canonical query string, which the form reads back to an equal
 value), `window(now)` (its moments, presets resolved once) and the bodies of Autumn's two calls, which the
@@ -175,7 +175,7 @@ class Query:
 
     @property
     def has_row_filters(self) -> bool:
-        """Whether rows must be looked at one by one: events.list filters by no property and no value."""
+        """Whether rows must be filtered one by one: events.list filters by no property and no value."""
         return bool(self.filter or self.exclude) or self.value_min is not None or self.value_max is not None
 
     def window(self, now: int) -> Window | None:

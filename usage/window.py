@@ -1,4 +1,4 @@
-"""Windows and their bins: which moments are looked at, and where one bin ends and the next begins.
+"""Windows (ranges of time) and their bins, whose edges are days or hours of a time zone.
 
 All moments are whole epoch milliseconds. Windows are half-open, [start, end). Calendar steps are those of an
 IANA zone. Autumn's aggregates know whole UTC hours only, so every chart edge is one.

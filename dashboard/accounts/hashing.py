@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 
 AT_ONCE = 2
 PATIENCE_S = 20.0
-"""Whoever waits keeps a thread of the server, so nobody waits for long."""
+"""How long a request may wait: it blocks a thread of the server meanwhile."""
 
 _random = SystemRandom()
 
@@ -52,5 +52,5 @@ def hashing_slot() -> Iterator[None]:
                     continue
                 yield
                 return
-        time.sleep(_random.uniform(0.01, 0.05))  # so that nobody waits for one slot while the other is free
+        time.sleep(_random.uniform(0.01, 0.05))  # random, so that waiters try both slots
     raise TooBusy

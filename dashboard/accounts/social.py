@@ -85,9 +85,9 @@ DOUBTFUL = Problem(
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Looks the person up each time: what an admin sees is what counts.
+        """Finds the user on each sign-in: the admin's data counts.
 
-        Nothing is linked, nobody signed up.
+        Nothing is linked, and there is no sign-up.
         """
         users = users_with_address(sociallogin)
         if len(users) != 1:

@@ -15,7 +15,7 @@ urlpatterns = [
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("password/change/", views.password_change, name="account_change_password"),
-    # Whoever has no password signs in elsewhere; allauth would have them set one.
+    # Users without a password sign in elsewhere; allauth would have them set one.
     path("password/set/", RedirectView.as_view(pattern_name="overview"), name="account_set_password"),
     path("2fa/", include("allauth.mfa.urls")),
 ]

@@ -44,7 +44,7 @@ class Links:
         return hrefs
 
     def rows_of(self, kind: Kind, name: str) -> str:
-        """The query string of one line's events; whoever opens a bin adds its `start` and `end`."""
+        """The query string of one line's events; the link of a bin adds its `start` and `end`."""
         query = self._of_chart()
         if kind == "feature" and name.strip():
             query = query.having(feature_id=(name,))

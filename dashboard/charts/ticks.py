@@ -58,7 +58,7 @@ def _hours(step: int) -> TickRule:
 
 
 def _days(step: int) -> TickRule:
-    """Every so many days, on Mondays where that can be."""
+    """A tick every few days, on Mondays where possible."""
     return lambda at: at.hour == 0 and (at.toordinal() - 1) % step == 0
 
 

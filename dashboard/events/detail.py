@@ -182,7 +182,7 @@ def _around(event: Event, query: Query, ms: int, same: PropertyFilter | None = N
 
 
 def _curl(event: Event) -> str:
-    """The call that finds this event again, for whoever has the key in their shell."""
+    """The curl command that finds this event again; the key comes from the shell."""
     body = {
         "customer_id": event.customer_id,
         "custom_range": Window(event.timestamp, event.timestamp + 1).list_range(),

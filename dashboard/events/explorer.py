@@ -26,7 +26,7 @@ from usage.query import Query
 from usage.results import Event
 
 MAX_PATHS = 40
-"""So many of the newest rows' properties are offered to group by, and as columns."""
+"""How many properties of the newest rows are offered to group by, and as columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Explorer:
         }
 
     def facets(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
-        """What the newest rows have in common, and what looks wrong with them: one call answers both."""
+        """Top values of the newest rows, and checks on them: one call answers both."""
         newest = self.mount.usage.newest(query, now, refresh=refresh)
         matching = [event for event in (*newest.ahead, *newest.events) if matches(query, event)]
         checks = checks_of(matching, now)

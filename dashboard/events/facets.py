@@ -12,7 +12,7 @@ from usage.events.facets import Facet, Facets
 MAX_PROPERTIES = 20
 MAX_VALUES = 6
 OPEN_PROPERTIES = 3
-"""So many properties show their values at once; the others when they are opened."""
+"""How many properties show their values at first; the others when they are opened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from usage.query import PropertyFilter, Query
 
 
 def can_filter(path: str, value: str = "") -> bool:
-    """Whether `path:value` reads back as just that: the form takes so many characters, split at the first
+    """Whether `path:value` is parsed back as the same: the form limits characters and splits at the first
     colon.
     """
     whole = f"{path}:{value}"

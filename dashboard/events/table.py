@@ -34,7 +34,7 @@ DEFAULT_COLUMNS = 3
 MAX_DISTINCT = 20
 """A property with more values than this on a page says little at a glance, and is no column unless chosen."""
 SAMPLE_ROWS = 200
-"""So many rows tell which properties are the usual ones."""
+"""How many rows decide which properties are default columns."""
 MAX_REST = 4
 SHORT_NAME, SHORT_VALUE = 24, 32
 PLACEHOLDER = Position(0, "x")
@@ -180,7 +180,10 @@ def _column_of(path: str) -> Column:
 
 
 def _row_numbers(query: Query, shown: int) -> str:
-    """Which rows these are. How many matches went before is not known where each row had to be looked at."""
+    """The numbers of these rows.
+
+    Unknown for later pages of a search, which does not count earlier matches.
+    """
     if query.has_row_filters:
         return f"{number(shown)} matches"
     first = (_page_number(query) - 1) * query.per_page

@@ -1,1 +1,1 @@
-"""Exports on their way to whoever takes them: whose turn it is, the stream, and the pages around it."""
+"""Exports: the lease (one at a time), the stream, the files, and their pages."""

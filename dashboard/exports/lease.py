@@ -1,6 +1,6 @@
 """One export at a time for each exporter, seen and stopped from any process: an open row is a lease on it.
 
-Four times a second the stream renews its lease. Whoever stops an export closes its row, and the stream finds
+Four times a second the stream renews its lease. Stopping an export closes its row, and the stream finds
 it closed. A process that dies renews nothing: a row that has not been seen for LEASE is anybody's to close.
 """
 
@@ -19,7 +19,7 @@ from dashboard.mount import Exporter
 
 LEASE = timedelta(minutes=3)
 """Longer than the longest wait for Autumn and the longest wait for the client together."""
-KEPT = timedelta(days=90)
+RECORD_RETENTION = timedelta(days=90)
 """How long the record of an export is stored."""
 RECENT = timedelta(minutes=1)
 MAX_IN_GROUP = 3
@@ -84,7 +84,7 @@ class ExportLease:
             raise BrokenOff(Ending.REVOKED, messages.EXPORT_ACCESS_LOST.format(exporter=record.who))
 
     def end(self, ending: Ending, sentence: str = "") -> bool:
-        """Gives the lease back; False where somebody else has."""
+        """Releases the lease; False where it had been closed already."""
         return self._write(ended_at=timezone.now(), ending=ending, sentence=sentence)
 
     def fail(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -116,7 +116,7 @@ def record_finished(exporter: Exporter, file: str, query: str, rows: int) -> Non
 
 
 def stop(exporter: Exporter) -> None:
-    """Ends the exporter's export, if there is one: its stream is cut when it next looks."""
+    """Ends the exporter's export, if there is one: its stream stops at the next renewal."""
     _open(exporter).update(ended_at=timezone.now(), ending=Ending.STOPPED)
 
 
@@ -135,4 +135,4 @@ def _open(exporter: Exporter) -> QuerySet[ExportRecord]:
 
 
 def _forget_old(now: datetime) -> None:
-    ExportRecord.objects.filter(began_at__lt=now - KEPT).delete()
+    ExportRecord.objects.filter(began_at__lt=now - RECORD_RETENTION).delete()

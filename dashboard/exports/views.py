@@ -153,7 +153,7 @@ def _stream(request: HtmxRequest, mount: Mount, file_format: Format, query: Quer
         batches = mount.usage.batches(query, now)
         first = next(batches)
         if not first.read and not first.more:
-            mount.usage.page(query, now)  # which tells a customer without events from one that nobody knows
+            mount.usage.page(query, now)  # raises UnknownCustomer, rather than an empty file
         undo.pop_all()
     count = partial(mount.usage.count, query.having(), now)
     return Stream(

@@ -42,7 +42,7 @@ def staff_exporter(request: HttpRequest) -> Exporter:
 
 
 def signed_in(route: Route) -> Callable[[HttpRequest], HttpResponseBase]:
-    """The access rule of staff pages: the middleware has let in whoever gets here."""
+    """The access rule of staff pages: the middleware requires a signed-in user."""
 
     @wraps(route.view)
     def view(request: HttpRequest) -> HttpResponseBase:

@@ -20,7 +20,7 @@ class StatusBar:
     """`state` is a CSS class. `reason`: why what is shown is old. `left_out`: rows that are not shown, and
     why.
 
-    `in_use`: how many calls a second are made; None for whoever it would tell when others look at this
+    `in_use`: how many calls a second are made; None for recipients, who would learn when others view this
     customer.
     """
 

@@ -24,7 +24,7 @@ SharedView = Callable[[HtmxRequest, Share], HttpResponseBase]
 
 
 def link_not_found(request: HtmxRequest) -> HttpResponse:
-    """Unknown, expired, revoked, somebody else's: the same page, to the byte."""
+    """The page for links that are unknown, expired, revoked or another's: always the same bytes."""
     return as_whole_page(render(request, "sharing/recipient/not_found.html", status=404))
 
 
@@ -42,7 +42,7 @@ def _next_page(request: HtmxRequest) -> str:
 def with_link(route: Route) -> Callable[..., HttpResponseBase]:
     """The access rule of a shared page.
 
-    Whoever has not opened the link, and unlocked it, does not get this far.
+    Visitors who have not opened and unlocked the link do not get this far.
     """
 
     @login_not_required
@@ -84,7 +84,7 @@ def unlocking(route: str, view: SharedView, name: str) -> URLPattern:
         if share is None or links.access_of(request, share) == "nothing":
             return link_not_found(request)
         if request.method != "POST":
-            return redirect(share.root)  # somebody reloads the address that a wrong password left behind
+            return redirect(share.root)  # a reload of the address after a wrong password
         return view(request, share)
 
     return path(f"shared/<slug:share_id>/{route}", unlock_view, name=name)

@@ -19,7 +19,7 @@ THROTTLING_PERIOD = timedelta(hours=1)
 
 
 def log_view(share: Share, request: HttpRequest, page: str) -> None:
-    """Writes down that somebody looked at `page`."""
+    """Stores a view of `page`."""
     now = timezone.now()
     Visit.objects.create(share=share, at=now, address=address_of(request), page=page)
     Share.objects.filter(pk=share.pk).update(views=F("views") + 1, last_seen=now)
@@ -38,7 +38,7 @@ def trim(share: Share) -> None:
     if beyond is not None:
         oldest = max(oldest, min(beyond.at, now - THROTTLING_PERIOD))
     share.visits.filter(at__lt=oldest).delete()
-    Visit.objects.filter(at__lt=now - RETENTION).delete()  # of links that nobody opens any more, too
+    Visit.objects.filter(at__lt=now - RETENTION).delete()  # also of links that are no longer opened
 
 
 def address_of(request: HttpRequest) -> str:

@@ -74,7 +74,7 @@ def access_of(request: HttpRequest, share: Share) -> Access:
 
 
 def holder(request: HttpRequest, share: Share) -> str | None:
-    """Tells one who opened this link from another; None for whoever has not."""
+    """Identifies one recipient of this link; None for visitors who have not opened it."""
     return _cookie_value(request, share, "held")
 
 

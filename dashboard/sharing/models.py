@@ -1,4 +1,4 @@
-"""A share link, who looked through it, and the figures that a snapshot keeps."""
+"""Share links, their access log, and the answers that snapshots store."""
 
 from __future__ import annotations
 

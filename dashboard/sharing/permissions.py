@@ -14,7 +14,7 @@ ViewFunction = Callable[..., HttpResponseBase]
 
 
 def sharer(request: HttpRequest) -> User:
-    """Whoever is signed in, if they may share. PermissionDenied if not."""
+    """The signed-in user, if they may share. Raises PermissionDenied otherwise."""
     if isinstance(request.user, User) and request.user.may_share:
         return request.user
     raise PermissionDenied

@@ -1,6 +1,6 @@
 """Snapshots: a link whose figures stay what they were when it was made.
 
-Autumn's answers are kept as they came: for the link's view, its sizes of bins, and the groups of each of its
+Autumn's answers are stored as received: for the link's view, its sizes of bins, and the groups of each of its
 features. An answer for more features or for smaller bins has all that a chart of fewer or larger ones needs,
 so these are asked for once. Rows are read live, within the link's period, which ended before it was made;
 what is tracked later for that time shows among them, not in the figures.

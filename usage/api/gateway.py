@@ -101,7 +101,7 @@ class AnswerSource(Protocol):
 class Gateway:
     """Client, limiter and cache as one; safe to share between threads.
 
-    `sleep` waits for so many seconds (tests pass one that does not).
+    `sleep` waits for the given seconds (tests pass one that does not).
     """
 
     def __init__(

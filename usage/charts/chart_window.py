@@ -147,7 +147,7 @@ def _inside(bins: Bins, scope: Scope | None) -> Bins:
 
 
 def _clipped_to(bins: Bins, window: Window) -> Bins:
-    """`bins`, as far as they lie in `window`, which begins and ends on whole hours."""
+    """The part of `bins` inside `window`, which begins and ends on whole hours."""
     inner = bins.edges[bisect_right(bins.edges, window.start) : bisect_left(bins.edges, window.end)]
     return replace(bins, edges=(window.start, *inner, window.end))
 

@@ -29,8 +29,8 @@ class Line:
 
     `kind`: a feature, a group value, `other` (all groups outside the top ones) or `none` (events without the
     property); the last two have no name. `folded`: bins in which this group is, at least partly, inside
-    Other, so that its value there is a lower bound. `members`: how many groups Other holds, as far as Autumn
-    named them. `previous`: values of the period before, bin by bin.
+    Other, so that its value there is a lower bound. `members`: how many groups Other holds, of those that
+    Autumn named. `previous`: values of the period before, bin by bin.
     """
 
     kind: Kind

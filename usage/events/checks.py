@@ -1,4 +1,4 @@
-"""What looks wrong among some rows: likely duplicates, times to come, silences, values far from the others.
+"""Checks on rows: likely duplicates, timestamps in the future, gaps, unusual values.
 
 Pure.
 """
@@ -20,7 +20,7 @@ DUPLICATE_MS = 1000
 SKEW_MS = 60_000
 """A clock may be this far ahead before its events count as from a time to come."""
 MIN_ROWS = 30
-"""Below so many rows nothing is said about what is usual."""
+"""With fewer rows than this, nothing counts as usual or unusual."""
 SHORTEST_GAP_MS = 300_000
 TIMES_USUAL = 12
 """A silence is this many times longer than nine in ten pauses."""
@@ -63,7 +63,7 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What looks wrong among `rows` rows.
+    """Results of checks on `rows` rows.
 
     Duplicates are oldest first; of gaps and outliers only the largest.
     """

@@ -40,8 +40,8 @@ class EventPage:
     """One page of a list, newest first.
 
     `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row.
-    `scanned`: rows looked at for this page. `unfinished`: the scan stopped before the page was full; going on
-    from `next` may find more.
+    `scanned`: rows read for this page. `unfinished`: the scan stopped before the page was full;
+    continuing from `next` may find more.
     """
 
     events: tuple[Event, ...]

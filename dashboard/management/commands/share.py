@@ -151,5 +151,5 @@ def owner(username: str | None) -> User:
 
 
 def origin() -> str:
-    """Where the site is, as far as its settings tell."""
+    """The site's origin, from its settings."""
     return settings.CSRF_TRUSTED_ORIGINS[0] if settings.CSRF_TRUSTED_ORIGINS else address()

@@ -151,7 +151,7 @@ def preview(request: HttpRequest) -> HttpResponseBase:
 
 
 def with_draft(route: Route) -> Callable[..., HttpResponseBase]:
-    """The access rule of a preview: the pages of a link that is not created yet, for whoever is about to."""
+    """The access rule of a preview: the pages of a link that is not created yet, for its future owner."""
 
     @sharers_only
     @never_cache

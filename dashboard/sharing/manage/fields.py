@@ -26,7 +26,7 @@ class LifetimeField(forms.TypedChoiceField):
 
 
 class OpenChoiceField(forms.MultipleChoiceField):
-    """Names that were seen are offered; others are as good, as nobody has a list of all."""
+    """Offers names that were seen, and accepts others, because the list may be incomplete."""
 
     def valid_value(self, value: str) -> bool:
         return bool(value.strip()) and len(value) <= MAX_TEXT_LENGTH and "\0" not in value

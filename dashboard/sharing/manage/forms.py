@@ -84,7 +84,7 @@ class ShareForm(forms.Form):
 
     @classmethod
     def blank(cls, query: Query, owner: User, now: int) -> ShareForm:
-        """A new form, filled by what was being looked at."""
+        """A new form, filled from the view that was open."""
         filled = {
             **initial_values(query, now),
             "fresh": "live",
@@ -112,7 +112,7 @@ class ShareForm(forms.Form):
 
     @property
     def unseen_errors(self) -> list[str]:
-        """What is wrong with fields that nobody sees."""
+        """Errors of hidden fields."""
         return [
             sentence for name in ("share_id", "view", "accepted") for sentence in map(str, self[name].errors)
         ]

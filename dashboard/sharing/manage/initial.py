@@ -20,7 +20,7 @@ from usage.window import HOUR_MS, Window, ceil_hour, floor_hour, local, to_ms
 
 
 def initial_values(query: Query, now: int) -> dict[str, Any]:
-    """The fields of a new form: no more than what is being looked at."""
+    """The fields of a new form: they show no more than the view that was open."""
     hours = viewed_hours(query, now)
     first, last = (
         (None, None) if hours is None else (_form_value(query, hours.start), _form_value(query, hours.end))
@@ -114,7 +114,7 @@ def widenings(scope: Scope, query: Query) -> Iterator[LinkWarning]:
 
 
 def filter_texts(query: Query) -> list[str]:
-    """The filters that come along, in words. Whoever has the link can take them off."""
+    """The filters that the link opens with, in words. Recipients can remove them."""
     texts = [full_label(str(item)) for item in query.filter]
     texts += [f"not {full_label(str(item))}" for item in query.exclude]
     for word, bound in (("at least", query.value_min), ("at most", query.value_max)):

@@ -36,7 +36,7 @@ def privacy_warnings(suggestions: Suggestions, properties: Iterable[str]) -> Ite
 
 
 def access_warnings(*, has_password: bool, days: int) -> Iterator[LinkWarning]:
-    """How easily, and for how long, somebody else could use the link."""
+    """Warnings about a missing password and a long lifetime."""
     if not has_password:
         yield LinkWarning("no-password", messages.LINK_WITHOUT_PASSWORD)
     if days > LONG_LIFETIME:

@@ -19,7 +19,7 @@ from dashboard import services
 from dashboard.exports import views
 from dashboard.exports.connection import STALLED_S, Connection
 from dashboard.exports.files import CSV, JSON_LINES
-from dashboard.exports.lease import KEPT, LEASE, AlreadyExporting, BrokenOff, ExportLease, stop
+from dashboard.exports.lease import LEASE, RECORD_RETENTION, AlreadyExporting, BrokenOff, ExportLease, stop
 from dashboard.exports.stream import Stream, pieces
 from dashboard.models import ExportRecord, User
 from dashboard.mount import Mount
@@ -170,7 +170,7 @@ def test_old_records_go(db: None) -> None:
     """Records have a retention time: a new one takes those beyond it along."""
     lease = ExportLease.take(somebody(), "events.csv", "")
     lease.end(Ending.WHOLE)
-    ExportRecord.objects.update(began_at=timezone.now() - KEPT - timedelta(days=1))
+    ExportRecord.objects.update(began_at=timezone.now() - RECORD_RETENTION - timedelta(days=1))
     ExportLease.take(somebody(), "events.csv", "")
     assert ExportRecord.objects.count() == 1
 
