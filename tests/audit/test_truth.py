@@ -159,7 +159,7 @@ def test_date_of_the_day_before_is_found() -> None:
     assert found.kind == "local date"
 
 
-def test_rows_missing_repeated_and_too_many_are_told_apart() -> None:
+def test_missing_repeated_and_extra_rows_are_distinguished() -> None:
     rows = [row(NOW - HOUR), row(NOW - 2 * HOUR)]
     there = [FileRow(one.id, "cus", "api", "1", {}, one.timestamp) for one in rows]
     other = FileRow("evt_other", "cus", "api", "1", {}, 0)

@@ -44,7 +44,7 @@ def test_a_live_key_is_in_sight(live_site: Served, page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_the_theme_is_kept(live_site: Served, page: Page) -> None:
+def test_theme_choice_is_stored(live_site: Served, page: Page) -> None:
     """Two clicks choose dark, and the next page comes dark from the server."""
     page.goto(f"{live_site.url}/accounts/login/")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -55,7 +55,7 @@ def test_the_theme_is_kept(live_site: Served, page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
 
 
-def test_the_viewers_zone_is_told(live_site: Served, page: Page) -> None:
+def test_time_zone_of_the_viewer_is_shown(live_site: Served, page: Page) -> None:
     """The script says where the viewer lives, in a cookie that the next request brings."""
     page.goto(f"{live_site.url}/accounts/login/")
     cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}

@@ -91,7 +91,7 @@ def test_a_link_from_its_making_to_its_end(desk: Page, guest: Page, served: Serv
 
 
 @pytest.mark.slow
-def test_a_page_kept_whole_for_the_way_back(desk: Page, guest: Page) -> None:
+def test_back_button_restores_the_whole_page(desk: Page, guest: Page) -> None:
     """A browser that keeps the page in memory hides it as it is left, and asks again before it shows it once
     more.
     """
@@ -151,7 +151,7 @@ def test_offers_come_with_the_customer(desk: Page) -> None:
 
 
 @pytest.mark.slow
-def test_a_part_that_is_asked_for_after_the_end(desk: Page, guest: Page) -> None:
+def test_partial_request_after_the_session_ended_moves_the_page(desk: Page, guest: Page) -> None:
     """A filter that is changed on a page whose link was revoked meanwhile brings the whole page of dead
     links.
     """

@@ -51,7 +51,7 @@ def test_written_once_and_then_by_the_hour() -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " "])
-def test_any_name_can_be_kept(name: str) -> None:
+def test_any_name_can_be_stored(name: str) -> None:
     """Ids are strangers' text: long ones, hostile ones and blank ones are kept as they are."""
     known = StoredKnownCustomers("one")
     known.note([Seen(name, name, 1), Seen("with\0null", "calls", 1)])

@@ -147,7 +147,7 @@ def test_strangers_are_led_to_sign_in(site: Served) -> None:
     assert not page.has(id="view")
 
 
-def test_somebody_signs_in_and_sees_figures(site: Served, chromium: Browser) -> None:
+def test_user_signs_in_and_sees_figures(site: Served, chromium: Browser) -> None:
     """Whoever was made with createsuperuser signs in and sees a customer's chart, on whichever process
     answers.
     """

@@ -79,7 +79,7 @@ def together(calls: list[Callable[[], None]]) -> None:
 
 @pytest.mark.parametrize("reported", [True, False])
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_busy_desk_meets_no_limit(redis_url: str, processes: int, reported: bool) -> None:
+def test_many_viewers_never_exceed_the_rate_limit(redis_url: str, processes: int, reported: bool) -> None:
     """No 429 reaches anyone, and at most one call in 200 draws one."""
     autumn = StrictAutumn(random.random(), reported=reported)
 

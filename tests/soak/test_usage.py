@@ -94,7 +94,7 @@ def view(usage: Usage, query: Query) -> None:
         raise failures[0]
 
 
-def test_busy_desk(tmp_path: Path) -> None:
+def test_busy_support_team(tmp_path: Path) -> None:
     """12 people look at 120 pages of 30 customers: no 429 reaches anyone, and at most 1 call in 200 draws
     one.
     """
@@ -121,7 +121,7 @@ def test_busy_desk(tmp_path: Path) -> None:
     assert counts["limited"] <= counts["calls"] / 200
 
 
-def test_crowd() -> None:
+def test_many_viewers() -> None:
     """200 people open the same cold page, 150 ms away: four calls, for all of them."""
     store = Store()
     store.ensure_story()

@@ -138,7 +138,7 @@ def test_fifty_viewers(site: Served) -> None:
     assert drawn <= len(calls) / 200
 
 
-def test_pages_that_are_kept(site: Served) -> None:
+def test_cached_pages(site: Served) -> None:
     """Fifty kept pages a second for minutes: no error, and the processes take no more memory at the end."""
     viewers = Viewers(site.url, signed_in(site))
     path = f"/usage/?customer_id={CUSTOMERS[0]}&start=2026-10-01&end=2026-11-01&tz=UTC"

@@ -205,7 +205,7 @@ def test_deductions() -> None:
     assert (event.deductions[0].value, event.deductions[0].reset.interval) == (2.5, "month")
 
 
-def test_kept_rows_of_somebody_else() -> None:
+def test_cached_rows_of_another_customer() -> None:
     """What a cache holds under our name but in another form is Malformed."""
     with pytest.raises(Malformed):
         decode_cached_rows(listed(TEXT))

@@ -130,7 +130,7 @@ def test_first_day_of_a_cycle() -> None:
 
 
 @pytest.mark.parametrize("ask", ["series", "page"])
-def test_cycle_of_nobody(ask: str) -> None:
+def test_cycle_without_a_customer(ask: str) -> None:
     """A billing cycle needs a customer."""
     with autumn() as service, pytest.raises(BadQuery, match=r"^range: "):
         getattr(service.usage, ask)(Query(range="1bc"))

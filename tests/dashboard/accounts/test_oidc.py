@@ -189,7 +189,7 @@ def test_the_provider_is_offered_by_its_name(visitor: Visitor, client: Client, l
     assert client.post(START).status_code == client.get(BACK).status_code == 404
 
 
-def test_somebody_known_is_signed_in_and_goes_on(provider: Provider, visitor: Visitor, site: Served) -> None:
+def test_known_user_is_signed_in_and_redirected(provider: Provider, visitor: Visitor, site: Served) -> None:
     """As the person that an admin made, with their role, on the page they had asked for, query and all."""
     provider.conduct = Conduct(vouched("ann.lee@example.com", preferred_username="bob", name="Somebody Else"))
     page = visitor.sign_in(WANTED)
@@ -275,7 +275,7 @@ UNKNOWN = "unknown-person"
     ],
     ids=["a stranger", "false", "false as a word", "no word", "no e-mail", "an empty e-mail", "two people"],
 )
-def test_nobody_else_is_signed_in_or_up(
+def test_unknown_user_is_neither_signed_in_nor_created(
     provider: Provider, visitor: Visitor, site: Served, person: dict[str, Any], notice: str
 ) -> None:
     """Without one account whose e-mail the provider has confirmed, a page says so, and no account is made."""
@@ -291,7 +291,7 @@ def test_a_closed_account_stays_out(provider: Provider, visitor: Visitor) -> Non
     assert visitor.who() is None
 
 
-def test_a_second_factor_is_asked_for(provider: Provider, visitor: Visitor, site: Served) -> None:
+def test_second_factor_is_required(provider: Provider, visitor: Visitor, site: Served) -> None:
     """With an authenticator app, the provider alone opens no page; the code then
     leads to the one asked for.
     """
@@ -342,7 +342,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("status", "notice", "conduct"), WRONG.values(), ids=WRONG)
-def test_a_wrong_answer_signs_nobody_in(
+def test_invalid_response_does_not_sign_in(
     provider: Provider, visitor: Visitor, status: int, notice: str, conduct: Conduct
 ) -> None:
     """Whatever the provider says wrongly, or somebody in its place, ends with a sentence of ours."""
@@ -363,7 +363,7 @@ CONFIGURATION = "/.well-known/openid-configuration"
     ],
     ids=["an error", "a page", "a list", "half of it"],
 )
-def test_without_a_configuration_nobody_is_sent_away(
+def test_without_configuration_there_is_no_redirect(
     provider: Provider, visitor: Visitor, answer: Response, status: int, notice: str
 ) -> None:
     """A provider that does not say where it signs people in leaves them with a sentence of ours."""
@@ -371,7 +371,7 @@ def test_without_a_configuration_nobody_is_sent_away(
     assert_refused(visitor, visitor.send(visitor.open("/"), START), status, notice)
 
 
-def test_a_provider_that_is_down_is_told(provider: Provider, visitor: Visitor) -> None:
+def test_provider_outage_is_reported(provider: Provider, visitor: Visitor) -> None:
     """On the way there and on the way back, and afterwards sign-in works again."""
     provider.conduct = Conduct(BOB)
     back = visitor.come_back()
@@ -438,7 +438,7 @@ def test_nothing_can_be_linked(provider: Provider, visit: Callable[[], Visitor],
     assert ask(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
 
 
-def test_nobody_is_led_elsewhere(provider: Provider, visitor: Visitor, site: Served) -> None:
+def test_redirects_stay_on_the_site(provider: Provider, visitor: Visitor, site: Served) -> None:
     """A page asked for that is not ours is forgotten, and a form of others starts nothing."""
     provider.conduct = Conduct(BOB)
     away = onward(visitor.send(visitor.open("/"), START, next="https://evil.example/"))

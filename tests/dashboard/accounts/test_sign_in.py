@@ -61,7 +61,7 @@ def test_guessing_is_throttled(client: Client, live_mode: Settings, person: Pers
     assert "_auth_user_id" not in client.session
 
 
-def test_nobody_signs_themselves_up(client: Client, live_mode: Settings) -> None:
+def test_there_is_no_sign_up(client: Client, live_mode: Settings) -> None:
     """There is no such page, and what would answer it refuses."""
     assert client.get("/accounts/signup/").status_code in {302, 404}
     assert client.post("/accounts/signup/", {"username": "me", "password1": "correct horse"}).status_code in {
@@ -86,7 +86,7 @@ def totp_code(secret: str) -> str:
     return str(totp.format_hotp_value(totp.hotp_value(secret, counter)))
 
 
-def test_a_second_factor_is_asked_for(client: Client, live_mode: Settings, person: Person) -> None:
+def test_second_factor_is_required(client: Client, live_mode: Settings, person: Person) -> None:
     """With an authenticator app, the password alone opens no page, the admin's own sign-in included."""
     user, secret = person("admin"), totp.generate_totp_secret()
     totp.TOTP.activate(user, secret)
@@ -205,7 +205,7 @@ def test_two_hashes_at_most_at_once(tmp_path: Path) -> None:
     assert max(at_once) == hashing.AT_ONCE
 
 
-def test_whoever_waits_too_long_is_told(
+def test_waiting_too_long_returns_503(
     client: Client, live_mode: Settings, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where all places for hashing are taken, signing in is a 503 that says when to come back; later it
@@ -220,7 +220,7 @@ def test_whoever_waits_too_long_is_told(
     assert enter(client, "correct horse") == 302
 
 
-def test_passwords_are_kept_by_argon2(person: Person) -> None:
+def test_passwords_are_hashed_with_argon2(person: Person) -> None:
     """A new password is stored with Argon2."""
     assert person("viewer").password.startswith("argon2$argon2id$")
 

@@ -141,7 +141,7 @@ def test_autumn_is_left_alone_when_the_client_goes(site: Keyed, switch: Switch, 
     assert switch.lists == calls < EVENTS // 1000
 
 
-def test_nobody_waits_for_an_export(site: Keyed, switch: Switch) -> None:
+def test_pages_do_not_wait_for_an_export(site: Keyed, switch: Switch) -> None:
     """While one runs, others are refused at once and pages are quick."""
     with site.begun(FILE):
         assert site.http.get(FILE, headers={"Accept": "text/html"}).status_code == 409

@@ -148,7 +148,7 @@ def test_a_client_that_leaves(page: Client, sample: Store) -> None:
     assert page.get("/events/export.csv?range=24h").status_code == 200
 
 
-def test_a_turn_is_freed_when_nobody_reads_the_answer(page: Client, sample: Store) -> None:
+def test_unread_response_releases_the_lease(page: Client, sample: Store) -> None:
     """An answer that is closed before its first piece gives its lease back too."""
     page.get(EVERYTHING).close()
     assert record().ending == Ending.LEFT
@@ -192,7 +192,7 @@ def test_revocation_in_the_middle(sample: Store) -> None:
     assert record().ending == Ending.REVOKED
 
 
-def test_somebody_deactivated(signed_in: Callable[..., Client], sample: Store) -> None:
+def test_deactivated_user_loses_the_export(signed_in: Callable[..., Client], sample: Store) -> None:
     """Somebody who is let go of takes no more rows."""
     _, pieces = begun(signed_in("viewer"))
     User.objects.filter(username="viewer").update(is_active=False)

@@ -48,7 +48,7 @@ def test_problems_come_before_the_first_byte(
     assert record().ending == Ending.FAILED
 
 
-def test_nobody_known(page: Client) -> None:
+def test_no_known_customers(page: Client) -> None:
     """A customer whom Autumn lacks is a 404; one without events in the window is a file with a head."""
     assert page.get("/events/export.csv?customer_id=nobody-at-all").status_code == 404
     empty = page.get(
@@ -73,7 +73,7 @@ def test_without_a_record_there_is_no_export(page: Client, monkeypatch: pytest.M
     assert answer.status_code == 503
 
 
-def test_most_threads_are_kept_for_pages(page: Client, sample: Store, settings: Settings) -> None:
+def test_most_threads_are_reserved_for_pages(page: Client, sample: Store, settings: Settings) -> None:
     """A process that has as many exports as it may refuses another one, and frees its place at the end."""
     settings.WEB_THREADS = 4
     response, _ = begun(page)

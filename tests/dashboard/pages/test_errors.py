@@ -101,7 +101,7 @@ def test_pages_seen_before_stay(autumn: HTTPServer, signed_in: Callable[..., Cli
     assert "500" in shown.one(data_notice="stale").text
 
 
-def test_rows_of_somebody_else_are_refused_and_told(
+def test_rows_of_another_customer_are_discarded_and_reported(
     autumn: HTTPServer, signed_in: Callable[..., Client]
 ) -> None:
     """A row of another customer than was asked for is not shown; the page says that there was one."""
@@ -116,7 +116,7 @@ def test_rows_of_somebody_else_are_refused_and_told(
     assert (left_out["data-unreadable"], left_out["data-foreign"]) == ("1", "1")
 
 
-def test_the_key_is_told_apart(
+def test_test_and_live_keys_are_distinguished(
     autumn: HTTPServer, settings: Settings, signed_in: Callable[..., Client]
 ) -> None:
     """A test key and a live key are told apart on every page."""
@@ -130,7 +130,7 @@ def test_the_key_is_told_apart(
     assert (modes, len(texts)) == (["test", "live"], 2)
 
 
-def test_nobody_gets_in_without_signing_in(autumn: HTTPServer) -> None:
+def test_sign_in_is_required(autumn: HTTPServer) -> None:
     """With a key, whoever has not signed in is led to the sign-in page, and Autumn is not asked."""
     answer = Client().get("/usage/?customer_id=cus_1")
     assert answer.status_code == 302

@@ -174,7 +174,7 @@ def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: st
 
 
 @pytest.mark.parametrize(("zone", "drawn"), [("UTC", True), ("Pacific/Auckland", False)])
-def test_more_groups_than_anybody_reads(page: Client, sql: Sql, zone: str, drawn: bool) -> None:
+def test_thousands_of_groups(page: Client, sql: Sql, zone: str, drawn: bool) -> None:
     """Grouping by what differs in each event asks for fewer groups where that helps, and says where nothing
     does.
     """

@@ -82,7 +82,7 @@ def leads(page: Page, root: str) -> set[str]:
 @pytest.mark.parametrize(
     "view", ["", "&group_by=properties.model", "&group_by=properties.model&bin_size=week"]
 )
-def test_everything_that_a_snapshot_offers_is_kept(late: CanarySite, view: str) -> None:
+def test_everything_that_a_snapshot_offers_is_stored(late: CanarySite, view: str) -> None:
     """Each tile, line, shape, size of bins, group and feature shows figures as they were; so do those they
     lead to.
     """
@@ -119,7 +119,7 @@ def test_a_bar_of_a_snapshot_opens_its_rows(late: CanarySite) -> None:
     assert NOT_IN_SNAPSHOT in line.text
 
 
-def test_all_features_are_kept(late: CanarySite) -> None:
+def test_snapshot_stores_all_features(late: CanarySite) -> None:
     """Also those beyond the largest dozen; what is tracked under a new name later is no part of it."""
     start, end = bounds()
     for at in range(end - 2000, end - 900):
@@ -135,7 +135,7 @@ def test_all_features_are_kept(late: CanarySite) -> None:
     assert client.get(f"{share.root}events/?feature_id=of_later&tz=UTC").status_code == 400
 
 
-def test_what_was_not_kept_is_said(late: CanarySite) -> None:
+def test_missing_chart_of_a_snapshot_is_reported(late: CanarySite) -> None:
     """A part of the period and a filter have no figures of their own; their rows are there all the same."""
     client, share = made(late, "")
     start, end = bounds()
@@ -147,7 +147,7 @@ def test_what_was_not_kept_is_said(late: CanarySite) -> None:
         assert shown_page.rows
 
 
-def test_nobody_is_offered_what_was_not_kept(late: CanarySite) -> None:
+def test_snapshot_offers_only_stored_views(late: CanarySite) -> None:
     """No dates, comparison, filters, other grouping, or range to draw with the mouse
     stand on the usage page.
     """
@@ -168,7 +168,7 @@ def test_nobody_is_offered_what_was_not_kept(late: CanarySite) -> None:
     assert "$plan_id" not in page.html
 
 
-def test_a_snapshot_outlives_its_kept_answers(late: CanarySite) -> None:
+def test_snapshot_survives_an_empty_cache(late: CanarySite) -> None:
     """What is kept is kept in the database: another process, that has asked nothing yet, shows the same
     figures.
     """
@@ -178,7 +178,7 @@ def test_a_snapshot_outlives_its_kept_answers(late: CanarySite) -> None:
     assert figures(Page(client.get(f"{share.root}usage/?{share.view}"))) == before
 
 
-def test_larger_bins_are_sums_of_kept_ones(late: CanarySite) -> None:
+def test_larger_bins_are_sums_of_stored_ones(late: CanarySite) -> None:
     """Weeks and months of a snapshot are those that Autumn itself would have said, to the figure."""
     start, end = bounds()
     client, share = made(late, "", exports="on")
@@ -192,7 +192,7 @@ def test_larger_bins_are_sums_of_kept_ones(late: CanarySite) -> None:
         assert sorted(stored.splitlines()) == sorted(live.splitlines())
 
 
-def test_old_figures_are_not_kept_as_those_of_now(late: CanarySite) -> None:
+def test_stale_figures_are_not_stored_in_a_snapshot(late: CanarySite) -> None:
     """While Autumn does not answer there is no snapshot to make, though older answers would serve a page."""
     start, end = bounds()
     view = f"customer_id={SEEN}&start={start}&end={end}&tz=UTC"

@@ -16,7 +16,7 @@ from dashboard.web.logging import LineFormatter
 
 
 @pytest.mark.django_db
-def test_liveness_asks_nobody(
+def test_liveness_makes_no_call(
     client: Client, live_mode: Settings, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     """It answers somebody with a stale session without a look at the database, and sets no cookie."""
@@ -48,7 +48,7 @@ def test_readiness_says_what_fails(client: Client, monkeypatch: pytest.MonkeyPat
     assert response.json() == {"database": "unreachable", "cache": "ok", "autumn": {}}
 
 
-def test_readiness_counts_what_autumn_was_asked(page: Client) -> None:
+def test_readiness_counts_calls_to_autumn(page: Client) -> None:
     """After a page, readiness tells how many calls were made and answered from
     where; it makes none itself.
     """

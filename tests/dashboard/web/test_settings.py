@@ -104,7 +104,7 @@ def test_an_operator_behind_a_proxy_may_start(tmp_path: Path) -> None:
     assert done.stdout.strip().endswith("True")
 
 
-def test_the_kept_secret_is_one_persons(tmp_path: Path) -> None:
+def test_generated_secret_is_private_to_its_user(tmp_path: Path) -> None:
     """It is made once, is long, and only its owner may read it."""
     path = tmp_path / ".secret_key"
     first = kept_secret(path)

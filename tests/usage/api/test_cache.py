@@ -156,7 +156,7 @@ def test_every_error_keeps_its_class_and_words(cache: Cache, origin: Origin, err
     assert len(origin.calls) == 1
 
 
-def test_an_error_serves_what_is_kept_with_its_reason(cache: Cache, origin: Origin, clock: Clock) -> None:
+def test_error_serves_the_stale_answer_with_its_reason(cache: Cache, origin: Origin, clock: Clock) -> None:
     """For a day; then the error is all there is."""
     get(cache, origin)
     asked_at = clock.now
@@ -219,7 +219,7 @@ def test_a_mistake_in_a_fetch_does_not_leave_others_waiting(cache: Cache, origin
     assert get(cache, origin).source == "live"
 
 
-def test_peek_asks_nobody(cache: Cache, origin: Origin, clock: Clock) -> None:
+def test_peek_makes_no_call(cache: Cache, origin: Origin, clock: Clock) -> None:
     """It shows what is kept, or nothing."""
     assert cache.peek("k") is None
     get(cache, origin)

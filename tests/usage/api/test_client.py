@@ -65,7 +65,7 @@ def test_odd_rate_limit_headers_count_as_absent(value: str) -> None:
         assert ask(server).remaining is None
 
 
-def test_connections_are_kept_and_used_again() -> None:
+def test_connections_are_reused() -> None:
     """Three calls in a row, refusals among them, share one connection."""
     with serving(in_turn(answer(), answer(400), answer())) as server:
         client = Client(url=server.url, key=KEY)
@@ -77,7 +77,7 @@ def test_connections_are_kept_and_used_again() -> None:
     assert (server.connections, len(server.requests)) == (1, 3)
 
 
-def test_a_kept_connection_takes_each_call_s_own_deadline() -> None:
+def test_reused_connection_takes_each_call_s_own_deadline() -> None:
     """A first call with little time does not shorten the second one on the same connection."""
 
     def slowly(connection: socket.socket, number: int) -> None:
@@ -123,7 +123,7 @@ def test_a_redirect_is_not_followed() -> None:
         assert len(server.requests) == 1
 
 
-def test_cookies_are_not_kept() -> None:
+def test_cookies_are_not_stored() -> None:
     """What a server sets is never sent back."""
     with serving(always(answer(headers={"Set-Cookie": "id=1"}))) as server:
         client = Client(url=server.url, key=KEY)
@@ -137,7 +137,7 @@ def test_cookies_are_not_kept() -> None:
     ("header", "seconds"), [({}, None), ({"Retry-After": "2"}, 2.0), ({"Retry-After": "soon"}, None)]
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_told(status: int, header: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_reported(status: int, header: dict[str, str], seconds: float | None) -> None:
     """Seconds where Autumn sends them, None where it does not or where they make no sense."""
     with serving(always(answer(status, b"Too many requests", header))) as server:
         assert failure(server).retry_after_s == seconds

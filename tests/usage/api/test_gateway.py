@@ -27,7 +27,7 @@ from usage.api.stores import MemoryStore
 from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageError
 
 
-def test_an_answer_is_asked_for_once_and_then_kept() -> None:
+def test_answer_is_requested_once_and_then_cached() -> None:
     """Live, then from the cache; the counters tell."""
     with canary_site(always(answer(200, b'{"list": []}'))) as home:
         assert home.ask().source == "live"
@@ -57,7 +57,7 @@ def test_the_order_of_a_body_s_fields_does_not_matter_but_all_else_does() -> Non
         assert len(home.server.requests) == 4
 
 
-def test_what_a_scope_hides_is_gone_before_anything_is_kept() -> None:
+def test_hidden_data_is_removed_before_caching() -> None:
     """The transformed bytes are the answer, and those in the cache."""
     with canary_site(always(answer(200, b'{"hidden": 1}'))) as home:
         for _ in range(2):
@@ -77,7 +77,7 @@ def test_direct_asks_each_time_and_keeps_nothing() -> None:
 
 
 @pytest.mark.parametrize("failing", [answer(500), answer(503, b"", {"Retry-After": "1"}), b""])
-def test_a_failing_autumn_is_asked_up_to_three_times(failing: bytes) -> None:
+def test_failing_call_is_tried_three_times(failing: bytes) -> None:
     """With a pause between that grows, is partly random, and is never shorter than what Autumn asks for."""
 
     def handle(connection: socket.socket, number: int) -> None:
@@ -106,7 +106,7 @@ def test_three_failures_are_the_answer() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 307])
-def test_a_no_is_not_asked_again(status: int) -> None:
+def test_refusal_is_not_retried(status: int) -> None:
     """Another try would bring the same."""
     with canary_site(always(answer(status))) as home:
         with pytest.raises((Refused, Malformed)):
@@ -160,7 +160,7 @@ def test_what_autumn_has_left_is_believed() -> None:
             home.ask(body=BODY | {"limit": 1})
 
 
-def test_calls_in_the_last_second_are_told_for_each_customer() -> None:
+def test_calls_in_the_last_second_are_counted_by_customer() -> None:
     """For the strip; a customer's calls and those about all have buckets of their own."""
     with serving(always(answer())) as server:
         client = Client(url=server.url, key=KEY)

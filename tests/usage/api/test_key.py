@@ -74,7 +74,7 @@ def test_a_key_that_cannot_be_one_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize("customer", ["", "  ", None, 7])
-def test_a_blank_customer_never_leaves_the_house(customer: object) -> None:
+def test_blank_customer_is_never_sent(customer: object) -> None:
     """To Autumn it would be no filter: the answer were the whole organization."""
     with serving(always(answer())) as server:
         client = Client(url=server.url, key=KEY)

@@ -81,7 +81,7 @@ def test_a_shaking_network_keeps_within_five(calls: list[tuple[float, float]], p
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1)), max_size=40))
-def test_the_wait_that_is_told_suffices(arrivals: list[tuple[str, float]]) -> None:
+def test_reported_wait_suffices(arrivals: list[tuple[str, float]]) -> None:
     """After it a call goes through, and a moment before it does not."""
     clock = Clock()
     window = MemoryWindow(clock=clock)
@@ -194,7 +194,7 @@ def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
     assert (caught.value.retry_after_s or 0) <= 60
 
 
-def test_calls_of_the_last_second_are_told() -> None:
+def test_calls_of_the_last_second_are_counted() -> None:
     """For the strip that says how much room is left."""
     clock = Clock()
     limiter = Limiter(MemoryWindow(clock=clock))
@@ -222,7 +222,7 @@ def test_people_go_before_background_work_that_came_first() -> None:
     assert [room for room, _, _ in recorded.grants] == [4, 4, 3, 3]
 
 
-def test_background_work_takes_all_places_while_nobody_is_about() -> None:
+def test_background_work_uses_the_whole_rate_when_idle() -> None:
     """An export alone goes at the limiter's pace, and leaves a place once people come."""
     recorded = Recorded(MemoryWindow(FAST))
     limiter = Limiter(recorded)

@@ -144,7 +144,7 @@ def test_what_another_program_left_in_redis_counts_as_nothing(link: RedisLink) -
     assert store.get("l") is None
 
 
-def test_a_lock_in_redis_has_one_holder_and_a_lease(link: RedisLink) -> None:
+def test_redis_lock_is_exclusive_and_expires(link: RedisLink) -> None:
     """It is free when its block ends, and when its lease has run out; nobody frees another's."""
     store = RedisStore(link)
     with store.lock("k", 60) as first, store.lock("k", 60) as second:
@@ -155,7 +155,7 @@ def test_a_lock_in_redis_has_one_holder_and_a_lease(link: RedisLink) -> None:
     assert link.redis.get("autumn-usage:k:lock") == b"another's"
 
 
-def test_a_redis_that_is_down_costs_nobody_an_error() -> None:
+def test_redis_outage_causes_no_error() -> None:
     """The process goes on with a memory of its own, and does not knock at each call."""
     link = RedisLink(f"redis://127.0.0.1:{free_port()}/0")
     store = RedisStore(link)
@@ -246,7 +246,7 @@ def test_two_processes_ask_once(redis_url: str, mode: str, words: str) -> None:
         assert probe.get("fetches") == b"1"
 
 
-def test_a_killed_leader_holds_nobody_up_for_long(redis_url: str) -> None:
+def test_killed_leader_does_not_block_others_for_long(redis_url: str) -> None:
     """Its lease runs out, and the next caller asks."""
     hanging = caller(redis_url, "killed", "hang")
     with Redis.from_url(redis_url) as probe:

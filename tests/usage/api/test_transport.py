@@ -76,7 +76,7 @@ def test_a_reset_is_unreachable() -> None:
         assert isinstance(failure(server), Unreachable)
 
 
-def test_nobody_listening_is_unreachable() -> None:
+def test_closed_port_is_unreachable() -> None:
     """The port was free a moment ago."""
     with serving(reset) as server:
         pass
@@ -202,7 +202,7 @@ def test_tls_is_spoken_and_bounded_too(tls: ssl.SSLContext, certificate: Path) -
         client.close()
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tls: ssl.SSLContext) -> None:
+def test_self_signed_certificate_is_not_trusted(tls: ssl.SSLContext) -> None:
     """The key is never sent to whoever answers."""
     with serving(always(answer()), tls=tls) as server:
         assert isinstance(failure(server), Unreachable)

@@ -150,7 +150,7 @@ def test_too_many_calls(autumn: Autumn) -> None:
     assert caught.value.headers["Retry-After"] == "1"
 
 
-def test_connections_are_kept(address: str) -> None:
+def test_connections_are_pooled(address: str) -> None:
     """A second call comes over the first one's connection."""
     with httpx.Client(base_url=address, headers=HEADERS) as client:
         answers = [client.post("/v1/events.list", json={"customer_id": name}) for name in ("oscorp", "hooli")]

@@ -180,7 +180,7 @@ def test_it_goes_on(make_store: MakeStore) -> None:
 
 
 @pytest.mark.usefixtures("one_day")
-def test_it_is_told_at_most_once_a_second(make_store: MakeStore) -> None:
+def test_story_continues_at_most_once_a_second(make_store: MakeStore) -> None:
     """A second look within the second finds what the first one found."""
     clock = Clock()
     store = make_store(clock=clock)

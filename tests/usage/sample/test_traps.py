@@ -136,7 +136,7 @@ def test_trap_8_cycles_of_weeks(org: Organization) -> None:
     assert (periods[0], periods[-1]) == (ms("2025-11-02"), ms("2025-11-09"))
 
 
-def test_trap_9_bins_are_days_unless_told(org: Organization) -> None:
+def test_trap_9_bins_are_days_by_default(org: Organization) -> None:
     """Without bin_size the bins are days, for 24h too."""
     org.store.add_customer("cus_1")
     periods = [each["period"] for each in org.bins(range="24h")]

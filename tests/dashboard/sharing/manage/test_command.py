@@ -89,7 +89,7 @@ def test_what_it_refuses(canary_site: CanarySite, boss: User, words: tuple[str, 
     assert not Share.objects.exists()
 
 
-def test_it_minds_properties_about_people(canary_site: CanarySite, boss: User) -> None:
+def test_properties_about_people_are_warned_of(canary_site: CanarySite, boss: User) -> None:
     """Those that are named so are said on the error output, so that the link alone stands on the other."""
     out, err = io.StringIO(), io.StringIO()
     call_command("share", "create", "--customer", SEEN, "--properties", "email,model", stdout=out, stderr=err)
@@ -107,7 +107,7 @@ def test_a_list_cannot_be_forged(canary_site: CanarySite) -> None:
     assert line.split("\t")[3:5] == ["[U+001B]]0;title[U+0007]", "a[U+000A]b[U+0009]c[U+001B][31m"]
 
 
-def test_a_link_needs_somebody(canary_site: CanarySite) -> None:
+def test_link_needs_an_owner(canary_site: CanarySite) -> None:
     """Without anybody who may share, the command says what to do."""
     User.objects.all().delete()
     with pytest.raises(CommandError):

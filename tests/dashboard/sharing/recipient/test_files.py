@@ -48,7 +48,7 @@ def test_files_hold_what_the_link_shows(canary_site: CanarySite) -> None:
     assert share.visits.count() == 3
 
 
-def test_two_holders_take_files_at_once(canary_site: CanarySite) -> None:
+def test_two_recipients_download_at_once(canary_site: CanarySite) -> None:
     """One export at a time is one for each who opened the link: nobody waits for a stranger, or stops their
     file.
     """

@@ -62,7 +62,7 @@ def test_a_link_belongs_to_where_its_figures_came_from(canary_site: CanarySite, 
     assert held.get(f"{share.root}usage/").status_code == 200
 
 
-def test_no_token_is_kept(canary_site: CanarySite) -> None:
+def test_no_token_is_stored(canary_site: CanarySite) -> None:
     """Neither token nor password stands in any row of any table, after both have been used."""
     share, token = canary_site.share("correct horse")
     canary_site.recipient_client(share, token, "correct horse").get(f"{share.root}usage/")
@@ -115,7 +115,7 @@ def test_no_error_leads_to_the_staff(canary_site: CanarySite, monkeypatch: pytes
         assert not page.has(data_mode=True)
 
 
-def test_a_maker_who_leaves_takes_their_links_along(canary_site: CanarySite) -> None:
+def test_links_of_a_deactivated_owner_return_404(canary_site: CanarySite) -> None:
     """Deactivating somebody ends their links for whoever has them open."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
@@ -124,7 +124,7 @@ def test_a_maker_who_leaves_takes_their_links_along(canary_site: CanarySite) -> 
     assert recipient_client.get(f"{share.root}usage/").status_code == 404
 
 
-def test_a_maker_who_may_not_share(canary_site: CanarySite) -> None:
+def test_links_of_an_owner_without_the_role_return_404(canary_site: CanarySite) -> None:
     """Nor do the links of somebody whose role no longer lets them make any; they open again with the role."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
@@ -133,7 +133,7 @@ def test_a_maker_who_may_not_share(canary_site: CanarySite) -> None:
         assert recipient_client.get(f"{share.root}usage/").status_code == status
 
 
-def test_a_maker_whose_account_is_deleted(canary_site: CanarySite, person: Callable[..., User]) -> None:
+def test_links_of_a_deleted_owner_return_404(canary_site: CanarySite, person: Callable[..., User]) -> None:
     """Their links open nothing, and who looked stays for admins to see."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
@@ -178,7 +178,7 @@ def test_opening_a_link_again_keeps_it_unlocked(canary_site: CanarySite) -> None
     assert recipient_client.get(f"{share.root}usage/").status_code == 200
 
 
-def test_looking_is_counted(canary_site: CanarySite) -> None:
+def test_views_are_counted(canary_site: CanarySite) -> None:
     """Each page that was shown is in the log with a shortened address; refused ones, and bars of a chart, are
     not.
     """

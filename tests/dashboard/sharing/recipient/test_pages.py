@@ -38,7 +38,7 @@ def test_nothing_is_called_a_duplicate(canary_site: CanarySite) -> None:
     assert "uplicate" not in checks.text
 
 
-def test_nobody_is_told_who_else_looks(canary_site: CanarySite) -> None:
+def test_recipients_see_no_other_viewers(canary_site: CanarySite) -> None:
     """How busy Autumn is with this customer would tell when staff look at them: it stands on staff's pages
     alone.
     """
@@ -51,7 +51,7 @@ def test_nobody_is_told_who_else_looks(canary_site: CanarySite) -> None:
     assert Page(staff.get(f"/usage/?customer_id={SEEN}")).has(data_in_use=True)
 
 
-def test_a_holder_refreshes_nothing(canary_site: CanarySite) -> None:
+def test_recipients_cannot_refresh(canary_site: CanarySite) -> None:
     """What is kept answers them also where they ask to go round it: staff share the customer's five calls a
     second.
     """

@@ -128,7 +128,7 @@ def test_a_new_password_can_be_tried_at_once(canary_site: CanarySite) -> None:
     assert share.visits.filter(kind=Visit.Kind.WRONG_BEFORE).count() == 5
 
 
-def test_whoever_is_inside_stays_inside(canary_site: CanarySite) -> None:
+def test_links_on_shared_pages_stay_within_the_link(canary_site: CanarySite) -> None:
     """Somebody who has unlocked reads on while others guess, and after they opened the link anew."""
     share, token = canary_site.share(RIGHT)
     inside, outside = (
