@@ -12,6 +12,8 @@ from tests.conftest import Served
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.slow
+
 KEY = {"AUTUMN_SECRET_KEY": "am_sk_live_0123456789", "AUTUMN_API_URL": "http://127.0.0.1:9"}
 
 

@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_pages import ACME
 from tests.conftest import Served
 
+pytestmark = pytest.mark.slow
+
 USAGE = f"/usage/?customer_id={ACME}&range=7d&bin_size=day&group_by=properties.region&focus=ai_tokens&tz=UTC"
 
 LINES = ".seg a[href*='chart=lines']"
@@ -54,7 +56,6 @@ def test_keyboard_alone(tab: Page, served: Served) -> None:
     expect(tab.locator("#events-in-view[data-whole]")).to_be_visible()
 
 
-@pytest.mark.slow
 def test_dragging_chooses_a_range(tab: Page, served: Served) -> None:
     """Dragging over three bars looks at their days alone; Back looks at the week again."""
     tab.goto(served.url + USAGE)
@@ -72,7 +73,6 @@ def test_dragging_chooses_a_range(tab: Page, served: Served) -> None:
     expect(tab.locator("#f-range")).to_have_value("7d")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_shifts(tab: Page, served: Served, scheme: str) -> None:
     """From the first paint until Plotly has taken over, nothing on the page moves."""
@@ -87,7 +87,6 @@ def test_nothing_shifts(tab: Page, served: Served, scheme: str) -> None:
     assert tab.evaluate("window.shift") <= 0.02
 
 
-@pytest.mark.slow
 def test_escape_never_leaves_the_page(tab: Page, served: Served) -> None:
     """After Back has undone what the chart opened, Escape on the chart goes nowhere."""
     tab.goto(served.url)
@@ -136,7 +135,6 @@ def test_escape_before_the_page_has_settled(tab: Page, served: Served) -> None:
     assert tab.evaluate("window.stays")
 
 
-@pytest.mark.slow
 def test_keys_go_on_from_where_they_were(tab: Page, served: Served) -> None:
     """Closing an open row leaves the focus on it, so that j goes on to the next; a switch keeps it on the
     switch.

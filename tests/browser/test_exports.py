@@ -13,6 +13,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.test_pages import ACME
 from tests.conftest import Served
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_download_and_its_line(tab: Page, served: Served, tmp_path: Path) -> None:
     """A small file arrives whole, and the page says so by itself."""
@@ -25,7 +27,6 @@ def test_a_download_and_its_line(tab: Page, served: Served, tmp_path: Path) -> N
     expect(tab.locator("#export [data-ending=whole]")).to_have_attribute("data-rows", str(rows))
 
 
-@pytest.mark.slow
 def test_stop_by_keyboard(tab: Page, served: Served) -> None:
     """The count goes on across changes of the filter; Stop keeps its focus meanwhile, and ends the download
     broken.

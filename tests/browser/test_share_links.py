@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import Served
 
+pytestmark = pytest.mark.slow
+
 CUSTOMER = "acme-robotics"
 PREVIEW = "button[formaction='/shares/preview/']"
 CREATE = "form[action='/shares/new'] button.primary"
@@ -90,7 +92,6 @@ def test_a_link_from_its_making_to_its_end(desk: Page, guest: Page, served: Serv
     assert guest.evaluate("JSON.stringify({...localStorage, ...sessionStorage})").count(CUSTOMER) == 0
 
 
-@pytest.mark.slow
 def test_back_button_restores_the_whole_page(desk: Page, guest: Page) -> None:
     """A browser that keeps the page in memory hides it as it is left, and asks again before it shows it once
     more.
@@ -113,7 +114,6 @@ def test_a_second_click_makes_nothing(desk: Page) -> None:
     expect(desk.locator("#link")).to_have_value(re.compile(r"/s/[\w-]{43}$"))
 
 
-@pytest.mark.slow
 def test_a_second_click_in_the_preview(desk: Page) -> None:
     """The button there makes one link too, and shows it."""
     fill_form(desk)
@@ -122,7 +122,6 @@ def test_a_second_click_in_the_preview(desk: Page) -> None:
     expect(desk.locator("#link")).to_have_value(re.compile(r"/s/[\w-]{43}$"))
 
 
-@pytest.mark.slow
 def test_what_is_written_is_chosen(desk: Page) -> None:
     """A feature that is ticked unticks “All of them” and back; a date chooses the kind of period it belongs
     to.
@@ -150,7 +149,6 @@ def test_offers_come_with_the_customer(desk: Page) -> None:
     expect(desk.locator("[name=recipient]")).to_have_value("Ada of support")
 
 
-@pytest.mark.slow
 def test_partial_request_after_the_session_ended_moves_the_page(desk: Page, guest: Page) -> None:
     """A filter that is changed on a page whose link was revoked meanwhile brings the whole page of dead
     links.

@@ -108,6 +108,7 @@ def test_no_element_appears(browse: Browse, first: int) -> None:
     hold(browse, payloads()[first : first + TOGETHER])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     texts=st.lists(

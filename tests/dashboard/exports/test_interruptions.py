@@ -83,6 +83,7 @@ def after(calls: int) -> Callable[[int], bool]:
     return lambda number: number > calls
 
 
+@pytest.mark.slow
 def test_a_whole_file_ends_cleanly(site: Keyed, switch: Switch) -> None:
     """All rows, and then the end that HTTP has for an answer that is complete."""
     with site.begun(FILE) as response:

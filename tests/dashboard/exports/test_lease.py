@@ -56,6 +56,7 @@ def asks_again(response: Any) -> bool:
     return "every" in (Html(response).one(id="export")["hx-trigger"] or "")
 
 
+@pytest.mark.slow
 def test_one_at_a_time(page: Client, sample: Store) -> None:
     """A second export of the same person waits for the first one's end, and is told so."""
     response, pieces = begun(page)

@@ -146,6 +146,7 @@ def test_days_off_the_hour_are_the_nearest_hours(page: Client, sql: Sql) -> None
     assert "approximate-zone" in shown.notices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
 def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: str) -> None:
     """90 days by 250 groups: the page shows the top ones and Other, adds up to SQL's
@@ -173,6 +174,7 @@ def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: st
     assert len(gzip.compress(answer.content)) < 100_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("zone", "drawn"), [("UTC", True), ("Pacific/Auckland", False)])
 def test_thousands_of_groups(page: Client, sql: Sql, zone: str, drawn: bool) -> None:
     """Grouping by what differs in each event asks for fewer groups where that helps, and says where nothing
