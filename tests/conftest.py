@@ -36,7 +36,7 @@ for name, examples in (("default", 50), ("many", 1_000), ("long", 5_000)):
         name,
         max_examples=examples,
         deadline=None,
-        derandomize=bool(os.environ.get("CI")) and name == "default",
+        derandomize=bool(os.environ.get("CI")),
         suppress_health_check=SLOW_IS_FINE,
     )
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

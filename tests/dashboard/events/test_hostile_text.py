@@ -22,6 +22,10 @@ TOGETHER = 14
 LINKS = ("href", "action", "hx-get", "data-base", "data-live", "src")
 
 
+UNLESS_SHOWN = {"data-p", "data-v"}
+"""Attributes that hold a text where the cell shows it differently: JSON escapes a backslash, but no letter."""
+
+
 class Shape(HTMLParser):
     """A page's elements with the names of their attributes, its words, and where its links lead."""
 
@@ -34,7 +38,7 @@ class Shape(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements[tag, tuple(name for name, _ in attrs)] += 1
+        self.elements[tag, tuple(name for name, _ in attrs if name not in UNLESS_SHOWN)] += 1
         self.links += [value or "" for name, value in attrs if name in LINKS]
 
     def handle_data(self, data: str) -> None:
