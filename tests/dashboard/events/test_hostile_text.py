@@ -23,7 +23,7 @@ LINKS = ("href", "action", "hx-get", "data-base", "data-live", "src")
 
 
 UNLESS_SHOWN = {"data-p", "data-v"}
-"""Attributes that hold a text where the cell shows it differently: JSON escapes a backslash, but no letter."""
+"""Attributes that hold a text which the cell shows differently: JSON escapes a backslash, but no letter."""
 
 
 class Shape(HTMLParser):
