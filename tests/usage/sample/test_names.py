@@ -7,7 +7,7 @@ import pytest
 
 from usage.sample import SAMPLE_KEY
 
-from .conftest import MakeOrg, Organization
+from .conftest import Organization
 
 CALLS = ("customers.get", "customers.list", "features.list")
 
@@ -200,71 +200,3 @@ def test_features_are_listed_archived_ones_last(org: Organization) -> None:
     assert org.client.post("/v1/features.list", content=b"nonsense").json() == {"list": expected}
     org.store.put_feature(features[1] | {"name": "New"})
     assert call(org, "features.list").json()["list"][0]["name"] == "New"
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_analytics_key_reads_events_only(org: Organization, name: str) -> None:
-    """The scope is looked at before the body."""
-    key = f"{SAMPLE_KEY}_analytics"
-    answer = call(org, name, key, limit=0)
-    scope = "features:read" if name == "features.list" else "customers:read"
-    assert answer.status_code == 403
-    assert answer.json() == {
-        "message": f"Insufficient scopes. Missing: {scope}",
-        "code": "insufficient_scopes",
-        "env": "sandbox",
-    }
-    assert call(org, "events.list", key).status_code == 200
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_old_key_finds_no_such_call(org: Organization, name: str) -> None:
-    """The answer is the one to a path that there is not; the key itself is good."""
-    key = f"{SAMPLE_KEY}_old"
-    answer = call(org, name, key)
-    assert answer.status_code == 401
-    assert answer.json() == {
-        "message": "Unauthorized - no session found",
-        "code": "no_auth_header",
-        "env": "sandbox",
-    }
-    assert call(org, "events.list", key).status_code == 200
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_older_server_has_no_such_call(make_org: MakeOrg, name: str) -> None:
-    answer = call(make_org(age="older"), name)
-    assert (answer.status_code, answer.json()["code"]) == (401, "no_auth_header")
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_bad_key_is_another_401(org: Organization, name: str) -> None:
-    answer = call(org, name, "am_sk_other")
-    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_secret_key")
-
-
-def test_each_call_has_its_own_limit(make_org: MakeOrg) -> None:
-    """Five lists of customers and 25 of features in a second, beside five calls for events."""
-    org = make_org(limit_per_second=5)
-    org.store.put_customer(described("cus_1"))
-    answers = {
-        name: [call(org, name, customer_id="cus_1").status_code for _ in range(27)]
-        for name in ("events.list", *CALLS)
-    }
-    assert {name: answer.count(200) for name, answer in answers.items()} == {
-        "events.list": 5,
-        "customers.get": 27,
-        "customers.list": 5,
-        "features.list": 25,
-    }
-    assert set(answers["customers.list"][5:]) == {429}
-    refused = call(org, "customers.list")
-    assert (refused.headers["RateLimit-Policy"], refused.headers["Retry-After"]) == ("5;w=1", "1")
-    assert refused.headers["Content-Type"].startswith("text/plain")
-    assert call(org, "events.list", customer_id="cus_2").status_code == 200
-
-
-def test_calls_for_names_are_counted(org: Organization) -> None:
-    call(org, "features.list")
-    call(org, "customers.get", customer_id="cus_1")
-    assert [*org.app.calls] == [("features.list", None), ("customers.get", "cus_1")]
