@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
@@ -22,6 +23,7 @@ from usage.query import (
     RANGES,
     BadQuery,
     Query,
+    parse_end,
     parse_filter,
     parse_moment,
     parse_moment_ms,
@@ -193,18 +195,20 @@ class QueryForm(forms.Form):
         for name in sorted(set(self.data) - set(PARAMETERS)):
             self.add_error(None, messages.UNKNOWN_PARAMETER.format(name=name[:100]))
         cleaned["tz"] = cleaned.get("tz") or self.viewer_tz
-        for name in ("start", "end"):
-            cleaned[name] = self._moment(name, cleaned)
+        for name, parse in (("start", parse_moment), ("end", parse_end)):
+            cleaned[name] = self._moment(name, parse, cleaned)
         if not set(self.errors) - {NON_FIELD_ERRORS}:
             self._make(cleaned)
         return cleaned
 
-    def _moment(self, name: str, cleaned: dict[str, Any]) -> int | None:
+    def _moment(
+        self, name: str, parse: Callable[[str, ZoneInfo], int], cleaned: dict[str, Any]
+    ) -> int | None:
         text = cleaned.get(name)
         if text is None:
             return None
         try:
-            return parse_moment(text, Query(tz=cleaned["tz"]).zone)
+            return parse(text, ZoneInfo(cleaned["tz"]))
         except ValueError as error:
             self.add_error(name, str(error))
             return None

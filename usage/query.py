@@ -11,14 +11,14 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from usage import messages
-from usage.window import BinSize, Window, default_bin_size, last_days, last_hours, to_ms
+from usage.window import BinSize, Window, default_bin_size, last_days, last_hours, midnight, to_ms
 
 Range = Literal["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]
 ChartType = Literal["bars", "lines", "cumulative"]
@@ -107,6 +107,26 @@ def parse_moment(text: str, zone: ZoneInfo) -> int:
         ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
     except (ValueError, OverflowError):
         raise ValueError(messages.NOT_A_DATE) from None
+    return _in_calendar(ms)
+
+
+def parse_end(text: str, zone: ZoneInfo) -> int:
+    """The same for the end of a window, which is not part of it: after a bare date, its day is over.
+
+    ValueError with a sentence.
+    """
+    try:
+        day = date.fromisoformat(text) if not text.isdigit() else None
+    except ValueError:
+        day = None
+    if day is None:
+        return parse_moment(text, zone)
+    if day.year >= date.max.year:
+        raise ValueError(messages.DATE_OUT_OF_RANGE)
+    return _in_calendar(midnight(day + timedelta(1), zone))
+
+
+def _in_calendar(ms: int) -> int:
     if not 0 <= ms < MAX_MOMENT:
         raise ValueError(messages.DATE_OUT_OF_RANGE)
     return ms

@@ -124,6 +124,7 @@ def test_blank_is_absent() -> None:
         ("range=5d", "range"),
         ("range=7d&start=2026-11-01", "range"),
         ("start=2026-11-02&end=2026-11-01", "start"),
+        ("start=2026-11-02&end=9998-12-31", "end"),
         ("end=2026-11-02", "start"),
         ("start=yesterday", "start"),
         ("start=1e999", "start"),
@@ -168,6 +169,13 @@ def test_moments_in_the_viewers_zone() -> None:
     assert form.is_valid()
     assert form.query.start == 1782856800000
     assert form.query.end == 1782968400000
+
+
+def test_window_of_one_date_is_that_day() -> None:
+    form = QueryForm(QueryDict("tz=Europe/Berlin&start=2026-10-31&end=2026-10-31"))
+    assert form.is_valid()
+    assert form.query.start is not None
+    assert form.query.end == form.query.start + 24 * 3_600_000
 
 
 def test_zone_of_the_viewer() -> None:

@@ -18,6 +18,7 @@ from usage.query import (
     Position,
     PropertyFilter,
     Query,
+    parse_end,
     parse_filter,
     parse_moment,
     parse_position,
@@ -177,6 +178,30 @@ def test_refused(field: str, values: dict[str, Any]) -> None:
 def test_moments(text: str, zone: str, moment: int) -> None:
     """Digits are epoch milliseconds; a date or time without an offset is the viewer's, the first of two."""
     assert parse_moment(text, ZoneInfo(zone)) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "moment"),
+    [
+        ("2026-10-31", "UTC", ms("2026-11-01")),
+        ("2026-10-31", "Europe/Berlin", ms("2026-11-01") - HOUR),
+        ("2026-10-25", "Europe/Berlin", ms("2026-10-26") - HOUR),  # a day of 25 hours
+        ("2026-09-05", "America/Santiago", ms("2026-09-06T04:00")),  # the next day begins at 01:00
+        ("2026-W44-6", "UTC", ms("2026-11-01")),
+        ("2026-10-31T00:00", "UTC", ms("2026-10-31")),
+        ("1765958215459", "UTC", 1765958215459),
+        ("20261031", "UTC", 20261031),
+    ],
+)
+def test_end_date_is_included(text: str, zone: str, moment: int) -> None:
+    """A bare date as the end of a window includes its day; a moment is what it is."""
+    assert parse_end(text, ZoneInfo(zone)) == moment
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "9998-12-31", "0001-01-01", "2026-02-30", "x"])
+def test_end_outside_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=SENTENCE):
+        parse_end(text, ZoneInfo("UTC"))
 
 
 @given(st.text())

@@ -37,7 +37,7 @@ from dashboard.sharing.manage.suggestions import Suggestions, suggestions
 from dashboard.sharing.manage.warnings import LinkWarning, access_warnings, privacy_warnings
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
 from usage.charts.chart_window import chart_window_of
-from usage.query import BadQuery, Query, parse_moment
+from usage.query import BadQuery, Query, parse_end, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
 MAX_VIEW_LENGTH = 30_000
@@ -183,7 +183,8 @@ class ShareForm(forms.Form):
         if not text:
             return None
         try:
-            return whole(parse_moment(text, self.query.zone))
+            parse = parse_end if name == "end" else parse_moment
+            return whole(parse(text, self.query.zone))
         except ValueError as error:
             self.add_error(name, str(error))
             return None
