@@ -141,9 +141,16 @@ def _escaped_character(character: str) -> str:
 
 
 def label(text: str, most: int = MAX_LABEL) -> str:
-    """A stranger's name, fit for one line; its whole is `full_label`."""
-    shown = visible(text[: most + 1])
-    return (shown if len(shown) <= most else shown[: most - 1] + "…") or BLANK
+    """A stranger's name, fit for one line; its whole is `full_label`.
+
+    It is cut in the middle, because long IDs often begin alike.
+    """
+    if len(text) > 4 * most:
+        text = text[: 2 * most] + text[-2 * most :]
+    shown = visible(text)
+    if len(shown) <= most:
+        return shown or BLANK
+    return f"{shown[: most // 2]}…{shown[most // 2 - most + 1 :]}"
 
 
 def full_label(text: str) -> str:

@@ -43,7 +43,17 @@ COUNT_WITHOUT_FILTERS = (
 LIST_WITHOUT_ENTITIES = "Autumn can't list events by entity. All events of this interval are listed."
 LIST_WITHOUT_PLANS = "Autumn can't list events by plan. All events of this interval are listed."
 EVENTS_STILL_ARRIVE = "Events are still arriving."
-CAUSE_UNKNOWN = "The cause is unknown. Recent events may not be listed yet."
+CAUSE_UNKNOWN = "The cause is unknown."
+UNREADABLE_ROWS = "{count:,} events could not be read and are not listed."
+COUNT_IN_WHOLE_HOURS = "Autumn counts whole hours. The list has only the events inside the time range."
+VALUES_NOT_STORED = (
+    "{count:,} of these events have no stored value. Autumn lists them with 0 and counts 1 for each."
+)
+
+# dashboard/exports/files.py
+FILTERS_NOT_IN_FILES = (
+    "Autumn can't apply all of these filters to usage. Remove some of them, or export the events."
+)
 
 # dashboard/exports/lease.py
 EXPORT_STOPPED = "The export was stopped."

@@ -55,10 +55,20 @@ TOO_MANY_GROUPS = (
 FILTERS_NOT_APPLIED = (
     "Autumn can't apply all of these filters to charts. The figures include events that the filters exclude."
 )
+FEATURES_SEEN_SO_FAR = (
+    "These are the features seen so far. The secret key can't list all features, so others may be missing."
+)
+FEATURES_LEFT_OUT = "{count} more features could not be requested at once. Choose features to see them."
+FEATURES_NOT_DRAWN = "The {most} features with most events have a card. {count} more are listed below them."
+NO_SUCH_GROUPING = "This Autumn server can't group by this. Choose a property."
 NO_BILLING_CYCLE = "This customer has no billing cycle. Choose days instead."
 
 # usage/events/pages.py
 LIST_DOES_NOT_END = "Autumn's event list does not end."
+
+# usage/page_data.py
+ROWS_ARRIVED = "Events are arriving: {rows:,} are listed, and Autumn counted {count:,} shortly before."
+ROWS_DISAGREE = "Autumn counts {count:,} events in this chart and lists {rows:,}. The cause is unknown."
 
 # usage/query.py
 NOT_A_FILTER = "Enter a filter as property:value, for example model:gpt-large."

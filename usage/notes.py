@@ -5,7 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-NoteCode = Literal["approximate-zone", "windows-widened", "filters-not-applied", "no-comparison"]
+NoteCode = Literal[
+    "approximate-zone",
+    "events-arriving",
+    "features-not-drawn",
+    "features-not-listed",
+    "filters-not-applied",
+    "future-rows",
+    "no-comparison",
+    "partial",
+    "rows-disagree",
+    "windows-widened",
+]
+INCOMPLETE_FIGURES: frozenset[NoteCode] = frozenset(
+    {"events-arriving", "filters-not-applied", "rows-disagree"}
+)
+"""Each figure may lack something, and is not called complete."""
+
+INCOMPLETE_FEATURES: frozenset[NoteCode] = INCOMPLETE_FIGURES | {"features-not-listed", "partial"}
+"""Some features may be missing: each figure may be complete, all together are not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from usage import messages
 from usage.charts.series import Series
 from usage.events.pages import EventPage
 from usage.freshness import Freshness, freshness_of
+from usage.notes import Note
 from usage.query import Query
 
 
@@ -31,3 +33,29 @@ def chart_rows(query: Query) -> Query:
     named.
     """
     return query if query.group_by is None or query.focus is None else query.having(feature_id=(query.focus,))
+
+
+RECENT_MS = 60_000
+"""Rows that are this new may have arrived between the two answers."""
+
+
+def checked_against_rows(series: Series, page: EventPage, query: Query, now: int) -> Series:
+    """The figures, with a note where the rows of `page`, the first one of `query`, contradict their count.
+
+    They can where the page has all rows. Then a figure is not complete, however well Autumn's own agree.
+    """
+    counts = {total.feature_id: total.count for total in series.features}
+    count = series.count if len(query.feature_id) != 1 else counts.get(query.feature_id[0])
+    window = series.bins.window
+    if count is None or page.next is not None or page.unfinished or query.before is not None:
+        return series
+    rows = [event for event in page.events if event.timestamp in window]
+    if len(rows) == count or (len(rows) < count and window.end > now - RECENT_MS):
+        return series
+    recent = sum(event.timestamp > now - RECENT_MS for event in rows)
+    may_have_arrived = recent >= len(rows) - count > 0 or page.fresh.fetched_at > series.fresh.fetched_at + 1
+    if may_have_arrived:
+        note = Note("events-arriving", messages.ROWS_ARRIVED.format(rows=len(rows), count=count))
+    else:
+        note = Note("rows-disagree", messages.ROWS_DISAGREE.format(rows=len(rows), count=count))
+    return replace(series, notes=(*series.notes, note))

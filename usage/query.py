@@ -40,7 +40,7 @@ MAX_DAYS = 1_250
 """The longest window of a chart, in days: its hours must be summed one by one in zones off UTC."""
 
 _PROPERTY_GROUP = re.compile(r"properties(\.[A-Za-z0-9_]+)+\Z")
-_FIXED_GROUPS = ("$entity_id", "$customer_id", "$plan_id")
+FIXED_GROUPS = ("$entity_id", "$customer_id", "$plan_id")
 
 
 class BadQuery(ValueError):
@@ -283,7 +283,7 @@ def _check_window(query: Query) -> None:
 
 def _check_group(query: Query) -> None:
     by = query.group_by
-    if by is not None and by not in _FIXED_GROUPS and not _PROPERTY_GROUP.match(by):
+    if by is not None and by not in FIXED_GROUPS and not _PROPERTY_GROUP.match(by):
         raise BadQuery("group_by", messages.NOT_A_GROUP_BY)
     if query.group and by is None:
         raise BadQuery("group", messages.GROUPS_WITHOUT_GROUP_BY)

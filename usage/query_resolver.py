@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from usage import messages
 from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
 from usage.charts.chart_window import BillingCycle
 from usage.charts.queries import ChartQueries
 from usage.errors import Unsupported
+from usage.features.visible import VisibleFeatures
 from usage.query import BadQuery, Query
-from usage.visible_features import VisibleFeatures
 from usage.window import Window
 
 
@@ -44,16 +42,18 @@ class QueryResolver:
         if window is None:
             queries = self.chart_queries(query, now, options)
             features = self._visible_features.candidates(query, now, options)
-            window = self.cycle(queries, replace(query, compare=None), features).window
+            window = self.cycle(queries, query, features.names, compared=False).window
         return self.inside(window)
 
-    def cycle(self, queries: ChartQueries, query: Query, features: tuple[str, ...]) -> BillingCycle:
+    def cycle(
+        self, queries: ChartQueries, query: Query, names: tuple[str, ...], *, compared: bool
+    ) -> BillingCycle:
         """The window of a billing cycle.
 
         A scope with bounds learns it without any figures from outside of them.
         """
         is_bounded = self._scope is not None and self._scope.is_bounded
-        return queries.cycle(query, () if is_bounded else features)
+        return queries.cycle(query, () if is_bounded else names, compared=compared)
 
     def chart_queries(self, query: Query, now: int, options: CallOptions) -> ChartQueries:
         """The calls behind `query`'s chart. BadQuery or Unsupported where this server cannot answer them."""

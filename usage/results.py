@@ -16,8 +16,8 @@ from usage import messages
 from usage.errors import Malformed
 from usage.query import MAX_MOMENT
 
-RESERVED = ("AUTUMN_RESERVED", "Other")
-"""The names under which Autumn sums what lies outside a bin's top groups (trap 12): the usual one first."""
+RESERVED = "AUTUMN_RESERVED"
+"""The name under which Autumn sums all but a bin's top groups (trap 12). A group can have it, too."""
 
 LARGEST = 1e300
 """No value is beyond this: some millions of them can be summed before a float is at its end."""
@@ -88,9 +88,12 @@ class AutumnBin(msgspec.Struct, frozen=True):
 
 
 class Total(msgspec.Struct, frozen=True):
-    """Autumn's own count of events and sum of values for a feature over the whole range."""
+    """Autumn's own count of events and sum of values for a feature over the whole range.
 
-    count: int
+    `count` is None only where it was of more than a link may show.
+    """
+
+    count: int | None
     sum: Amount
 
 
@@ -147,6 +150,24 @@ def decode_cached_rows(body: bytes) -> EventList:
         return _rows.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed(messages.INVALID_CACHED_LIST) from None
+
+
+def cut_aggregate(answer: Aggregate, end: int) -> bytes:
+    """The answer without its bins at or after `end` (epoch ms), encoded: what lies there must not be cached.
+
+    Autumn's totals have it too: it is subtracted from the sums, and the counts are then not known.
+    """
+    inside = [item for item in answer.bins if item.period < end]
+    beyond = answer.bins[len(inside) :]
+    total = {name: _cut_total(name, total, inside, beyond) for name, total in answer.total.items()}
+    return msgspec.json.encode(Aggregate(inside, total))
+
+
+def _cut_total(name: str, total: Total, inside: Sequence[AutumnBin], beyond: Sequence[AutumnBin]) -> Total:
+    kept, after = (sum(item.values.get(name, 0.0) for item in part) for part in (inside, beyond))
+    if not after or abs(total.sum - kept) <= 1e-9 * max(1.0, abs(kept)):
+        return total
+    return Total(None, total.sum - after)
 
 
 def decode_aggregate(body: bytes) -> Aggregate:

@@ -21,19 +21,21 @@ from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, CapabilityCache
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
+from usage.api.names import NameCalls, UnavailableCalls
 from usage.charts.chart_window import chart_window_of
 from usage.charts.series import Series
 from usage.errors import Unsupported, UsageError
 from usage.events.facets import Facets, facets_of
 from usage.events.pages import Batch, EventPage, EventReader, Newest
+from usage.features.names import FeatureCatalog
+from usage.features.visible import NEWEST_ROWS, FeatureCache, VisibleFeatures
 from usage.freshness import Freshness, freshness_of
 from usage.known_customers import KnownCustomers, Seen
-from usage.page_data import UsagePage, chart_rows
+from usage.page_data import UsagePage, chart_rows, checked_against_rows
 from usage.query import BadQuery, Position, Query
 from usage.query_resolver import QueryResolver
 from usage.results import Event
 from usage.scope import Scope
-from usage.visible_features import NEWEST_ROWS, FeatureCache, VisibleFeatures
 from usage.window import HOUR_MS, Window
 
 POOL_THREADS = 96
@@ -59,6 +61,7 @@ class ServiceContext:
     pool: ThreadPoolExecutor
     capabilities: CapabilityCache
     features: FeatureCache
+    catalog: FeatureCatalog
 
 
 class Usage:
@@ -72,7 +75,9 @@ class Usage:
         self._context = context
         self._known_customers = context.known_customers
         self._calls = Calls(context.gateway, context.known_customers, context.pool, scope)
-        self._visible_features = VisibleFeatures(self._calls, context.known_customers, context.features)
+        self._visible_features = VisibleFeatures(
+            self._calls, context.known_customers, context.features, context.catalog
+        )
         self._resolver = QueryResolver(self._calls, context.capabilities, self._visible_features)
         self._reader = EventReader(self._calls)
 
@@ -105,18 +110,16 @@ class Usage:
         return self._resolver.list_window(query, now, CallOptions(Deadline.after(PAGE_S)))
 
     def series(self, query: Query, now: int | None = None, *, refresh: bool = False) -> Series:
-        """The figures of `query`'s chart: of the features it names, else of the
-        largest of those it may show.
-        """
+        """The figures of a chart, and of all features that `query` names, or else that have events."""
         chosen, query, now = query.feature_id, self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
         queries = self._resolver.chart_queries(query, now, options)
         features = self._visible_features.candidates(query, now, options)
-        # Of all the features that a scope shows, a chart shows the largest dozen.
+        # Of all the features that a scope shows, a page shows those with events.
         query = replace(query, feature_id=chosen)
         window, cycle = query.window(now), None
         if window is None:
-            cycle = self._resolver.cycle(queries, query, features)
+            cycle = self._resolver.cycle(queries, query, features.names, compared=query.compare is not None)
             window = cycle.window
         return queries.series(query, features, chart_window_of(query, window, now, self.scope, cycle))
 
@@ -148,7 +151,10 @@ class Usage:
             series = self.series(query, now, refresh=refresh)
         except Unsupported as error:
             sentence = error.sentence
-        return UsagePage(series, sentence, newest.result())
+        page = newest.result()
+        if series is not None:
+            series = checked_against_rows(series, page, rows, now)
+        return UsagePage(series, sentence, page)
 
     def count(self, query: Query, now: int | None = None) -> int | None:
         """How many events match, where Autumn can count them; None where it can't, or doesn't answer.
@@ -229,7 +235,8 @@ class Usage:
         )
         queries = self._resolver.chart_queries(ranked, now, options)
         window = self._resolver.list_window(ranked, now, options)
-        customers, fetch_info = queries.ranking(ranked, feature_id, chart_window_of(ranked, window, now))
+        names = self._context.catalog.named([feature_id], options).names
+        customers, fetch_info = queries.ranking(ranked, names, chart_window_of(ranked, window, now))
         self._known_customers.note(Seen(customer, feature_id, 0) for customer, _ in customers)
         return Busiest(feature_id, tuple(customers), freshness_of([fetch_info]))
 
@@ -278,12 +285,23 @@ def open_usage(
     *,
     clock: Callable[[], float] = time.time,
     pool: ThreadPoolExecutor | None = None,
+    names: bool = True,
 ) -> Usage:
     """A service for staff.
 
-    `clock`: epoch seconds; `pool`: has the threads of calls that go out side by side.
+    `clock`: epoch seconds; `pool`: has the threads of calls that go out side by side. `names`: whether the
+    optional calls for names may be made.
     """
     threads = pool or ThreadPoolExecutor(max_workers=POOL_THREADS, thread_name_prefix="usage")
+    calls = NameCalls(gateway, UnavailableCalls(clock))
     return Usage(
-        ServiceContext(gateway, known_customers, clock, threads, CapabilityCache(clock), FeatureCache(clock))
+        ServiceContext(
+            gateway,
+            known_customers,
+            clock,
+            threads,
+            CapabilityCache(clock),
+            FeatureCache(clock),
+            FeatureCatalog(calls.features if names else lambda _: None),
+        )
     )

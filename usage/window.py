@@ -60,6 +60,14 @@ def is_off_hour(ms: int, zone: tzinfo) -> bool:
     return (local(ms, zone).utcoffset() or timedelta()) % timedelta(hours=1) != timedelta()
 
 
+def begins_bin(ms: int, size: BinSize) -> bool:
+    """Whether one of Autumn's bins of this size begins at `ms`: they are UTC, and weeks begin on Monday."""
+    if ms % (HOUR_MS if size == "hour" else DAY_MS):
+        return False
+    day = local(ms, UTC)
+    return {"week": day.weekday() == 0, "month": day.day == 1}.get(size, True)
+
+
 def is_midnight(ms: int, zone: tzinfo) -> bool:
     """Whether a local day begins at `ms` in `zone`."""
     return midnight(local(ms, zone).date(), zone) == ms
@@ -99,11 +107,13 @@ class Window:
         """
         return {"start": self.start - self.start % 1000, "end": -(-self.end // 1000) * 1000}
 
-    def aggregate_range(self) -> dict[str, int]:
-        """`custom_range` for events.aggregate, where an hour counts whole if start
-        <= hour <= end (trap 6).
+    def aggregate_range(self, now: int) -> dict[str, int]:
+        """`custom_range` for events.aggregate, which cuts both ends to seconds (trap 6).
+
+        Of a window that has ended the answer also has what lies at its end: a whole hour on some servers,
+        the events of that very second on others. Both are in a bin at or after the end, which is not used.
         """
-        return {"start": self.start, "end": self.end - 1}
+        return {"start": self.start, "end": self.end if self.end <= now else self.end - 1}
 
 
 def last_hours(hours: int, now: int) -> Window:
@@ -165,6 +175,11 @@ class Bins:
     def window(self) -> Window:
         """From the first edge to the last."""
         return Window(self.edges[0], self.edges[-1])
+
+    @property
+    def window_ends(self) -> tuple[int, int]:
+        """The first edge and the last."""
+        return self.edges[0], self.edges[-1]
 
     def index(self, period: int) -> int:
         """The bin that Autumn's bin `period` belongs to; its first may begin before ours (a cut week)."""

@@ -18,7 +18,7 @@ from usage.window import default_bin_size
 
 # Sums of the largest floats overflow; what is drawn stays where arithmetic works.
 MAX_DRAWN = 1e300
-FIXED_LABELS = {"other": "Other", "none": "(none)"}
+FIXED_LABELS = {"other": "Other", "none": "No value or not reported"}
 
 BinValues = tuple[float, ...]
 
@@ -119,17 +119,17 @@ def chart_of(series: Series, color_peers: Collection[str] = ()) -> Chart:
         drawn=drawn,
         running=series.running,
         previous=previous,
-        folded=tuple(sorted({at for line in series.lines for at in line.folded if at < drawn})),
+        folded=tuple(
+            sorted({at for line in series.lines if line.kind == "group" for at in line.folded if at < drawn})
+        ),
     )
 
 
 def chart_title(series: Series) -> str:
     """What the chart shows: a feature by its groups, or features."""
     by = series.query.group_by
-    if by is not None:
-        return f"{formats.label(series.focus or '')} by {formats.label(formats.dimension_name(by))}"
-    names = [line.name for line in series.lines]
-    return formats.label(names[0]) if len(names) == 1 and names[0] else "Usage by feature"
+    feature = formats.label(series.focus) if series.focus else "Usage"
+    return feature if by is None else f"{feature} by {formats.label(formats.dimension_name(by))}"
 
 
 def label_of(line: Line) -> str:
@@ -153,19 +153,28 @@ def _drawn_lines(
     names = [line.name for line in series.lines if line.kind in ("feature", "group")]
     dimension = colors.dimension(series.query, series.focus)
     slots = colors.slots(series.query.customer_id, dimension, names, color_peers)
+    labels = _told_apart([label_of(line) for line in series.lines])
     return tuple(
         DrawnLine(
             kind=line.kind,
             name=line.name,
-            label=label_of(line),
+            label=label,
             title=formats.full_label(line.name) if line.kind in ("feature", "group") else label_of(line),
             slot={"other": colors.OTHER, "none": colors.NONE}.get(line.kind) or slots[line.name],
             values=_drawn_values(line.values, shape, drawn),
             previous=None if line.previous is None else _drawn_values(line.previous, shape, drawn),
             folded=line.folded,
         )
-        for line in series.lines
+        for line, label in zip(series.lines, labels, strict=True)
     )
+
+
+def _told_apart(labels: Sequence[str]) -> list[str]:
+    """Labels, numbered where long names look alike when they are cut."""
+    return [
+        f"{label} #{labels[: at + 1].count(label)}" if labels.count(label) > 1 else label
+        for at, label in enumerate(labels)
+    ]
 
 
 def _drawn_values(values: BinValues, shape: ChartType, drawn: int) -> BinValues:

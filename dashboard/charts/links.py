@@ -71,10 +71,8 @@ class Links:
         return None
 
     def feature(self, name: str) -> str | None:
-        """A card's link: this feature in the grouped chart, or just this feature."""
-        if self.query.group_by is not None:
-            return self.to(focus=name, group=())
-        return self.only("feature", name)
+        """A card's link: this feature in the chart."""
+        return self.to(focus=name, group=())
 
     def _asking(self, **changes: object) -> Query | None:
         try:

@@ -10,13 +10,14 @@ from markupsafe import Markup
 
 from dashboard import formats, messages
 from dashboard.charts import figure, svg
-from dashboard.charts.cards import FeatureCard, feature_cards
+from dashboard.charts.cards import FeatureCard, feature_cards, listed_features, reconciled
 from dashboard.charts.chart import Chart, DrawnLine, chart_of
+from dashboard.charts.legend import Legend, bound_sign, legend_of
 from dashboard.charts.links import Links
 from dashboard.charts.svg import Drawing
-from dashboard.formats import Change, change, dimension_name, label, number, rounded
+from dashboard.formats import number
 from usage.charts.series import Line, Series
-from usage.notes import Note
+from usage.notes import INCOMPLETE_FEATURES, Note
 from usage.query import CHARTS, Query
 from usage.window import default_bin_size, local
 
@@ -30,48 +31,10 @@ MAX_TABLE_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class LegendRow:
-    """One line in the legend. `at`: its trace's place among the chart's lines.
-
-    `name` and `kind` are the line's own ("value" for a group and for a feature), `plain` its sum as a plain
-    decimal.
-    """
-
-    at: int
-    name: str
-    kind: str
-    plain: str
-    label: str
-    title: str
-    slot: str
-    sum: str
-    exact: str
-    share: str
-    change: Change | None
-    href: str | None
-    only: bool
-    dim: bool
-    folded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Legend:
-    """All lines as a table; `compared` says whether it has a column of changes."""
-
-    dimension: str
-    rows: tuple[LegendRow, ...]
-    total: str
-    plain: str
-    exact: str
-    total_change: Change | None
-    compared: bool
-
-
-@dataclass(frozen=True, slots=True)
 class BinRow:
     """One bin in the table beside the chart.
 
-    `cells`: a figure for each line, then their sum; ≥ marks lower bounds.
+    `cells`: a figure for each line, then their sum; ≈ marks those that are not exact.
     """
 
     label: str
@@ -89,15 +52,15 @@ class BinTable:
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """The line that says whether the bars tell the truth.
+    """The line that says whether the chart has all that Autumn has.
 
-    `shown`, `counted`, `events`: the same as plain decimals.
+    `state`: yes, no, or unknown. `shown`, `counted`, `events`: plain decimals, empty where unknown.
     """
 
-    agrees: bool
+    state: str
     shown: str
     counted: str
-    events: int
+    events: str
     approximate: bool
     bars: str
     total: str
@@ -106,6 +69,20 @@ class CheckLine:
     reason: str | None
     partial: str | None
     notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllFeatures:
+    """All features together: their events are added, their sums never.
+
+    `others`: those without a card.
+    """
+
+    state: str
+    events: str
+    count: str
+    features: int
+    others: tuple[FeatureCard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +110,8 @@ class Panel:
     chart_types: tuple[ChartTypeLink, ...]
     legend: Legend
     cards: tuple[FeatureCard, ...]
+    all_features: AllFeatures
+    feature: str
     check_line: CheckLine
     table: BinTable
     export: str
@@ -167,8 +146,10 @@ def chart_panel(
         drawing=svg.drawing(chart, f"{name}-hatch", _hits(series, chart, bin_hrefs)),
         figure=figure.embedded(_for_script(series, chart, links, ranges)),
         chart_types=_chart_types(chart, links),
-        legend=_legend(series, chart, links),
+        legend=legend_of(series, chart, links),
         cards=feature_cards(series, links, features),
+        all_features=_all_features(series, links),
+        feature=series.focus or "",
         check_line=_check_line(series),
         table=BinTable((*(line.label for line in chart.lines), "Total"), _bin_rows(series, chart, bin_hrefs)),
         export=f"{base_path}export.csv?{links.query.having().to_query_string()}",
@@ -228,45 +209,6 @@ def _line_for_script(line: DrawnLine, links: Links) -> dict[str, Any]:
     return {"label": line.label, "rows": links.rows_of(line.kind, line.name), "folded": sorted(line.folded)}
 
 
-def _legend(series: Series, chart: Chart, links: Links) -> Legend:
-    whole = sum(line.total for line in series.lines)
-    plain = all(line.total >= 0 for line in series.lines) and whole > 0
-    pairs = enumerate(zip(series.lines, chart.lines, strict=True))
-    rows = tuple(_legend_row(at, line, drawn, whole if plain else None, links) for at, (line, drawn) in pairs)
-    by = series.query.group_by
-    before = None if series.previous is None else sum(series.previous)
-    return Legend(
-        dimension="Feature" if by is None else label(dimension_name(by)),
-        rows=rows,
-        total=rounded(whole),
-        plain=formats.plain(whole),
-        exact=number(whole),
-        total_change=change(whole, before),
-        compared=series.query.compare is not None,
-    )
-
-
-def _legend_row(at: int, line: Line, drawn: DrawnLine, whole: float | None, links: Links) -> LegendRow:
-    chosen = links.query.feature_id if line.kind == "feature" else links.query.group
-    return LegendRow(
-        at=at,
-        name=line.name,
-        kind=line.kind if line.kind in ("other", "none") else "value",
-        plain=formats.plain(line.total),
-        label=drawn.label,
-        title=drawn.title,
-        slot=drawn.slot,
-        sum=("≥ " if line.folded else "") + rounded(line.total),
-        exact=number(line.total),
-        share=formats.DASH if whole is None else formats.whole_percent(line.total / whole),
-        change=change(line.total, line.previous_total),
-        href=links.only(line.kind, line.name),
-        only=bool(line.name) and chosen == (line.name,),
-        dim=line.kind in ("other", "none"),
-        folded=bool(line.folded),
-    )
-
-
 def _bin_rows(series: Series, chart: Chart, bin_hrefs: Sequence[str]) -> tuple[BinRow, ...]:
     labels = [
         f"{label} (partial)" if at == series.running else label for at, label in enumerate(chart.labels)
@@ -279,25 +221,37 @@ def _bin_rows(series: Series, chart: Chart, bin_hrefs: Sequence[str]) -> tuple[B
 
 
 def _bin_cell(line: Line, at: int) -> str:
-    return ("≥ " if at in line.folded else "") + number(line.values[at])
+    return bound_sign("unknown" if at in line.folded else "exact") + number(line.values[at])
 
 
 def _check_line(series: Series) -> CheckLine:
     result = series.reconciliation
     gap = result.difference
     return CheckLine(
-        agrees=gap == 0,
+        state=reconciled(result, series),
         shown=formats.plain(result.bars),
-        counted=formats.plain(result.total),
-        events=result.count,
+        counted="" if result.total is None else formats.plain(result.total),
+        events="" if result.count is None else str(result.count),
         approximate=series.bins.approximate,
         bars=number(result.bars),
-        total=number(result.total),
-        count=f"{result.count:,}",
-        gap=f"{number(abs(gap))} {'more' if gap > 0 else 'less'}",
-        reason=result.reason,
+        total="" if result.total is None else number(result.total),
+        count="" if result.count is None else f"{result.count:,}",
+        gap=f"{number(abs(gap))} {'more' if gap > 0 else 'less'}" if gap else "",
+        reason=result.reason if gap else None,
         partial=_partial(series),
         notes=series.notes,
+    )
+
+
+def _all_features(series: Series, links: Links) -> AllFeatures:
+    states = {reconciled(total.reconciliation, series) for total in series.features}
+    is_listed = not any(note.code in INCOMPLETE_FEATURES for note in series.notes)
+    return AllFeatures(
+        state="no" if "no" in states else "yes" if states <= {"yes"} and is_listed else "unknown",
+        events="" if series.count is None else str(series.count),
+        count="" if series.count is None else f"{series.count:,}",
+        features=len(series.features),
+        others=listed_features(series, links),
     )
 
 

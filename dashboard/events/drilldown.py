@@ -12,12 +12,13 @@ from dashboard import messages
 from dashboard.events.table import table, zone_of
 from dashboard.formats import minute_text, number, plain
 from dashboard.mount import Mount
-from usage.charts.series import Reconciliation, Series, exact
+from usage.charts.series import Reconciliation, Series, exact, is_near
 from usage.errors import Unsupported
 from usage.events.pages import EventPage
 from usage.query import Query
 from usage.window import local
 
+UNKNOWN = Reconciliation(0.0, None, None)
 NO_ROWS_FOR = {
     "$entity_id": messages.LIST_WITHOUT_ENTITIES,
     "$plan_id": messages.LIST_WITHOUT_PLANS,
@@ -28,21 +29,21 @@ NO_ROWS_FOR = {
 class DrilldownCheck:
     """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
 
-    `bar`, `count`: what Autumn's figures say, where there are any of just this bar. `of`: how many rows there
-    are in all, where Autumn counts the same as is listed. `total`, `events`, `sum`: Autumn's sum and count,
-    and the sum of the rows, as plain decimals, empty where unknown.
+    `bar`, `count`: what Autumn's figures say of just this bar, as text; empty where they don't. `total`,
+    `events`, `sum`: Autumn's sum and count, and the sum of the rows, as plain decimals; empty where unknown,
+    and sums of several features. `reason`: why they differ or can't be compared, `code`: its notice.
     """
 
     agrees: bool | None
     total: str
     events: str
     sum: str
-    bar: str | None
-    count: str | None
+    bar: str
+    count: str
     listed: str
     rows: str
-    of: str | None
-    reason: str | None
+    reason: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Drilldown:
         try:
             check = check_rows(query, self.mount.usage.series(plain, now, refresh=refresh), listed, now)
         except Unsupported as error:
-            check = _drilldown_check(None, listed, None, error.sentence, of=None)
+            check = _check_line(UNKNOWN, listed, None, error.sentence)
         return {
             "table": table(self.mount, "events", query, listed, now),
             "window": _window(query, now),
@@ -82,37 +83,69 @@ def names_a_line(query: Query) -> bool:
 
 
 def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> DrilldownCheck:
-    """Compares the sum that Autumn counts with that of the rows, once all of them are listed."""
-    counted = series.reconciliation
+    """Compares what Autumn counts with the rows, once all of them are listed."""
+    counted = _counted(series)
     if any(note.code == "filters-not-applied" for note in series.notes):
-        return _drilldown_check(counted, listed, None, messages.COUNT_WITHOUT_FILTERS, of=None)
-    rows = exact(sum(event.value for event in listed.events))
-    is_complete = listed.next is None and query.before is None
-    agrees = abs(exact(counted.total - rows)) <= 1e-9 * max(1.0, abs(rows)) and counted.count == len(
-        listed.events
-    )
-    reason = NO_ROWS_FOR.get(query.group_by or "") if query.group else None
-    if reason is None and is_complete and not agrees:
-        running = query.end is None or query.end > now - 60_000
-        reason = messages.EVENTS_STILL_ARRIVE if running else messages.CAUSE_UNKNOWN
-    certain = agrees if is_complete and (agrees or not NO_ROWS_FOR.get(query.group_by or "")) else None
-    return _drilldown_check(counted, listed, certain, reason, of=f"{counted.count:,}")
+        return _check_line(counted, listed, None, messages.COUNT_WITHOUT_FILTERS, "filters-not-applied")
+    if query.group and (reason := NO_ROWS_FOR.get(query.group_by or "")):
+        return _check_line(counted, listed, None, reason)
+    if listed.next is not None or query.before is not None:
+        return _check_line(counted, listed, None, "")
+    if _agrees(counted, listed):
+        return _check_line(counted, listed, True, "")
+    reason, code = _cause(query, series, counted, listed, now)
+    return _check_line(counted, listed, False, reason, code)
 
 
-def _drilldown_check(
-    counted: Reconciliation | None, listed: EventPage, agrees: bool | None, reason: str | None, of: str | None
+def _counted(series: Series) -> Reconciliation:
+    """What Autumn counts: of one feature its sum too, of several just the number of events."""
+    if len(series.features) == 1:
+        return series.features[0].reconciliation
+    return Reconciliation(0.0, None if series.features else 0.0, series.count)
+
+
+def _agrees(counted: Reconciliation, listed: EventPage) -> bool:
+    has_total = counted.total is None or is_near(counted.total, _sum_of(listed))
+    return has_total and counted.count in (None, len(listed.events))
+
+
+def _cause(
+    query: Query, series: Series, counted: Reconciliation, listed: EventPage, now: int
+) -> tuple[str, str]:
+    """Why rows and count differ, as a sentence, and the code of its notice."""
+    if listed.fresh.bad_rows:
+        return messages.UNREADABLE_ROWS.format(count=listed.fresh.bad_rows), "unreadable-rows"
+    if any(note.code == "windows-widened" for note in series.notes):
+        return messages.COUNT_IN_WHOLE_HOURS, "windows-widened"
+    zeros = sum(event.value == 0 for event in listed.events)
+    missing = exact((counted.total or 0.0) - _sum_of(listed))
+    if counted.count == len(listed.events) and zeros and missing in range(1, zeros + 1):
+        return messages.VALUES_NOT_STORED.format(count=int(missing)), "rows-disagree"
+    running = query.end is None or query.end > now - 60_000
+    if running:
+        return messages.EVENTS_STILL_ARRIVE, "events-arriving"
+    return messages.CAUSE_UNKNOWN, "rows-disagree"
+
+
+def _sum_of(listed: EventPage) -> float:
+    return exact(sum(event.value for event in listed.events))
+
+
+def _check_line(
+    counted: Reconciliation, listed: EventPage, agrees: bool | None, reason: str, code: str = ""
 ) -> DrilldownCheck:
+    one = len({event.feature_id for event in listed.events}) <= 1 or counted.total is not None
     return DrilldownCheck(
         agrees=agrees,
-        total="" if counted is None else plain(counted.total),
-        events="" if counted is None else plain(counted.count),
-        sum=plain(exact(sum(event.value for event in listed.events))),
-        bar=None if counted is None else number(counted.total),
-        count=None if counted is None else f"{counted.count:,}",
-        listed=number(exact(sum(event.value for event in listed.events))),
+        total="" if counted.total is None else plain(counted.total),
+        events="" if counted.count is None else str(counted.count),
+        sum=plain(_sum_of(listed)) if one else "",
+        bar="" if counted.total is None else number(counted.total),
+        count="" if counted.count is None else f"{counted.count:,}",
+        listed=number(_sum_of(listed)) if one else "",
         rows=f"{len(listed.events):,}",
-        of=of,
         reason=reason,
+        code=code,
     )
 
 

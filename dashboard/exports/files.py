@@ -11,21 +11,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
 
-from usage.charts.series import Kind, Series
+from dashboard import messages
+from dashboard.charts.ticks import bin_times
+from usage.charts.series import Kind, Line, Series
 from usage.events.facets import facets_of
 from usage.events.match import MISSING, lookup
+from usage.query import BadQuery
 from usage.results import Event
-from usage.window import local
+from usage.window import Bins, default_bin_size, local
 
 EVENT_COLUMNS = ("id", "timestamp", "customer_id", "feature_id", "value")
-USAGE_COLUMNS = ("period_start", "feature_id", "group_kind", "group", "value")
+USAGE_COLUMNS = ("period_start", "feature_id", "group_kind", "group", "value", "bound")
+COMPARED_COLUMNS = ("previous_start", "previous_value")
 MOST_PATHS = 50
 
 GROUP_KINDS: dict[Kind, str] = {"feature": "", "group": "value", "other": "other", "none": "none"}
@@ -97,26 +101,51 @@ JSON_LINES = Format("jsonl", "application/x-ndjson; charset=utf-8", JsonRows)
 
 
 def chart_csv(series: Series) -> tuple[int, bytes]:
-    """What a chart shows, bin by bin: its groups, Other and (none), or without groups all of its features.
+    """What a chart shows, bin by bin: the groups of its feature, or without groups all features.
 
-    How many rows that is, and the file.
+    How many rows that is, and the file. BadQuery where a page could only say that filters were not applied: a
+    file has no place for that.
     """
+    if any(note.code == "filters-not-applied" for note in series.notes):
+        raise BadQuery("filter", messages.FILTERS_NOT_IN_FILES)
     if series.query.group_by is None:
-        lines = [(total.feature_id, "", "", total.values) for total in series.features]
+        lines = [
+            (total.feature_id, Line("feature", "", total.values, total.previous_values))
+            for total in series.features
+        ]
     else:
-        feature = series.focus or ""
-        lines = [(feature, GROUP_KINDS[line.kind], line.name, line.values) for line in series.lines]
-    return len(lines) * len(series.bins), _csv(_usage_rows(series, lines))
+        lines = [(series.focus or "", line) for line in series.lines or (_nothing(series),)]
+    starts = _starts(series, series.bins)
+    before = [] if series.previous_bins is None else _starts(series, series.previous_bins)
+    rows = [
+        _usage_row(at, starts[at], before[at] if before else None, *line)
+        for at in range(len(series.bins))
+        for line in lines
+    ]
+    columns = USAGE_COLUMNS if series.previous_bins is None else (*USAGE_COLUMNS, *COMPARED_COLUMNS)
+    return len(rows), _csv([columns, *rows])
 
 
-def _usage_rows(
-    series: Series, lines: list[tuple[str, str, str, tuple[float, ...]]]
-) -> Iterator[Iterable[str | float]]:
-    yield USAGE_COLUMNS
-    for at, start in enumerate(series.bins.starts):
-        period = local(start, series.query.zone).isoformat(timespec="seconds")
-        for feature, kind, group, values in lines:
-            yield period, guarded(feature), kind, guarded(group), _whole(values[at])
+def _nothing(series: Series) -> Line:
+    """The line of a grouped chart without events: zeros, not no rows."""
+    empty = (0.0,) * len(series.bins)
+    return Line("none", "", empty, None if series.previous_bins is None else empty)
+
+
+def _usage_row(
+    at: int, start: str, previous_start: str | None, feature: str, line: Line
+) -> list[str | float]:
+    row: list[str | float] = [start, guarded(feature), GROUP_KINDS[line.kind], guarded(line.name)]
+    row += [_whole(line.values[at]), line.bound_at(at)]
+    if previous_start is not None and line.previous is not None:
+        row += [previous_start, _whole(line.previous[at])]
+    return row
+
+
+def _starts(series: Series, bins: Bins) -> list[str]:
+    """When bins start: hours as they are, days, weeks and months by the local date that the page shows."""
+    size = series.query.bin_size or default_bin_size(series.bins.window)
+    return [at.isoformat(timespec="seconds") for at in bin_times(bins, size, series.query.zone)]
 
 
 def cell(value: Any) -> str | float:

@@ -50,7 +50,7 @@ class PageContexts:
         busiest: tuple[Ranked, ...] = ()
         feature = None
         if series is not None and series.features:
-            feature = query.focus or max(series.features, key=lambda total: total.count).feature_id
+            feature = series.focus or series.features[0].feature_id
             busiest = self._busiest(wide, feature, now)
         newest = replace(data.page, events=data.page.events[:NEWEST], next=None)
         return {

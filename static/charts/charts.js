@@ -187,7 +187,7 @@
   const figures = (spec, bin) => {
     const text = new Intl.NumberFormat("en", { maximumSignificantDigits: 15 });
     const parts = spec.lines
-      .map(({ label, folded, values }) => [label, values[bin] ?? 0, folded.includes(bin) ? "at least " : ""])
+      .map(({ label, folded, values }) => [label, values[bin] ?? 0, folded.includes(bin) ? "about " : ""])
       .filter(([, value]) => value)
       .map(([label, value, least]) => `${label} ${least}${text.format(value)}`);
     const total = spec.lines.reduce((sum, { values }) => sum + (values[bin] ?? 0), 0);

@@ -105,8 +105,8 @@ class Autumn:
         return self.wire.bodies
 
     def calls(self) -> int:
-        """How many calls went out since this was asked the last time."""
-        count = len(self.sent)
+        """How many calls about events went out since the last time; those for names have their own pace."""
+        count = sum(call in ("list", "aggregate") for call, _ in self.sent)
         self.sent.clear()
         return count
 

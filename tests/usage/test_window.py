@@ -114,10 +114,12 @@ def test_wire_ranges(window: Window) -> None:
     assert listed["start"] % 1000 == listed["end"] % 1000 == 0
     assert listed["start"] <= window.start
     assert window.end <= listed["end"] < window.end + 1000
-    requested = window.aggregate_range()
-    first = ceil_hour(window.start)
-    for hour in (first - HOUR, first, floor_hour(window.end), floor_hour(window.end) - HOUR):
-        assert (requested["start"] <= hour <= requested["end"]) == (window.start <= hour < window.end)
+    hours = (ceil_hour(window.start), floor_hour(window.end), floor_hour(window.end) - HOUR)
+    running = window.aggregate_range(window.end - 1)
+    for hour in (hours[0] - HOUR, *hours):
+        assert (running["start"] <= hour <= running["end"]) == (window.start <= hour < window.end)
+    closed = window.aggregate_range(window.end)
+    assert closed == {"start": window.start, "end": window.end}
 
 
 @given(windows, sizes, zones, st.data())

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -27,12 +28,14 @@ from usage.results import (
     Event,
     EventList,
     MemoizedDecoder,
+    cut_aggregate,
     decode_aggregate,
     decode_cached_rows,
     decode_rows,
     encode_rows,
 )
 from usage.scope import Scope
+from usage.window import floor_hour
 
 log = structlog.get_logger("usage")
 
@@ -74,12 +77,15 @@ class AggregateAnswer:
 class CallOptions:
     """How a call is made: by when, whether a person waits for it, whether it is fetched anew, whether it is
     cached.
+
+    `moment`: calls with another one share no cached answer with this one.
     """
 
     deadline: Deadline
     urgent: bool = True
     refresh: bool = False
     use_cache: bool = True
+    moment: str = ""
 
 
 class Calls:
@@ -114,7 +120,10 @@ class Calls:
     def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
         """One events.aggregate call."""
         read = MemoizedDecoder(decode_aggregate)
-        fetch_info = self._call("events.aggregate", body, read, closed, options)
+        cut = None
+        if self.scope is not None and (end := self.scope.end) is not None:
+            cut = partial(_cut, read, floor_hour(end))
+        fetch_info = self._call("events.aggregate", body, read, closed, options, cut)
         requested = body["feature_id"]
         return AggregateAnswer(
             _only(read(fetch_info.body), requested if isinstance(requested, list) else [requested]),
@@ -154,7 +163,7 @@ class Calls:
             fresh_s=FRESH_CLOSED_S if closed else FRESH_NOW_S,
             deadline=options.deadline,
             check=check,
-            scope=self.scope.key if self.scope is not None else "staff",
+            scope=f"{'staff' if self.scope is None else self.scope.key}{options.moment}",
             urgent=options.urgent,
             refresh=options.refresh,
             transform=strip,
@@ -187,6 +196,12 @@ class Calls:
         if self.scope is not None and body.get("customer_id") != self.scope.customer_id:
             log.error("scope_escape", security=True, customer=_hashed(self.scope.customer_id))
             raise ValueError("a scope's call must name its customer")
+
+
+def _cut(read: Callable[[bytes], Aggregate], end: int, body: bytes) -> bytes:
+    """An answer encoded anew without what lies at or after `end`, where there is any."""
+    figures = read(body)
+    return cut_aggregate(figures, end) if figures.bins and figures.bins[-1].period >= end else body
 
 
 def _without_foreign(rows: EventList, own: list[Event], customer_id: object) -> EventList:

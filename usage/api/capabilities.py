@@ -5,6 +5,7 @@ Older ones drop fields they don't know without a word (trap 4), so each is probe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -13,6 +14,10 @@ from cachetools import TTLCache
 
 from usage.api.calls import CallOptions, Calls
 from usage.errors import Refused
+from usage.query import FIXED_GROUPS
+
+# The field, not the `$customer_id` that the sentence about `group_by` names.
+_CUSTOMER_REQUIRED = re.compile(r"(?<!\$)\bcustomer_id\b")
 
 PROBE_FEATURE = "capability-probe"
 REMEMBERED_S = 3600.0
@@ -24,12 +29,13 @@ class Capabilities:
     """`grouping`: `max_groups`, `filter_by`, `entity_id` are known. `organization`: aggregates without a
     customer.
 
-    `weeks`: bins of a week.
+    `weeks`: bins of a week. `groupings`: what is not a property and can be grouped by, such as `$plan_id`.
     """
 
     grouping: bool
     organization: bool
     weeks: bool
+    groupings: frozenset[str] = frozenset()
 
 
 def probe(calls: Calls, options: CallOptions) -> Capabilities:
@@ -44,6 +50,7 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
         "range": "24h",
         "bin_size": "x",
         "max_groups": 0,
+        "group_by": "x",
     }
     if calls.scope is not None:
         body["customer_id"] = calls.scope.customer_id
@@ -52,8 +59,13 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
     except Refused as refusal:
         if refusal.status != 400:
             raise
-        organization = calls.scope is None and "customer_id" not in refusal.detail
-        return Capabilities("max_groups" in refusal.detail, organization, "week" in refusal.detail)
+        organization = calls.scope is None and not _CUSTOMER_REQUIRED.search(refusal.detail)
+        return Capabilities(
+            "max_groups" in refusal.detail,
+            organization,
+            "week" in refusal.detail,
+            frozenset(word for word in FIXED_GROUPS if word in refusal.detail),
+        )
     return Capabilities(grouping=False, organization=False, weeks=False)
 
 

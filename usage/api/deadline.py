@@ -23,3 +23,7 @@ class Deadline:
     def left(self) -> float:
         """Seconds left, never below zero."""
         return max(0.0, self.at - time.monotonic())
+
+    def within(self, seconds: float) -> Deadline:
+        """This deadline, or the one `seconds` from now where that is earlier."""
+        return min(self, Deadline.after(seconds), key=lambda each: each.at)

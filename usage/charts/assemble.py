@@ -2,128 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from usage import messages
 from usage.api.calls import AggregateAnswer
 from usage.charts.chart_window import ChartWindow
 from usage.charts.series import (
+    FeatureTotal,
     GroupSums,
     Line,
     Reconciliation,
     Series,
-    bins_in,
-    by_feature,
     by_group,
+    by_name,
     exact,
-    feature_lines,
-    feature_totals,
+    feature_line,
     group_lines,
+    is_near,
 )
+from usage.features.names import FeatureNames
 from usage.freshness import freshness_of
 from usage.notes import Note
 from usage.query import Query
-from usage.results import AutumnBin
-from usage.window import Window
+from usage.results import AutumnBin, Total
+from usage.window import Bins
 
-Sums = Mapping[str, list[float]]
+NOTHING = Total(0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodAnswers:
     """Autumn's answers for this period and, where compared, for the previous one (two cycles, or one call for
     both).
+
+    `at_end`: its answer for the first second after this period, where it was requested. `inside`: for all but
+    the last second, where what comes after must not be read.
     """
 
     current: AggregateAnswer
     previous: AggregateAnswer | None = None
+    at_end: AggregateAnswer | None = None
+    inside: AggregateAnswer | None = None
+
+    def all(self) -> list[AggregateAnswer]:
+        """Those that there are."""
+        found = (self.current, self.previous, self.at_end, self.inside)
+        return [item for item in found if item is not None]
 
 
 @dataclass(frozen=True, slots=True)
-class ChartAssembly:
-    """All that was fetched for one chart.
+class UngroupedFigures:
+    """The figures of each stored name in the bins of a chart, and those of the features tracked by them."""
 
-    `features`: those it shows. `focus`: the one whose groups it shows.
-    """
-
-    query: Query
-    features: tuple[str, ...]
     chart: ChartWindow
-    ungrouped: PeriodAnswers
-    focus: str | None
-    grouped: PeriodAnswers | None
-    group_limit: int
+    answers: PeriodAnswers
+    features: FeatureNames
 
-    def series(self, notes: tuple[Note, ...]) -> Series:
-        """The chart's figures, with `notes` after the frame's own."""
-        chart, current, previous = self.chart, self._current_sums(), self._previous_sums()
-        shown = list(current) if self.focus is None else [self.focus]
-        lines = self._lines(current, previous, self.query.group)
-        answers = [
-            item
-            for pair in (self.ungrouped, self.grouped)
-            if pair
-            for item in (pair.current, pair.previous)
-            if item
-        ]
-        return Series(
-            query=self.query,
-            bins=chart.bins,
-            now=chart.now,
-            lines=lines,
-            features=feature_totals(self.ungrouped.current.figures, current, previous),
-            focus=self.focus,
-            reconciliation=self._reconciled(shown, exact(sum(line.total for line in lines))),
-            fresh=freshness_of(answer.fetch_info for answer in answers),
-            running=chart.running,
-            previous=None if previous is None else _sum_of_features(previous, shown, len(chart.bins)),
-            notes=(*chart.notes, *notes),
-            named=tuple(line.name for line in self._lines(current, previous) if line.name),
-        )
-
-    def _current_sums(self) -> dict[str, list[float]]:
-        bins = self.ungrouped.current.figures.bins
-        if self.chart.cycle is not None:
-            bins = bins_in(bins, self.chart.requested)
-        return by_feature(bins, self.features, self.chart.bins)
-
-    def _previous_sums(self) -> dict[str, list[float]] | None:
-        if self.ungrouped.previous is None or self.chart.previous is None:
-            return None
-        bins = self.ungrouped.previous.figures.bins
-        if self.chart.previous_cycle is not None:
-            bins = bins_in(bins, self.chart.previous.window)
-        return by_feature(bins, self.features, self.chart.previous)
-
-    def _lines(self, current: Sums, previous: Sums | None, only: tuple[str, ...] = ()) -> tuple[Line, ...]:
-        if self.focus is None or self.grouped is None:
-            return feature_lines(current, previous, len(self.chart.bins))
-        compared: tuple[GroupSums, list[float]] | None = None
-        if previous is not None and self.chart.previous is not None and self.grouped.previous is not None:
-            earlier = _clipped(self.grouped.previous, self.chart.previous.window)
-            compared = (
-                by_group(earlier, self.focus, self.chart.previous, self.group_limit),
-                previous[self.focus],
+    def totals(self) -> tuple[FeatureTotal, ...]:
+        """Every feature, those with most events first."""
+        current, previous, checks = self._current(), self._previous(), self._checks()
+        found = [
+            (
+                sum(self._total(name).count or 0 for name in names),
+                FeatureTotal(
+                    feature,
+                    _added([checks[name] for name in names], self._reason),
+                    _column_sums([current[name] for name in names], self.chart.bins),
+                    None
+                    if previous is None
+                    else _column_sums([previous[name] for name in names], self.chart.bins),
+                ),
             )
-        current_answer = self.grouped.current
-        # A cut week begins before the window does; nothing else is in an answer for this period alone.
-        alone = self.chart.previous is None and self.chart.cycle is None
-        bins = current_answer.figures.bins if alone else _clipped(current_answer, self.chart.requested)
-        groups = by_group(bins, self.focus, self.chart.bins, self.group_limit)
-        return group_lines(groups, current[self.focus], compared, only)
+            for feature, names in self.features.stored.items()
+        ]
+        found.sort(key=lambda item: (-item[0], item[1].feature_id))
+        return tuple(total for _, total in found)
 
-    def _reconciled(self, shown: list[str], bars: float) -> Reconciliation:
-        answer = self.ungrouped.current.figures.total
-        totals = [answer[name] for name in shown if name in answer]
-        checked = Reconciliation(
-            bars, exact(sum(item.sum for item in totals)), sum(item.count for item in totals)
-        )
-        return replace(checked, reason=self._why_different()) if checked.difference else checked
+    def count(self, features: Sequence[str]) -> int | None:
+        """Autumn's count of the events of these features, each event once; None where it is not known."""
+        checks = self._checks()
+        names = {name for feature in features for name in self.features.stored[feature]}
+        counts = [checks[name].count for name in names]
+        return None if None in counts else sum(count or 0 for count in counts)
 
-    def _why_different(self) -> str:
-        if self.query.group:
-            return messages.SELECTED_GROUPS_ONLY
+    def _current(self) -> dict[str, list[float]]:
+        bins = kept(self.answers.current, self.chart.bins, alone=self.chart.cycle is None)
+        return by_name(bins, self.features.names, self.chart.bins)
+
+    def _previous(self) -> dict[str, list[float]] | None:
+        answer, bins = self.answers.previous, self.chart.previous
+        if answer is None or bins is None:
+            return None
+        alone = self.chart.previous_cycle is None
+        return by_name(kept(answer, bins, alone=alone), self.features.names, bins)
+
+    def _total(self, name: str) -> Total:
+        return self.answers.current.figures.total.get(name, NOTHING)
+
+    def _checks(self) -> dict[str, Reconciliation]:
+        sums, end = self._current(), self.chart.bins.edges[-1]
+        beyond = [item for item in self.answers.current.figures.bins if item.period >= end]
+        return {
+            name: self._check(name, exact(sum(values)), sum(item.values[name] for item in beyond))
+            for name, values in sums.items()
+        }
+
+    def _check(self, name: str, bars: float, beyond: float) -> Reconciliation:
+        """Autumn's total of a name, without what it has beyond the window.
+
+        That is all of the hour at the window's end on some servers, one second of it on others; `beyond` is
+        what its bins have there.
+        """
+        total, at_end, inside = self._total(name), self.answers.at_end, self.answers.inside
+        if self.chart.bins.edges[-1] > self.chart.now or self.chart.cycle is not None:
+            return Reconciliation(bars, total.sum, total.count)
+        if at_end is not None:
+            after = at_end.figures.total.get(name, NOTHING)
+            if is_near(total.sum - after.sum, bars):
+                count = None if total.count is None or after.count is None else total.count - after.count
+                return Reconciliation(bars, exact(total.sum - after.sum), count)
+        if inside is not None and is_near(inside.figures.total.get(name, NOTHING).sum, bars):
+            total = inside.figures.total.get(name, NOTHING)
+        if is_near(total.sum, bars):
+            return Reconciliation(bars, total.sum, total.count)
+        return Reconciliation(bars, exact(total.sum - beyond), None)
+
+    @property
+    def _reason(self) -> str:
         if self.chart.cycle is not None and self.chart.previous is not None:
             return messages.COMPARED_CYCLE
         if self.chart.cycle is not None:
@@ -131,10 +137,99 @@ class ChartAssembly:
         return messages.INTERVALS_DIFFER_FROM_TOTAL
 
 
-def _clipped(answer: AggregateAnswer, window: Window) -> list[AutumnBin]:
-    return bins_in(answer.figures.bins, window)
+@dataclass(frozen=True, slots=True)
+class ChartAssembly:
+    """All that was fetched for one chart.
+
+    `totals`: the features that it has figures of. `focus`: the one that it draws, None where there is none.
+    `grouped`: its groups, where requested.
+    """
+
+    query: Query
+    chart: ChartWindow
+    ungrouped: UngroupedFigures
+    totals: tuple[FeatureTotal, ...]
+    focus: str | None
+    grouped: PeriodAnswers | None
+    group_limit: int
+
+    def series(self, notes: tuple[Note, ...]) -> Series:
+        """The chart's figures, with `notes` after those of its window."""
+        lines = self._lines(self.query.group)
+        answers = [*self.ungrouped.answers.all(), *(self.grouped.all() if self.grouped else ())]
+        is_compared = self.chart.previous is not None and self.ungrouped.answers.previous is not None
+        return Series(
+            query=self.query,
+            bins=self.chart.bins,
+            now=self.chart.now,
+            lines=lines,
+            features=self.totals,
+            count=self.ungrouped.count([total.feature_id for total in self.totals]),
+            focus=self.focus,
+            reconciliation=self._reconciled(lines),
+            fresh=freshness_of(answer.fetch_info for answer in answers),
+            running=self.chart.running,
+            previous=self._previous_of(lines) if is_compared else None,
+            previous_bins=self.chart.previous if is_compared else None,
+            notes=(*self.chart.notes, *notes),
+            named=tuple(line.name for line in self._lines(()) if line.name),
+        )
+
+    @property
+    def _focused(self) -> FeatureTotal | None:
+        return next((total for total in self.totals if total.feature_id == self.focus), None)
+
+    def _lines(self, only: tuple[str, ...]) -> tuple[Line, ...]:
+        total = self._focused
+        if total is None:
+            return ()
+        if self.grouped is None:
+            return (feature_line(total.feature_id, total.values, total.previous_values),)
+        compared: tuple[GroupSums, Sequence[float]] | None = None
+        previous = self.chart.previous
+        if previous is not None and self.grouped.previous is not None and total.previous_values is not None:
+            compared = self._groups(self.grouped.previous, previous, alone=False), total.previous_values
+        # A cut week begins before the window does; nothing else is in an answer for this period alone.
+        alone = previous is None and self.chart.cycle is None
+        groups = self._groups(self.grouped.current, self.chart.bins, alone=alone)
+        return group_lines(groups, total.values, compared, only)
+
+    def _groups(self, answer: AggregateAnswer, bins: Bins, *, alone: bool) -> GroupSums:
+        names = self.ungrouped.features.stored[self.focus or ""]
+        return by_group(kept(answer, bins, alone=alone), names, bins, self.group_limit)
+
+    def _previous_of(self, lines: Sequence[Line]) -> tuple[float, ...]:
+        """The previous period of all that is drawn: of the chosen groups, where groups are chosen."""
+        return _column_sums([line.previous for line in lines if line.previous is not None], self.chart.bins)
+
+    def _reconciled(self, lines: Sequence[Line]) -> Reconciliation:
+        total, drawn = self._focused, exact(sum(line.total for line in lines))
+        if total is None:
+            return Reconciliation(drawn, 0.0, 0)
+        if not self.query.group or is_near(drawn, total.sum):
+            return replace(total.reconciliation, bars=drawn)
+        return replace(total.reconciliation, bars=drawn, reason=messages.SELECTED_GROUPS_ONLY)
 
 
-def _sum_of_features(sums: Sums, features: list[str], size: int) -> tuple[float, ...]:
-    columns = [sums.get(name, [0.0] * size) for name in features]
-    return tuple(exact(sum(column)) for column in zip([0.0] * size, *columns, strict=True))
+def kept(answer: AggregateAnswer, bins: Bins, *, alone: bool) -> list[AutumnBin]:
+    """Autumn's bins that belong to `bins`: the others are at or after its end, or of another period.
+
+    `alone`: the answer is for this period only, so that a first bin which begins earlier is a cut one of it.
+    """
+    first, end = bins.edges[0], bins.edges[-1]
+    return [item for item in answer.figures.bins if item.period < end and (alone or item.period >= first)]
+
+
+def _added(parts: Sequence[Reconciliation], reason: str) -> Reconciliation:
+    """The names of a feature, checked together."""
+    totals, counts = [part.total for part in parts], [part.count for part in parts]
+    whole = Reconciliation(
+        exact(sum(part.bars for part in parts)),
+        None if None in totals else exact(sum(total or 0.0 for total in totals)),
+        None if None in counts else sum(count or 0 for count in counts),
+    )
+    return replace(whole, reason=reason) if whole.difference else whole
+
+
+def _column_sums(rows: Sequence[Sequence[float]], bins: Bins) -> tuple[float, ...]:
+    return tuple(exact(sum(column)) for column in zip([0.0] * len(bins), *rows, strict=True))

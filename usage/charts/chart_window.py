@@ -21,6 +21,7 @@ from usage.window import (
     BinSize,
     Shift,
     Window,
+    begins_bin,
     bins_of,
     floor_hour,
     is_midnight,
@@ -73,10 +74,13 @@ class ChartWindow:
     def requested(self) -> Window:
         """Requested of Autumn: hours that have begun.
 
-        Events that claim a later one are in no bar and no total.
+        A comparison ends with the last full hour; the running one is requested all the same, so that Autumn's
+        total and its bins are of the same events.
         """
         window = self.bins.window
-        return Window(window.start, min(window.end, floor_hour(self.now) + HOUR_MS))
+        begun = floor_hour(self.now) + HOUR_MS
+        is_running = self.previous is not None and window.end == begun - HOUR_MS
+        return Window(window.start, begun if is_running else min(window.end, begun))
 
     @property
     def wire_size(self) -> BinSize:
@@ -85,15 +89,23 @@ class ChartWindow:
         """
         if self.cycle is not None:
             return "hour"
-        if self.utc and (self.size != "week" or self.weeks):
+        if self.utc and (self.size != "week" or self.weeks) and self._ends_bin(self.size):
             return self.size
-        return "day" if self.size != "hour" and self.bins.on_utc_days() else "hour"
+        on_days = self.size != "hour" and self.bins.on_utc_days() and self._ends_bin("day")
+        return "day" if on_days else "hour"
+
+    def _ends_bin(self, size: BinSize) -> bool:
+        """Whether what lies at the end of the window is in a bin of its own, if Autumn's have this size."""
+        end = self.bins.edges[-1]
+        return end > self.now or begins_bin(end, size)
 
     @property
     def previous_wire_size(self) -> BinSize:
         """The same for the previous period, whose weeks and months begin on any day."""
-        on_days = self.previous_cycle is None and self.size != "hour" and self.previous is not None
-        return "day" if on_days and self.previous is not None and self.previous.on_utc_days() else "hour"
+        if self.previous is None or self.previous_cycle is not None or self.size == "hour":
+            return "hour"
+        on_days = self.previous.on_utc_days() and self.previous.edges[-1] % DAY_MS == 0
+        return "day" if on_days else "hour"
 
     @property
     def grouped(self) -> Window:
@@ -109,9 +121,9 @@ class ChartWindow:
         """The size of Autumn's bins in a grouped call."""
         if self.previous is None or self.cycle is not None:
             return self.wire_size
-        contiguous = self.previous.edges[-1] == self.bins.edges[0] and self.bins.edges[0] % DAY_MS == 0
         on_days = self.bins.on_utc_days() and self.previous.on_utc_days()
-        return "day" if self.size != "hour" and contiguous and on_days else "hour"
+        ends = (*self.previous.window_ends, *self.bins.window_ends)
+        return "day" if self.size != "hour" and on_days and all(ms % DAY_MS == 0 for ms in ends) else "hour"
 
     @property
     def grouped_bins(self) -> int:

@@ -8,20 +8,22 @@ grouped                     only with `group_by`; both periods in one call, exce
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from usage import messages
 from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities
-from usage.charts.assemble import ChartAssembly, PeriodAnswers
+from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, kept
 from usage.charts.chart_window import BillingCycle, ChartWindow
-from usage.charts.series import Series, by_group, exact
+from usage.charts.series import FeatureTotal, Series, by_group, exact
 from usage.errors import TooLarge, Unsupported
+from usage.features.names import FeatureNames
+from usage.features.visible import VisibleFeatures
 from usage.freshness import FetchInfo
 from usage.notes import Note
 from usage.query import BadQuery, Query
-from usage.visible_features import VisibleFeatures
 from usage.window import DAY_MS, HOUR_MS, BinSize, Window
 
 MAX_CELLS = 60_000
@@ -33,10 +35,19 @@ TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
 MAX_FILTERS = 5
 MAX_FEATURES = 12
-"""A chart of all of a customer's features shows the largest dozen."""
+"""A page draws this many of a customer's features, those with most events; it lists the others."""
+TOGETHER_S = 5.0
+"""Figures that are subtracted from each other were fetched within this many seconds."""
 _WIRE_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
-AggregateCall = Callable[[], AggregateAnswer]
+
+@dataclass(frozen=True, slots=True)
+class AggregateRequest:
+    """One call. `closed`: its window has ended. `refreshable`: a page that is refreshed fetches it anew."""
+
+    body: dict[str, object]
+    closed: bool
+    refreshable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +86,11 @@ class ChartQueries:
     visible_features: VisibleFeatures
     group_limit: int = MAX_GROUPS
 
-    def series(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> Series:
-        """The figures of `features` in `chart`: of all that the query names, else of the largest dozen of
-        those given.
+    def series(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
+        """The figures of `features` in `chart`: of all that the query names, else of those that have events.
 
-        With `group_by`, the groups of one of them: `focus`, or else the largest. Where these are too many for
-        one answer, fewer are requested, once; Unsupported where no number of them would fit.
+        It draws one of them, `focus` or the one with most events; with `group_by` its groups. Where these are
+        too many for one answer, fewer are requested, once; Unsupported where no number of them would fit.
         """
         chart = replace(chart, weeks=self.can.weeks)
         try:
@@ -92,104 +102,139 @@ class ChartQueries:
                 raise Unsupported(messages.TOO_MANY_GROUPS, status=400) from None
             return replace(self, group_limit=fewer)._series(query, features, chart)
 
-    def _series(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> Series:
-        focus = _focus(query, features)
-        if focus is not None and focus not in features:
-            features = tuple(sorted((*features, focus)))
-        ungrouped_calls = self._ungrouped(query, features, chart)
-        grouped_calls = self._grouped(query, focus, chart) if focus is not None else []
-        answers = self.calls.side_by_side(*ungrouped_calls, *grouped_calls)
-        ungrouped, grouped = answers[: len(ungrouped_calls)], answers[len(ungrouped_calls) :]
-        ranked = _largest_first(ungrouped[0], features)
-        used = [name for name in ranked if any(name in answer.figures.total for answer in ungrouped)]
-        self.visible_features.add_used(used)
-        ranked = tuple(used) if self.visible_features.hides_unused and not query.feature_id else ranked
-        if query.group_by is not None and focus is None and ranked:
-            focus = ranked[0]
-            grouped = self.calls.side_by_side(*self._grouped(query, focus, chart))
+    def _series(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
+        self._check_group(query)
+        features = features.having(query.focus)
+        known = query.focus or (next(iter(features.stored)) if len(features.stored) == 1 else None)
+        ungrouped, grouped = self._figures(query, features, chart, known if query.group_by else None)
+        totals = self._shown(query, ungrouped)
+        focus = known if known in {t.feature_id for t in totals} else totals[0].feature_id if totals else None
+        if query.group_by is not None and focus is not None and grouped is None:
+            ungrouped, grouped = self._figures(query, features, chart, focus)
+            totals = self._shown(query, ungrouped)
         assembly = ChartAssembly(
-            query,
-            _features_shown(query, ranked, focus),
-            chart,
-            PeriodAnswers(*ungrouped),
-            focus,
-            _period_answers(grouped, chart),
-            self._group_limit(chart),
+            query, chart, ungrouped, totals, focus, grouped if focus else None, self._group_limit(chart)
         )
-        return assembly.series(self._notes(query))
+        return assembly.series(self._notes(query, features, totals))
 
-    def count(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> int:
-        """How many events `features` have in `chart`:
+    def _figures(
+        self, query: Query, features: FeatureNames, chart: ChartWindow, focus: str | None
+    ) -> tuple[UngroupedFigures, PeriodAnswers | None]:
+        """The answers behind a chart, of one moment: the groups of `focus` too, where it is known."""
+        ungrouped = self._ungrouped(query, features.names, chart)
+        at_end = self._at_end(query, features.names, chart)
+        grouped = [] if focus is None else self._grouped(query, features.stored[focus], chart)
+        answers = self._together([*ungrouped, *at_end, *grouped], _moment(query))
+        periods, rest = answers[: len(ungrouped)], answers[len(ungrouped) :]
+        is_inside = not self._covers(chart.requested.end)
+        found = PeriodAnswers(
+            periods[0],
+            periods[1] if len(periods) > 1 else None,
+            rest[0] if at_end and not is_inside else None,
+            rest[0] if at_end and is_inside else None,
+        )
+        return UngroupedFigures(chart, found, features), _period_answers(rest[len(at_end) :], chart)
 
-        Autumn's own count, from the call that a chart makes too.
+    def _shown(self, query: Query, figures: UngroupedFigures) -> tuple[FeatureTotal, ...]:
+        """The features of a page, most events first: those with events, else the first dozen of all."""
+        totals = figures.totals()
+        used = [total for total in totals if total.is_used]
+        self.visible_features.add_used(total.feature_id for total in used)
+        if query.feature_id:
+            return totals
+        if used or self.visible_features.hides_unused:
+            named = [total for total in totals if total.feature_id == query.focus and total not in used]
+            return (*used, *named)
+        return totals[:MAX_FEATURES]
+
+    def count(self, query: Query, features: FeatureNames, chart: ChartWindow) -> int | None:
+        """How many events `features` have in `chart`: Autumn's own count, from the calls that a chart makes
+        too. None where its answers do not tell.
         """
-        answer = self._ungrouped(query, features, replace(chart, weeks=self.can.weeks))[0]()
-        return sum(answer.figures.total[name].count for name in features if name in answer.figures.total)
+        figures, _ = self._figures(query, features, replace(chart, weeks=self.can.weeks), None)
+        return figures.count(list(features.stored))
 
     def ranking(
-        self, query: Query, feature: str, chart: ChartWindow
+        self, query: Query, names: Sequence[str], chart: ChartWindow
     ) -> tuple[list[tuple[str, float]], FetchInfo]:
-        """The groups of a feature by their sums over the window, largest first, without those that Autumn
-        folded.
+        """The groups of a feature, tracked under `names`, by their sums over the window, largest first,
+        without those that Autumn folded.
         """
-        answer = self._grouped(query, feature, replace(chart, weeks=self.can.weeks))[0]()
-        groups = by_group(answer.figures.bins, feature, chart.bins, self._group_limit(chart))
+        chart = replace(chart, weeks=self.can.weeks)
+        answer = self._answer(self._grouped(query, names, chart)[0])
+        periods = kept(answer, chart.bins, alone=True)
+        groups = by_group(periods, names, chart.bins, self._group_limit(chart))
         sums = [(name, exact(sum(values))) for name, values in groups.values.items()]
         return sorted(sums, key=lambda item: (-abs(item[1]), item[0])), answer.fetch_info
 
-    def cycle(self, query: Query, features: tuple[str, ...]) -> BillingCycle:
-        """A billing cycle's window, read back from its hour bins.
+    def cycle(self, query: Query, names: Sequence[str], *, compared: bool) -> BillingCycle:
+        """A billing cycle's window, read back from its hour bins; `compared`: also that of the one before.
 
         BadQuery where the customer has none (trap 8).
         """
         name = query.range or ""
-        names = ["1bc", "last_cycle"] if name == "1bc" and query.compare else [name]
-        calls = [self._by_name(query, features, each) for each in names]
-        found = [_named_range(answer) for answer in self.calls.side_by_side(*calls)]
+        ranges = ["1bc", "last_cycle"] if name == "1bc" and compared else [name]
+        answers = self._together([self._by_range(query, names, each) for each in ranges], _moment(query))
+        found = [_named_range(answer) for answer in answers]
         if name == "1bc" and found[0].quiet and len(found) == 1:
             # A running cycle may be just a day old; the one before it has ended, unless there is none.
-            found.append(_named_range(self._by_name(query, features, "last_cycle")()))
+            found.append(_named_range(self._answer(self._by_range(query, names, "last_cycle"))))
         window = found[0].window
         if window is None or all(each.quiet for each in found):
             raise BadQuery("range", messages.NO_BILLING_CYCLE)
         return BillingCycle(name, window, found[1].window if len(found) > 1 else None)
 
-    def _by_name(self, query: Query, features: tuple[str, ...], name: str) -> AggregateCall:
-        return lambda: self._aggregate(query, features, "hour", None, name)
+    def _by_range(self, query: Query, names: Sequence[str], name: str) -> AggregateRequest:
+        return self._request(query, names, "hour", None, name)
 
-    def _ungrouped(self, query: Query, features: tuple[str, ...], chart: ChartWindow) -> list[AggregateCall]:
-        calls = [lambda: self._aggregate(query, features, chart.wire_size, chart.requested, chart.cycle)]
+    def _ungrouped(self, query: Query, names: Sequence[str], chart: ChartWindow) -> list[AggregateRequest]:
+        found = [self._request(query, names, chart.wire_size, chart.requested, chart.cycle)]
         previous = chart.previous
         if previous is not None:
             size, name = chart.previous_wire_size, chart.previous_cycle
-            calls.append(lambda: self._aggregate(query, features, size, previous.window, name))
-        return calls
+            found.append(self._request(query, names, size, previous.window, name))
+        return found
 
-    def _grouped(self, query: Query, focus: str, chart: ChartWindow) -> list[AggregateCall]:
+    def _at_end(self, query: Query, names: Sequence[str], chart: ChartWindow) -> list[AggregateRequest]:
+        """What Autumn's total of a window that has ended has beyond it, or its total without the last second
+        where that is not to be seen; left out where it would be a fifth call.
+        """
+        end = chart.requested.end
+        if chart.cycle is not None or end >= self.now or (query.group_by and chart.previous is not None):
+            return []
+        if self._covers(end):
+            return [self._request(query, names, "hour", Window(end, end + 1), None)]
+        request = self._request(query, names, chart.wire_size, chart.requested, None)
+        request.body["custom_range"] = {"start": chart.requested.start, "end": end - 1}
+        return [request]
+
+    def _covers(self, ms: int) -> bool:
+        """Whether the caller may see what lies at a moment."""
+        return self.calls.scope is None or self.calls.scope.covers(ms)
+
+    def _grouped(self, query: Query, names: Sequence[str], chart: ChartWindow) -> list[AggregateRequest]:
         more: dict[str, object] = {"group_by": query.group_by}
         if self.can.grouping:
             more["max_groups"] = self._group_limit(chart)
-
-        def call(window: Window, name: str | None) -> AggregateCall:
-            return lambda: self._aggregate(query, (focus,), chart.grouped_size, window, name, more)
-
-        calls = [call(chart.grouped, chart.cycle)]
+        size, range_name = chart.grouped_size, chart.cycle
+        found = [self._request(query, names, size, chart.grouped, range_name, more)]
         if chart.previous is not None and chart.cycle is not None:
-            calls.append(call(chart.previous.window, chart.previous_cycle))
-        return calls
+            window, range_name = chart.previous.window, chart.previous_cycle
+            found.append(self._request(query, names, size, window, range_name, more))
+        return found
 
-    def _aggregate(
+    def _request(
         self,
         query: Query,
-        features: tuple[str, ...],
+        names: Sequence[str],
         size: BinSize,
         window: Window | None,
-        name: str | None,
+        range_name: str | None,
         more: dict[str, object] | None = None,
-    ) -> AggregateAnswer:
+    ) -> AggregateRequest:
         # An aggregate must name a feature: one that does not exist stands for none.
         body: dict[str, object] = {
-            "feature_id": list(features or (PROBE_FEATURE,)),
+            "feature_id": list(names or (PROBE_FEATURE,)),
             "bin_size": size,
             **(more or {}),
         }
@@ -199,33 +244,80 @@ class ChartQueries:
             body["entity_id"] = query.entity_id
         if self.can.grouping and (filters := wire_filters(query)):
             body["filter_by"] = filters
-        if name is not None or window is None:
+        if range_name is not None or window is None:
             # A cycle's ungrouped figures were requested a moment ago, to learn its window.
             just_read = window is not None and more is None
-            options = replace(self.options, refresh=self.options.refresh and not just_read)
-            return self.calls.aggregate(body | {"range": name}, closed=name == "last_cycle", options=options)
-        body["custom_range"] = window.aggregate_range()
-        closed = window.end < self.now - CLOSED_AFTER_MS
-        return self.calls.aggregate(body, closed=closed, options=self.options)
+            return AggregateRequest(body | {"range": range_name}, range_name == "last_cycle", not just_read)
+        body["custom_range"] = window.aggregate_range(self.now)
+        return AggregateRequest(body, window.end < self.now - CLOSED_AFTER_MS)
+
+    def _together(self, requests: Sequence[AggregateRequest], moment: str) -> list[AggregateAnswer]:
+        """The answers, side by side, fetched within TOGETHER_S seconds of each other.
+
+        What is subtracted from each other must be of one moment. So the requests of one `moment` share no
+        cached answer with others, and an answer that is older than the newest is fetched again.
+        """
+        answers = self.calls.side_by_side(*(partial(self._answer, each, moment) for each in requests))
+        newest = max(answer.fetch_info.fetched_at for answer in answers)
+        old = [at for at, item in enumerate(answers) if item.fetch_info.fetched_at < newest - TOGETHER_S]
+        if moment and old:
+            again = (partial(self._answer, requests[at], moment, refresh=True) for at in old)
+            for at, answer in zip(old, self.calls.side_by_side(*again), strict=True):
+                answers[at] = answer
+        return answers
+
+    def _answer(
+        self, request: AggregateRequest, moment: str = "", *, refresh: bool = False
+    ) -> AggregateAnswer:
+        refresh = refresh or (self.options.refresh and request.refreshable)
+        options = replace(self.options, refresh=refresh, moment=moment)
+        return self.calls.aggregate(request.body, closed=request.closed, options=options)
 
     def _group_limit(self, chart: ChartWindow) -> int:
         if not self.can.grouping:
             return OLD_MAX_GROUPS
         return max(1, min(self.group_limit, MAX_CELLS // chart.grouped_bins))
 
-    def _notes(self, query: Query) -> tuple[Note, ...]:
+    def _check_group(self, query: Query) -> None:
+        """A server that does not know a grouping refuses it, which is not about the page's other parts."""
+        if (
+            query.group_by is not None
+            and query.group_by[0] == "$"
+            and query.group_by not in self.can.groupings
+        ):
+            raise BadQuery("group_by", messages.NO_SUCH_GROUPING)
+
+    def _notes(
+        self, query: Query, features: FeatureNames, totals: tuple[FeatureTotal, ...]
+    ) -> tuple[Note, ...]:
+        notes = []
+        if not features.is_complete and not query.feature_id:
+            notes.append(Note("features-not-listed", messages.FEATURES_SEEN_SO_FAR))
+        if features.left_out and not query.feature_id:
+            sentence = messages.FEATURES_LEFT_OUT.format(count=features.left_out)
+            notes.append(Note("partial", sentence))
+        if len(totals) > MAX_FEATURES:
+            sentence = messages.FEATURES_NOT_DRAWN.format(count=len(totals) - MAX_FEATURES, most=MAX_FEATURES)
+            notes.append(Note("features-not-drawn", sentence))
         if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < _conditions(query)):
-            return (Note("filters-not-applied", messages.FILTERS_NOT_APPLIED),)
-        return ()
+            notes.append(Note("filters-not-applied", messages.FILTERS_NOT_APPLIED))
+        return tuple(notes)
+
+
+def _moment(query: Query) -> str:
+    """Names the answers that are subtracted from or compared with each other; empty where none are."""
+    return f"{query.group_by}\0{query.focus}" if query.group_by or query.compare else ""
 
 
 def wire_filters(query: Query) -> dict[str, str]:
     """`filter_by`: the property filters that Autumn can apply to aggregates, at most five, with one value
-    each.
+    each. To Autumn an empty value is every event without the property.
     """
     paths = [item.path for item in query.filter]
     single = [
-        item for item in query.filter if paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)
+        item
+        for item in query.filter
+        if item.value and paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)
     ]
     return {item.path: item.value for item in single[:MAX_FILTERS]}
 
@@ -234,25 +326,6 @@ def _conditions(query: Query) -> int:
     return (
         len(query.filter) + len(query.exclude) + (query.value_min is not None) + (query.value_max is not None)
     )
-
-
-def _focus(query: Query, features: tuple[str, ...]) -> str | None:
-    """The feature whose groups are requested, where it is known before the figures are."""
-    if query.group_by is None:
-        return None
-    return query.focus or (features[0] if len(features) == 1 else None)
-
-
-def _largest_first(answer: AggregateAnswer, features: tuple[str, ...]) -> tuple[str, ...]:
-    sums = {name: sum(item.values[name] for item in answer.figures.bins) for name in features}
-    return tuple(sorted(sums, key=lambda name: (-abs(sums[name]), name)))
-
-
-def _features_shown(query: Query, ranked: tuple[str, ...], focus: str | None) -> tuple[str, ...]:
-    if query.feature_id:
-        return ranked
-    largest = ranked[:MAX_FEATURES]
-    return largest if focus is None or focus in largest else (*largest, focus)
 
 
 def _period_answers(grouped: Sequence[AggregateAnswer], chart: ChartWindow) -> PeriodAnswers | None:

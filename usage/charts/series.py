@@ -14,23 +14,26 @@ from typing import Literal
 from usage.freshness import Freshness
 from usage.notes import Note
 from usage.query import Query
-from usage.results import RESERVED, Aggregate, AutumnBin
-from usage.window import Bins, Window
+from usage.results import RESERVED, AutumnBin
+from usage.window import Bins
 
 MAX_LINES = 8
 """A chart draws this many series by name; the rest is Other."""
 
 Kind = Literal["feature", "group", "other", "none"]
+Bound = Literal["exact", "unknown"]
+"""What a figure says of the true one. That it is a lower bound cannot be known: values may be negative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One series of a chart: a value for each bin.
 
-    `kind`: a feature, a group value, `other` (all groups outside the top ones) or `none` (events without the
-    property); the last two have no name. `folded`: bins in which this group is, at least partly, inside
-    Other, so that its value there is a lower bound. `members`: how many groups Other holds, of those that
-    Autumn named. `previous`: values of the period before, bin by bin.
+    `kind`: a feature, a group value, `other` (all groups outside the top ones) or `none` (events without a
+    value, or whose value Autumn does not report); the last two have no name. `folded`, `previous_folded`:
+    bins in which a part of this group is inside Other, so that the value there is not known.
+    `members`: how many groups Other holds, of those that Autumn named. `previous`: values of the previous
+    period, bin by bin.
     """
 
     kind: Kind
@@ -39,6 +42,7 @@ class Line:
     previous: tuple[float, ...] | None = None
     folded: frozenset[int] = frozenset()
     members: int = 0
+    previous_folded: frozenset[int] = frozenset()
 
     @property
     def total(self) -> float:
@@ -47,48 +51,88 @@ class Line:
 
     @property
     def previous_total(self) -> float | None:
-        """The sum over all bins of the period before; None without a comparison."""
+        """The sum over all bins of the previous period; None without a comparison."""
         return None if self.previous is None else exact(sum(self.previous))
 
+    @property
+    def bound(self) -> Bound:
+        """What `total` says of the true sum."""
+        return "unknown" if self.folded else "exact"
 
-@dataclass(frozen=True, slots=True)
-class FeatureTotal:
-    """A feature over the window: the sum of its bins, Autumn's own count, `values` for each bin, the sum
-    before.
-    """
+    def bound_at(self, at: int) -> Bound:
+        """What the value of a bin, and that of the previous period beside it, say of the true ones."""
+        return "unknown" if at in self.folded or at in self.previous_folded else "exact"
 
-    feature_id: str
-    sum: float
-    count: int
-    values: tuple[float, ...]
-    previous: float | None = None
+    @property
+    def is_comparable(self) -> bool:
+        """Whether both periods are exact, so that there is a change to show."""
+        return self.previous is not None and not self.folded and not self.previous_folded
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """Whether the bars tell the truth: what they sum to, Autumn's total and count of the same features and
-    window.
+    """Whether the bins are all that Autumn has: what they sum to, and its own total and count.
+
+    `total`, `count`: of the same events, None where Autumn's answer does not tell. `reason`: why the two
+    differ, as a sentence, where it is known.
     """
 
     bars: float
-    total: float
-    count: int
+    total: float | None
+    count: int | None
     reason: str | None = None
 
     @property
-    def difference(self) -> float:
-        """Autumn's total minus the bars; 0 where they differ by no more than floats do."""
-        gap = exact(self.total - self.bars)
-        return 0.0 if abs(gap) <= 1e-9 * max(1.0, abs(self.total), abs(self.bars)) else gap
+    def difference(self) -> float | None:
+        """Autumn's total minus the bars; 0 where they differ by no more than floats do, None if unknown."""
+        if self.total is None:
+            return None
+        return 0.0 if is_near(self.total, self.bars) else exact(self.total - self.bars)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTotal:
+    """A feature over the window: the sum of its bins and Autumn's own count, None where that is not known.
+
+    `values`: for each bin. `previous`: those of the previous period, None without a comparison.
+    """
+
+    feature_id: str
+    reconciliation: Reconciliation
+    values: tuple[float, ...]
+    previous_values: tuple[float, ...] | None = None
+
+    @property
+    def sum(self) -> float:
+        """The sum of all bins."""
+        return self.reconciliation.bars
+
+    @property
+    def count(self) -> int | None:
+        """Autumn's count of its events, None where that is not known."""
+        return self.reconciliation.count
+
+    @property
+    def previous(self) -> float | None:
+        """The sum of the previous period; None without a comparison."""
+        return None if self.previous_values is None else exact(sum(self.previous_values))
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it has events in either period: a value of 0 in each bin may be that of events."""
+        return bool(self.count) or any(self.values) or any(self.previous_values or ())
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
     """A chart's figures, and everything a page says about them.
 
-    `lines`: largest first, then Other, then (none). `running`: the bin that `now` lies in, whose value still
-    moves. `previous`: the whole of the period before, bin by bin, over the same elapsed time. `notes`: what
-    these figures are not. `named`: the lines that are drawn where no groups are chosen; colors go by these.
+    `focus`: the feature that is drawn, None where there is none. `lines`: the feature, or its groups, largest
+    first, then Other, then those without a group. `features`: all that have events, most events first, and
+    `count` Autumn's count of their events, None where that is not known.
+    `running`: the bin that `now` lies in, whose value still moves. `previous`: the previous period, bin by
+    bin, over the same elapsed time, and `previous_bins` its bins. `notes`: what these figures leave out.
+    `named`: the lines that are drawn where no groups are chosen; colors go by these.
     """
 
     query: Query
@@ -99,8 +143,10 @@ class Series:
     focus: str | None
     reconciliation: Reconciliation
     fresh: Freshness
+    count: int | None = None
     running: int | None = None
     previous: tuple[float, ...] | None = None
+    previous_bins: Bins | None = None
     notes: tuple[Note, ...] = field(default=())
     named: tuple[str, ...] = ()
 
@@ -120,20 +166,22 @@ def exact(value: float) -> float:
     return round(value, 10) + 0.0
 
 
-def bins_in(periods: Iterable[AutumnBin], window: Window) -> list[AutumnBin]:
-    """Autumn's bins that begin in `window`."""
-    return [item for item in periods if item.period in window]
+def is_near(one: float, other: float) -> bool:
+    """Whether two sums are one but for the rounding of floats: beyond 2^53 Autumn's own differ by as much."""
+    return abs(exact(one - other)) <= 1e-9 * max(1.0, abs(one), abs(other))
 
 
-def by_feature(periods: Sequence[AutumnBin], features: Iterable[str], bins: Bins) -> dict[str, list[float]]:
-    """Each feature's values, summed into `bins`; zeros for one without events. `periods` in time order."""
-    sums = {feature: [0.0] * len(bins) for feature in features}
+def by_name(periods: Sequence[AutumnBin], names: Iterable[str], bins: Bins) -> dict[str, list[float]]:
+    """The values of each stored name, summed into `bins`; zeros for one without events. `periods` in time
+    order.
+    """
+    sums = {name: [0.0] * len(bins) for name in names}
     cells = list(
         zip(bins.indexes(item.period for item in periods), (item.values for item in periods), strict=True)
     )
-    for feature, values in sums.items():
+    for name, values in sums.items():
         for index, cell in cells:
-            values[index] += cell.get(feature, 0.0)
+            values[index] += cell.get(name, 0.0)
     return sums
 
 
@@ -150,76 +198,138 @@ class GroupSums:
         return [sum(column) for column in zip(self.rest, *self.values.values(), strict=True)]
 
 
-def by_group(periods: Sequence[AutumnBin], feature: str, bins: Bins, max_groups: int) -> GroupSums:
-    """The groups of `feature`.
+def by_group(periods: Sequence[AutumnBin], names: Sequence[str], bins: Bins, max_groups: int) -> GroupSums:
+    """The groups of a feature that is tracked under `names`, of which Autumn keeps `max_groups` in each bin.
 
-    With at most `max_groups` names nothing was folded: a reserved one is a value then.
+    A folded bin has at least that many groups, or a negative sum of the others: Autumn keeps the largest. In
+    any other bin the reserved name is a group that is called so.
     """
-    groups = ((item.grouped_values or {}).get(feature, {}) for item in periods)
+    found = [_by_group(periods, name, bins, max_groups) for name in names]
+    groups = {group for each in found for group in each.values}
+    empty = [0.0] * len(bins)
+    everywhere = [frozenset[int]().union(*each.folded.values()) for each in found]
+    return GroupSums(
+        {
+            group: [
+                sum(c) for c in zip(empty, *(each.values.get(group, empty) for each in found), strict=True)
+            ]
+            for group in groups
+        },
+        [sum(column) for column in zip(empty, *(each.rest for each in found), strict=True)],
+        {
+            group: frozenset[int]().union(
+                *(each.folded.get(group, all_of) for each, all_of in zip(found, everywhere, strict=True))
+            )
+            for group in groups
+        },
+    )
+
+
+def _by_group(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: int) -> GroupSums:
+    groups = ((item.grouped_values or {}).get(name, {}) for item in periods)
     cells = list(zip(bins.indexes(item.period for item in periods), groups, strict=True))
-    names = {name for _, values in cells for name in values}
-    reserved = next((name for name in RESERVED if name in names), None)
-    if reserved is not None and len(names) <= max_groups:
-        reserved = None
-    sums = {name: [0.0] * len(bins) for name in names if name != reserved}
-    rest, folded = [0.0] * len(bins), {name: set[int]() for name in sums}
+    names = {group for _, values in cells for group in values}
+    may_fold = RESERVED in names and len(names) > max_groups
+    sums = {group: [0.0] * len(bins) for group in names if group != RESERVED or not may_fold}
+    rest, folded = [0.0] * len(bins), {group: set[int]() for group in sums}
     for index, values in cells:
-        for name, value in values.items():
-            if name == reserved:
+        is_folded = may_fold and _is_folded(values, max_groups)
+        for group, value in values.items():
+            if group == RESERVED and is_folded:
                 rest[index] += value
             elif value:
-                sums[name][index] += value
-        if reserved in values and _hides(values, reserved, max_groups):
-            for name in sums:
-                if not values.get(name):
-                    folded[name].add(index)
-    return GroupSums(sums, rest, {name: frozenset(at) for name, at in folded.items()})
+                sums.setdefault(group, [0.0] * len(bins))[index] += value
+            elif is_folded:
+                folded[group].add(index)
+        if is_folded:
+            for group in sums.keys() - values.keys():
+                folded.setdefault(group, set()).add(index)
+            folded.setdefault(RESERVED, set()).add(index)
+    return GroupSums(sums, rest, {group: frozenset(folded.get(group, ())) for group in sums})
 
 
-def _hides(values: Mapping[str, float], reserved: str, max_groups: int) -> bool:
+def _is_folded(values: Mapping[str, float], max_groups: int) -> bool:
     """Whether groups are folded in a bin, also where what they hold sums to nothing."""
-    return values[reserved] != 0 or sum(1 for value in values.values() if value) >= max_groups
+    kept = sum(1 for group, value in values.items() if value and group != RESERVED)
+    return kept >= max_groups or values.get(RESERVED, 0.0) < 0
 
 
-def feature_lines(
-    current: Mapping[str, list[float]], previous: Mapping[str, list[float]] | None, size: int
-) -> tuple[Line, ...]:
-    """A line for each of the largest features, the others together as Other."""
-    before = None if previous is None else {name: previous.get(name, [0.0] * size) for name in current}
-    return _largest_lines("feature", current, before, {}, [0.0] * size, [0.0] * size)
+def feature_line(name: str, values: Sequence[float], previous: Sequence[float] | None) -> Line:
+    """The one line of a feature without groups."""
+    return Line("feature", name, _exact(values), None if previous is None else _exact(previous))
 
 
 def group_lines(
     current: GroupSums,
-    whole: list[float],
-    previous: tuple[GroupSums, list[float]] | None,
+    whole: Sequence[float],
+    previous: tuple[GroupSums, Sequence[float]] | None,
     only: tuple[str, ...] = (),
 ) -> tuple[Line, ...]:
-    """A line for each of the largest groups, then Other, then (none): what the feature has beyond its groups
-    (trap 13).
+    """A line for each of the largest groups, then Other, then what the feature has beyond its groups (trap
+    13).
 
-    `whole`: the feature's ungrouped values. `previous`: the same two of the period before. `only`: just these
-    groups.
+    `whole`: the feature's ungrouped values. `previous`: the same two of the previous period. `only`: just
+    these groups.
     """
-    size = len(whole)
-    empty = [0.0] * size
-    before = None
-    if previous is not None:
-        before = {
-            name: previous[0].values.get(name, empty) for name in {*current.values, *previous[0].values}
-        }
-    values = {name: current.values.get(name, empty) for name in {*current.values, *(before or {}), *only}}
+    empty = [0.0] * len(whole)
+    before = previous[0] if previous is not None else None
+    names = {*current.values, *(before.values if before else ()), *only}
+    by_size = sorted(names, key=lambda name: (-sum(map(abs, current.values.get(name, empty))), name))
     if only:
-        chosen = {name: values[name] for name in only}
-        only_previous = None if before is None else {name: before.get(name, empty) for name in only}
-        return _largest_lines("group", chosen, only_previous, current.folded, empty, empty)
-    rest_before = previous[0].rest if previous else empty
-    lines = _largest_lines("group", values, before, current.folded, current.rest, rest_before)
-    return (*lines, *_none_line(current, whole, previous))
+        return tuple(_group_line(name, current, before, empty) for name in by_size if name in only)
+    top, small = by_size[:MAX_LINES], by_size[MAX_LINES:]
+    lines = [_group_line(name, current, before, empty) for name in top]
+    other = _other_line(lines, small, current, before, empty)
+    return (*lines, *other, *_none_line(current, whole, previous))
+
+
+def _group_line(name: str, current: GroupSums, before: GroupSums | None, empty: list[float]) -> Line:
+    return Line(
+        "group",
+        name,
+        _exact(current.values.get(name, empty)),
+        None if before is None else _exact(before.values.get(name, empty)),
+        _folded(current, name),
+        previous_folded=frozenset() if before is None else _folded(before, name),
+    )
+
+
+def _folded(groups: GroupSums, name: str) -> frozenset[int]:
+    """The bins in which a part of a group may be folded: one that no answer names may be in any of them."""
+    return groups.folded.get(name, frozenset[int]().union(*groups.folded.values()))
+
+
+def _other_line(
+    lines: Sequence[Line],
+    small: Sequence[str],
+    current: GroupSums,
+    before: GroupSums | None,
+    empty: list[float],
+) -> tuple[Line, ...]:
+    """All other groups. It is not exact where it holds a part of a group that has a line of its own."""
+    rest_before = before.rest if before is not None else empty
+    if not (small or any(current.rest) or any(rest_before)):
+        return ()
+    values = [sum(c) for c in zip(current.rest, *(current.values.get(n, empty) for n in small), strict=True)]
+    previous = None
+    if before is not None:
+        columns = zip(before.rest, *(before.values.get(n, empty) for n in small), strict=True)
+        previous = _exact(sum(column) for column in columns)
+    return (
+        Line(
+            "other",
+            "",
+            _exact(values),
+            previous,
+            frozenset[int]().union(*(line.folded for line in lines)),
+            len(small),
+            frozenset[int]().union(*(line.previous_folded for line in lines)),
+        ),
+    )
 
 
 def _none_line(
-    current: GroupSums, whole: list[float], previous: tuple[GroupSums, list[float]] | None
+    current: GroupSums, whole: Sequence[float], previous: tuple[GroupSums, Sequence[float]] | None
 ) -> tuple[Line, ...]:
     missing = _gaps(whole, current.sums())
     before = None if previous is None else _gaps(previous[1], previous[0].sums())
@@ -228,60 +338,9 @@ def _none_line(
     return (Line("none", "", missing, before),)
 
 
-def _gaps(whole: list[float], part: list[float]) -> tuple[float, ...]:
-    gaps = [exact(a - b) for a, b in zip(whole, part, strict=True)]
-    return tuple(
-        0.0 if abs(gap) <= 1e-9 * max(1.0, abs(a)) else gap for gap, a in zip(gaps, whole, strict=True)
-    )
-
-
-def _largest_lines(
-    kind: Kind,
-    current: Mapping[str, list[float]],
-    previous: Mapping[str, list[float]] | None,
-    folded: Mapping[str, frozenset[int]],
-    rest: list[float],
-    rest_before: list[float],
-) -> tuple[Line, ...]:
-    by_size = sorted(current, key=lambda name: (-sum(map(abs, current[name])), name))
-    top, small = by_size[:MAX_LINES], by_size[MAX_LINES:]
-    lines = [
-        Line(
-            kind,
-            name,
-            _exact(current[name]),
-            None if previous is None else _exact(previous[name]),
-            folded.get(name, frozenset()),
-        )
-        for name in top
-    ]
-    if small or any(rest) or any(rest_before):
-        other = _exact(map(sum, zip(rest, *(current[name] for name in small), strict=True)))
-        before = None
-        if previous is not None:
-            before = _exact(map(sum, zip(rest_before, *(previous[name] for name in small), strict=True)))
-        lines.append(Line("other", "", other, before, members=len(small)))
-    return tuple(lines)
+def _gaps(whole: Sequence[float], part: Sequence[float]) -> tuple[float, ...]:
+    return tuple(0.0 if is_near(a, b) else exact(a - b) for a, b in zip(whole, part, strict=True))
 
 
 def _exact(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(exact(value) for value in values)
-
-
-def feature_totals(
-    answer: Aggregate, current: Mapping[str, list[float]], previous: Mapping[str, list[float]] | None
-) -> tuple[FeatureTotal, ...]:
-    """A total for each feature, largest first; the sum is that of its bins, the
-    count Autumn's own (trap 1).
-    """
-    totals = [
-        FeatureTotal(
-            name,
-            exact(sum(values)),
-            answer.total[name].count if name in answer.total else 0,
-            _exact(values),
-            None if previous is None else exact(sum(previous.get(name, ()))),
-        )
-        for name, values in current.items()
-    ]
-    return tuple(sorted(totals, key=lambda total: (-abs(total.sum), total.feature_id)))

@@ -56,15 +56,21 @@ def a_series(lines: Sequence[Line], query: Query | None = None, **changes: Any) 
     bins = bins_of(window, query.bin_size_for(window), query.zone)
     total = sum(line.total for line in lines)
     running = next((at for at, start in enumerate(bins.starts) if start <= NOW < bins.edges[at + 1]), None)
-    features = tuple(FeatureTotal(line.name, line.total, 5, line.values) for line in lines if line.name)
+    features = tuple(a_total(line.name, line.values, line.previous) for line in lines if line.name)
     parts: dict[str, Any] = {
         "features": features,
-        "focus": None if query.group_by is None else "tokens",
+        "focus": "tokens" if query.group_by is not None else lines[0].name if lines else None,
+        "count": 5 * len(features),
         "reconciliation": Reconciliation(total, total, 31_204),
         "fresh": Freshness(NOW / 1000, "live"),
         "running": running,
     }
     return Series(query, bins, NOW, tuple(lines), **(parts | changes))
+
+
+def a_total(name: str, values: tuple[float, ...], previous: tuple[float, ...] | None = None) -> FeatureTotal:
+    """A feature with five events, whose bins have all that Autumn has."""
+    return FeatureTotal(name, Reconciliation(sum(values), sum(values), 5), values, previous)
 
 
 def groups(*names: str, size: int = 31, **query: Any) -> Series:

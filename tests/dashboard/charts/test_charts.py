@@ -209,7 +209,7 @@ def test_other_and_none_are_grey() -> None:
         ("“Other”", True),
         ("gpt", True),
         ("Other (9)", False),
-        ("(none)", False),
+        ("No value or not reported", False),
     ]
 
 
@@ -222,18 +222,18 @@ def test_bins_to_come_stay_blank() -> None:
 
 
 def test_legend_and_table_say_what_the_chart_shows() -> None:
-    """The legend's sums and the table's cells are the series' own, with ≥ where groups are inside Other."""
+    """The legend's sums and the table's cells are the series' own, with ≈ where groups are inside Other."""
     series = groups("gpt", "embed", size=3)
     folded = replace(series, lines=(replace(series.lines[0], folded=frozenset({1})), *series.lines[1:]))
     panel = chart_panel(folded)
     assert [(row.label, row.sum, row.share) for row in panel.legend.rows] == [
-        ("gpt", "≥ 1,200", "38\N{NO-BREAK SPACE}%"),
+        ("gpt", "≈ 1,200", "38\N{NO-BREAK SPACE}%"),
         ("embed", "1,800", "57\N{NO-BREAK SPACE}%"),
         ("Other (9)", "120", "4\N{NO-BREAK SPACE}%"),
-        ("(none)", "21", "1\N{NO-BREAK SPACE}%"),
+        ("No value or not reported", "21", "1\N{NO-BREAK SPACE}%"),
     ]
     assert panel.legend.total == "3,141"
-    assert [row.cells for row in panel.table.rows][1] == ("≥ 400", "600", "40", "7", "1,047")
+    assert [row.cells for row in panel.table.rows][1] == ("≈ 400", "600", "40", "7", "1,047")
     assert panel.table.rows[2].label == "23 Nov 2026 (partial)"
 
 

@@ -99,10 +99,15 @@ def test_other_is_a_whole_bin(page: Client, sample: Store) -> None:
 def test_a_difference_is_said_with_its_reason(page: Client, sample: Store) -> None:
     """Where a page does not list the whole bar, both figures stand there, and no check mark."""
     start = closed_hour(sample) - 240 * HOUR
-    said = line(page, customer_id=ACME, start=start, end=start + 48 * HOUR, tz="UTC", per_page=50)
+    bar: dict[str, Any] = {"customer_id": ACME, "start": start, "end": start + 48 * HOUR, "tz": "UTC"}
+    said = line(page, **bar, feature_id="ai_tokens", per_page=50)
     assert said["data-reconciled"] == "unknown"
     assert float(said["data-listed"] or "nan") < float(said["data-total"] or "nan")
     assert int(said["data-events"] or 0) > 50
+    # Sums of several features are not added, their events are.
+    of_all = line(page, **bar, per_page=50)
+    assert of_all["data-total"] == ""
+    assert int(of_all["data-events"] or 0) > int(said["data-events"] or 0)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ def looked_at(at: EventSite, texts: list[str]) -> list[Shape]:
         properties = {text: text, "user": text, "request_id": text, "nested": {text: {text: [text]}}}
         names = {"id": f"e{number:03}{text}", "customer_id": text, "feature_id": text}
         at.autumn.add(event(number, properties=properties, deductions=[took], **names))
+    # The feature with most events is drawn: always this one, so that the axis is the same.
+    at.autumn.add(*(event(number, id=f"drawn{number}", feature_id="drawn") for number in range(2)))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
     chosen: dict[str, Any] = {
         "columns": [f"nested.{texts[0]}.{texts[0]}", *texts[:2]],

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.exports.files import CsvRows, JsonRows, chart_csv, file_name, guarded
-from tests.dashboard.charts.sample_series import a_query, a_series
-from usage.charts.series import FeatureTotal, Line
+from tests.dashboard.charts.sample_series import a_query, a_series, a_total
+from usage.charts.series import Line
 from usage.results import Deduction, Event, Reset, decode_rows
 from usage.sample import Store
 from usage.window import local
@@ -277,7 +277,7 @@ def test_chart_csv_is_the_series() -> None:
 def test_ungrouped_chart_csv_has_all_features() -> None:
     """Without groups every feature that is shown has its rows, also those that the chart sums up as Other."""
     size = 31
-    features = tuple(FeatureTotal(f"f{at}", 1.0, 1, (float(at),) * size) for at in range(12))
+    features = tuple(a_total(f"f{at}", (float(at),) * size) for at in range(12))
     rows, data = chart_csv(a_series((), features=features))
     found = read(data)
     assert rows == len(found) == 12 * size

@@ -12,15 +12,13 @@ from tests.usage.sample_service import DAY, HOUR
 from usage.charts.series import (
     MAX_LINES,
     Reconciliation,
-    by_feature,
     by_group,
+    by_name,
     exact,
-    feature_lines,
-    feature_totals,
     group_lines,
 )
 from usage.freshness import freshness_of
-from usage.results import Aggregate, AutumnBin, Total
+from usage.results import RESERVED, AutumnBin
 from usage.window import Bins
 
 DAYS = Bins(tuple(range(0, 5 * DAY, DAY)))
@@ -36,20 +34,20 @@ def hours(groups: list[dict[str, float]]) -> list[AutumnBin]:
     ]
 
 
-def fold(cell: dict[str, float], most: int, name: str) -> dict[str, float]:
+def fold(cell: dict[str, float], most: int) -> dict[str, float]:
     """As Autumn does: the largest keep their value, the others get a 0, their sum a name of its own."""
     ranked = sorted(cell, key=lambda group: (-cell[group], group))
     rest = ranked[most:]
     stored = {group: 0.0 if group in rest else value for group, value in cell.items()}
-    return stored | ({name: sum(cell[group] for group in rest)} if rest else {})
+    return stored | ({RESERVED: sum(cell[group] for group in rest)} if rest else {})
 
 
 @given(st.lists(cells, max_size=18))
 def test_groups_keep_the_sum(groups: list[dict[str, float]]) -> None:
     """Whatever is drawn by name, as Other or as (none): together it is the feature, bin by bin."""
     periods = hours(groups)
-    whole = [value + 5 for value in by_feature(periods, ["f"], DAYS)["f"]]
-    lines = group_lines(by_group(periods, "f", DAYS, 250), whole, None)
+    whole = [value + 5 for value in by_name(periods, ["f"], DAYS)["f"]]
+    lines = group_lines(by_group(periods, ["f"], DAYS, 250), whole, None)
     sums = [sum(column) for column in zip(*(line.values for line in lines), strict=True)]
     assert [exact(value) for value in sums] == [exact(value) for value in whole]
     assert [line.kind for line in lines if line.kind not in ("group", "other")] == ["none"]
@@ -58,55 +56,75 @@ def test_groups_keep_the_sum(groups: list[dict[str, float]]) -> None:
     assert all(a >= b - 1e-9 for a, b in pairwise(sizes))
 
 
-@given(st.lists(cells, max_size=18), st.integers(1, 9), st.sampled_from(["AUTUMN_RESERVED", "Other"]))
-def test_folded_bins(groups: list[dict[str, float]], most: int, name: str) -> None:
+@given(st.lists(cells, max_size=18), st.integers(1, 9))
+def test_folded_bins(groups: list[dict[str, float]], most: int) -> None:
     """A group's bin is either exact, or marked as being inside Other; and nothing is lost."""
-    folded = by_group(hours([fold(cell, most, name) for cell in groups]), "f", DAYS, most)
-    truth = by_group(hours(groups), "f", DAYS, 250)
-    assert name not in folded.values
+    folded = by_group(hours([fold(cell, most) for cell in groups]), ["f"], DAYS, most)
+    truth = by_group(hours(groups), ["f"], DAYS, 250)
     assert [exact(value) for value in folded.sums()] == [exact(value) for value in truth.sums()]
     for group, values in folded.values.items():
         for index, value in enumerate(values):
-            assert value == truth.values[group][index] or index in folded.folded[group]
+            right = truth.values.get(group, [0.0] * len(DAYS))[index]
+            assert value == right or index in folded.folded[group]
+
+
+@given(st.lists(cells, max_size=18))
+def test_nothing_is_marked_that_was_not_folded(groups: list[dict[str, float]]) -> None:
+    """Also where a group is called as Autumn calls what it folds."""
+    named = [
+        {{"g00": RESERVED, "g01": "Other"}.get(name, name): abs(v) for name, v in cell.items()}
+        for cell in groups
+    ]
+    most = max(map(len, named), default=0) + 1
+    found = by_group(hours(named), ["f"], DAYS, most)
+    assert not any(found.folded.values())
+    assert not any(found.rest)
 
 
 @given(st.lists(cells, max_size=18), st.lists(cells, max_size=18))
 def test_periods_before(now: list[dict[str, float]], then: list[dict[str, float]]) -> None:
     """The period before is shared out among the same lines, and sums to its own whole."""
-    current, previous = by_group(hours(now), "f", DAYS, 250), by_group(hours(then), "f", DAYS, 250)
+    current, previous = by_group(hours(now), ["f"], DAYS, 250), by_group(hours(then), ["f"], DAYS, 250)
     lines = group_lines(current, current.sums(), (previous, previous.sums()))
     totals = [sum(column) for column in zip(*(line.previous or () for line in lines), strict=True)]
     assert [exact(value) for value in totals or [0] * 4] == [exact(value) for value in previous.sums()]
     assert all(line.previous_total is not None for line in lines)
 
 
-@given(
-    st.dictionaries(st.sampled_from("abcdefghijkl"), st.lists(amounts, min_size=4, max_size=4), min_size=1)
-)
-def test_features(current: dict[str, list[float]]) -> None:
-    """Features beyond the largest are Other; totals are those of the bins, counts Autumn's own."""
-    lines = feature_lines(current, {"a": [1, 1, 1, 1]}, 4)
-    everything = sum(map(sum, current.values()))
-    assert exact(sum(line.total for line in lines)) == exact(everything)
-    assert sum(line.members or 1 for line in lines) == len(current)
-    totals = feature_totals(Aggregate([], {"a": Total(7, 0.5)}), current, None)
-    assert {total.feature_id: total.count for total in totals if total.count} == (
-        {"a": 7} if "a" in current else {}
+def test_names_of_a_feature_are_added() -> None:
+    """The groups of all names under which a feature is tracked are one feature's."""
+    cell = AutumnBin(0, {"a": 3.0, "b": 5.0}, {"a": {"x": 3.0}, "b": {"x": 4.0, "y": 1.0}})
+    groups = by_group([cell], ["a", "b"], DAYS, 250)
+    assert {name: values[0] for name, values in groups.values.items()} == {"x": 7.0, "y": 1.0}
+
+
+def test_a_group_folded_under_one_name_is_marked() -> None:
+    """A group that one name has whole, and another one folds, is not exact."""
+    cell = AutumnBin(
+        0,
+        {"a": 9.0, "b": 3.0},
+        {
+            "a": {"x": 6.0, "y": 2.0, "z": 0.0, RESERVED: 1.0},
+            "b": {"x": 0.0, "y": 0.0, "z": 3.0, RESERVED: 0.0},
+        },
     )
+    groups = by_group([cell], ["a", "b"], DAYS, 2)
+    assert groups.folded["z"] == {0}
+    assert not groups.folded["x"]
 
 
 def test_reserved_names() -> None:
-    """Where Autumn sums under one of its two names, the other one is a value that somebody has."""
-    cell = {"a": 5.0, "Other": 4.0, "AUTUMN_RESERVED": 3.0}
-    groups = by_group(hours([cell]), "f", DAYS, 2)
+    """Other is a group like any other; what Autumn folds has one name."""
+    cell = {"a": 5.0, "Other": 4.0, RESERVED: 3.0}
+    groups = by_group(hours([cell]), ["f"], DAYS, 2)
     assert groups.values.keys() == {"a", "Other"}
     assert groups.rest[0] == 3
-    assert by_group(hours([cell]), "f", DAYS, 3).values.keys() == cell.keys()
+    assert by_group(hours([cell]), ["f"], DAYS, 3).values.keys() == cell.keys()
 
 
 def test_folded_to_nothing() -> None:
     """Groups that were folded and sum to zero are marked all the same."""
-    groups = by_group(hours([{"a": 5.0, "b": 4.0, "c": 0.0, "AUTUMN_RESERVED": 0.0}]), "f", DAYS, 2)
+    groups = by_group(hours([{"a": 5.0, "b": 4.0, "c": 0.0, "AUTUMN_RESERVED": 0.0}]), ["f"], DAYS, 2)
     assert groups.folded["c"] == {0}
     assert not groups.folded["a"]
 

@@ -78,6 +78,11 @@ def expected(events: list[dict[str, Any]], edges: tuple[int, ...], feature: str,
     return sums
 
 
+def counted(events: list[dict[str, Any]], edges: tuple[int, ...], feature: str, now: int) -> float:
+    """The number of these events in the bins."""
+    return sum(expected([event | {"value": 1} for event in events], edges, feature, now))
+
+
 def group_name(event: dict[str, Any]) -> str | None:
     value = event["properties"].get("model")
     if value is None or value == "":
@@ -108,17 +113,18 @@ def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) 
         compare=data.draw(st.sampled_from([None, "previous"])),
         **data.draw(windows(now)),
     )
-    with autumn(now) as service:
+    with autumn(now, age=data.draw(st.sampled_from(["older", "current", "newest"]))) as service:
         service.add(*events, {"timestamp": now - 400 * DAY})
         series = charted(service, query, now)
     if series is None:
         return
-    for line in series.lines:
-        assert line.values == pytest.approx(expected(events, series.bins.edges, line.name, now))
     for total in series.features:
-        assert total.sum == pytest.approx(sum(total.values))
-    assert {line.name for line in series.lines} == {"messages", "tokens"}
-    assert series.reconciliation.difference == 0
+        right = expected(events, series.bins.edges, total.feature_id, now)
+        assert total.values == pytest.approx(right)
+        assert total.sum == pytest.approx(sum(right))
+        assert total.reconciliation.difference == 0
+        assert total.count in (None, counted(events, series.bins.edges, total.feature_id, now))
+    assert {total.feature_id for total in series.features} == {"messages", "tokens"}
     assert (query.compare is None or bool(series.notes)) or series.previous is not None
 
 

@@ -8,13 +8,12 @@ from threading import Lock
 from cachetools import TTLCache
 
 from usage.api.calls import CallOptions, Calls
+from usage.features.names import FeatureCatalog, FeatureNames
 from usage.known_customers import KnownCustomers
 from usage.query import Query
 from usage.scope import Scope
 from usage.window import DAY_MS, HOUR_MS, Window
 
-CANDIDATES = 50
-"""Features requested to find the largest dozen."""
 NEWEST_ROWS = 1000
 """Rows read to see which features a customer has."""
 FEATURES_REREAD_S = 3600.0
@@ -57,8 +56,15 @@ class FeatureCache:
 class VisibleFeatures:
     """The features of a caller's scope; of everybody for staff."""
 
-    def __init__(self, calls: Calls, known_customers: KnownCustomers, feature_cache: FeatureCache) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        known_customers: KnownCustomers,
+        feature_cache: FeatureCache,
+        catalog: FeatureCatalog,
+    ) -> None:
         self._calls = calls
+        self._catalog = catalog
         self._known_customers = known_customers
         self._feature_cache = feature_cache
         self._scope: Scope | None = calls.scope
@@ -79,20 +85,19 @@ class VisibleFeatures:
         shown = self._scope.features
         return self._known_customers.features(self._scope.customer_id) if shown is None else sorted(shown)
 
-    def candidates(self, query: Query, now: int, options: CallOptions) -> tuple[str, ...]:
-        """The features of the query, or else those to request: once an hour the newest rows are read for
-        them.
+    def candidates(self, query: Query, now: int, options: CallOptions) -> FeatureNames:
+        """The features of the query, or else all that Autumn lists and those seen, with their stored names.
 
-        Within bounds these are all that the customer is known to have: Autumn tells which of them have events
-        there.
+        Once an hour the newest rows are read for them: features that were deleted still have events. Within
+        bounds these are all that the customer is known to have: Autumn tells which of them have events there.
         """
         if query.feature_id:
-            return query.feature_id
+            return self._catalog.named(query.feature_id, options)
         self._read_newest(query, now, options)
         seen = self.features(query.customer_id)
         if self.hides_unused:
             seen = list(dict.fromkeys((*seen, *self._known_customers.features(query.customer_id))))
-        return tuple(sorted(seen[:CANDIDATES]))
+        return self._catalog.all(seen, options)
 
     def add_used(self, features: Iterable[str]) -> None:
         """Makes visible features that have events within the scope's bounds."""
