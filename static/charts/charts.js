@@ -189,7 +189,7 @@
     const parts = spec.lines
       .map(({ label, folded, values }) => [label, values[bin] ?? 0, folded.includes(bin) ? "about " : ""])
       .filter(([, value]) => value)
-      .map(([label, value, least]) => `${label} ${least}${text.format(value)}`);
+      .map(([label, value, about]) => `${label} ${about}${text.format(value)}`);
     const total = spec.lines.reduce((sum, { values }) => sum + (values[bin] ?? 0), 0);
     const partial = bin === spec.running ? " (partial)" : "";
     return `${spec.labels[bin]}${partial}: ${text.format(total)}. ${parts.join("; ")}`;
