@@ -53,7 +53,7 @@ class ExportLease:
 
     @classmethod
     def take(cls, exporter: Exporter, file: str, query: str) -> ExportLease:
-        """Begin one.
+        """Takes the lease.
 
         AlreadyExporting while the exporter has another, TooManyExports while their group has enough.
         """

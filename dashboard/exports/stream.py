@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class Stream:
-    """The pieces of a file. However it ends, the lease is given back, and how it ended is written down."""
+    """The pieces of a file. However it ends, the lease is released, and how it ended is recorded."""
 
     def __init__(
         self, lease: ExportLease, connection: Connection, pieces: Iterator[bytes], freed: Callable[[], None]
