@@ -13,7 +13,7 @@ SCOPE = {
     "features.list": "features:read",
 }
 NAME_CALLS = frozenset({"customers.get", "customers.list", "features.list"})
-"""The calls that a server may lack."""
+"""The calls that an older server does not have."""
 
 
 class Key(NamedTuple):
@@ -40,7 +40,7 @@ class Keys:
         }
 
     def find(self, authorization: str) -> Key | None:
-        """The key of an Authorization header; None where it is none of ours."""
+        """The key of an Authorization header; None if it is unknown."""
         given = authorization.encode("utf-8", "surrogateescape")
         for secret, key in self._keys.items():
             if hmac.compare_digest(given, f"Bearer {secret}".encode()):

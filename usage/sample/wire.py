@@ -102,7 +102,7 @@ def aggregate_body(given: Fields, age: Age) -> AggregateBody:
 
 
 def feature_list(feature_id: str | list[str]) -> list[str]:
-    """The features asked for, each once."""
+    """The requested features, each once."""
     return [feature_id] if isinstance(feature_id, str) else list(dict.fromkeys(feature_id))
 
 

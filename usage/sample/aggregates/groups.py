@@ -38,7 +38,7 @@ class Found(NamedTuple):
 class Folded(NamedTuple):
     """A cell's largest groups, and the sum of the others; None where there are no others."""
 
-    kept: Groups
+    largest_groups: Groups
     rest: float | None
 
 
@@ -58,7 +58,7 @@ def grouped_bins(
         return []
     most = _most(connection, body, age)
     folded = _by_window(cells, most) if body.group_ranking == "window" else _by_bin(cells, most)
-    names = dict.fromkeys(sorted({name for cell in folded.values() for name in cell.kept}), 0.0)
+    names = dict.fromkeys(sorted({name for cell in folded.values() for name in cell.largest_groups}), 0.0)
     if any(cell.rest is not None for cell in folded.values()):
         names.setdefault(OTHER, 0.0)
     features = feature_list(body.feature_id)
@@ -85,7 +85,7 @@ def _filled(cell: Folded | None, names: Groups) -> Groups:
     """A real group may have the reserved name: the two are then one, as at the service."""
     if cell is None:
         return names
-    groups = names | cell.kept
+    groups = names | cell.largest_groups
     return groups if cell.rest is None else groups | {OTHER: groups[OTHER] + cell.rest}
 
 
@@ -99,8 +99,8 @@ def _by_window(cells: Cells, most: int) -> dict[tuple[object, str], Folded]:
     for (_, feature), groups in cells.items():
         for name, value in groups.items():
             totals[feature][name] += value
-    kept = {feature: _largest(groups, most) for feature, groups in totals.items()}
-    return {at: _fold(groups, kept[at[1]]) for at, groups in cells.items()}
+    largest_groups = {feature: _largest(groups, most) for feature, groups in totals.items()}
+    return {at: _fold(groups, largest_groups[at[1]]) for at, groups in cells.items()}
 
 
 def _largest(groups: Groups, most: int) -> set[str]:
@@ -109,8 +109,8 @@ def _largest(groups: Groups, most: int) -> set[str]:
 
 def _fold(groups: Groups, largest: set[str]) -> Folded:
     rest = [value for name, value in groups.items() if name not in largest]
-    kept = {name: value for name, value in groups.items() if name in largest}
-    return Folded(kept, sum(rest) if rest else None)
+    largest_groups = {name: value for name, value in groups.items() if name in largest}
+    return Folded(largest_groups, sum(rest) if rest else None)
 
 
 def _cells(
@@ -143,7 +143,7 @@ def _names(
 
 
 def _roll_up_stands(body: AggregateBody, age: Age, found: list[Found]) -> bool:
-    """Whether the roll-up's answer is taken: where it lacks events, rows win if they have more."""
+    """Whether the roll-up's answer is used: if it lacks events, rows are used if they have more."""
     rolled = _counted(row for row in found if texts(row.key).rolled is not None)
     if age.small_gaps:
         everything = bool(body.customer_id)

@@ -1,6 +1,6 @@
 """Where the figures of an aggregate come from: the ``hours`` roll-up, and the rows of events.
 
-Whole hours count whole where start <= hour <= end. Exact figures take rows with start <= time <= end, to the
+Whole hours count in full if start <= hour <= end. Exact figures take rows with start <= time <= end, to the
 microsecond, and the roll-up for the full hours between.
 """
 

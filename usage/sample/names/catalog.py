@@ -35,7 +35,7 @@ WHERE NOT EXISTS (SELECT 1 FROM catalog_customers AS named WHERE named.id = cust
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make what is missing."""
+    """Create missing tables."""
     for statement in TABLES.split(";"):
         connection.execute(statement)
 

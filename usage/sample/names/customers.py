@@ -105,7 +105,7 @@ def _row(customer: Body, body: ListBody) -> Body:
 
 
 def _subscriptions(customer: Body, body: ListBody) -> list[Body]:
-    """Those of the status asked for."""
+    """Those of the requested status."""
     return [
         each
         for each in customer.get("subscriptions", [])

@@ -18,9 +18,9 @@ MONTHS_GRANTED = {"week": 0.25, "month": 1, "quarter": 3, "year": 12}
 
 
 class Allowance(NamedTuple):
-    """What a plan grants of a feature in a month, or for good where it is held.
+    """What a plan grants of a feature in a month, or without an end for a feature that is not used up.
 
-    ``cycle``: the balance's own reset interval, None for the subscription's. ``prepaid``: bought on top,
+    ``cycle``: the balance's own reset interval, None for the subscription's. ``prepaid``: bought in addition,
     without a reset. ``most``: of the overage, where that has a bound.
     """
 
