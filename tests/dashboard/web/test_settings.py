@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.web.checks import kept_secret
+from dashboard.web.checks import stored_secret
 from dashboard.web.env import Environment, Unusable
 from tests.conftest import ROOT, Served
 
@@ -107,8 +107,8 @@ def test_an_operator_behind_a_proxy_may_start(tmp_path: Path) -> None:
 def test_generated_secret_is_private_to_its_user(tmp_path: Path) -> None:
     """It is made once, is long, and only its owner may read it."""
     path = tmp_path / ".secret_key"
-    first = kept_secret(path)
-    assert kept_secret(path) == first
+    first = stored_secret(path)
+    assert stored_secret(path) == first
     assert len(first) >= 50
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
