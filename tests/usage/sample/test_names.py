@@ -80,7 +80,7 @@ def test_customer_with_events_alone_has_no_name(org: Organization) -> None:
     ],
 )
 def test_get_refuses(org: Organization, body: dict[str, Any], status: int, message: str) -> None:
-    """An id with other characters is refused for a customer that exists, too."""
+    """An id with other characters is refused even for a customer that exists."""
     org.store.put_customer(described("café"))
     answer = call(org, "customers.get", **body)
     assert answer.status_code == status
@@ -107,7 +107,7 @@ def test_list_refuses(org: Organization, body: dict[str, Any]) -> None:
 
 
 def test_list_is_newest_first_in_pages(named: Organization) -> None:
-    """A page that is full says that there is more, the last one too; total is the page's own."""
+    """A full page has `has_more`, even the last one; `total` is the page's own count."""
     pages = [call(named, "customers.list", limit=2, offset=offset).json() for offset in (0, 2, 4)]
     assert [[each["id"] for each in page["list"]] for page in pages] == [["d", "c"], ["b-1", "a_1"], []]
     assert [page["has_more"] for page in pages] == [True, True, False]
@@ -119,7 +119,7 @@ def test_list_is_newest_first_in_pages(named: Organization) -> None:
 
 
 def test_customers_of_one_millisecond_repeat_between_pages(org: Organization) -> None:
-    """There is no second key to the order: one is on both pages, another on none."""
+    """The order has no second key: one customer is on both pages, the other on none."""
     for customer_id in ("x", "y"):
         org.store.put_customer(described(customer_id))
     assert listed(org, limit=1) == listed(org, limit=1, offset=1)
@@ -188,7 +188,7 @@ def test_customer_without_an_id_is_listed(org: Organization) -> None:
 
 
 def test_features_are_listed_archived_ones_last(org: Organization) -> None:
-    """Whole, in one answer, whatever the body says."""
+    """The whole list is one response, for any request body."""
     features = [
         {"id": name, "name": name.upper(), "type": "metered", "consumable": True, "archived": name == "old"}
         for name in ("old", "b", "a")
