@@ -1,4 +1,4 @@
-"""Asking a server once, as the client's tests do."""
+"""One call to a server, for the client's tests."""
 
 from __future__ import annotations
 

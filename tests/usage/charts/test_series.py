@@ -37,7 +37,7 @@ def hours(groups: list[dict[str, float]]) -> list[AutumnBin]:
 
 
 def fold(cell: dict[str, float], most: int, name: str) -> dict[str, float]:
-    """As Autumn does: the largest keep their value, the others get a 0, their sum a name of its own."""
+    """Fold like Autumn: the largest have their value, the others a 0, their sum a name of its own."""
     ranked = sorted(cell, key=lambda group: (-cell[group], group))
     rest = ranked[most:]
     stored = {group: 0.0 if group in rest else value for group, value in cell.items()}
@@ -45,8 +45,8 @@ def fold(cell: dict[str, float], most: int, name: str) -> dict[str, float]:
 
 
 @given(st.lists(cells, max_size=18))
-def test_groups_keep_the_sum(groups: list[dict[str, float]]) -> None:
-    """Whatever is drawn by name, as Other or as (none): together it is the feature, bin by bin."""
+def test_groups_sum_to_the_feature(groups: list[dict[str, float]]) -> None:
+    """Named groups, Other and events without a group sum to the feature in each bin."""
     periods = hours(groups)
     whole = [value + 5 for value in by_feature(periods, ["f"], DAYS)["f"]]
     lines = group_lines(by_group(periods, "f", DAYS, 250), whole, None)
@@ -59,8 +59,8 @@ def test_groups_keep_the_sum(groups: list[dict[str, float]]) -> None:
 
 
 @given(st.lists(cells, max_size=18), st.integers(1, 9), st.sampled_from(["AUTUMN_RESERVED", "Other"]))
-def test_folded_bins(groups: list[dict[str, float]], most: int, name: str) -> None:
-    """A group's bin is either exact, or marked as being inside Other; and nothing is lost."""
+def test_folded_bins_are_marked(groups: list[dict[str, float]], most: int, name: str) -> None:
+    """A group's bin is exact, or marked as part of Other; the sums stay the same."""
     folded = by_group(hours([fold(cell, most, name) for cell in groups]), "f", DAYS, most)
     truth = by_group(hours(groups), "f", DAYS, 250)
     assert name not in folded.values
@@ -71,8 +71,10 @@ def test_folded_bins(groups: list[dict[str, float]], most: int, name: str) -> No
 
 
 @given(st.lists(cells, max_size=18), st.lists(cells, max_size=18))
-def test_periods_before(now: list[dict[str, float]], then: list[dict[str, float]]) -> None:
-    """The period before is shared out among the same lines, and sums to its own whole."""
+def test_previous_period_has_the_same_lines(
+    now: list[dict[str, float]], then: list[dict[str, float]]
+) -> None:
+    """It sums to its own total."""
     current, previous = by_group(hours(now), "f", DAYS, 250), by_group(hours(then), "f", DAYS, 250)
     lines = group_lines(current, current.sums(), (previous, previous.sums()))
     totals = [sum(column) for column in zip(*(line.previous or () for line in lines), strict=True)]
@@ -83,8 +85,8 @@ def test_periods_before(now: list[dict[str, float]], then: list[dict[str, float]
 @given(
     st.dictionaries(st.sampled_from("abcdefghijkl"), st.lists(amounts, min_size=4, max_size=4), min_size=1)
 )
-def test_features(current: dict[str, list[float]]) -> None:
-    """Features beyond the largest are Other; totals are those of the bins, counts Autumn's own."""
+def test_features_beyond_the_largest_are_other(current: dict[str, list[float]]) -> None:
+    """Totals are those of the bins, counts are Autumn's."""
     lines = feature_lines(current, {"a": [1, 1, 1, 1]}, 4)
     everything = sum(map(sum, current.values()))
     assert exact(sum(line.total for line in lines)) == exact(everything)
@@ -96,7 +98,7 @@ def test_features(current: dict[str, list[float]]) -> None:
 
 
 def test_reserved_names() -> None:
-    """Where Autumn sums under one of its two names, the other one is a value that somebody has."""
+    """If Autumn sums under one of its two names, the other one is an ordinary value."""
     cell = {"a": 5.0, "Other": 4.0, "AUTUMN_RESERVED": 3.0}
     groups = by_group(hours([cell]), "f", DAYS, 2)
     assert groups.values.keys() == {"a", "Other"}
@@ -104,22 +106,20 @@ def test_reserved_names() -> None:
     assert by_group(hours([cell]), "f", DAYS, 3).values.keys() == cell.keys()
 
 
-def test_folded_to_nothing() -> None:
-    """Groups that were folded and sum to zero are marked all the same."""
+def test_folded_groups_that_sum_to_zero_are_marked() -> None:
     groups = by_group(hours([{"a": 5.0, "b": 4.0, "c": 0.0, "AUTUMN_RESERVED": 0.0}]), "f", DAYS, 2)
     assert groups.folded["c"] == {0}
     assert not groups.folded["a"]
 
 
-def test_reconciliation() -> None:
-    """The dust of floats is no difference; anything more is."""
+def test_float_rounding_is_no_difference() -> None:
+    """A larger difference is reported."""
     assert Reconciliation(0.1 + 0.2, 0.3, 2).difference == 0
     assert Reconciliation(1e15, 1e15 + 0.125, 2).difference == 0
     assert Reconciliation(10, 12.5, 2).difference == 2.5
 
 
 def test_no_negative_zero() -> None:
-    """Minus zero is zero."""
     assert str(exact(-0.0)) == str(exact(-1e-12)) == "0.0"
 
 
@@ -128,8 +128,7 @@ class Part:
         self.fetched_at, self.source, self.reason = fetched_at, source, reason
 
 
-def test_freshness() -> None:
-    """Figures are as old as their oldest part, and as doubtful as their worst."""
+def test_freshness_is_that_of_the_oldest_and_worst_part() -> None:
     parts = [Part(30, "live"), Part(10, "cache"), Part(20, "stale", "Autumn is out of reach.")]
     fresh = freshness_of(parts, bad_rows=2)
     assert (fresh.fetched_at, fresh.source, fresh.reason) == (10, "stale", "Autumn is out of reach.")
