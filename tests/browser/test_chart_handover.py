@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from dashboard.charts import chart_panel
 from dashboard.web import csp
-from tests.dashboard.charts.sample_series import HOSTILE, a_query, a_series, groups
+from tests.dashboard.charts.sample_series import HOSTILE, groups, query_of_days, series_of
 from usage.charts.series import Line, Series
 
 STATIC = csp.BASE_DIR / "static"
@@ -60,10 +60,10 @@ SHIFTS = """() => { window.shifts = 0; new PerformanceObserver((list) => {
 def series_for(query: dict[str, list[str]]) -> Series:
     """The series that a test's address asks for."""
     if "hostile" in query:
-        return a_series([Line("feature", name, (3.0, 2.0, 1.0)) for name in HOSTILE[:8]], a_query(3))
+        return series_of([Line("feature", name, (3.0, 2.0, 1.0)) for name in HOSTILE[:8]], query_of_days(3))
     if "negative" in query:
         lines = [Line("feature", "used", (5.0, 3.0, 8.0)), Line("feature", "returned", (-2.0, -1.0, 2.0))]
-        return a_series(lines, a_query(3))
+        return series_of(lines, query_of_days(3))
     return groups("gpt-large", "gpt-small", "embed", size=int(query.get("days", ["31"])[0]))
 
 

@@ -1,4 +1,4 @@
-"""Pages over the sample's whole story, made once for all of them."""
+"""Pages over the whole story of the sample, which is created once for all tests."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def story(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -
 
 @pytest.fixture
 def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
-    """The site on sample data, without a pace; its store, for asking in SQL.
+    """The site on sample data, without a rate limit, and its store for SQL queries.
 
-    Time stands still for the data.
+    The clock of the data stands still.
     """
     settings.SAMPLE_DB = story
     settings.AUTUMN_PACE = 100_000
@@ -43,13 +43,13 @@ def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
 
 @pytest.fixture
 def page(sample: Store) -> Client:
-    """Somebody who looks at sample data."""
+    """A client of the site with sample data."""
     return Client()
 
 
 @pytest.fixture
 def sql(sample: Store) -> Callable[..., list[Any]]:
-    """Asks the sample's database itself: `sql("SELECT …", parameter, …)` → its rows."""
+    """Query the sample's database: `sql("SELECT …", parameter, …)` returns rows."""
 
     def ask(text: str, *parameters: object) -> list[Any]:
         with closing(sample.connection()) as connection:

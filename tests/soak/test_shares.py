@@ -26,7 +26,7 @@ from dashboard.sharing.links import hash_of
 from tests.conftest import ROOT, Served, person
 from tests.dashboard.sharing.canary_organization import CanarySite
 from tests.dashboard.sharing.conftest import canary_site
-from tests.dashboard.sharing.test_attack import assault, held
+from tests.dashboard.sharing.test_attack import assault, assert_in_scope
 from tests.dashboard.sharing.test_secrets import Visitor
 
 __all__ = ["canary_site", "person"]  # fixtures
@@ -45,7 +45,7 @@ def test_ten_thousand_queries(canary_site: CanarySite) -> None:
     for seed in range(QUERIES):
         response = assault(client, share, seed)
         statuses[response.status_code] += 1
-        held(canary_site.take())
+        assert_in_scope(canary_site.take())
     print(statuses)
     assert statuses[200] > QUERIES / 50
     assert share.visits.count() < QUERIES
@@ -166,7 +166,7 @@ def test_an_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) 
     site = Served(tmp_path, WEB_CONCURRENCY="4", REDIS_URL=redis_url)
     try:
         owner, recipient_client = Visitor(site), Visitor(site)
-        root = recipient_client.unlock(*owner.make(exports="on"))
+        root = recipient_client.unlock(*owner.create(exports="on"))
         export = recipient_client.opener.open(f"{site.url}{root}events/export.jsonl?range=90d", timeout=30)
         assert export.read(1000)
         name = root.split("/")[2]

@@ -1,6 +1,4 @@
-"""A crowd that wants passwords hashed, for processes of their own: nothing here needs Django before it is set
-up.
-"""
+"""Processes that hash passwords concurrently. The module needs no Django before Django is set up."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 
 
 def hash_slowly(folder: str, spans: str) -> None:
-    """In a process of its own: four threads that want a hash each, and take their time for it."""
+    """In a separate process, four threads each compute a hash slowly."""
     django.setup()
     settings.DATA_DIR = Path(folder)
 

@@ -26,9 +26,9 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture(autouse=True)
-def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def checks_at_each_piece(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A stream looks after itself at every piece, not only each quarter second."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.0)
+    monkeypatch.setattr(stream, "CHECK_INTERVAL_S", 0.0)
     yield
     views.export_slots.cache_clear()
 

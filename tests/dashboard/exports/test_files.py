@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.exports.files import CsvRows, JsonRows, chart_csv, file_name, guarded
-from tests.dashboard.charts.sample_series import a_query, a_series
+from tests.dashboard.charts.sample_series import query_of_days, series_of
 from usage.charts.series import FeatureTotal, Line
 from usage.results import Deduction, Event, Reset, decode_rows
 from usage.sample import Store
@@ -250,7 +250,9 @@ def test_each_event_once_while_others_arrive(page: Client, sample: Store) -> Non
 
 def test_chart_csv_is_the_series() -> None:
     """Each bin and line has its row, with the zone's offset on both sides of a change of the clocks."""
-    query = a_query(tz="Europe/Berlin", group_by="properties.model", start=1761343200000, end=1761519600000)
+    query = query_of_days(
+        tz="Europe/Berlin", group_by="properties.model", start=1761343200000, end=1761519600000
+    )
     size = 2
     lines = (
         Line("group", "=gpt", (1.0,) * size),
@@ -258,7 +260,7 @@ def test_chart_csv_is_the_series() -> None:
         Line("other", "", (0.0,) * size),
         Line("none", "", (-2.0,) * size),
     )
-    series = a_series(lines, query)
+    series = series_of(lines, query)
     rows, data = chart_csv(series)
     found = read(data)
     assert rows == len(found) == 4 * size
@@ -278,7 +280,7 @@ def test_ungrouped_chart_csv_has_all_features() -> None:
     """Without groups every feature that is shown has its rows, also those that the chart sums up as Other."""
     size = 31
     features = tuple(FeatureTotal(f"f{at}", 1.0, 1, (float(at),) * size) for at in range(12))
-    rows, data = chart_csv(a_series((), features=features))
+    rows, data = chart_csv(series_of((), features=features))
     found = read(data)
     assert rows == len(found) == 12 * size
     assert {(row["group_kind"], row["group"]) for row in found} == {("", "")}

@@ -28,8 +28,8 @@ from tests.dashboard.exports.download import (
     HTMX,
     PAGE,
     begun,
+    checks_at_each_piece,
     failing_app,
-    looks_each_time,
     record,
     requested,
     somebody,
@@ -41,7 +41,7 @@ from usage.results import Event
 from usage.sample import SampleApp, Store
 from usage.scope import Scope
 
-__all__ = ["failing_app", "looks_each_time"]
+__all__ = ["checks_at_each_piece", "failing_app"]
 
 Ending = ExportRecord.Ending
 

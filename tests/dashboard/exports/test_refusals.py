@@ -10,11 +10,18 @@ from pytest_django.fixtures import Settings
 
 from dashboard.exports.files import JSON_LINES
 from dashboard.models import ExportRecord
-from tests.dashboard.exports.download import EVERYTHING, PAGE, begun, failing_app, looks_each_time, record
+from tests.dashboard.exports.download import (
+    EVERYTHING,
+    PAGE,
+    begun,
+    checks_at_each_piece,
+    failing_app,
+    record,
+)
 from tests.page import Page
 from usage.sample import SampleApp, Store
 
-__all__ = ["failing_app", "looks_each_time"]
+__all__ = ["checks_at_each_piece", "failing_app"]
 
 Ending = ExportRecord.Ending
 

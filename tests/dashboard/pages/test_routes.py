@@ -1,6 +1,4 @@
-"""Every route, by every method, for everybody: one table, and a walk of the URLconf that holds the site to
-it.
-"""
+"""Every route, by every method, for every visitor: one table, compared with the URLconf."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from pytest_django.fixtures import Settings
 from dashboard.models import User
 from dashboard.sharing.urls import urlpatterns as sharing
 
-# A column is somebody who comes. What they hold, they are given in `visitor`.
+# A column is a kind of visitor. `visitor` creates its client.
 NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin", "superuser"
 PUBLIC = frozenset({NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER})
 PERSON = PUBLIC - {NOBODY}
@@ -35,7 +33,7 @@ POST = frozenset({"POST"})
 class Route:
     who: frozenset[str]
     methods: frozenset[str]
-    read_only: bool = False  # a form whose view knows POST, and refuses it to everybody
+    read_only: bool = False  # a form whose view supports POST, and refuses it for all users
 
 
 TABLE = {
@@ -85,23 +83,23 @@ TABLE = {
     "admin/dashboard/user/<path:object_id>/history/": Route(ADMINS, FORM),
     "admin/dashboard/user/<path:object_id>/change/": Route(ADMINS, FORM),
     "admin/dashboard/user/<path:object_id>/delete/": Route(ADMINS, FORM),
-    # Who took what is there to be read.
+    # Export records are read-only.
     "admin/dashboard/exportrecord/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/add/": Route(frozenset(), FORM),
     "admin/dashboard/exportrecord/<path:object_id>/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/<path:object_id>/history/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/<path:object_id>/change/": Route(ADMINS, FORM, read_only=True),
     "admin/dashboard/exportrecord/<path:object_id>/delete/": Route(frozenset(), FORM),
-    # A lost second factor: only superusers take one away.
+    # A lost second factor: only superusers can remove it.
     "admin/mfa/authenticator/": Route(SUPERUSERS, FORM),
     "admin/mfa/authenticator/add/": Route(SUPERUSERS, FORM),
-    "admin/mfa/authenticator/<path:object_id>/": Route(ADMINS, FORM),  # leads on to its change page
+    "admin/mfa/authenticator/<path:object_id>/": Route(ADMINS, FORM),  # redirects to its change page
     "admin/mfa/authenticator/<path:object_id>/history/": Route(SUPERUSERS, FORM),
     "admin/mfa/authenticator/<path:object_id>/change/": Route(SUPERUSERS, FORM),
     "admin/mfa/authenticator/<path:object_id>/delete/": Route(SUPERUSERS, FORM),
 }
 
-# Share links have a table of their own, with those who come with a link: tests/sharing/test_matrix.py.
+# Share links have their own table, with recipients: tests/dashboard/sharing/test_access.py.
 SHARING = {str(pattern.pattern) for pattern in sharing}
 
 FILLED = {
@@ -149,7 +147,7 @@ def happened(response: Any, who: str) -> str:
 
 
 def visitor(who: str, people: dict[str, User]) -> Client:
-    cache.clear()  # throttles count tries by address, and all of these have one
+    cache.clear()  # throttles count attempts by address, and all clients here have the same
     client = Client(raise_request_exception=False)
     if who in people:
         client.force_login(people[who])
@@ -158,7 +156,7 @@ def visitor(who: str, people: dict[str, User]) -> Client:
 
 @pytest.fixture
 def people(db: None, live_mode: Settings) -> dict[str, User]:
-    """Somebody of each role. The viewer is number 1, whose pages in the admin are asked for."""
+    """One user of each role. The viewer is number 1, whose admin pages are requested."""
     made = {
         who: User.objects.create(
             pk=number, username=who, role=role, password="set", is_superuser=who == SUPERUSER
@@ -171,14 +169,13 @@ def people(db: None, live_mode: Settings) -> dict[str, User]:
     return made
 
 
-def test_the_table_is_the_site() -> None:
-    """A route that the table lacks fails here, and so does a row whose route is gone."""
+def test_table_has_every_route_of_the_site() -> None:
     assert set(routes(get_resolver())) - SHARING == set(TABLE)
 
 
 @pytest.mark.parametrize("route", TABLE)
-def test_each_route_answers_whom_it_should(route: str, people: dict[str, User]) -> None:
-    """Each cell of this route, everybody by every method, is as the table says."""
+def test_each_route_has_the_results_in_the_table(route: str, people: dict[str, User]) -> None:
+    """For every visitor and every method."""
     cells = [(who, method) for who in sorted(PUBLIC) for method in METHODS]
     written = {cell: expected(TABLE[route], *cell) for cell in cells}
     found = {
