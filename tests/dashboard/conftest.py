@@ -18,10 +18,10 @@ from usage.sample import Store
 
 
 @pytest.fixture(scope="session")
-def story(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Path:
+def story(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[], Path]) -> Path:
     """A database with the sample's story, up to now."""
     path = tmp_path_factory.mktemp("story") / "sample.sqlite3"
-    shutil.copy2(begun() / path.name, path)
+    shutil.copy2(prepared_folder() / path.name, path)
     store = Store(path)
     store.ensure_story()
     store.close()

@@ -97,7 +97,7 @@ class Keyed:
         return self.http.post(path, data={"csrfmiddlewaretoken": token, **fields}, headers=headers)
 
     @contextmanager
-    def begun(self, path: str) -> Iterator[HTTPResponse]:
+    def download(self, path: str) -> Iterator[HTTPResponse]:
         """A download by a plain client, which notices how it ends; it disconnects at the end of the block."""
         with closing(HTTPConnection("127.0.0.1", self.served.port, timeout=60)) as connection:
             connection.request("GET", path, headers={"Cookie": self.cookies})

@@ -76,10 +76,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def autumn(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Iterator[str]:
+def autumn(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[], Path]) -> Iterator[str]:
     """The sample backend on a port, as if it were Autumn."""
     port = free_port()
-    story = shutil.copy2(begun() / "sample.sqlite3", tmp_path_factory.mktemp("autumn"))
+    story = shutil.copy2(prepared_folder() / "sample.sqlite3", tmp_path_factory.mktemp("autumn"))
     process = subprocess.Popen(
         [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(story)],
         cwd=ROOT,

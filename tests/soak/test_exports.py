@@ -93,7 +93,7 @@ def test_a_client_that_takes_nothing(tmp_path: Path) -> None:
         site = Keyed(tmp_path, url, key=SAMPLE_KEY)
         try:
             began = time.monotonic()
-            with site.begun("/events/export.jsonl?range=90d&tz=UTC"):
+            with site.download("/events/export.jsonl?range=90d&tz=UTC"):
                 while not (ending := Page(site.http.get("/events/export/")).values("data-ending")[0]):
                     assert time.monotonic() - began < 120
                     time.sleep(1)
@@ -115,14 +115,14 @@ def newest(store: Store) -> tuple[list[str], int]:
 def exported(site: Keyed, store: Store, path: str) -> tuple[list[str], int, float]:
     """The ids of a file, by how much the server grew meanwhile at most, and how long it took."""
     site.http.get("/events/?range=7d")
-    with site.begun("/events/export.jsonl?range=24h") as warm:
+    with site.download("/events/export.jsonl?range=24h") as warm:
         warm.read()
     before, done = resident(site.served.process.pid), threading.Event()
     arriving = threading.Thread(target=arrive, args=(store, done))
     arriving.start()
     began, found, most = time.monotonic(), [], before
     try:
-        with site.begun(path) as response:
+        with site.download(path) as response:
             for line in response:
                 found.append(json.loads(line)["id"])
                 if len(found) % 5000 == 0:

@@ -89,7 +89,7 @@ class Viewers:
         self.over = threading.Event()
 
     def look(self, path: str) -> None:
-        begun = time.monotonic()
+        started = time.monotonic()
         request = urllib.request.Request(self.url + path, headers={"Cookie": self.cookies})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -98,7 +98,7 @@ class Viewers:
         except urllib.error.HTTPError as error:
             status = error.code
         self.statuses[status] += 1
-        self.seconds.append(time.monotonic() - begun)
+        self.seconds.append(time.monotonic() - started)
 
     def come(self, people: int, live: Callable[[], None], minutes: float) -> None:
         viewers = [threading.Thread(target=live) for _ in range(people)]

@@ -17,10 +17,10 @@ def hash_slowly(folder: str, spans: str) -> None:
     settings.DATA_DIR = Path(folder)
 
     def slow(hasher: object, password: str, salt: str) -> str:
-        begun = time.monotonic()
+        started = time.monotonic()
         threading.Event().wait(0.02)
         with Path(spans).open("a") as file:
-            file.write(f"{begun} {time.monotonic()}\n")
+            file.write(f"{started} {time.monotonic()}\n")
         return "argon2$x"
 
     Argon2PasswordHasher.encode = slow  # type: ignore[assignment,method-assign]

@@ -203,7 +203,7 @@ def test_at_most_two_hashes_run_at_once(tmp_path: Path) -> None:
     with get_context("spawn").Pool(3) as pool:
         pool.starmap(hash_slowly, [(str(tmp_path), str(spans))] * 3)
     times = [tuple(map(float, line.split())) for line in spans.read_text().splitlines()]
-    at_once = [sum(begun <= moment < ended for begun, ended in times) for moment, _ in times]
+    at_once = [sum(started <= moment < ended for started, ended in times) for moment, _ in times]
     assert len(times) == 12
     assert max(at_once) == hashing.AT_ONCE
 

@@ -1,4 +1,4 @@
-"""From a bar to its events: what Autumn counts there, what is listed, and whether the two agree."""
+"""From a bar to its events: Autumn's count, the listed rows, and whether the two agree."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ IN_VIEW = {"HX-Request": "true", "HX-Target": "events-in-view"}
 
 
 def opened(page: Client, **params: Any) -> Page:
-    """What a chart swaps in below itself for a bar."""
+    """The part that a chart swaps in for a bar."""
     return Page(page.get(f"/events/?{urlencode(params, doseq=True)}", headers=IN_VIEW))
 
 
 def line(page: Client, **params: Any) -> Element:
-    """The line that reconciles the bar with its rows."""
+    """The line that compares the bar with its rows."""
     return opened(page, **params).one(data_reconciled=True)
 
 
@@ -32,15 +32,13 @@ def closed_hour(sample: Store) -> int:
 
 
 def agrees(said: Element, total: float, count: int) -> bool:
-    """Whether Autumn's sum, that of the rows, and the sample's own SQL are the same."""
+    """Whether Autumn's sum, that of the rows, and the sample's SQL are equal."""
     figures = [float(said[name] or "nan") for name in ("data-total", "data-listed", "data-events")]
     return said["data-reconciled"] == "yes" and figures == pytest.approx([total, total, count])
 
 
-def test_a_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
-    """The sum of a closed hour's bar is that of its rows and of the sample's own
-    SQL, and the line says so.
-    """
+def test_bar_equals_the_sum_of_its_events(page: Client, sample: Store, sql: Sql) -> None:
+    """For a closed hour, it also equals the sample's SQL, and the line says so."""
     start = closed_hour(sample)
     count, total = sql(
         "SELECT count(*), sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
@@ -51,10 +49,8 @@ def test_a_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
     assert agrees(said, total, count)
 
 
-def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
-    """A group's part of a bar is counted by Autumn with the group as a filter, and its rows are those that
-    match.
-    """
+def test_bar_of_a_group_equals_the_sum_of_its_events(page: Client, sample: Store, sql: Sql) -> None:
+    """Autumn counts it with the group as a filter."""
     start = closed_hour(sample) - 12 * HOUR
     count, total = sql(
         "SELECT count(*), sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
@@ -76,10 +72,8 @@ def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -
     assert agrees(said, total, count)
 
 
-def test_other_is_a_whole_bin(page: Client, sample: Store) -> None:
-    """Rows cannot be cut to Other or (none): what a click there opens is called the
-    bin's, never the bar's.
-    """
+def test_bar_of_other_lists_the_whole_bin(page: Client, sample: Store) -> None:
+    """Rows cannot be filtered by Other or by a missing value; the page says that they are the bin's."""
     start = closed_hour(sample)
     window = {
         "customer_id": ACME,
@@ -96,8 +90,8 @@ def test_other_is_a_whole_bin(page: Client, sample: Store) -> None:
         assert part.one(data_reconciled=True)["data-reconciled"] == "yes"
 
 
-def test_a_difference_is_said_with_its_reason(page: Client, sample: Store) -> None:
-    """Where a page does not list the whole bar, both figures stand there, and no check mark."""
+def test_incomplete_list_shows_both_figures(page: Client, sample: Store) -> None:
+    """There is no check mark if a page does not list the whole bar."""
     start = closed_hour(sample) - 240 * HOUR
     said = line(page, customer_id=ACME, start=start, end=start + 48 * HOUR, tz="UTC", per_page=50)
     assert said["data-reconciled"] == "unknown"
@@ -110,10 +104,9 @@ def test_a_difference_is_said_with_its_reason(page: Client, sample: Store) -> No
     [{"exclude": "model:gpt-large"}, {"value_min": 1}, {"filter": ["model:gpt-large", "model:embed"]}],
     ids=["exclude", "value", "either"],
 )
-def test_what_autumn_cannot_count_is_not_compared(
+def test_filters_that_autumn_cannot_count_are_not_compared(
     page: Client, sample: Store, filters: dict[str, Any]
 ) -> None:
-    """Under filters that Autumn's aggregate cannot apply, its count is not held against the rows."""
     start = closed_hour(sample)
     window = {
         "customer_id": ACME,
@@ -127,8 +120,8 @@ def test_what_autumn_cannot_count_is_not_compared(
     assert not any(part.one("header").values("data-matches"))
 
 
-def test_what_rows_cannot_tell_is_said(page: Client, sample: Store) -> None:
-    """Rows name no entity, so a bar of one entity shows all of the bin's events and says that it does."""
+def test_bar_of_an_entity_lists_the_whole_bin(page: Client, sample: Store) -> None:
+    """Rows have no entity, and the page says so."""
     start = closed_hour(sample)
     said = line(
         page,
@@ -143,8 +136,8 @@ def test_what_rows_cannot_tell_is_said(page: Client, sample: Store) -> None:
     assert NO_ROWS_FOR["$entity_id"] in said.text
 
 
-def test_the_part_fits_into_the_usage_page(page: Client, sample: Store) -> None:
-    """What a chart swaps in is one section with the id of its place; without htmx it is the event browser."""
+def test_drilldown_part_is_one_section(page: Client, sample: Store) -> None:
+    """It has the id of its target; without htmx the response is the event browser."""
     start = closed_hour(sample)
     address = f"/events/?{urlencode({'customer_id': ACME, 'start': start, 'end': start + HOUR, 'tz': 'UTC'})}"
     part = page.get(address, headers=IN_VIEW)

@@ -22,8 +22,8 @@ WINDOW_MS = 5 * 24 * 3_600_000
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Iterator[str]:
-    story = shutil.copy2(begun() / "sample.sqlite3", tmp_path_factory.mktemp("sdk"))
+def address(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[], Path]) -> Iterator[str]:
+    story = shutil.copy2(prepared_folder() / "sample.sqlite3", tmp_path_factory.mktemp("sdk"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

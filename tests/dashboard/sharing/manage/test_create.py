@@ -129,14 +129,14 @@ def test_billing_cycle_is_converted_to_dates(canary_site: CanarySite, owner: Cli
     """The form starts at the hour in which the cycle started, and an empty period is the cycle's."""
     canary_site.age = "newest"  # older servers count a cycle's days back from now
     canary_site.restart()
-    begun = (now_ms() // DAY - 12) * DAY
-    canary_site.store.add_customer(SEEN, subscribed_at_ms=begun)
+    started = (now_ms() // DAY - 12) * DAY
+    canary_site.store.add_customer(SEEN, subscribed_at_ms=started)
     view = f"customer_id={SEEN}&range=1bc&tz=UTC"
     filled = form_of(owner.get(f"/shares/new?{view}"))
-    first = datetime.fromtimestamp(begun / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
+    first = datetime.fromtimestamp(started / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
     assert (filled["period"], filled["since"]) == (["free"], [first])
     _, share = made(owner, view=view, period="fixed")
-    assert share.start == begun
+    assert share.start == started
     assert share.end is not None
 
 
@@ -192,8 +192,8 @@ def test_filters_of_the_view_can_be_removed_by_the_recipient(canary_site: Canary
 def test_choices_follow_the_customer(canary_site: CanarySite, owner: Client) -> None:
     """A form without a customer gets the customer's choices when it is entered; selected values stay."""
     assert not Page(owner.get("/shares/new")).has_field("properties")
-    begun = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
-    answer = owner.post("/shares/offers", begun)
+    started = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
+    answer = owner.post("/shares/offers", started)
     filled = form_of(answer)
     assert offered(answer, "properties") >= {"model", "user"}
     assert (filled["properties"], filled["life"]) == (["model"], ["30"])
