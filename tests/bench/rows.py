@@ -1,4 +1,4 @@
-"""The table of events, against a plain Django-template loop over the same rows: the same HTML, in one run."""
+"""The table of events, compared with a plain Django template loop over the same rows: the same HTML."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PLAIN = """<tbody>
 
 
 def medians(*asks: Callable[[], object]) -> list[float]:
-    """Milliseconds for each, taken in turns."""
+    """Milliseconds of each, measured alternately."""
     times: list[list[float]] = [[] for _ in asks]
     for _ in range(ROUNDS):
         for ask, taken in zip(asks, times, strict=True):
@@ -43,14 +43,14 @@ def medians(*asks: Callable[[], object]) -> list[float]:
 
 
 def rows_of(drawn: str) -> str:
-    """A table's rows, whatever its engine escapes a quote as, and where it breaks lines."""
+    """The rows of a table, with quotes and line breaks normalized."""
     start = drawn.index("<tr", drawn.index("<tbody"))
     return "".join(html.unescape(drawn[start : drawn.rindex("</tbody>")]).split())
 
 
 def measured(rows: int) -> tuple[float, float, float, int]:
-    """For so many rows: making and drawing ours, drawing ours, the plain loop (ms); and our bytes at gzip's
-    level 6.
+    """For this number of rows: building and rendering ours, rendering ours, the plain loop (ms); our size
+    with gzip.
     """
     from django.template import engines
 

@@ -1,4 +1,4 @@
-"""A tab in which nothing may go wrong unheard."""
+"""A browser tab that fails the test on any error in its console."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def tab(context: BrowserContext) -> Iterator[Page]:
-    """A tab whose console must stay silent, and whose content security policy must not be broken."""
+    """A tab without console messages and violations of the content security policy."""
     page = context.new_page()
     said: list[str] = []
     page.on(
