@@ -39,7 +39,7 @@ class Run:
     age: str
     environment: dict[str, str] = field(default_factory=dict)
     only: int | None = None
-    tell: Callable[[str], None] = print
+    write: Callable[[str], None] = print
     falsify: Callable[[World], World] = lambda world: world
     differences: list[Difference] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
@@ -98,7 +98,7 @@ class Run:
             url = case.url if case is not None else "/events/live/"
             difference = Difference(surface, customer, finding, url, again)
             self.differences.append(difference)
-            self.tell(str(difference))
+            self.write(str(difference))
 
 
 def _surface(kind: Kind, case: Case) -> str:

@@ -26,7 +26,7 @@ def with_repeated_rows(world: World) -> World:
 @pytest.mark.slow
 def test_short_run_finds_a_planted_difference() -> None:
     reported: list[str] = []
-    run = Run(seed=4, age="current", tell=reported.append, falsify=with_repeated_rows)
+    run = Run(seed=4, age="current", write=reported.append, falsify=with_repeated_rows)
     run.cases(CASES)
     assert run.done == CASES
     assert {"rows missing", "feature sum", "value"} & {each.finding.kind for each in run.differences}

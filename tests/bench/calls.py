@@ -66,17 +66,17 @@ class Bench:
         return count
 
 
-def together(asks: list[Callable[[], object]]) -> None:
+def together(calls: list[Callable[[], object]]) -> None:
     """Run all of them concurrently, each in a thread; raise the first failure."""
     failures: list[BaseException] = []
 
-    def run(ask: Callable[[], object]) -> None:
+    def run(call: Callable[[], object]) -> None:
         try:
-            ask()
+            call()
         except Exception as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=run, args=(ask,)) for ask in asks]
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -31,13 +31,13 @@ PLAIN = """<tbody>
 </tbody>"""  # noqa: E501  the row's own line, as in _row_list.html
 
 
-def medians(*asks: Callable[[], object]) -> list[float]:
+def medians(*calls: Callable[[], object]) -> list[float]:
     """Milliseconds of each, measured alternately."""
-    times: list[list[float]] = [[] for _ in asks]
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(ROUNDS):
-        for ask, taken in zip(asks, times, strict=True):
+        for call, taken in zip(calls, times, strict=True):
             start = time.perf_counter()
-            ask()
+            call()
             taken.append(1000 * (time.perf_counter() - start))
     return [statistics.median(taken) for taken in times]
 

@@ -39,7 +39,7 @@ class Cost(msgspec.Struct, frozen=True):
     peak: float
 
 
-Ask = Callable[[str], Cost]
+Measure = Callable[[str], Cost]
 
 
 def report() -> str:
@@ -48,7 +48,7 @@ def report() -> str:
         server = stack.enter_context(started("tests.bench.canned"))
         url = f"http://127.0.0.1:{int(_line(server))}"
         sides = [
-            asker(stack.enter_context(started("tests.bench.wire", side, url))) for side in ("ours", "sdk")
+            caller(stack.enter_context(started("tests.bench.wire", side, url))) for side in ("ours", "sdk")
         ]
         page, figures = (compare(name, *sides) for name in ("list", "aggregate"))
     rows = [
@@ -75,17 +75,17 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def asker(process: subprocess.Popen[str]) -> Ask:
-    def ask(name: str) -> Cost:
+def caller(process: subprocess.Popen[str]) -> Measure:
+    def call(name: str) -> Cost:
         assert process.stdin is not None
         process.stdin.write(f"{name}\n")
         process.stdin.flush()
         return msgspec.json.decode(_line(process), type=Cost)
 
-    return ask
+    return call
 
 
-def compare(name: str, ours: Ask, theirs: Ask) -> list[tuple[Cost, Cost]]:
+def compare(name: str, ours: Measure, theirs: Measure) -> list[tuple[Cost, Cost]]:
     """Measure both alternately, so that other load affects both; the first round warms up."""
     return [(ours(name), theirs(name)) for _ in range(ROUNDS + 1)][1:]
 

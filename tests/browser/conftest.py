@@ -19,10 +19,11 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 def tab(context: BrowserContext) -> Iterator[Page]:
     """A tab without console messages and violations of the content security policy."""
     page = context.new_page()
-    said: list[str] = []
+    messages: list[str] = []
     page.on(
-        "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
+        "console",
+        lambda message: messages.append(message.text) if message.type in ("error", "warning") else None,
     )
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     yield page
-    assert said == []
+    assert messages == []

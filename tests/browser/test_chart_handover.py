@@ -115,12 +115,12 @@ def width(request: pytest.FixtureRequest) -> int:
 def page(chromium: Browser) -> Iterator[Page]:
     """A page that fails the test if anything is written to its console: errors and CSP violations are."""
     opened = chromium.new_page(viewport={"width": 1360, "height": 900})
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
+    messages: list[str] = []
+    opened.on("console", lambda message: messages.append(message.text))
+    opened.on("pageerror", lambda error: messages.append(str(error)))
     yield opened
     opened.close()
-    assert said == []
+    assert messages == []
 
 
 def drawn(page: Page, address: str) -> None:
@@ -218,9 +218,9 @@ def test_chart_by_keyboard(page: Page, site: str) -> None:
     drawn(page, f"{site}/usage/")
     page.focus(".chart")
     page.keyboard.press("ArrowLeft")
-    said = page.locator("[role=status]")
+    messages = page.locator("[role=status]")
     assert (
-        said.inner_text() == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300;"
+        messages.inner_text() == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300;"
         " embed 12,400; Other (9) 40; (none) 7"
     )
     page.keyboard.press("Enter")
@@ -232,7 +232,7 @@ def test_chart_by_keyboard(page: Page, site: str) -> None:
     page.focus(".chart")
     for key in ("Home", "Shift+ArrowRight", "Shift+ArrowRight"):
         page.keyboard.press(key)
-    assert said.inner_text() == "24 Oct 2026 to 26 Oct 2026. Press Enter to show this range."
+    assert messages.inner_text() == "24 Oct 2026 to 26 Oct 2026. Press Enter to show this range."
     page.keyboard.press("Enter")
     page.wait_for_url("**start=**")
 

@@ -51,8 +51,8 @@ def page(sample: Store) -> Client:
 def sql(sample: Store) -> Callable[..., list[Any]]:
     """Query the sample's database: `sql("SELECT …", parameter, …)` returns rows."""
 
-    def ask(text: str, *parameters: object) -> list[Any]:
+    def query(text: str, *parameters: object) -> list[Any]:
         with closing(sample.connection()) as connection:
             return connection.execute(text, parameters).fetchall()
 
-    return ask
+    return query

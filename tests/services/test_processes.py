@@ -63,12 +63,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "cwd": folder,
         **as_postgres(),
     }
-    initdb = [bin_dir / "initdb", "-D", data, "-U", "people", "-A", "trust", "--no-sync"]
+    initdb = [bin_dir / "initdb", "-D", data, "-U", "dashboard_test", "-A", "trust", "--no-sync"]
     subprocess.run(initdb, **run)  # type: ignore[call-overload]
     control = [bin_dir / "pg_ctl", "-D", data, "-w"]
     start = [*control, "-o", f"-p {port} -k {folder} -F", "-l", folder / "log", "start"]
     subprocess.run(start, **run)  # type: ignore[call-overload]
-    yield f"postgresql://people@127.0.0.1:{port}/postgres"
+    yield f"postgresql://dashboard_test@127.0.0.1:{port}/postgres"
     subprocess.run([*control, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
     shutil.rmtree(folder)
 

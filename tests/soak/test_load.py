@@ -19,7 +19,7 @@ from usage.api.gateway import Gateway, open_gateway
 from usage.errors import UsageError
 
 KEY = "am_sk_of_the_load_test"
-PAGES, PEOPLE, CUSTOMERS, CALLS = 120, 12, 30, 4
+PAGES, USERS, CUSTOMERS, CALLS = 120, 12, 30, 4
 
 
 class StrictAutumn:
@@ -92,7 +92,7 @@ def test_many_viewers_never_exceed_the_rate_limit(redis_url: str, processes: int
     with serving(handle) as server:
         shared = redis_url if processes > 1 else ""
         gateways = [open_gateway(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
-        together([partial(work, gateways[person % processes], person) for person in range(PEOPLE)])
+        together([partial(work, gateways[person % processes], person) for person in range(USERS)])
         for gateway in gateways:
             gateway.close()
     calls = autumn.statuses.total()
@@ -102,7 +102,7 @@ def test_many_viewers_never_exceed_the_rate_limit(redis_url: str, processes: int
 
 def work(gateway: Gateway, person: int) -> None:
     """One user opens ten customers, one page after the other."""
-    for number in range(PAGES // PEOPLE):
+    for number in range(PAGES // USERS):
         page(gateway, f"cus_{random.randrange(CUSTOMERS)}", person * PAGES + number)
 
 

@@ -145,13 +145,13 @@ def test_four_workers_apply_a_revocation(redis_url: str, tmp_path: Path) -> None
         made = shell.run("share", "create", "--customer", "acme-robotics").communicate()[0]
         token = re.findall(r"/s/([\w-]{43})", made)[0]
         visitor = Visitor(site)
-        visitor.ask(f"/s/{token}")
+        visitor.request(f"/s/{token}")
         [(name,)] = shell.rows("SELECT id FROM sharing_share")
         page = f"/shared/{name}/events/?per_page=50"
-        assert {visitor.ask(page)[0] for _ in range(40)} == {200}
+        assert {visitor.request(page)[0] for _ in range(40)} == {200}
         assert shell.run("share", "revoke", name).communicate()[0] == "Revoked: 1\n"
         time.sleep(1)
-        assert {visitor.ask(page)[0] for _ in range(40)} == {404}
+        assert {visitor.request(page)[0] for _ in range(40)} == {404}
     finally:
         site.stop()
 
@@ -167,9 +167,9 @@ def test_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) -> 
         export = recipient_client.opener.open(f"{site.url}{root}events/export.jsonl?range=90d", timeout=30)
         assert export.read(1000)
         name = root.split("/")[2]
-        _, page = owner.ask(f"/shares/{name}/")
+        _, page = owner.request(f"/shares/{name}/")
         fields = dict(re.findall(r'name="(csrfmiddlewaretoken)" value="([^"]*)"', page))
-        assert owner.ask(f"/shares/{name}/{act}", password="new", **fields)[0] == 200
+        assert owner.request(f"/shares/{name}/{act}", password="new", **fields)[0] == 200
         ended = time.monotonic()
         with pytest.raises((IncompleteRead, ConnectionError)):
             arrivals.extend(time.monotonic() for _ in iter(lambda: export.read1(65536), b""))

@@ -27,7 +27,7 @@ from usage.service import Usage, open_usage
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PEOPLE, PAGES = 12, 120
+USERS, PAGES = 12, 120
 VIEWERS = 200
 EXPORTED, ARRIVALS_PER_S = 50_000, 20
 
@@ -69,17 +69,17 @@ def _wait_for(port: int) -> None:
     raise TimeoutError
 
 
-def together(asks: list[Callable[[], object]]) -> list[UsageError]:
+def together(calls: list[Callable[[], object]]) -> list[UsageError]:
     """Run all of them concurrently, and return their errors."""
     failures: list[UsageError] = []
 
-    def guarded(ask: Callable[[], object]) -> None:
+    def guarded(call: Callable[[], object]) -> None:
         try:
-            ask()
+            call()
         except UsageError as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=guarded, args=(ask,)) for ask in asks]
+    threads = [threading.Thread(target=guarded, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -100,7 +100,7 @@ def test_twelve_users_stay_within_the_rate_limit(tmp_path: Path) -> None:
 
     def work(person: int) -> None:
         chance = random.Random(person)
-        for _ in range(PAGES // PEOPLE):
+        for _ in range(PAGES // USERS):
             days: Range = chance.choice(["7d", "30d"])
             query = Query(
                 customer_id=chance.choice(customers),
@@ -112,7 +112,7 @@ def test_twelve_users_stay_within_the_rate_limit(tmp_path: Path) -> None:
 
     with served(tmp_path / "sample.sqlite3") as gateway:
         usage = open_usage(gateway, InMemoryKnownCustomers())
-        failures = together([partial(work, person) for person in range(PEOPLE)])
+        failures = together([partial(work, person) for person in range(USERS)])
         counts = gateway.counts()
     print(counts)
     assert not failures

@@ -70,9 +70,9 @@ def signed_in(site: Served) -> str:
     )
     assert made.returncode == 0, made.stderr
     ann = Visitor(site)
-    _, form = ann.ask("/accounts/login/")
+    _, form = ann.request("/accounts/login/")
     [csrf] = re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', form)
-    assert ann.ask("/accounts/login/", login="ann", password=secret, csrfmiddlewaretoken=csrf)[0] == 200
+    assert ann.request("/accounts/login/", login="ann", password=secret, csrfmiddlewaretoken=csrf)[0] == 200
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in ann.jar)
 
 
@@ -98,8 +98,8 @@ class Viewers:
         self.statuses[status] += 1
         self.seconds.append(time.monotonic() - started)
 
-    def run(self, people: int, live: Callable[[], None], minutes: float) -> None:
-        viewers = [threading.Thread(target=live) for _ in range(people)]
+    def run(self, users: int, live: Callable[[], None], minutes: float) -> None:
+        viewers = [threading.Thread(target=live) for _ in range(users)]
         for one in viewers:
             one.start()
         self.over.wait(minutes * 60)
@@ -144,7 +144,7 @@ def test_cached_pages_take_no_more_memory(site: Served) -> None:
     at = iter(range(10**9))
     start, lock = time.monotonic(), threading.Lock()
 
-    def ask() -> None:
+    def request() -> None:
         while True:
             with lock:
                 moment = next(at) / 50
@@ -152,10 +152,10 @@ def test_cached_pages_take_no_more_memory(site: Served) -> None:
                 return
             viewers.open(path)
 
-    viewers.run(VIEWERS, ask, MINUTES / 5)
+    viewers.run(VIEWERS, request, MINUTES / 5)
     before = memory_of(site)
     viewers.over.clear()
-    viewers.run(VIEWERS, ask, MINUTES)
+    viewers.run(VIEWERS, request, MINUTES)
     grown = memory_of(site) - before
     slowest = statistics.quantiles(viewers.seconds, n=20)[-1]
     print(

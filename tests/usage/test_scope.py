@@ -197,9 +197,9 @@ def test_queries_about_hidden_data_are_refused_without_a_call(requested: dict[st
     with autumn() as service:
         service.track(NOW - HOUR, properties=PROPERTIES)
         link = service.usage.within(LINK)
-        for ask in (link.page, link.series, link.facets, link.iterate):
+        for method in (link.page, link.series, link.facets, link.iterate):
             with pytest.raises(BadQuery):
-                ask(Query(**requested))
+                method(Query(**requested))
         assert not service.sent
 
 
@@ -303,9 +303,9 @@ def test_link_lists_and_ranks_no_customers() -> None:
         service.know("messages")
         service.know("other", customer_id="cus_2")
         link = service.usage.within(Scope(customer_id="cus_1", features=frozenset({"messages"})))
-        for ask in (link.customers, lambda: link.busiest(Query(), "messages")):
+        for method in (link.customers, lambda: link.busiest(Query(), "messages")):
             with pytest.raises(BadQuery):
-                ask()
+                method()
         assert link.features("cus_2") == link.features(None) == ["messages"]
         assert not service.sent
 

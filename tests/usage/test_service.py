@@ -123,10 +123,10 @@ def test_cycle_of_one_day_is_a_cycle() -> None:
         assert (series.bins.window.length, series.lines[0].total) == (25 * HOUR, 1)
 
 
-@pytest.mark.parametrize("ask", ["series", "page"])
-def test_cycle_without_a_customer_is_refused(ask: str) -> None:
+@pytest.mark.parametrize("method", ["series", "page"])
+def test_cycle_without_a_customer_is_refused(method: str) -> None:
     with autumn() as service, pytest.raises(BadQuery, match=r"^range: "):
-        getattr(service.usage, ask)(Query(range="1bc"))
+        getattr(service.usage, method)(Query(range="1bc"))
 
 
 def test_comparison_by_local_dates() -> None:
@@ -322,7 +322,7 @@ def test_future_events_are_in_no_bar_and_no_total() -> None:
             assert series.running == len(series.bins) - 1
 
 
-ASKING: list[Callable[[Usage, Query], object]] = [
+METHODS: list[Callable[[Usage, Query], object]] = [
     lambda usage, query: usage.series(query),
     lambda usage, query: usage.page(query),
     lambda usage, query: usage.newest(query),
@@ -333,13 +333,13 @@ ASKING: list[Callable[[Usage, Query], object]] = [
 ]
 
 
-@pytest.mark.parametrize("ask", ASKING)
-def test_older_server_refuses_every_query_by_entity(ask: Callable[[Usage, Query], object]) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_older_server_refuses_every_query_by_entity(method: Callable[[Usage, Query], object]) -> None:
     """It would ignore `entity_id` without an error; the service refuses it by its field."""
     with autumn(age="older") as service:
         busy(service)
         with pytest.raises(BadQuery) as refused:
-            ask(service.usage, Query(customer_id="cus_1", entity_id="team-a"))
+            method(service.usage, Query(customer_id="cus_1", entity_id="team-a"))
         assert refused.value.field == "entity_id"
 
 

@@ -239,9 +239,9 @@ def test_15_unknown_customer() -> None:
     """An unknown customer is an error in a list too; a customer without events is not."""
     with autumn() as service:
         service.store.add_customer("quiet")
-        for ask in (service.usage.page, service.usage.series):
+        for method in (service.usage.page, service.usage.series):
             with pytest.raises(UnknownCustomer):
-                ask(Query(customer_id="nobody"))
+                method(Query(customer_id="nobody"))
         assert service.usage.page(Query(customer_id="quiet")).events == ()
 
 

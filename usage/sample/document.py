@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 SLASHED_DATE = re.compile(r"\d{4}/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])")
-# Most texts are stored as they are: those without null, {}, a key with a dot, such a date, 1.0 or 1e9. Each
-# is searched for alone, by the characters that it begins with: one pattern of all takes four times as long.
+# Most texts are stored unchanged: those without null, {}, a key with a dot, such a date, 1.0 or 1e9. Each has
+# its own pattern that starts with literal characters: one pattern for all takes four times as long.
 DOTTED_KEY = re.compile(r'\.(?:[^"\\]|\\.)*":')
 SLASHES = re.compile(r"/\d\d/")
 WHOLE = re.compile(r"\.0[,\]}]")

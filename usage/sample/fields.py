@@ -1,6 +1,6 @@
 """Checks of the fields of a request, and the messages for invalid ones.
 
-A check takes the value given (UNSET where there is none), the field's name, and the list of problems to add
+A check takes the given value (UNSET if there is none), the field's name, and the list of problems to add
 to. It returns the value as the server reads it.
 """
 

@@ -104,9 +104,9 @@ class Store:
             catalog.put_feature(connection, body)
 
     def ensure_story(self, seed: int = 0) -> None:
-        """Make the story where it is missing, which takes some seconds, and bring it up to now.
+        """Create the story if it is missing, which takes some seconds, and extend it to now.
 
-        Another ``seed`` makes another story of the same customers. An existing story keeps its own seed.
+        Another ``seed`` creates another story of the same customers. It does not apply to an existing story.
         """
         now = self.now()
         with self._writing() as connection:

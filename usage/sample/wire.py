@@ -1,6 +1,6 @@
-"""Request bodies: which fields a server of some age knows, and the rules over several of them.
+"""Request bodies: the fields that a server of each age supports, and the rules that combine them.
 
-Keys that it does not know are dropped without a word, as the API drops them.
+Unknown keys are ignored without an error, as in the API.
 """
 
 import json
@@ -45,7 +45,7 @@ class ListBody(Struct, kw_only=True):
 
 
 class AggregateBody(Struct, kw_only=True):
-    """``events.aggregate`` with the fields of every age, those that a server does not know at their defaults.
+    """``events.aggregate`` with the fields of every age; those that a server does not support have defaults.
 
     ``customer_id`` is empty for a call about the whole organization.
     """

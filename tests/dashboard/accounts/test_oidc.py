@@ -98,7 +98,7 @@ def all_routes(site: Served) -> list[str]:
     return found
 
 
-def ask(site: Served, sql: str) -> list[Any]:
+def query(site: Served, sql: str) -> list[Any]:
     """The first column of a query to the site's database."""
     with closing(sqlite3.connect(site.folder / "db.sqlite3", timeout=20)) as database, database:
         return [row[0] for row in database.execute(sql)]
@@ -125,19 +125,19 @@ class Visitor:
         fields = {name: values[0] for name, values in Page(page).form(action).fields.items()}
         return self.http.post(action + query, data=fields | given)
 
-    def leave(self, wanted: str = WANTED) -> str:
+    def provider_address(self, wanted: str = WANTED) -> str:
         """From a page that needs sign-in to the button: the next address at the provider."""
         return onward(self.send(self.open(wanted), START))
 
-    def come_back(self, wanted: str = WANTED) -> str:
+    def provider_redirect(self, wanted: str = WANTED) -> str:
         """Sign in at the provider: the address of the site that it redirects to."""
-        return self.step(self.leave(wanted))
+        return self.step(self.provider_address(wanted))
 
     def step(self, address: str) -> str:
         return self.http.get(address, follow_redirects=False).headers["Location"]
 
     def sign_in(self, wanted: str = WANTED) -> httpx.Response:
-        return self.open(self.leave(wanted))
+        return self.open(self.provider_address(wanted))
 
     def who(self) -> str | None:
         """Name and role, from the menu of every page."""
@@ -150,12 +150,12 @@ def visit(site: Served) -> Iterator[Callable[[], Visitor]]:
     """Create a new browser."""
     with ExitStack() as open_ones:
 
-        def come() -> Visitor:
+        def new_visitor() -> Visitor:
             visitor = Visitor(site)
             open_ones.enter_context(closing(visitor.http))
             return visitor
 
-        yield come
+        yield new_visitor
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_known_user_is_signed_in_and_redirected(provider: Provider, visitor: Vis
     assert str(page.url) == f"{site.url}{WANTED}"
     assert Page(page).one("nav", id="nav").one(aria_current="page")["href"] == "/shares/"
     assert visitor.who() == "ann · sharer"
-    assert ask(site, "SELECT email FROM dashboard_user WHERE username = 'ann'") == ["Ann.Lee@example.com"]
+    assert query(site, "SELECT email FROM dashboard_user WHERE username = 'ann'") == ["Ann.Lee@example.com"]
 
 
 def test_user_of_the_provider_can_sign_in_with_a_password(
@@ -244,12 +244,12 @@ def test_email_address_is_matched_at_each_sign_in(
     visitor = visit()
     visitor.sign_in()
     assert visitor.who() == "again · viewer"
-    ask(site, "UPDATE dashboard_user SET email = '' WHERE username = 'again'")
-    ask(site, "UPDATE dashboard_user SET is_active = 1 WHERE username = 'was-here'")
+    query(site, "UPDATE dashboard_user SET email = '' WHERE username = 'again'")
+    query(site, "UPDATE dashboard_user SET is_active = 1 WHERE username = 'was-here'")
     visitor = visit()
     visitor.sign_in()
     assert visitor.who() == "was-here · viewer"
-    assert ask(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
+    assert query(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
 
 
 WORDS_OF_THE_STANDARD = {
@@ -283,7 +283,7 @@ def test_unknown_user_is_neither_signed_in_nor_created(
     """There must be exactly one account with an e-mail address that the provider has confirmed."""
     provider.conduct = Conduct(person)
     assert_refused(visitor, visitor.sign_in(), 403, notice)
-    assert sorted(ask(site, "SELECT username FROM dashboard_user")) == NAMES
+    assert sorted(query(site, "SELECT username FROM dashboard_user")) == NAMES
 
 
 def test_deactivated_user_cannot_sign_in_through_the_provider(provider: Provider, visitor: Visitor) -> None:
@@ -373,7 +373,7 @@ def test_without_configuration_there_is_no_redirect(
 def test_provider_outage_is_reported(provider: Provider, visitor: Visitor) -> None:
     """Before and after the redirect; afterwards sign-in works again."""
     provider.conduct = Conduct(BOB)
-    back = visitor.come_back()
+    back = visitor.provider_redirect()
     with provider.down():
         assert_refused(visitor, visitor.send(visitor.open("/"), START), 503, SILENT)
         assert_refused(visitor, visitor.open(back), 503, SILENT)
@@ -389,8 +389,8 @@ def test_state_is_valid_once_and_in_one_browser(provider: Provider, visit: Calla
         visit(),
         "expired",
     )
-    back = visitor.come_back()
-    victim.leave()
+    back = visitor.provider_redirect()
+    victim.provider_address()
     for address in (
         back,
         back.replace(parameters(back)["state"][0], "wrong"),
@@ -434,7 +434,7 @@ def test_identities_cannot_be_linked(provider: Provider, visit: Callable[[], Vis
         assert visitor.open(onward(page)).status_code == 403
         assert visitor.who() == "bob · viewer"
     assert_refused(visitor := visit(), visitor.sign_in(), 403, UNKNOWN)
-    assert ask(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
+    assert query(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
 
 
 def test_redirects_stay_on_the_site(provider: Provider, visitor: Visitor, site: Served) -> None:

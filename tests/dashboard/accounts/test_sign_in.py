@@ -132,10 +132,10 @@ def test_rights_of_roles(person: Person) -> None:
     """
     rights = {role: (person(role).may_share, person(role, f"{role}2").is_admin) for role in User.Role.values}
     assert rights == {"viewer": (False, False), "sharer": (True, False), "admin": (True, True)}
-    boss = User.objects.create_superuser("boss", password="correct horse")
-    assert boss.may_share and boss.is_admin and boss.is_staff  # noqa: PT018  one sentence, three parts
-    boss.is_active = False
-    assert not boss.may_share and not boss.is_admin  # noqa: PT018
+    superuser = User.objects.create_superuser("superuser", password="correct horse")
+    assert superuser.may_share and superuser.is_admin and superuser.is_staff  # noqa: PT018  one sentence, three parts
+    superuser.is_active = False
+    assert not superuser.may_share and not superuser.is_admin  # noqa: PT018
 
 
 def test_createsuperuser_creates_an_admin(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ def test_createsuperuser_creates_an_admin(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_admin_cannot_create_or_change_superusers(signed_in: SignedIn, live_mode: Settings) -> None:
     """Admins create users and set roles."""
-    boss = User.objects.create_superuser("boss", password="correct horse")
+    superuser = User.objects.create_superuser("superuser", password="correct horse")
     client = signed_in("admin")
     me = User.objects.get(username="admin")
     form = {
@@ -163,12 +163,12 @@ def test_admin_cannot_create_or_change_superusers(signed_in: SignedIn, live_mode
     assert client.post(f"/admin/dashboard/user/{me.pk}/change/", form).status_code == 302
     me.refresh_from_db()
     assert not me.is_superuser
-    assert client.post(f"/admin/dashboard/user/{boss.pk}/change/", form).status_code == 403
-    assert client.post(f"/admin/dashboard/user/{boss.pk}/password/", form).status_code == 403
-    assert client.post(f"/admin/dashboard/user/{boss.pk}/delete/", {"post": "yes"}).status_code == 403
-    many = {"action": "delete_selected", "_selected_action": [boss.pk], "post": "yes"}
+    assert client.post(f"/admin/dashboard/user/{superuser.pk}/change/", form).status_code == 403
+    assert client.post(f"/admin/dashboard/user/{superuser.pk}/password/", form).status_code == 403
+    assert client.post(f"/admin/dashboard/user/{superuser.pk}/delete/", {"post": "yes"}).status_code == 403
+    many = {"action": "delete_selected", "_selected_action": [superuser.pk], "post": "yes"}
     client.post("/admin/dashboard/user/", many)
-    assert User.objects.filter(pk=boss.pk).exists()
+    assert User.objects.filter(pk=superuser.pk).exists()
 
 
 def test_admin_site_access_follows_the_role(person: Person) -> None:

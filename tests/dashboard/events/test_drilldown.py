@@ -31,10 +31,10 @@ def closed_hour(sample: Store) -> int:
     return sample.now() // HOUR * HOUR - 30 * HOUR
 
 
-def agrees(said: Element, total: float, count: int) -> bool:
+def agrees(compared: Element, total: float, count: int) -> bool:
     """Whether Autumn's sum, that of the rows, and the sample's SQL are equal."""
-    figures = [float(said[name] or "nan") for name in ("data-total", "data-listed", "data-events")]
-    return said["data-reconciled"] == "yes" and figures == pytest.approx([total, total, count])
+    figures = [float(compared[name] or "nan") for name in ("data-total", "data-listed", "data-events")]
+    return compared["data-reconciled"] == "yes" and figures == pytest.approx([total, total, count])
 
 
 def test_bar_equals_the_sum_of_its_events(page: Client, sample: Store, sql: Sql) -> None:
@@ -45,8 +45,8 @@ def test_bar_equals_the_sum_of_its_events(page: Client, sample: Store, sql: Sql)
         " AND timestamp >= ? AND timestamp < ?",
         *(ACME, start, start + HOUR),
     )[0]
-    said = line(page, customer_id=ACME, feature_id="ai_tokens", start=start, end=start + HOUR, tz="UTC")
-    assert agrees(said, total, count)
+    compared = line(page, customer_id=ACME, feature_id="ai_tokens", start=start, end=start + HOUR, tz="UTC")
+    assert agrees(compared, total, count)
 
 
 def test_bar_of_a_group_equals_the_sum_of_its_events(page: Client, sample: Store, sql: Sql) -> None:
@@ -58,7 +58,7 @@ def test_bar_of_a_group_equals_the_sum_of_its_events(page: Client, sample: Store
         *(ACME, start, start + 12 * HOUR),
     )[0]
     chosen = {"group_by": "properties.model", "group": "gpt-large", "filter": "model:gpt-large"}
-    said = line(
+    compared = line(
         page,
         customer_id=ACME,
         feature_id="ai_tokens",
@@ -69,7 +69,7 @@ def test_bar_of_a_group_equals_the_sum_of_its_events(page: Client, sample: Store
         **chosen,
     )
     assert count > 1
-    assert agrees(said, total, count)
+    assert agrees(compared, total, count)
 
 
 def test_bar_of_other_lists_the_whole_bin(page: Client, sample: Store) -> None:
@@ -93,10 +93,10 @@ def test_bar_of_other_lists_the_whole_bin(page: Client, sample: Store) -> None:
 def test_incomplete_list_shows_both_figures(page: Client, sample: Store) -> None:
     """There is no check mark if a page does not list the whole bar."""
     start = closed_hour(sample) - 240 * HOUR
-    said = line(page, customer_id=ACME, start=start, end=start + 48 * HOUR, tz="UTC", per_page=50)
-    assert said["data-reconciled"] == "unknown"
-    assert float(said["data-listed"] or "nan") < float(said["data-total"] or "nan")
-    assert int(said["data-events"] or 0) > 50
+    compared = line(page, customer_id=ACME, start=start, end=start + 48 * HOUR, tz="UTC", per_page=50)
+    assert compared["data-reconciled"] == "unknown"
+    assert float(compared["data-listed"] or "nan") < float(compared["data-total"] or "nan")
+    assert int(compared["data-events"] or 0) > 50
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_filters_that_autumn_cannot_count_are_not_compared(
 def test_bar_of_an_entity_lists_the_whole_bin(page: Client, sample: Store) -> None:
     """Rows have no entity, and the page says so."""
     start = closed_hour(sample)
-    said = line(
+    compared = line(
         page,
         customer_id=ACME,
         start=start,
@@ -133,7 +133,7 @@ def test_bar_of_an_entity_lists_the_whole_bin(page: Client, sample: Store) -> No
         group="team-a",
         per_page=500,
     )
-    assert NO_ROWS_FOR["$entity_id"] in said.text
+    assert NO_ROWS_FOR["$entity_id"] in compared.text
 
 
 def test_drilldown_part_is_one_section(page: Client, sample: Store) -> None:

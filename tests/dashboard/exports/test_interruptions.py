@@ -62,7 +62,7 @@ def switch(autumn: tuple[Switch, str, Store], site: Keyed) -> Iterator[Switch]:
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
     limit = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < limit, "it did not come about"
+        assert time.monotonic() < limit, "the condition is not true in time"
         time.sleep(0.05)
 
 

@@ -155,14 +155,14 @@ def test_unread_response_releases_the_lease(page: Client, sample: Store) -> None
 
 def test_expired_lease_is_taken_by_the_next_export(db: None) -> None:
     """After a process has died, its lease is not renewed."""
-    dead = ExportLease.take(exporter_of(), "events.csv", "")
+    expired = ExportLease.take(exporter_of(), "events.csv", "")
     with pytest.raises(AlreadyExporting):
         ExportLease.take(exporter_of(), "events.csv", "")
     ExportRecord.objects.update(seen_at=timezone.now() - LEASE - timedelta(seconds=1))
     ExportLease.take(exporter_of(), "events.csv", "")
-    assert ExportRecord.objects.get(pk=dead.record.pk).ending == Ending.LOST
+    assert ExportRecord.objects.get(pk=expired.record.pk).ending == Ending.LOST
     with pytest.raises(BrokenOff):
-        dead.renew()
+        expired.renew()
 
 
 def test_old_records_are_deleted(db: None) -> None:

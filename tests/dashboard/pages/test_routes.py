@@ -17,15 +17,15 @@ from dashboard.models import User
 from dashboard.sharing.urls import urlpatterns as sharing
 
 # A column is a kind of visitor. `visitor` creates its client.
-NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin", "superuser"
-PUBLIC = frozenset({NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER})
-PERSON = PUBLIC - {NOBODY}
+VISITOR, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin", "superuser"
+PUBLIC = frozenset({VISITOR, VIEWER, SHARER, ADMIN, SUPERUSER})
+USER = PUBLIC - {VISITOR}
 ADMINS = frozenset({ADMIN, SUPERUSER})
 SUPERUSERS = frozenset({SUPERUSER})
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-LOOK = frozenset({"GET", "HEAD"})
-FORM = LOOK | {"POST"}
+READ = frozenset({"GET", "HEAD"})
+FORM = READ | {"POST"}
 POST = frozenset({"POST"})
 
 
@@ -37,42 +37,42 @@ class Route:
 
 
 TABLE = {
-    "": Route(PERSON, LOOK),
-    "events/": Route(PERSON, LOOK),
-    "events/histogram/": Route(PERSON, LOOK),
-    "events/facets/": Route(PERSON, LOOK),
-    "events/more/": Route(PERSON, LOOK),
-    "events/live/": Route(PERSON, LOOK),
-    "events/export.csv": Route(PERSON, LOOK),
-    "events/export.jsonl": Route(PERSON, LOOK),
-    "events/export/": Route(PERSON, FORM),
-    "usage/": Route(PERSON, LOOK),
-    "usage/export.csv": Route(PERSON, LOOK),
-    "customers/": Route(PERSON, LOOK),
-    "customers/<path:customer_id>": Route(PERSON, LOOK),
-    "healthz": Route(PUBLIC, LOOK),
-    "readyz": Route(PUBLIC, LOOK),
+    "": Route(USER, READ),
+    "events/": Route(USER, READ),
+    "events/histogram/": Route(USER, READ),
+    "events/facets/": Route(USER, READ),
+    "events/more/": Route(USER, READ),
+    "events/live/": Route(USER, READ),
+    "events/export.csv": Route(USER, READ),
+    "events/export.jsonl": Route(USER, READ),
+    "events/export/": Route(USER, FORM),
+    "usage/": Route(USER, READ),
+    "usage/export.csv": Route(USER, READ),
+    "customers/": Route(USER, READ),
+    "customers/<path:customer_id>": Route(USER, READ),
+    "healthz": Route(PUBLIC, READ),
+    "readyz": Route(PUBLIC, READ),
     "accounts/login/": Route(PUBLIC, FORM),
     "accounts/logout/": Route(PUBLIC, FORM),
-    "accounts/inactive/": Route(PUBLIC, LOOK),
-    "accounts/reauthenticate/": Route(PERSON, FORM),
-    "accounts/password/change/": Route(PERSON, FORM),
-    "accounts/password/set/": Route(PERSON, FORM),
-    "accounts/2fa/": Route(PERSON, LOOK),
+    "accounts/inactive/": Route(PUBLIC, READ),
+    "accounts/reauthenticate/": Route(USER, FORM),
+    "accounts/password/change/": Route(USER, FORM),
+    "accounts/password/set/": Route(USER, FORM),
+    "accounts/2fa/": Route(USER, READ),
     "accounts/2fa/authenticate/": Route(PUBLIC, FORM),
-    "accounts/2fa/reauthenticate/": Route(PERSON, FORM),
-    "accounts/2fa/totp/activate/": Route(PERSON, FORM),
-    "accounts/2fa/totp/deactivate/": Route(PERSON, FORM),
-    "accounts/2fa/recovery-codes/": Route(PERSON, LOOK),
-    "accounts/2fa/recovery-codes/generate/": Route(PERSON, FORM),
-    "accounts/2fa/recovery-codes/download/": Route(PERSON, FORM),
+    "accounts/2fa/reauthenticate/": Route(USER, FORM),
+    "accounts/2fa/totp/activate/": Route(USER, FORM),
+    "accounts/2fa/totp/deactivate/": Route(USER, FORM),
+    "accounts/2fa/recovery-codes/": Route(USER, READ),
+    "accounts/2fa/recovery-codes/generate/": Route(USER, FORM),
+    "accounts/2fa/recovery-codes/download/": Route(USER, FORM),
     "admin/": Route(ADMINS, FORM),
     "admin/login/": Route(ADMINS, FORM),
     "admin/logout/": Route(ADMINS, POST),
     "admin/password_change/": Route(ADMINS, FORM),
-    "admin/password_change/done/": Route(ADMINS, LOOK),
-    "admin/autocomplete/": Route(frozenset(), LOOK),
-    "admin/jsi18n/": Route(ADMINS, LOOK),
+    "admin/password_change/done/": Route(ADMINS, READ),
+    "admin/autocomplete/": Route(frozenset(), READ),
+    "admin/jsi18n/": Route(ADMINS, READ),
     "admin/r/<path:content_type_id>/<path:object_id>/": Route(ADMINS, FORM),
     "admin/^(?P<app_label>dashboard|mfa)/$": Route(ADMINS, FORM),
     "admin/(?P<url>.*)$": Route(ADMINS, FORM),
@@ -140,22 +140,22 @@ def expected(route: Route, who: str, method: str) -> str:
 def happened(response: Any, who: str) -> str:
     location = response.headers.get("Location", "")
     sent_away = location.startswith(("/accounts/login/?", "/admin/login/?"))
-    to_closed_door = location == "/admin/" and who not in ADMINS
-    if response.status_code == 403 or sent_away or to_closed_door:
+    to_admin = location == "/admin/" and who not in ADMINS
+    if response.status_code == 403 or sent_away or to_admin:
         return "refused"
     return {405: "no such method", 500: "broken"}.get(response.status_code, "answered")
 
 
-def visitor(who: str, people: dict[str, User]) -> Client:
+def visitor(who: str, users: dict[str, User]) -> Client:
     cache.clear()  # throttles count attempts by address, and all clients here have the same
     client = Client(raise_request_exception=False)
-    if who in people:
-        client.force_login(people[who])
+    if who in users:
+        client.force_login(users[who])
     return client
 
 
 @pytest.fixture
-def people(db: None, live_mode: Settings) -> dict[str, User]:
+def users(db: None, live_mode: Settings) -> dict[str, User]:
     """One user of each role. The viewer is number 1, whose admin pages are requested."""
     made = {
         who: User.objects.create(
@@ -174,12 +174,12 @@ def test_table_has_every_route_of_the_site() -> None:
 
 
 @pytest.mark.parametrize("route", TABLE)
-def test_each_route_has_the_results_in_the_table(route: str, people: dict[str, User]) -> None:
+def test_each_route_has_the_results_in_the_table(route: str, users: dict[str, User]) -> None:
     """For every visitor and every method."""
     cells = [(who, method) for who in sorted(PUBLIC) for method in METHODS]
     written = {cell: expected(TABLE[route], *cell) for cell in cells}
     found = {
-        (who, method): happened(visitor(who, people).generic(method, address(route)), who)
+        (who, method): happened(visitor(who, users).generic(method, address(route)), who)
         for who, method in cells
     }
     assert found == written

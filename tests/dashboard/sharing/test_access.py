@@ -35,8 +35,8 @@ NO_DRAFT = (302,) * 6 + (403, 302, 302)
 ITS_PAGE = (302, 302, 302, 302, 302, 302, 403, 404, 200)
 ACTS = (302, 302, 302, 302, 302, 302, 403, 404, 302)
 ACTS_SHOWN = (302, 302, 302, 302, 302, 302, 403, 404, 200)
-ACTS_ASKED = (302, 302, 302, 302, 302, 302, 403, 405, 405)
-ALL_ASKED = (302, 302, 302, 302, 302, 302, 403, 403, 405)
+ACTS_READ = (302, 302, 302, 302, 302, 302, 403, 405, 405)
+ALL_READ = (302, 302, 302, 302, 302, 302, 403, 403, 405)
 ALL = (302, 302, 302, 302, 302, 302, 403, 403, 302)
 
 # Route: the results of GET and HEAD, those of POST. All other methods return 405.
@@ -70,20 +70,20 @@ TABLE = {
     "shares/preview/<slug:share_id>/events/export.jsonl": (NO_DRAFT, STAFF_SENT),
     "shares/preview/<slug:share_id>/events/export/": (NO_DRAFT, NO_DRAFT),
     "shares/preview/<slug:share_id>/usage/export.csv": (NO_DRAFT, STAFF_SENT),
-    "shares/revoke-all": (ALL_ASKED, ALL),
+    "shares/revoke-all": (ALL_READ, ALL),
     "shares/<slug:share_id>/": (ITS_PAGE, STAFF_SENT),
-    "shares/<slug:share_id>/revoke": (ACTS_ASKED, ACTS),
-    "shares/<slug:share_id>/extend": (ACTS_ASKED, ACTS),
-    "shares/<slug:share_id>/password": (ACTS_ASKED, ACTS_SHOWN),
+    "shares/<slug:share_id>/revoke": (ACTS_READ, ACTS),
+    "shares/<slug:share_id>/extend": (ACTS_READ, ACTS),
+    "shares/<slug:share_id>/password": (ACTS_READ, ACTS_SHOWN),
 }
 SENT = {"life": "7", "sure": "yes", "password": "new"}
 
 
 def expected(route: str, method: str, who: str) -> int:
-    looked, sent = TABLE[route]
+    read, sent = TABLE[route]
     if method not in {"GET", "HEAD", "POST"}:
         return 405
-    return (sent if method == "POST" else looked)[WHO.index(who)]
+    return (sent if method == "POST" else read)[WHO.index(who)]
 
 
 def visitor(who: str, canary_site: CanarySite, person: Callable[..., User]) -> tuple[Client, Share, str]:

@@ -36,12 +36,12 @@ def assault(client: Client, share: Share, seed: int) -> Any:
     query, method = attack_queries.query(random), random.choice(attack_queries.METHODS)
     address = f"{random.choice(routes(share))}?{query}"
     response = client.generic(method, address, headers=random.choice(attack_queries.HEADERS))
-    said = body_of(response) + str(response.headers).encode()
+    text = body_of(response) + str(response.headers).encode()
     about = f"{seed}: {method} {address}"
     assert response.status_code in {200, 302, 400, 403, 404, 405, 409}, about
-    assert b"CANARY" not in said, about
-    assert OTHER.encode() not in said or OTHER in query, about
-    assert not [figure for figure in FIGURES if figure in said], about
+    assert b"CANARY" not in text, about
+    assert OTHER.encode() not in text or OTHER in query, about
+    assert not [figure for figure in FIGURES if figure in text], about
     return response
 
 
@@ -176,10 +176,10 @@ def test_deductions_of_hidden_features_are_not_shown(canary_site: CanarySite) ->
     some, token = canary_site.share(deductions=True, exports=True)
     recipient_client = canary_site.recipient_client(some, token)
     opened = opened_row(recipient_client, some)
-    for said in (opened.html, body_of(recipient_client.get(f"{some.root}events/export.jsonl")).decode()):
-        assert "CANARY_balance" in said
-        assert "CANARY_credits" not in said
-        assert "CANARY_pool" not in said
+    for text in (opened.html, body_of(recipient_client.get(f"{some.root}events/export.jsonl")).decode()):
+        assert "CANARY_balance" in text
+        assert "CANARY_credits" not in text
+        assert "CANARY_pool" not in text
     assert opened.has(data_left_out="balances")
     every, token = canary_site.share(deductions=True, features=None)
     assert "CANARY_pool" in opened_row(canary_site.recipient_client(every, token), every).html

@@ -38,7 +38,7 @@ class Visitor:
         self.jar = CookieJar()
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
 
-    def ask(self, path: str, method: str | None = None, **sent: str) -> tuple[int, str]:
+    def request(self, path: str, method: str | None = None, **sent: str) -> tuple[int, str]:
         data = urllib.parse.urlencode(sent).encode() if sent else None
         try:
             answer = self.opener.open(
@@ -50,7 +50,7 @@ class Visitor:
 
     def create(self, **choices: str) -> tuple[str, str]:
         """Create a link by the form, with a password: its token and the password."""
-        _, page = self.ask("/shares/new?customer_id=acme-robotics&range=90d")
+        _, page = self.request("/shares/new?customer_id=acme-robotics&range=90d")
         form = Page(page).form("/shares/new").fields
         sent = {name: form[name][0] for name in ("csrfmiddlewaretoken", "share_id", "view")}
         usual = {
@@ -62,19 +62,19 @@ class Visitor:
             "life": "7",
             "password": "generated",
         }
-        _, answer = self.ask("/shares/new", **usual, **choices, **sent)
+        _, answer = self.request("/shares/new", **usual, **choices, **sent)
         made = Page(answer)
         link, password = (made.one("input", id=name)["value"] or "" for name in ("link", "password"))
         return link.rpartition("/")[2], password
 
     def unlock(self, token: str, password: str) -> str:
         """Open a link with its password, and return its root."""
-        status, locked = self.ask(f"/s/{token}")
+        status, locked = self.request(f"/s/{token}")
         assert status == 403
         [form] = Page(locked).all("form")
         fields = {name: value[0] for name, value in form.fields.items() if name != "password"}
         unlock = form["action"] or ""
-        assert self.ask(unlock, password=password, **fields)[0] == 200
+        assert self.request(unlock, password=password, **fields)[0] == 200
         return unlock.removesuffix("unlock")
 
 
@@ -104,9 +104,9 @@ def test_no_token_in_any_log(verbose_site: Served) -> None:
         "/s/x%22{}",
     )
     for way in (*ways, *broken):
-        assert visitor.ask(way.format(TOKEN))[0] in {400, 404}
-    assert visitor.ask(f"/s/{TOKEN}", password="x")[0] == 403
-    assert visitor.ask(f"/s/{TOKEN}", "DELETE")[0] == 405
+        assert visitor.request(way.format(TOKEN))[0] in {400, 404}
+    assert visitor.request(f"/s/{TOKEN}", password="x")[0] == 403
+    assert visitor.request(f"/s/{TOKEN}", "DELETE")[0] == 405
     assert verbose_site.stderr.count("[token]") - before >= len(ways) + len(broken) + 2
     with socket.create_connection(("127.0.0.1", verbose_site.port)) as raw:
         raw.sendall(f"GET /s/{TOKEN}".encode() + b"\xff HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -49,7 +49,7 @@ class CanarySite:
     def clock(self) -> float:
         return time.time() + self.ahead_s
 
-    def ask(self, *, seconds: float = 15, body: dict[str, object] | None = None, **options: Any) -> Cached:
+    def call(self, *, seconds: float = 15, body: dict[str, object] | None = None, **options: Any) -> Cached:
         return self.gateway.answer(
             "events.list",
             BODY if body is None else body,

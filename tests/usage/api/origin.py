@@ -38,11 +38,11 @@ class Origin:
         with self.mutex:
             self.calls.append(urgent)
             number = len(self.calls)
-        asked_at = self.clock()
+        called_at = self.clock()
         self.gate.wait(min(20, deadline.left()))
         if self.failure:
             raise self.failure
-        return FetchedBody(f"answer {number}".encode(), asked_at)
+        return FetchedBody(f"answer {number}".encode(), called_at)
 
 
 def get(
@@ -55,5 +55,5 @@ def eventually(condition: Callable[[], bool]) -> None:
     """Wait until a condition of another thread is true, with a long time limit for slow machines."""
     limit = Deadline.after(20)
     while not condition():
-        assert limit.left() > 0, "it did not come about"
+        assert limit.left() > 0, "the condition is not true in time"
         time.sleep(0.002)

@@ -20,7 +20,7 @@ from tests.usage.api.hostile_server import (
     packed,
     serving,
 )
-from tests.usage.api.request import BODY, KEY, ask, failure, refusal
+from tests.usage.api.request import BODY, KEY, call, failure, refusal
 from usage.api.client import BODY_LIMIT, Client
 from usage.api.deadline import Deadline
 from usage.errors import (
@@ -36,7 +36,7 @@ from usage.errors import (
 def test_call_has_key_and_version() -> None:
     """An Idempotency-Key is never sent."""
     with serving(always(answer())) as server:
-        ask(server)
+        call(server)
     (request,) = server.requests
     assert request.line == "POST /v1/events.list HTTP/1.1"
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -51,7 +51,7 @@ def test_reply_has_body_time_and_rate_limit() -> None:
     limits = {"RateLimit-Limit": "5", "RateLimit-Remaining": "3", "RateLimit-Reset": "1"}
     before = time.time()
     with serving(always(answer(200, b'{"list": []}', limits))) as server:
-        reply = ask(server)
+        reply = call(server)
     assert reply.body == b'{"list": []}'
     assert before <= reply.fetched_at <= time.time()
     assert (reply.limit, reply.remaining, reply.reset_s) == (5, 3, 1.0)
@@ -61,7 +61,7 @@ def test_reply_has_body_time_and_rate_limit() -> None:
 @pytest.mark.parametrize("value", ["", "nan", "-1", "1e9", "9" * 5000, "²"])
 def test_invalid_rate_limit_headers_are_ignored(value: str) -> None:
     with serving(always(answer(headers={"RateLimit-Remaining": value}))) as server:
-        assert ask(server).remaining is None
+        assert call(server).remaining is None
 
 
 def test_connections_are_reused() -> None:
@@ -193,14 +193,14 @@ def test_refusal_without_a_readable_message_is_a_refusal(body: bytes) -> None:
 def test_body_is_returned_unparsed(body: bytes) -> None:
     """Parsing is the task of a higher layer."""
     with serving(always(answer(200, body))) as server:
-        assert ask(server).body == body
+        assert call(server).body == body
 
 
 def test_gzip_is_unpacked() -> None:
     """Over many chunks, byte for byte."""
     body = json.dumps(list(range(200_000))).encode()
     with serving(always(answer(200, packed(body), {"Content-Encoding": "gzip"}))) as server:
-        assert ask(server).body == body
+        assert call(server).body == body
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_other_encodings_are_not_unpacked(encoding: str, body: bytes, kind: type
 def test_body_above_16_mebibytes_is_malformed() -> None:
     """A body at the limit is read."""
     with serving(one_by_one(answer(200, b"x" * BODY_LIMIT), answer(200, b"x" * (BODY_LIMIT + 1)))) as server:
-        assert len(ask(server, seconds=30).body) == BODY_LIMIT
+        assert len(call(server, seconds=30).body) == BODY_LIMIT
         assert isinstance(failure(server, seconds=30), Malformed)
 
 

@@ -58,17 +58,17 @@ def test_cached_answers_survive_each_kind_of_failure(kind: str) -> None:
 
     with canary_site(handle) as site:
         servers.append(site.server)
-        assert site.ask(seconds=10).source == "live"
+        assert site.call(seconds=10).source == "live"
         healthy[0] = False
         site.ahead_s += 3_600
         start = time.monotonic()
-        seen = site.ask(seconds=1.5)
+        seen = site.call(seconds=1.5)
         assert seen.source == "stale"
         assert seen.reason
         with pytest.raises(UsageError) as caught:
-            site.ask(seconds=1.5, body={"customer_id": "new"})
+            site.call(seconds=1.5, body={"customer_id": "new"})
         assert time.monotonic() - start < 3 + 4
         assert caught.value.sentence == seen.reason
         healthy[0] = True
         site.ahead_s += 10
-        assert site.ask(seconds=10).source == "live"
+        assert site.call(seconds=10).source == "live"

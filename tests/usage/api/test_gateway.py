@@ -30,8 +30,8 @@ from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageErro
 def test_answer_is_requested_once_and_then_cached() -> None:
     """The first answer is live, the next ones are from the cache; the counters say so."""
     with canary_site(always(answer(200, b'{"list": []}'))) as site:
-        assert site.ask().source == "live"
-        assert site.ask() == Cached(b'{"list": []}', site.ask().fetched_at, "cache")
+        assert site.call().source == "live"
+        assert site.call() == Cached(b'{"list": []}', site.call().fetched_at, "cache")
         assert len(site.server.requests) == 1
         counts = site.gateway.counts()
     assert counts == {
@@ -42,11 +42,11 @@ def test_answer_is_requested_once_and_then_cached() -> None:
 def test_cache_key_has_endpoint_body_scope_and_key() -> None:
     """The order of the body's fields does not matter; the key counts by its fingerprint."""
     with canary_site(always(answer())) as site:
-        site.ask(body={"customer_id": "a", "limit": 5})
-        site.ask(body={"limit": 5, "customer_id": "a"})
+        site.call(body={"customer_id": "a", "limit": 5})
+        site.call(body={"limit": 5, "customer_id": "a"})
         assert len(site.server.requests) == 1
-        site.ask(body={"customer_id": "a", "limit": 6})
-        site.ask(body={"customer_id": "a", "limit": 5}, scope="share:1")
+        site.call(body={"customer_id": "a", "limit": 6})
+        site.call(body={"customer_id": "a", "limit": 5}, scope="share:1")
         site.gateway.answer(
             "events.aggregate",
             {"customer_id": "a", "limit": 5},
@@ -61,7 +61,7 @@ def test_hidden_data_is_removed_before_caching() -> None:
     """The transformed bytes are the answer, and those in the cache."""
     with canary_site(always(answer(200, b'{"hidden": 1}'))) as site:
         for _ in range(2):
-            body = site.ask(scope="share:1", transform=lambda raw: raw.replace(b"hidden", b"shown")).body
+            body = site.call(scope="share:1", transform=lambda raw: raw.replace(b"hidden", b"shown")).body
             assert body == b'{"shown": 1}'
         assert len(site.server.requests) == 1
 
@@ -72,7 +72,7 @@ def test_direct_neither_reads_nor_writes_the_cache() -> None:
         for _ in range(2):
             found = site.gateway.direct("events.list", BODY, deadline=Deadline.after(15), check=json_object)
             assert found.source == "live"
-        assert site.ask().source == "live"
+        assert site.call().source == "live"
         assert len(site.server.requests) == 3
 
 
@@ -87,12 +87,12 @@ def test_failing_call_is_tried_three_times(failing: bytes) -> None:
             connection.sendall(failing if number < 2 else answer())
 
     with canary_site(handle) as site:
-        assert site.ask().source == "live"
+        assert site.call().source == "live"
         assert len(site.server.requests) == 3
         assert site.gateway.counts()["retries"] == 2
-    asked_for = 1.0 if b"Retry-After" in failing else 0.0
-    assert asked_for <= site.sleeps[0] <= asked_for + 0.5
-    assert asked_for <= site.sleeps[1] <= asked_for + 1.0
+    least = 1.0 if b"Retry-After" in failing else 0.0
+    assert least <= site.sleeps[0] <= least + 0.5
+    assert least <= site.sleeps[1] <= least + 1.0
 
 
 def test_error_after_three_failures_is_cached() -> None:
@@ -100,7 +100,7 @@ def test_error_after_three_failures_is_cached() -> None:
     with canary_site(always(answer(500))) as site:
         for _ in range(2):
             with pytest.raises(Unreachable):
-                site.ask()
+                site.call()
         assert len(site.server.requests) == 3
         assert site.gateway.counts()["failures"] == 1
 
@@ -109,7 +109,7 @@ def test_error_after_three_failures_is_cached() -> None:
 def test_refusal_is_not_retried(status: int) -> None:
     with canary_site(always(answer(status))) as site:
         with pytest.raises((Refused, Malformed)):
-            site.ask()
+            site.call()
         assert len(site.server.requests) == 1
 
 
@@ -123,7 +123,7 @@ def test_429_is_retried_after_its_pause(header: dict[str, str]) -> None:
         connection.sendall(answer(429, b"Too many requests", header) if number == 0 else answer())
 
     with canary_site(handle) as site:
-        assert site.ask().source == "live"
+        assert site.call().source == "live"
         assert site.gateway.counts()["limited"] == 1
     assert times[1] - times[0] >= float(header.get("Retry-After", 1.0))
 
@@ -131,11 +131,11 @@ def test_429_is_retried_after_its_pause(header: dict[str, str]) -> None:
 def test_429_pauses_calls_of_its_customer_only() -> None:
     with canary_site(one_by_one(answer(429, b"", {"Retry-After": "30"}), answer())) as site:
         with pytest.raises(RateLimited):
-            site.ask()
+            site.call()
         with pytest.raises(RateLimited):
-            site.ask(body=BODY | {"limit": 1})
+            site.call(body=BODY | {"limit": 1})
         assert len(site.server.requests) == 1
-        assert site.ask(body={"customer_id": "another"}).source == "live"
+        assert site.call(body={"customer_id": "another"}).source == "live"
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -144,7 +144,7 @@ def test_pause_beyond_the_deadline_raises_at_once(status: int) -> None:
     with canary_site(always(answer(status, b"", {"Retry-After": "60"}))) as site:
         start = time.monotonic()
         with pytest.raises(UsageError) as caught:
-            site.ask()
+            site.call()
         assert time.monotonic() - start < 5
         assert caught.value.retry_after_s == 60
         assert (len(site.server.requests), site.sleeps) == (1, [])
@@ -152,9 +152,9 @@ def test_pause_beyond_the_deadline_raises_at_once(status: int) -> None:
 
 def test_next_call_waits_if_autumn_has_no_calls_remaining() -> None:
     with canary_site(always(answer(headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}))) as site:
-        site.ask()
+        site.call()
         with pytest.raises(RateLimited):
-            site.ask(body=BODY | {"limit": 1})
+            site.call(body=BODY | {"limit": 1})
 
 
 def test_calls_in_the_last_second_are_counted_by_customer() -> None:
@@ -177,7 +177,7 @@ def test_two_hundred_viewers_cost_one_call() -> None:
         connection.sendall(answer())
 
     with canary_site(slowly) as site:
-        threads = [threading.Thread(target=site.ask) for _ in range(200)]
+        threads = [threading.Thread(target=site.call) for _ in range(200)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -192,8 +192,8 @@ def test_each_attempt_is_logged_without_key_customer_or_body() -> None:
         canary_site(one_by_one(answer(500), answer(200, b'{"list": ["private"]}'))) as site,
         capture_logs() as lines,
     ):
-        site.ask()
-        site.ask()
+        site.call()
+        site.call()
     assert [(line["event"], line.get("error"), line.get("attempt"), line.get("state")) for line in lines] == [
         ("autumn.call", "Unreachable", 1, None),
         ("autumn.call", None, 2, None),

@@ -227,7 +227,7 @@ def caller(url: str, name: str, mode: str) -> subprocess.Popen[str]:
     )
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def output_of(process: subprocess.Popen[str]) -> str:
     out, _ = process.communicate(timeout=40)
     return out.strip().splitlines()[-1]
 
@@ -239,7 +239,7 @@ def test_two_processes_fetch_once(redis_url: str, mode: str, words: str) -> None
     with Redis.from_url(redis_url) as probe:
         eventually(lambda: probe.llen("ready") == 2)
         probe.rpush("go", 1, 1)
-        first, second = map(said, processes)
+        first, second = map(output_of, processes)
         assert first == second
         assert first.startswith(words)
         assert probe.get("fetches") == b"1"
@@ -255,4 +255,4 @@ def test_killed_leader_does_not_block_others_for_long(redis_url: str) -> None:
         hanging.communicate()
         following = caller(redis_url, "next", "answer")
         probe.rpush("go", 1)
-        assert said(following) == "next"
+        assert output_of(following) == "next"

@@ -23,7 +23,7 @@ from tests.usage.api.hostile_server import (
     serving,
     then_close,
 )
-from tests.usage.api.request import BODY, KEY, ask, failure
+from tests.usage.api.request import BODY, KEY, call, failure
 from usage.api.client import Client
 from usage.api.deadline import Deadline
 from usage.api.transport import DeadlineTransport, bounded_by
@@ -123,7 +123,7 @@ def test_silent_server_ends_at_the_read_limit() -> None:
     with serving(lambda _connection, _number: None) as server:
         start = time.monotonic()
         with pytest.raises(Unreachable):
-            ask(server, seconds=60, read_s=0.2)
+            call(server, seconds=60, read_s=0.2)
         assert time.monotonic() - start < 5
 
 
@@ -212,7 +212,7 @@ def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch)
     with serving(always(answer())) as server, serving(always(answer(500))) as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        assert ask(server).body == b"{}"
+        assert call(server).body == b"{}"
     assert proxy.connections == 0
 
 

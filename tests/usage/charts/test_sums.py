@@ -69,13 +69,13 @@ def windows(draw: st.DrawFn, now: int) -> dict[str, Any]:
 
 
 def expected(events: list[dict[str, Any]], edges: tuple[int, ...], feature: str, now: int) -> list[float]:
-    """Sums over the raw events, without those in hours that have not begun."""
-    begun = now - now % HOUR + HOUR
+    """Sums over the raw events, without those in hours that have not now_end."""
+    now_end = now - now % HOUR + HOUR
     sums = [0.0] * (len(edges) - 1)
     for event in events:
         for index, (start, end) in enumerate(pairwise(edges)):
             of_cell = event["customer_id"] == "cus_1" and event["feature_id"] == feature
-            if of_cell and start <= event["timestamp"] < min(end, begun):
+            if of_cell and start <= event["timestamp"] < min(end, now_end):
                 sums[index] += event["value"]
     return sums
 

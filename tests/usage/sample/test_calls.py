@@ -17,9 +17,9 @@ def test_value_with_the_reserved_name_is_added_to_folded_groups(org: Organizatio
     """A property value AUTUMN_RESERVED is one group with the folded ones."""
     for model, value in (("AUTUMN_RESERVED", 5), ("a", 3), ("b", 2)):
         org.track(NOON, value, properties={"model": model})
-    ask = {"group_by": "properties.model", **DAY_10}
-    assert org.groups(max_groups=3, **ask) == [{"AUTUMN_RESERVED": 5, "a": 3, "b": 2}]
-    assert org.groups(max_groups=2, **ask) == [{"AUTUMN_RESERVED": 7, "a": 3}]
+    body = {"group_by": "properties.model", **DAY_10}
+    assert org.groups(max_groups=3, **body) == [{"AUTUMN_RESERVED": 5, "a": 3, "b": 2}]
+    assert org.groups(max_groups=2, **body) == [{"AUTUMN_RESERVED": 7, "a": 3}]
 
 
 def test_entity_id_filters_an_aggregate(org: Organization) -> None:

@@ -172,10 +172,10 @@ def test_story_continues_the_same_in_steps_and_at_once(make_store: MakeStore) ->
             assert stepped.now * 1000 - 10 * 60_000 < newest
     leapt.now = stepped.now
     at_once.refresh()
-    reported, told_at_once = (
+    reported, at_once_rows = (
         rows(each, f"SELECT {COLUMNS} FROM events ORDER BY id") for each in (one_by_one, at_once)
     )
-    assert reported == told_at_once
+    assert reported == at_once_rows
     assert len(reported) == one(one_by_one, "sum(count) FROM hours") > before + 1000
 
 

@@ -61,11 +61,11 @@ def test_trap_6_hours_count_whole(org: Organization) -> None:
     for hour, value in ((12, 1), (13, 10), (14, 100)):
         org.track(f"2025-11-10T{hour}:50", value)
     noon = ms(NOON)
-    ask = {"bin_size": "day"}
-    assert org.values(custom_range={"start": noon, "end": noon + HOUR - 1}, **ask) == [1]
-    assert org.values(custom_range={"start": noon, "end": noon + HOUR}, **ask) == [11]
-    assert org.values(custom_range={"start": noon + 1000, "end": noon + 2 * HOUR + 1}, **ask) == [110]
-    assert org.values(custom_range={"start": noon + 999, "end": noon + 2 * HOUR}, **ask) == [111]
+    body = {"bin_size": "day"}
+    assert org.values(custom_range={"start": noon, "end": noon + HOUR - 1}, **body) == [1]
+    assert org.values(custom_range={"start": noon, "end": noon + HOUR}, **body) == [11]
+    assert org.values(custom_range={"start": noon + 1000, "end": noon + 2 * HOUR + 1}, **body) == [110]
+    assert org.values(custom_range={"start": noon + 999, "end": noon + 2 * HOUR}, **body) == [111]
 
 
 def test_trap_6_holds_for_groups_as_for_sums(org: Organization) -> None:
@@ -199,8 +199,8 @@ def test_trap_12_top_n_is_for_each_bin(org: Organization) -> None:
     for at, groups in sums.items():
         for model, value in groups.items():
             org.track(at, value, properties={"model": model})
-    ask = {"group_by": "properties.model", "max_groups": 2, "bin_size": "day"}
-    first, second = org.groups(**ask, **between("2025-11-10", "2025-11-12"))
+    body = {"group_by": "properties.model", "max_groups": 2, "bin_size": "day"}
+    first, second = org.groups(**body, **between("2025-11-10", "2025-11-12"))
     assert first == {"a": 5, "b": 3, "c": 0, "AUTUMN_RESERVED": 3}
     assert second == {"a": 0, "b": 2, "c": 9, "AUTUMN_RESERVED": 1}
 
@@ -209,8 +209,8 @@ def test_trap_12_nine_groups_by_default(org: Organization) -> None:
     """Nine groups are returned by default; the largest allowed number returns all twelve."""
     for number in range(12):
         org.track(NOON, number + 1, properties={"model": f"m{number}"})
-    ask = {"group_by": "properties.model", "bin_size": "day", **DAY_10}
-    (cut,), (whole,) = org.groups(**ask), org.groups(max_groups=250, **ask)
+    body = {"group_by": "properties.model", "bin_size": "day", **DAY_10}
+    (cut,), (whole,) = org.groups(**body), org.groups(max_groups=250, **body)
     assert (len(cut), cut["AUTUMN_RESERVED"]) == (10, 1 + 2 + 3)
     assert whole == {f"m{number}": number + 1 for number in range(12)}
 

@@ -16,7 +16,7 @@ from usage.sample.wire import PROPERTIES, AggregateBody, feature_list
 
 OTHER = "AUTUMN_RESERVED"
 STREAMED_CELLS = 200_000
-"""Answers with more groups times bins are made while they are sent: a client may hang up before the end."""
+"""Responses with more groups times bins are generated while they are sent: clients may disconnect early."""
 SMALL_GAP, LARGE_FEATURE = 0.005, 10_000
 
 Answer = dict[str, object]

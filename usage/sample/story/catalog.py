@@ -33,7 +33,7 @@ def fill_catalog(connection: sqlite3.Connection, epoch: int) -> None:
 
 
 def _accounts(epoch: int) -> Iterator[Account]:
-    """Each was made before its first event and its first period, the two of one name in the same moment."""
+    """Each is created before its first event and its first period, the two of one name at the same time."""
     anchors = {customer: subscribed_at(customer, epoch) for customer in CUSTOMERS}
     anchors |= {customer: edge_cases.anchor_of(customer, epoch) for customer in edge_cases.CUSTOMERS}
     for number, (customer, anchor) in enumerate(anchors.items()):

@@ -1,6 +1,6 @@
 """The plans of the story: what each grants, and the catalog's body of a customer that has one.
 
-A body is stored with usage and periods as of the story's beginning; ``balances`` brings it up to now.
+A body is stored with usage and periods as of the story's beginning; ``balances`` updates it.
 """
 
 from typing import Any, NamedTuple

@@ -24,15 +24,15 @@ def share(*words: str) -> str:
 
 
 @pytest.fixture
-def boss(canary_site: CanarySite) -> User:
-    return User.objects.create_superuser("boss", password="correct horse")
+def superuser(canary_site: CanarySite) -> User:
+    return User.objects.create_superuser("superuser", password="correct horse")
 
 
-def test_create_prints_the_link_once(canary_site: CanarySite, boss: User) -> None:
+def test_create_prints_the_link_once(canary_site: CanarySite, superuser: User) -> None:
     """Without options: no properties, seven days, all features, no password."""
     printed = share("create", "--customer", SEEN).strip()
     made = Share.objects.get()
-    assert (made.owner, made.properties, made.features, made.password_hash) == (boss, [], None, "")
+    assert (made.owner, made.properties, made.features, made.password_hash) == (superuser, [], None, "")
     assert timedelta(days=6) < made.expires_at - timezone.now() <= timedelta(days=7)
     recipient_client = canary_site.recipient_client(made, urlsplit(printed).path.rpartition("/")[2])
     page = recipient_client.get(f"{made.root}events/?range=90d&tz=UTC").content.decode()
@@ -40,7 +40,7 @@ def test_create_prints_the_link_once(canary_site: CanarySite, boss: User) -> Non
     assert "gold" not in page
 
 
-def test_create_options(canary_site: CanarySite, boss: User) -> None:
+def test_create_options(canary_site: CanarySite, superuser: User) -> None:
     """Expiry, properties, features, and a password that opens the link."""
     printed = share(
         "create", "--customer", SEEN, "--expires", "12h", "--properties", "model, meta.tier",
@@ -80,14 +80,16 @@ def test_create_options(canary_site: CanarySite, boss: User) -> None:
         (),
     ],
 )
-def test_invalid_arguments_are_refused(canary_site: CanarySite, boss: User, words: tuple[str, ...]) -> None:
+def test_invalid_arguments_are_refused(
+    canary_site: CanarySite, superuser: User, words: tuple[str, ...]
+) -> None:
     """Nothing is created or revoked."""
     with pytest.raises(CommandError):
         share(*words)
     assert not Share.objects.exists()
 
 
-def test_personal_properties_print_a_warning(canary_site: CanarySite, boss: User) -> None:
+def test_personal_properties_print_a_warning(canary_site: CanarySite, superuser: User) -> None:
     """The warning is on standard error, so that standard output has the link only."""
     out, err = io.StringIO(), io.StringIO()
     call_command("share", "create", "--customer", SEEN, "--properties", "email,model", stdout=out, stderr=err)

@@ -93,10 +93,10 @@ def test_refusals_lead_back_to_the_link(canary_site: CanarySite) -> None:
     share, token = canary_site.share(exports=True)
     client = canary_site.recipient_client(share, token)
     for page in ("events/export.csv?nothing=1", "events/export/"):
-        said = Page(client.get(f"{share.root}{page}", headers={"Accept": "text/html"}))
-        assert said.hrefs
-        assert all(href.startswith(share.root) for href in said.hrefs)
-        assert not said.has(data_mode=True)
+        refused = Page(client.get(f"{share.root}{page}", headers={"Accept": "text/html"}))
+        assert refused.hrefs
+        assert all(href.startswith(share.root) for href in refused.hrefs)
+        assert not refused.has(data_mode=True)
 
 
 def revoke(share: Share) -> None:
