@@ -42,7 +42,7 @@ class SampleApp:
     ``age``: of the server, ``older``, ``current`` or ``newest``. ``limit_per_second``: of the events calls;
     None for no limit, and no RateLimit headers. ``key`` reads everything, ``Keys`` has the other ones.
 
-    ``calls`` holds (``"list"``, ``"aggregate"`` or such as ``"customers.get"``, customer or None) of each
+    ``calls`` has (``"list"``, ``"aggregate"`` or for example ``"customers.get"``, customer or None) of each
     call with a valid key, including refused ones, the newest last.
     """
 

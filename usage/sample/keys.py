@@ -17,7 +17,7 @@ NAME_CALLS = frozenset({"customers.get", "customers.list", "features.list"})
 
 
 class Key(NamedTuple):
-    """``calls``: those that the key's server has. ``scopes``: what the key may read there."""
+    """``calls``: those that the key's server has. ``scopes``: the data that the key may read."""
 
     calls: frozenset[str]
     scopes: frozenset[str]

@@ -11,7 +11,7 @@ VERSION = 2
 class EventRow(NamedTuple):
     """Times in epoch milliseconds, ``micros`` 0-999 after them; ``properties``, ``deductions`` as JSON text.
 
-    ``value`` None is a value that is missing; ``plan_id`` is the internal id of a plan's version.
+    ``value`` None is a missing value; ``plan_id`` is the internal id of a plan's version.
     """
 
     id: str

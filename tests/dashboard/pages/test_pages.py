@@ -295,7 +295,7 @@ def test_windows_of_thousands_of_years(page: Client, address: str) -> None:
 
 
 @pytest.mark.parametrize("hour", [1792886400000, 1792890000000])
-def test_form_keeps_either_repeated_hour(page: Client, hour: int) -> None:
+def test_form_preserves_either_repeated_hour(page: Client, hour: int) -> None:
     """Submitting the form again shows the same hour, for either 02:00 of the clock change."""
     shown = get(page, "/usage/", customer_id=ACME, start=hour, end=hour + 3_600_000, tz="Europe/Berlin")
     fields = {name: shown.field(name)["value"] or "" for name in ("start", "end", "tz")}

@@ -65,7 +65,7 @@ def test_credit_costs_of_a_feature() -> None:
     assert feature(credit_schema=[]).credit_schema == ()
 
 
-def test_texts_are_cut_and_made_printable() -> None:
+def test_texts_are_cut_and_sanitized() -> None:
     name = decode_customer(encoded({"id": "a", "name": "\u202eA\n" + "x" * 999})).name
     assert name is not None
     assert (len(name), name[:3]) == (TEXT_LIMIT, "A x")
@@ -83,7 +83,7 @@ def test_row_beyond_a_limit_is_discarded() -> None:
         decode_customer(encoded({"id": "a", "subscriptions": [SUBSCRIPTION] * (MAX_PARTS + 1)}))
 
 
-def test_features_beyond_the_bound_are_cut_off() -> None:
+def test_features_beyond_the_limit_are_discarded() -> None:
     rows = [CREDITS | {"id": str(number)} for number in range(MAX_FEATURES + 1)]
     assert len(decode_features(encoded({"list": rows}))) == MAX_FEATURES
     assert [item.id for item in decode_features(encoded({"list": [CREDITS, 7, {}, CREDITS]}))] == ["credits"]

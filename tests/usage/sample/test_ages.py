@@ -46,7 +46,7 @@ def test_there_are_three_ages() -> None:
 
 
 @row(SDK_FIELDS | {"customer_id"}, SUMMER_FIELDS, SUMMER_FIELDS | {"timezone", "measure", "group_ranking"})
-def test_fields_named_by_the_wrong_call(make_org: MakeOrg, age: str, expected: set[str]) -> None:
+def test_supported_fields_of_each_age(make_org: MakeOrg, age: str, expected: set[str]) -> None:
     answer = make_org(age=age).aggregate(**WRONG)
     head, _, problems = answer.json()["message"].partition("] ")
     assert (answer.status_code, head) == (400, "[Validation Errors")
@@ -54,7 +54,7 @@ def test_fields_named_by_the_wrong_call(make_org: MakeOrg, age: str, expected: s
 
 
 @row(set(), WORDS, WORDS)
-def test_words_of_group_by(make_org: MakeOrg, age: str, expected: set[str]) -> None:
+def test_supported_groupings_of_each_age(make_org: MakeOrg, age: str, expected: set[str]) -> None:
     message = make_org(age=age).aggregate(customer_id="cus_1", group_by="x").json()["message"]
     assert message.startswith('group_by: group_by must start with "properties."')
     assert set(re.findall(r"\$\w+", message)) == expected

@@ -17,7 +17,7 @@ def call(org: Organization, name: str, key: str = SAMPLE_KEY, **body: Any) -> ht
 
 
 def described(customer_id: str | None, **more: object) -> dict[str, Any]:
-    """A customer's body, as `Store.put_customer` takes it."""
+    """A customer's body for `Store.put_customer`."""
     empty: dict[str, Any] = {"subscriptions": [], "balances": {}, "billing_controls": {}, "stripe_id": None}
     return {"id": customer_id, "name": None, "email": None, "created_at": 1_771_409_161_016} | empty | more
 
@@ -79,7 +79,9 @@ def test_customer_with_events_alone_has_no_name(org: Organization) -> None:
         ({"customer_id": "nobody"}, 404, "Customer nobody not found"),
     ],
 )
-def test_get_refuses(org: Organization, body: dict[str, Any], status: int, message: str) -> None:
+def test_get_refuses_invalid_and_unknown_ids(
+    org: Organization, body: dict[str, Any], status: int, message: str
+) -> None:
     """An id with other characters is refused even for a customer that exists."""
     org.store.put_customer(described("café"))
     answer = call(org, "customers.get", **body)
@@ -100,7 +102,7 @@ def test_get_refuses(org: Organization, body: dict[str, Any], status: int, messa
         {"processors": ["paddle"]},
     ],
 )
-def test_list_refuses(org: Organization, body: dict[str, Any]) -> None:
+def test_list_refuses_invalid_fields(org: Organization, body: dict[str, Any]) -> None:
     answer = call(org, "customers.list", **body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
     assert answer.json()["message"].startswith(next(iter(body)))
@@ -144,7 +146,7 @@ def test_customers_of_one_millisecond_repeat_between_pages(org: Organization) ->
         ("nobody", []),
     ],
 )
-def test_search_reads_wildcards(named: Organization, search: str, found: list[str]) -> None:
+def test_search_supports_wildcards(named: Organization, search: str, found: list[str]) -> None:
     """A text within id, name or address, in any case; % and _ are patterns. Stripe ids are not searched."""
     answer = call(named, "customers.list", search=search).json()
     assert [each["id"] for each in answer["list"]] == found

@@ -1,4 +1,4 @@
-"""The bins of an answer, and which of them an hour belongs to.
+"""The bins of an answer, and the bin of each hour.
 
 Bins are UTC; the newest servers can have days, weeks and months of another time zone. There they step through
 local midnights and join rows to bins by the local time as a text: after a midnight that does not exist the

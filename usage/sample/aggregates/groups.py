@@ -45,10 +45,10 @@ class Folded(NamedTuple):
 def grouped_bins(
     connection: sqlite3.Connection, body: AggregateBody, age: Age, events: Source, bins: Bins
 ) -> list[Answer] | Iterator[Answer]:
-    """Every bin, with each feature's groups; none at all where no event has a group.
+    """Every bin, with each feature's groups; no bins if no event has a group.
 
     A group that was among the largest of one bin and feature is named in all of them: with a 0 where it has
-    nothing, and with the same 0 where it was folded. So is the rest, where any cell has one.
+    no events or was folded. The same applies to the rest, if any cell has one.
     """
     figures = "sum(n), sum(v)"
     sql = f"SELECT {bins.sql}, feature_id, key, {figures} FROM ({events.sql}) GROUP BY 1, 2, 3"  # noqa: S608

@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 
 def bins_source(body: AggregateBody, age: Age, start: int, end: int) -> Source:
-    """What the bins hold."""
+    """The rows of the bins."""
     features = cut_features(feature_list(body.feature_id))
     span = Span(start, end, age.exact_bins)
     if lost_on_the_way(body.customer_id, body.filter_by):

@@ -33,7 +33,7 @@ Expand = Literal[
 
 
 class GetBody(Struct):
-    """``expand`` is checked and nothing else: the sample has none of it."""
+    """``expand`` is checked and ignored: the sample does not support it."""
 
     customer_id: Annotated[str, Meta(pattern=CUSTOMER_ID)]
     expand: list[Expand] = []

@@ -47,7 +47,7 @@ BURST_ROWS = 250
 class Draft(NamedTuple):
     """An event without a customer and an id. ``at``: milliseconds into its hour.
 
-    ``balance``: the feature whose balance it draws on, ``cost`` for each unit; None draws on nothing.
+    ``balance``: the feature whose balance it draws on, ``cost`` for each unit; None for no balance.
     """
 
     at: int

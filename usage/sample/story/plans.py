@@ -94,7 +94,7 @@ PLANS = {
 }
 WITH_SIGN_ON = frozenset({"enterprise", "scale"})
 
-# What a subscription has beside the usual, at the story's beginning.
+# Special states of subscriptions at the beginning of the story.
 PAST_DUE = frozenset({"los-pollos"})
 ENDING = frozenset({"pied-piper"})
 NEXT_PLAN = {"cyberdyne": "scale", "brightside-eu": "pro"}
@@ -194,7 +194,7 @@ def _flags(account: Account) -> Body:
 
 
 def _balance(account: Account, allowance: Allowance) -> Body:
-    """With nothing used yet."""
+    """A balance without usage."""
     interval = allowance.cycle or account.interval
     resets = account.anchor is not None and not allowance.held
     share = MONTHS_GRANTED[interval] if resets and allowance.cycle is None else 1

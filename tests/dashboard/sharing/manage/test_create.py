@@ -394,7 +394,7 @@ def test_each_tab_has_its_own_draft(canary_site: CanarySite, owner: Client) -> N
     assert form_of(owner.get(f"/shares/draft/{'f' * 16}"))["recipient"] == ["Bert"]
 
 
-def test_preview_of_a_snapshot_says_so(canary_site: CanarySite, owner: Client) -> None:
+def test_preview_of_a_snapshot_is_marked(canary_site: CanarySite, owner: Client) -> None:
     """No figures are stored before it is created."""
     start, end = bounds()
     wanted = {**FORM, "fresh": "snapshot", "period": "fixed", "start": str(start), "end": str(end)}

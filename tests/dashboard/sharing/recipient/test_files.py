@@ -88,7 +88,7 @@ def test_pages_offer_files_if_the_link_allows_them(canary_site: CanarySite) -> N
             assert ("export" in client.get(f"{share.root}{page}").content.decode()) == allowed
 
 
-def test_refusals_lead_back_to_the_link(canary_site: CanarySite) -> None:
+def test_refused_export_links_back_to_the_link(canary_site: CanarySite) -> None:
     """The page that refuses a file links to no staff page, and does not name the kind of key."""
     share, token = canary_site.share(exports=True)
     client = canary_site.recipient_client(share, token)

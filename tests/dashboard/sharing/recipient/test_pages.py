@@ -59,7 +59,7 @@ def test_recipients_cannot_refresh(canary_site: CanarySite) -> None:
     assert canary_site.take() == []
 
 
-def test_hidden_properties_are_not_said_to_be_none(canary_site: CanarySite) -> None:
+def test_hidden_properties_are_reported_as_hidden(canary_site: CanarySite) -> None:
     """An open row and the choice of columns say that the link shows none."""
     share, token = canary_site.share(properties=[])
     recipient_client = canary_site.recipient_client(share, token)
@@ -69,7 +69,7 @@ def test_hidden_properties_are_not_said_to_be_none(canary_site: CanarySite) -> N
     assert Page(recipient_client.get(opened)).one(data_event=True).has(data_notice="properties-hidden")
 
 
-def test_shortcuts_are_those_of_the_page(canary_site: CanarySite) -> None:
+def test_shortcut_list_matches_the_page(canary_site: CanarySite) -> None:
     """The list has no shortcut for a field that the page does not have."""
     share, token = canary_site.share()
     keys = (
