@@ -33,7 +33,7 @@ TOO_MANY_ATTEMPTS = "Wait one minute, then try again."
 TRY_AGAIN_SOON = "Try again in a moment."
 SERVER_ERROR = "The error was logged, and no data was changed. Try again in a moment."
 
-# dashboard/events/checks.py
+# dashboard/events/check_results.py
 GAP_BETWEEN_EVENTS = "No events for {length} after {start}. Usual gap: up to {usual}."
 
 # dashboard/events/drilldown.py

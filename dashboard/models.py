@@ -39,10 +39,10 @@ def demo_user() -> User:
 
 
 class ExportRecord(models.Model):
-    """An export while it runs, and afterwards who took what. An open row is its taker's turn: there is one at
+    """An export while it runs, and its record afterwards. An open row is its taker's lease: there is one at
     a time.
 
-    `taker`: whose turn it is, such as user:7. `who`: their name as it was then. `query`: its canonical query
+    `taker`: who has the lease, such as user:7. `who`: their name as it was then. `query`: its canonical query
     string.
     """
 

@@ -9,11 +9,11 @@ from typing import Any
 from dashboard.web import csp, logging
 from dashboard.web.checks import (
     Exposure,
-    kept_secret,
     mode_of,
     refuse_processes_without_redis,
     refuse_unsafe,
     source_of,
+    stored_secret,
 )
 from dashboard.web.env import Environment
 from usage.api import pace
@@ -59,7 +59,7 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 _secret = env.text("SECRET_KEY")
 refuse_unsafe(Exposure(AUTUMN_MODE, DEBUG, _secret, ALLOWED_HOSTS, BIND, TRUSTED_PROXIES))
-SECRET_KEY = _secret or kept_secret(DATA_DIR / ".secret_key")
+SECRET_KEY = _secret or stored_secret(DATA_DIR / ".secret_key")
 
 HTTPS = TRUSTED_PROXIES > 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS

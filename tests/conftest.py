@@ -1,4 +1,4 @@
-"""What all tests share: profiles, people, a browser, and the site as it really runs."""
+"""Shared fixtures: Hypothesis profiles, users, a browser, and the real site."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 @pytest.fixture
 def live_mode(settings: Settings) -> Iterator[Settings]:
-    """The site with a live key, and nobody at the other end: everybody has to sign in."""
+    """The site with a live key and no Autumn: all users have to sign in."""
     settings.AUTUMN_SECRET_KEY = "am_sk_live_of_the_tests"
     settings.AUTUMN_MODE = "live"
     settings.AUTUMN_API_URL = "http://127.0.0.1:9"
@@ -54,7 +54,7 @@ def live_mode(settings: Settings) -> Iterator[Settings]:
 
 
 def forget() -> None:
-    """Ends the process's service, so that the next request makes one with the settings of its test."""
+    """End the process's service, so that the next request creates one with the settings of its test."""
     from dashboard import services
 
     if services.gateway.cache_info().currsize:
@@ -67,7 +67,7 @@ def forget() -> None:
 
 @pytest.fixture
 def person(db: None) -> Callable[..., User]:
-    """Makes somebody with a role: `person("viewer")`. The password is `correct horse` unless given."""
+    """Create a user with a role: `person("viewer")`. The default password is `correct horse`."""
     from dashboard.models import User
 
     def make(role: str = "viewer", username: str | None = None, password: str = "correct horse") -> User:
@@ -80,7 +80,7 @@ def person(db: None) -> Callable[..., User]:
 
 @pytest.fixture
 def signed_in(person: Callable[..., User]) -> Callable[..., Client]:
-    """A test client as somebody with a role: `signed_in("sharer").get("/")`."""
+    """A test client that is signed in with a role: `signed_in("sharer").get("/")`."""
     from django.test import Client
 
     def enter(role: str = "viewer") -> Client:
@@ -104,7 +104,7 @@ QUIET = [
 
 
 def chromium_path() -> str | None:
-    """Where the system's Chromium is, if it is."""
+    """The path of the system's Chromium, or None."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
@@ -123,18 +123,18 @@ def chromium() -> Iterator[Browser]:
 
 
 class Served:
-    """`manage.py serve` in a process of its own, with a folder and a port of its own.
+    """`manage.py serve` in its own process, with its own folder and port.
 
-    `begun`: where a site has been started and stopped before. Others begin from its files, as a second start
-    does: to collect, compress and tell the sample's story takes seconds.
+    `prepared_folder`: a folder in which a site was started and stopped. Other sites copy its files, because
+    collecting static files, compressing them and generating the sample's story takes seconds.
     """
 
-    begun: ClassVar[Callable[[], Path] | None] = None
+    prepared_folder: ClassVar[Callable[[], Path] | None] = None
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        begun = type(self).begun
-        if begun is not None:
-            taken_along(begun(), folder, without="db" if "DATABASE_URL" in environment else "")
+        prepared_folder = type(self).prepared_folder
+        if prepared_folder is not None:
+            copy_site(prepared_folder(), folder, without="db" if "DATABASE_URL" in environment else "")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
@@ -153,7 +153,7 @@ class Served:
         self.first_line = self.process.stdout.readline() if self.process.stdout else ""
 
     def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs one of this site's management commands."""
+        """Run a management command of this site."""
         command = [sys.executable, "manage.py", *words]
         env = self._environment | environment
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
@@ -172,15 +172,15 @@ class Served:
         return self.process.returncode
 
 
-class First(Served):
-    """One that begins from nothing."""
+class FirstStart(Served):
+    """A site that starts with an empty folder."""
 
-    begun = None
+    prepared_folder = None
 
 
-def taken_along(begun: Path, folder: Path, without: str) -> None:
-    """What a stopped site leaves behind, but for its secret and its log."""
-    for path in begun.iterdir():
+def copy_site(prepared_folder: Path, folder: Path, without: str) -> None:
+    """Copy the files of a stopped site, except its secret and its log."""
+    for path in prepared_folder.iterdir():
         name, _, kind = path.name.partition(".")
         if path.is_dir():
             shutil.copytree(path, folder / path.name)
@@ -188,18 +188,16 @@ def taken_along(begun: Path, folder: Path, without: str) -> None:
             shutil.copy2(path, folder)
 
 
-def started_once(folder: Path) -> Path:
-    """A folder in which the site was started for the first time, by whichever process of the tests needs it
-    first.
-    """
+def prepare_folder(folder: Path) -> Path:
+    """A folder in which the site was started once, by the first process of the tests that needs it."""
     folder.mkdir(exist_ok=True)
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         mark = folder / ".stopped"
         if not mark.exists():
-            site = First(folder)
+            site = FirstStart(folder)
             assert site.first_line.endswith(f"{site.url}\n"), site.stderr
-            # Its worker comes up after that line, and one that is stopped before would be waited for in vain.
+            # The worker starts after that line; a site that is stopped before would not exit.
             with urllib.request.urlopen(f"{site.url}/healthz", timeout=60) as answer:
                 assert answer.status == 200
             assert site.stop() == 0
@@ -208,18 +206,18 @@ def started_once(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Makes, once, the folder that sites of the tests begin from."""
+def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Create, once, the folder that sites of the tests are copied from."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return partial(started_once, shared / "begun")
+    return partial(prepare_folder, shared / "prepared_folder")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _sites_begin_alike(begun: Callable[[], Path]) -> Iterator[None]:
-    Served.begun = begun
+def _use_prepared_folder(prepared_folder: Callable[[], Path]) -> Iterator[None]:
+    Served.prepared_folder = prepared_folder
     yield
-    Served.begun = None
+    Served.prepared_folder = None
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""A page as a test reads it: its elements by attribute, role, label and form field, never by its prose."""
+"""A page for tests: its elements by attribute, role, label and form field, never by its text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROLES = {
 
 
 class Response(Protocol):
-    """An answer of Django's test client or of httpx."""
+    """A response of Django's test client or of httpx."""
 
     @property
     def content(self) -> bytes: ...
@@ -29,7 +29,7 @@ class Response(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Element:
-    """An element: `element["data-sum"]` is an attribute, None where it has none."""
+    """An element: `element["data-sum"]` is an attribute, or None."""
 
     tag: str
     attributes: dict[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Element:
 
     @property
     def source(self) -> tuple[object, ...]:
-        """The element as a value: two are the same where tag, attributes and all that is inside are."""
+        """The element as a value: two are equal if tag, attributes and content are."""
         inner = tuple(child if isinstance(child, str) else child.source for child in self.children)
         return (self.tag, tuple(self.attributes.items()), inner)
 
@@ -95,13 +95,13 @@ class Element:
         return [item.text for item in self.all(tag, **wanted)]
 
     def links(self, **parameters: str) -> list[str]:
-        """Where links inside lead, those whose query has these parameters alone."""
+        """The addresses of links inside whose query has exactly these parameters."""
         hrefs = self.values("href", "a")
         return [href for href in hrefs if parameters.items() <= dict(query_pairs(href)).items()]
 
     @property
     def hrefs(self) -> set[str]:
-        """Every address that a link inside leads to."""
+        """Every address of a link inside."""
         return set(self.values("href", "a"))
 
     def field(self, name: str) -> Element:
@@ -121,8 +121,8 @@ class Element:
 
     @property
     def fields(self) -> dict[str, list[str]]:
-        """What a browser would send of the form fields inside: unticked boxes left out, selects by what is
-        chosen.
+        """The values that a browser would submit: without unchecked boxes, and the selected option of
+        selects.
         """
         found: dict[str, list[str]] = {}
         for item in self.elements:
@@ -131,16 +131,16 @@ class Element:
         return found
 
     def form(self, action: str) -> Element:
-        """The only form that is sent to `action`."""
+        """The only form with this `action`."""
         return self.one("form", action=action)
 
     def labeled(self, label: str) -> list[Element]:
-        """Elements that carry this accessible name."""
+        """Elements with this accessible name."""
         return self.all(aria_label=label)
 
     @property
     def errors(self) -> set[str]:
-        """The names of the form fields inside that are marked as wrong."""
+        """The names of the form fields inside that are marked as invalid."""
         return {item["name"] or "" for item in self.all(aria_invalid="true")}
 
     def _strings(self) -> Iterator[str]:
@@ -174,7 +174,7 @@ class Element:
 
 
 class Page(Element):
-    """A whole page, or the part that htmx asked for. `html` is its source."""
+    """A whole page, or the part that htmx requested. `html` is its source."""
 
     def __init__(self, source: str | bytes | Response) -> None:
         super().__init__("")
@@ -184,7 +184,7 @@ class Page(Element):
 
     @property
     def figure(self) -> dict[str, Any]:
-        """The large chart's data, as the page carries it."""
+        """The data of the large chart on the page."""
         script = self.one("script", class_="figure")
         data: dict[str, Any] = json.loads(
             "".join(child for child in script.children if isinstance(child, str))
@@ -193,9 +193,7 @@ class Page(Element):
 
     @property
     def rows(self) -> list[str]:
-        """The ids of the events in the table, newest first; an open row's link
-        closes it, so it is left out.
-        """
+        """The ids of the events in the table, newest first, without an open row, whose link closes it."""
         return [event for _, event in self.positions]
 
     @property

@@ -1,4 +1,5 @@
-"""Draws README's pictures: the real site over sample data, in Chromium, light and dark, wide and narrow.
+"""Take the screenshots of the README: the real site over sample data, in Chromium, light and dark, wide and
+narrow.
 
 python -m tests.screenshots [FOLDER]      (make screenshots writes docs/)
 """

@@ -1,4 +1,4 @@
-"""The site's own settings, whatever the environment of whoever runs the tests says."""
+"""The site's settings, independent of the environment in which the tests run."""
 
 import atexit
 import os
@@ -20,7 +20,7 @@ atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 from dashboard.settings import *  # noqa: E402, F403
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-# Plain files, so that no test waits for their compression.
+# Uncompressed files, so that no test waits for compression.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

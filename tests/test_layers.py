@@ -1,4 +1,4 @@
-"""The packages in their order: each imports only what stands above it in this list."""
+"""The packages in their order: each imports only packages above it in this list."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ A package is one entry: its own modules may import each other, but not in a circ
 """
 
 PURE = ("dashboard.formats", "dashboard.charts", "dashboard.events.charge", "dashboard.events.table")
-"""These turn results into text and pictures, and know nothing of requests, settings or the database."""
+"""These render results as text and images, without requests, settings or the database."""
 
 LARGEST_FOLDER = 15
 
@@ -80,7 +80,7 @@ LAYERED = [
 
 
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports, ours by their whole names."""
+    """The modules that a file imports, those of the project by their full names."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -97,7 +97,7 @@ def layer_of(module: str) -> int | None:
 
 
 def test_layers_are_printed_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each layer with the layers that it imports, and no layer imports a later one."""
+    """Each layer with the layers that it imports; no layer imports a later one."""
     upward = []
     for height, name in enumerate(LAYERS):
         used = {
@@ -114,9 +114,7 @@ def test_layers_are_printed_in_order(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_every_module_belongs_to_a_layer() -> None:
-    """A new top-level module or package is given its place in the order, and a removed one leaves none
-    behind.
-    """
+    """The list has new top-level modules and packages, and no removed ones."""
     assert [name for name in LAYERED if layer_of(name) is None] == []
     assert [name for name in LAYERS if name not in MODULES] == []
 
@@ -130,8 +128,7 @@ def test_modules_of_a_package_do_not_import_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()
 
 
-def test_folders_stay_small_enough_to_read() -> None:
-    """A folder has at most fifteen modules; beyond that, a newcomer no longer finds what they look for."""
+def test_folders_have_at_most_fifteen_modules() -> None:
     folders: dict[Path, int] = {}
     for path in MODULES.values():
         folders[path.parent] = folders.get(path.parent, 0) + (path.name != "__init__.py")
@@ -148,7 +145,7 @@ def test_usage_imports_neither_django_nor_the_site(name: str, path: Path) -> Non
 
 @pytest.mark.parametrize(("name", "path"), list(modules("usage/sample")))
 def test_sample_backend_shares_no_code_with_the_product(name: str, path: Path) -> None:
-    """The sample backend judges the product, so it must not inherit its mistakes."""
+    """Shared code would have the same mistakes on both sides."""
     assert not [
         other
         for other in imports(path)

@@ -1,4 +1,4 @@
-"""One name, one thing: a public class or function of the product has a name that no other one has."""
+"""Every public class or function of the product has a unique name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def public_definitions() -> dict[str, list[str]]:
     return found
 
 
-def test_public_classes_and_functions_have_names_of_their_own() -> None:
+def test_public_classes_and_functions_have_unique_names() -> None:
     definitions = public_definitions()
     assert len(definitions) > 200
     assert {

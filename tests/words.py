@@ -1,6 +1,6 @@
-"""All text that a person can read, and a check for phrases that must not be in it.
+"""All text that users can read, and a check for phrases that must not be in it.
 
-python -m tests.words            print it, file by file, for somebody to read
+python -m tests.words            print it, file by file, for review
 python -m tests.words --check    fail for phrases of words-denylist.txt, lines over 110 characters,
                                  and sentences of Python code outside messages.py
 """
@@ -24,7 +24,7 @@ LITERAL = re.compile(r""""([^"\n]*)"|'([^'\n]*)'|`([^`]*)`""")
 
 
 class _Text(HTMLParser):
-    """The text nodes of a template, and the attributes that people see or hear."""
+    """The text nodes of a template, and the attributes that users see or hear."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -38,7 +38,7 @@ class _Text(HTMLParser):
 
 
 def template_text(source: str) -> Iterator[str]:
-    """The sentences of a Jinja template; what it fills in shows as an ellipsis."""
+    """The sentences of a Jinja template, with an ellipsis for each expression."""
     source = re.sub(r"\{#.*?#\}", "", source, flags=re.DOTALL)
     inserted = [match[0] for match in re.finditer(r"\{[{%].*?[}%]\}", source, flags=re.DOTALL)]
     for expression in inserted:
@@ -77,7 +77,7 @@ def script_text(source: str) -> Iterator[str]:
 
 
 def readable_files() -> Iterator[tuple[Path, list[str]]]:
-    """Every file with its text, in the order in which somebody would read them."""
+    """Every file with its text, in reading order."""
     for name in DOCS:
         yield ROOT / name, (ROOT / name).read_text().splitlines()
     for path in sorted((ROOT / "docs").rglob("*.md")):

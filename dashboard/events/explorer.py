@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dashboard.events.checks import check_results
+from dashboard.events.check_results import check_results
 from dashboard.events.client_state import ClientState
 from dashboard.events.facets import facet_panel
 from dashboard.events.filter_links import FilterLinks, can_name

@@ -128,8 +128,8 @@ def table(
     if columns is None:
         columns = query.columns or _usual_columns(listed.events)
     pinned = pinned_query(query, listed.until)
-    row_maker = _RowMaker(mount, page, pinned, columns, now)
-    rows = tuple(map(row_maker.row, listed.events))
+    renderer = _RowRenderer(mount, page, pinned, columns, now)
+    rows = tuple(map(renderer.row, listed.events))
     following = None if listed.next is None or listed.unfinished else next_page_query(pinned, listed.next)
     return EventTable(
         columns=tuple(map(_column_of, columns)),
@@ -138,7 +138,7 @@ def table(
         zone=zone_of(_first_and_last(query, listed, now), query),
         base=mount.url("events" if page == "overview" else page, query.having()),
         rows=rows,
-        apart=None if found is None else event_detail(found, mount, row_maker.filter_links, now),
+        apart=None if found is None else event_detail(found, mount, renderer.filter_links, now),
         numbers=_row_numbers(query, len(rows)),
         newest=mount.url(page, query.having()) if query.before is not None else None,
         next=None if following is None else mount.url(page, following),
@@ -217,8 +217,8 @@ def _quoted(event_id: str) -> str:
     return event_id if plain else quote_plus(event_id)
 
 
-class _RowMaker:
-    """Makes rows. It remembers what is the same for many of them: cells, and the address around an event."""
+class _RowRenderer:
+    """Renders rows. It caches what many of them have in common: cells, and the address around an event."""
 
     def __init__(self, mount: Mount, page: Page, query: Query, columns: Sequence[str], now: int) -> None:
         self.mount, self.page, self.query, self.columns, self.now = mount, page, query, columns, now

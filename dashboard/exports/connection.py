@@ -26,9 +26,9 @@ class Connection:
         """Whether the other side has closed. What it may have sent instead stays unread."""
         if self._socket is None:
             return False
-        looker = select.poll()
+        poll = select.poll()
         try:
-            looker.register(self._socket, select.POLLIN)
-            return bool(looker.poll(0)) and not self._socket.recv(1, socket.MSG_PEEK)
+            poll.register(self._socket, select.POLLIN)
+            return bool(poll.poll(0)) and not self._socket.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True

@@ -1,7 +1,7 @@
 """One export at a time for each exporter, seen and stopped from any process: an open row is a lease on it.
 
 Four times a second the stream renews its lease. Stopping an export closes its row, and the stream finds
-it closed. A process that dies renews nothing: a row that has not been seen for LEASE is anybody's to close.
+it closed. A process that dies renews nothing: a row that has not been seen for LEASE can be closed by anyone.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ExportLease:
 
     @classmethod
     def take(cls, exporter: Exporter, file: str, query: str) -> ExportLease:
-        """Begin one.
+        """Takes the lease.
 
         AlreadyExporting while the exporter has another, TooManyExports while their group has enough.
         """

@@ -21,13 +21,13 @@ from usage.events.pages import Batch
 
 PIECE = 64 * 1024
 """Bytes that are handed to the server at once: a slow client must take these within the time that it has."""
-LOOK_S = 0.25
+CHECK_INTERVAL_S = 0.25
 
 log = structlog.get_logger(__name__)
 
 
 class Stream:
-    """The pieces of a file. However it ends, the lease is given back, and how it ended is written down."""
+    """The pieces of a file. However it ends, the lease is released, and how it ended is recorded."""
 
     def __init__(
         self, lease: ExportLease, connection: Connection, pieces: Iterator[bytes], freed: Callable[[], None]
@@ -36,7 +36,7 @@ class Stream:
         self._connection = connection
         self._pieces = pieces
         self._freed = freed
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -46,7 +46,7 @@ class Stream:
         how, piece = (Ending.FAILED, messages.EXPORT_INTERRUPTED), None
         try:
             piece = next(self._pieces, None)
-            self._look(at_once=piece is None)
+            self._check(at_once=piece is None)
             how = (Ending.WHOLE, "")
         except BrokenOff as broken:
             how = (broken.ending, broken.sentence)
@@ -65,11 +65,11 @@ class Stream:
         """Called by the server after the last piece, and when it cannot send one."""
         self._end(Ending.LEFT, messages.DOWNLOAD_CANCELED)
 
-    def _look(self, at_once: bool) -> None:
+    def _check(self, at_once: bool) -> None:
         now = time.monotonic()
-        if now - self._looked_at < LOOK_S and not at_once:
+        if now - self._checked_at < CHECK_INTERVAL_S and not at_once:
             return
-        self._looked_at = now
+        self._checked_at = now
         self._lease.renew()
         if self._connection.has_left():
             raise BrokenOff(Ending.LEFT, messages.DOWNLOAD_CANCELED)

@@ -188,7 +188,7 @@ def _seen_groups(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _fixed_groups(scope: Scope | None) -> dict[str, str]:
-    """What can be grouped by beside properties: for the holder of a link plans at most."""
+    """What can be grouped by beside properties: for a recipient plans at most."""
     if scope is None:
         return FIXED_GROUPS
     return {name: text for name, text in FIXED_GROUPS.items() if name == "$plan_id" and scope.plans}

@@ -90,7 +90,7 @@ def _built(form: QueryForm, mount: Mount, build: Build, now: int, request: HttpR
 def _is_refresh(request: HttpRequest, mount: Mount) -> bool:
     """Whether to bypass cached answers.
 
-    A link's holder waits: staff share the customer's five calls a second.
+    A recipient waits: staff share the customer's five calls a second.
     """
     return not mount.shared and "no-cache" in request.headers.get("Cache-Control", "")
 

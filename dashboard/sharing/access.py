@@ -56,7 +56,7 @@ def with_link(route: Route) -> Callable[..., HttpResponseBase]:
             return locked(request, share)
         if route.file and not share.exports:
             raise Http404
-        response = route.answer(request, recipient_mount(share, links.holder(request, share) or ""))
+        response = route.answer(request, recipient_mount(share, links.recipient_id(request, share) or ""))
         if response.status_code < 300 and route.is_logged(request):
             _log_view(share, request, route)
         return response

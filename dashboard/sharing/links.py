@@ -17,7 +17,7 @@ from dashboard.sharing.models import Share
 from dashboard.sharing.snapshots import record_answers, save_answers
 
 TOKEN_BYTES = 32
-HOLDER_BYTES = 8
+RECIPIENT_ID_BYTES = 8
 COOKIE_LIFE = timedelta(days=400)
 """As long as browsers keep any. When a link ends is decided here, and may be put off."""
 
@@ -66,21 +66,21 @@ def _alive(**which: str) -> Share | None:
 
 def access_of(request: HttpRequest, share: Share) -> Access:
     """What the visitor's cookies show: that they opened this link, and gave its present password."""
-    if holder(request, share) is None:
+    if recipient_id(request, share) is None:
         return "nothing"
     if not share.password_hash:
         return "open"
     return "open" if _cookie_value(request, share, "unlocked") == str(share.password_version) else "locked"
 
 
-def holder(request: HttpRequest, share: Share) -> str | None:
+def recipient_id(request: HttpRequest, share: Share) -> str | None:
     """Identifies one recipient of this link; None for visitors who have not opened it."""
     return _cookie_value(request, share, "held")
 
 
 def mark_opened(response: HttpResponseBase, share: Share) -> None:
     """Notes with the visitor that they opened this link."""
-    _set_cookie(response, share, "held", secrets.token_hex(HOLDER_BYTES))
+    _set_cookie(response, share, "held", secrets.token_hex(RECIPIENT_ID_BYTES))
 
 
 def mark_unlocked(response: HttpResponseBase, share: Share) -> None:

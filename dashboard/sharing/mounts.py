@@ -17,11 +17,11 @@ from usage.service import Usage
 PAGES: tuple[tuple[Page, str], ...] = (("usage", "Usage"), ("events", "Events"))
 
 
-def recipient_mount(share: Share, holder: str) -> Mount:
-    """The pages of a link, for the browser that `holder` names."""
+def recipient_mount(share: Share, recipient: str) -> Mount:
+    """The pages of a link, for the browser that `recipient` identifies."""
     still_open = partial(_is_open, share.pk, share.password_version)
     group = f"share:{share.pk}:"  # opening the link again makes another recipient
-    exporter = Exporter(f"{group}{holder}", f"link {share.pk}", still_open, group)
+    exporter = Exporter(f"{group}{recipient}", f"link {share.pk}", still_open, group)
     return link_mount(share, share.root, usage_of(share), exporter, "shared_", preview=False)
 
 

@@ -81,7 +81,7 @@ def refuse_processes_without_redis(processes: int, redis_url: str | None) -> Non
         raise Unusable(messages.PROCESSES_WITHOUT_REDIS)
 
 
-def kept_secret(path: Path) -> str:
+def stored_secret(path: Path) -> str:
     """The secret beside the database, made once. The link is atomic: two first starts agree on one secret."""
     if not path.exists():
         descriptor, draft = tempfile.mkstemp(dir=path.parent)  # 0600 from its first moment

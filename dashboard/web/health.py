@@ -16,7 +16,7 @@ from dashboard import services
 
 
 class JsonSerializer:
-    """For Django's Redis cache, which would pickle: whoever can write there could then run code here."""
+    """For Django's Redis cache, which would pickle: anyone with write access to it could run code here."""
 
     def dumps(self, value: Any) -> bytes:
         return msgspec.json.encode(value)

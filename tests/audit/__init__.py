@@ -1,5 +1,4 @@
-"""The auditor: asks the served product random questions and recomputes each answer from raw rows.
+"""The auditor: it sends random queries to the served product and computes each answer again from raw rows.
 
-It shares no code with the product: questions go over HTTP, and answers are recomputed row by row in plain
-Python.
+It shares no code with the product: queries use HTTP, and answers are computed row by row in plain Python.
 """

@@ -30,7 +30,7 @@ AGES = ("older", "current", "newest")
 
 
 def main() -> int:
-    """Runs the command line, and returns its exit status."""
+    """Run the command line, and return its exit status."""
     parser = ArgumentParser(
         prog="python -m tests.audit", description=__doc__, formatter_class=RawDescriptionHelpFormatter
     )

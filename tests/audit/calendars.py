@@ -1,4 +1,4 @@
-"""Local calendars, asked of `zoneinfo` one moment at a time. All moments are epoch milliseconds."""
+"""Local calendars, from `zoneinfo` one moment at a time. All moments are epoch milliseconds."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ZONES = (
 
 @lru_cache(200_000)
 def local(ms: int, zone: str) -> datetime:
-    """The wall clock of a zone, with its offset."""
+    """The local time of a zone, with its offset."""
     return (datetime.fromtimestamp(ms // 1000, UTC) + timedelta(milliseconds=ms % 1000)).astimezone(
         ZoneInfo(zone)
     )
 
 
 def offset_ms(ms: int, zone: str) -> int:
-    """How far a zone is ahead of UTC at a moment."""
+    """The UTC offset of a zone at a moment."""
     offset = local(ms, zone).utcoffset()
     return 0 if offset is None else round(offset.total_seconds() * 1000)
 
@@ -49,7 +49,7 @@ def is_off_hour(ms: int, zone: str) -> bool:
 
 @lru_cache(20_000)
 def day_start(day: date, zone: str) -> int:
-    """The first moment whose local date is `day`, found by halving: a midnight may not exist, or twice."""
+    """The first moment whose local date is `day`, by bisection: a midnight may not exist, or exist twice."""
     guess = round(datetime.combine(day, time(), UTC).timestamp() * 1000)
     low, high = guess - 27 * HOUR, guess + 27 * HOUR
     while high - low > 1:
@@ -59,7 +59,7 @@ def day_start(day: date, zone: str) -> int:
 
 
 def moment_of(wall: datetime, zone: str) -> int | None:
-    """The moment that a wall clock shows exactly once; None where it shows it never, or twice."""
+    """The moment of a local time that exists exactly once; None if it never exists, or exists twice."""
     naive = round(wall.replace(tzinfo=UTC).timestamp() * 1000)
     near = {naive - offset_ms(naive + step, zone) for step in (-DAY, 0, DAY)}
     found = {ms for ms in near if local(ms, zone).replace(tzinfo=None) == wall}

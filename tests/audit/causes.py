@@ -1,7 +1,7 @@
-"""Names the cause of a difference: the known fault under which the answer is the right one.
+"""Names the cause of a difference: the known fault with which the answer would be correct.
 
-Each known fault is a way to misread the question; an answer that is right for the misread question has that
-fault.
+Each known fault is a way to misinterpret the query; an answer that is correct for the misinterpreted query
+has that fault.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_AT_ONCE = 3
 
 
 def explained(requested: Requested, judge: Judge) -> list[Finding]:
-    """What is wrong with an answer: the fewest known causes that explain it, or else each difference."""
+    """The faults of an answer: the fewest known causes that explain it, or else each difference."""
     found = judge(requested)
     silent = [each for each in found if not each.said and each.kind not in BY_ITSELF]
     if not silent:
@@ -38,7 +38,7 @@ def explained(requested: Requested, judge: Judge) -> list[Finding]:
 
 
 def _misreadings(requested: Requested) -> Iterator[tuple[tuple[str, ...], Requested]]:
-    """The question as one known fault misreads it, then as two do, and so on."""
+    """The query as one known fault misinterprets it, then as two do, and so on."""
     known = [name for name, misread in MISREADINGS.items() if misread(requested) is not None]
     for size in range(1, min(MOST_AT_ONCE, len(known)) + 1):
         for names in combinations(known, size):
@@ -50,18 +50,18 @@ def _misreadings(requested: Requested) -> Iterator[tuple[tuple[str, ...], Reques
 
 
 def _unfiltered(requested: Requested) -> Requested | None:
-    ask = requested.ask
-    if not (ask.filter or ask.exclude or ask.value_min or ask.value_max):
+    query = requested.query
+    if not (query.filter or query.exclude or query.value_min or query.value_max):
         return None
-    return replace(requested, ask=ask.having(filter=(), exclude=(), value_min=None, value_max=None))
+    return replace(requested, query=query.having(filter=(), exclude=(), value_min=None, value_max=None))
 
 
 def _without_end_date(requested: Requested) -> Requested | None:
-    ask = requested.ask
-    if ask.end is None or not re.fullmatch(r"\d{4}-\d\d-\d\d", ask.end):
+    query = requested.query
+    if query.end is None or not re.fullmatch(r"\d{4}-\d\d-\d\d", query.end):
         return None
-    end = day_start(date.fromisoformat(ask.end), ask.tz)
-    return replace(requested, ask=ask.having(end=str(end), end_ms=end)) if end > ask.start_ms else None
+    end = day_start(date.fromisoformat(query.end), query.tz)
+    return replace(requested, query=query.having(end=str(end), end_ms=end)) if end > query.start_ms else None
 
 
 def _stored_names(requested: Requested) -> Requested | None:
@@ -78,7 +78,7 @@ def _whole_hours_of_cycle(requested: Requested) -> Requested | None:
 
 
 def _one_cycle_to_now(requested: Requested) -> Requested | None:
-    """Servers before September 2026 take `1bc` for one cycle's length before now."""
+    """Servers before September 2026 return one cycle's length before now for `1bc`."""
     own = next((each.cycle for each in requested.world.customers if each.id == requested.customer), None)
     if not requested.is_cycle or requested.cycle_span is not None or own is None:
         return None
@@ -93,7 +93,7 @@ def _to_the_hours_end(requested: Requested) -> Requested | None:
 
 
 def _without_last_second(requested: Requested) -> Requested | None:
-    """Newer servers cut bounds to whole seconds: a window asked until 23:59:59.999 ends a second early."""
+    """Newer servers cut bounds to whole seconds: a window that ends at 23:59:59.999 ends a second early."""
     ends = [
         span.end
         for span in (requested.span, requested.compared.previous if requested.compared else None)

@@ -1,4 +1,4 @@
-"""Reads files: the usage file, and files of events as CSV or JSON lines."""
+"""Parses files: the usage file, and files of events as CSV or JSON Lines."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def usage_file(text: str) -> list[Cell]:
 
 
 def unguarded(text: str) -> str:
-    """A text of a file without the apostrophe that keeps spreadsheets from running it."""
+    """A text of a file without the apostrophe that prevents spreadsheets from running it."""
     return text[1:] if re.match(r"'[^\w]", text) else text
 
 
@@ -77,7 +77,7 @@ def events_csv(text: str) -> list[FileRow]:
 
 
 def events_jsonl(text: str) -> list[FileRow]:
-    """The rows of `/events/export.jsonl`, their values as they are written."""
+    """The rows of `/events/export.jsonl`, with their values as written."""
     rows = [json.loads(line, parse_float=str, parse_int=str) for line in text.split("\n") if line]
     plain = [json.loads(line) for line in text.split("\n") if line]
     return [

@@ -1,4 +1,4 @@
-"""Judges files: `/usage/export.csv` cell by cell, files of events row by row."""
+"""Checks files: `/usage/export.csv` cell by cell, files of events row by row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from tests.audit.causes import explained
 from tests.audit.file_reading import Cell, FileRow
 from tests.audit.findings import Finding, cost, fewest
-from tests.audit.requested import Requested, altogether, named
+from tests.audit.requested import Requested, all_groups, named
 from tests.audit.truth import Bin, Group, Reading, Sums, shown_properties
 
 Lines = dict[tuple[str, str, str], list[Cell]]
@@ -18,7 +18,7 @@ LARGEST_PLAIN = 1e21
 
 
 def usage_file(requested: Requested, cells: list[Cell]) -> list[Finding]:
-    """What is wrong with a usage file."""
+    """The findings in a usage file."""
     lines: Lines = defaultdict(list)
     for cell in cells:
         lines[cell.feature, cell.kind, cell.group].append(cell)
@@ -28,7 +28,7 @@ def usage_file(requested: Requested, cells: list[Cell]) -> list[Finding]:
 
 
 def _with_labels(requested: Requested, reading: Reading, lines: Lines) -> list[Finding]:
-    """Judged by the dates as written; if these are those of the day before, that is one finding."""
+    """Check by the dates as written; if these are those of the previous day, that is one finding."""
     plain = _judged(requested, reading, lines, shifted=False)
     if not plain or requested.size == "hour":
         return plain
@@ -40,7 +40,7 @@ def _with_labels(requested: Requested, reading: Reading, lines: Lines) -> list[F
 
 
 def _judged(requested: Requested, reading: Reading, lines: Lines, *, shifted: bool) -> list[Finding]:
-    if requested.ask.group_by is None:
+    if requested.query.group_by is None:
         return _features(requested, reading, lines, shifted)
     return _groups(requested, reading, lines, shifted)
 
@@ -76,8 +76,8 @@ def _once(found: list[Finding], kind: str) -> list[Finding]:
 
 
 def _no_rows(requested: Requested, lines: Lines) -> list[Finding]:
-    """A bin with a zero has its row, also when there is nothing to draw."""
-    if lines or not (requested.ask.feature_id or requested.rows):
+    """A bin with a zero has a row, even if the chart is empty."""
+    if lines or not (requested.query.feature_id or requested.rows):
         return []
     return [Finding("no rows", "header only", "a row for each bin")]
 
@@ -133,7 +133,7 @@ def _groups(requested: Requested, reading: Reading, lines: Lines, shifted: bool)
                 found += _line(requested, cells, truth, name, "group value", shifted)
             elif any(float(cell.value) for cell in cells) and not any(not g.reported for g in right):
                 found.append(Finding("group unknown", name[:60], "no such group"))
-    if not requested.ask.group:
+    if not requested.query.group:
         found += _whole(requested, lines, right, shifted) + _without(lines, right)
     found += _marks(requested, lines, right)
     if requested.compared is not None and requested.compared.sure and not found:
@@ -145,9 +145,9 @@ def _groups(requested: Requested, reading: Reading, lines: Lines, shifted: bool)
 
 
 def _focus(requested: Requested, reading: Reading, feature: str) -> list[Finding]:
-    """Which feature the groups are of: the one that was asked for, or the one with most events."""
-    if requested.ask.focus is not None:
-        return [] if feature == requested.ask.focus else [Finding("focus", feature, requested.ask.focus)]
+    """The feature of the groups: the requested one, or the one with most events."""
+    if requested.query.focus is not None:
+        return [] if feature == requested.query.focus else [Finding("focus", feature, requested.query.focus)]
     counts = {name: sums.whole.count for name, sums in requested.by_feature(reading).items()}
     most = max(counts.values(), default=0)
     if counts.get(feature, 0) == most:
@@ -156,15 +156,15 @@ def _focus(requested: Requested, reading: Reading, feature: str) -> list[Finding
 
 
 def _whole(requested: Requested, lines: Lines, right: dict[Group, Sums], shifted: bool) -> list[Finding]:
-    """All lines together are the feature."""
+    """All lines sum to the feature."""
     cells = [cell for each in lines.values() for cell in each]
     bounded = any(cell.bound != "exact" for cell in cells)
-    wrong = _line(requested, cells, altogether(right), "all groups", "sum of groups", shifted)
+    wrong = _line(requested, cells, all_groups(right), "all groups", "sum of groups", shifted)
     return [Finding(one.kind, one.shown, one.right, "bound" if bounded else one.said) for one in wrong[:1]]
 
 
 def _without(lines: Lines, right: dict[Group, Sums]) -> list[Finding]:
-    """The line of events without a group, in all; with values that Autumn may not report it can be more."""
+    """The line of events without a group, in total; values that Autumn may not report can be in it."""
     cells = [cell for (_, kind, _), each in lines.items() if kind == "none" for cell in each]
     shown, truth = sum(float(cell.value) for cell in cells), named(right, None).whole
     positive = all(part >= 0 for sums in right.values() for part in sums.whole.parts)
@@ -179,13 +179,13 @@ def _without(lines: Lines, right: dict[Group, Sums]) -> list[Finding]:
 
 
 def _marks(requested: Requested, lines: Lines, right: dict[Group, Sums]) -> list[Finding]:
-    """With fewer groups than are folded anywhere all are exact, and the largest has its line."""
+    """If there are too few groups for folding, all are exact, and the largest has its line."""
     fold_from = 9 if requested.age == "older" else 250
     names = {group.name for group in right if group.name is not None}
     marked = [cell for each in lines.values() for cell in each if cell.bound != "exact"]
     if marked and len(names) <= min(fold_from, 200) and requested.size != "hour":
         return [Finding("marked without need", f"{len(marked)} cells", "exact", "bound")]
-    if requested.ask.group or not names or any(not group.reported for group in right):
+    if requested.query.group or not names or any(not group.reported for group in right):
         return []
     largest = max(names, key=lambda name: abs(named(right, name).whole.value))
     size, rest = abs(named(right, largest).whole.value), sum(abs(sums.whole.value) for sums in right.values())
@@ -195,7 +195,7 @@ def _marks(requested: Requested, lines: Lines, right: dict[Group, Sums]) -> list
 
 
 def events_file(requested: Requested, rows: list[FileRow], broken: bool) -> list[Finding]:
-    """What is wrong with a file of events."""
+    """The findings in a file of events."""
     if broken:
         return [Finding("file cut", f"{len(rows)} rows", "a whole file", "the connection was cut")]
     return explained(
@@ -230,7 +230,7 @@ def _is_same(row: FileRow, properties: dict[str, object]) -> bool:
 
 
 def ids(shown: Iterable[str], right: list[str]) -> list[Finding]:
-    """Rows that are missing, there twice, or not to be there."""
+    """Rows that are missing, repeated, or extra."""
     seen, wanted = Counter(shown), set(right)
     kinds = {
         "rows missing": [name for name in right if name not in seen],

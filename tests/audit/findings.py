@@ -1,4 +1,4 @@
-"""What the auditor finds: one difference between an answer and its truth."""
+"""A finding of the auditor: one difference between an answer and the expected figures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from tests.audit.truth import Reading
 
 BY_ITSELF = frozenset({"previous missing", "local date", "focus", "feature missing"})
-"""Kinds that stay, however a question is read."""
+"""Kinds that do not depend on the interpretation of the query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """`kind`: what differs.
 
-    `shown` and `right`: the two figures. `said`: how the answer says so itself, if it does.
+    `shown` and `right`: the two figures. `said`: the notice or bound by which the answer reports it, if any.
     """
 
     kind: str
@@ -25,7 +25,7 @@ class Finding:
 
 
 def fewest(readings: Iterable[Reading], judge: Callable[[Reading], list[Finding]]) -> list[Finding]:
-    """The findings under the reading of the open questions that leaves the fewest silent ones."""
+    """The findings for the interpretation that leaves the fewest silent ones."""
     best: list[Finding] | None = None
     for reading in readings:
         found = judge(reading)
@@ -37,5 +37,5 @@ def fewest(readings: Iterable[Reading], judge: Callable[[Reading], list[Finding]
 
 
 def cost(found: list[Finding]) -> tuple[int, int]:
-    """How many silent findings depend on how a question is read, and how many there are."""
+    """The number of silent findings that depend on the interpretation, and the number of all."""
     return sum(not each.said for each in found if each.kind not in BY_ITSELF), len(found)

@@ -1,4 +1,4 @@
-"""HTML as a tree, no more of it than marks are found with."""
+"""HTML as a tree, with the operations that finding marks needs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Element:
 
     @property
     def raw_text(self) -> str:
-        """All text inside as it is."""
+        """All text inside, unchanged."""
         return "".join(self._texts())
 
     def _texts(self) -> Iterator[str]:
@@ -63,7 +63,7 @@ class Element:
     def first(
         self, tag: str | None = None, *, has: str | None = None, of_class: str | None = None
     ) -> Element | None:
-        """The first of `all`, None where there is none."""
+        """The first of `all`, or None."""
         return next(self.all(tag, has=has, of_class=of_class), None)
 
 

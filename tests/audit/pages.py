@@ -1,4 +1,4 @@
-"""Judges pages: what they draw, list and reconcile, and whether they say what they leave out."""
+"""Checks pages: their figures, lists and reconciliation, and whether they report omissions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.audit.files import ids
 from tests.audit.findings import Finding, fewest
 from tests.audit.part_reading import TopValue
 from tests.audit.reading import Check, FeatureMark, GroupMark, Page, shown_as
-from tests.audit.requested import Requested, altogether, named
+from tests.audit.requested import Requested, all_groups, named
 from tests.audit.truth import Group, Reading, Sum, Sums, at_path, shown_properties, text_of
 from tests.audit.world import Row
 
@@ -29,7 +29,7 @@ CHANGE_DIGITS = 6e-4
 
 
 def usage_page(requested: Requested, page: Page) -> list[Finding]:
-    """What is wrong with a page of charts."""
+    """The findings in a page of charts."""
 
     def judge(each: Requested) -> list[Finding]:
         found = fewest(each.readings(), lambda reading: _judged(each, reading, page))
@@ -40,13 +40,13 @@ def usage_page(requested: Requested, page: Page) -> list[Finding]:
 
 def _judged(requested: Requested, reading: Reading, page: Page) -> list[Finding]:
     found = _features(requested, reading, page)
-    if requested.ask.group_by is not None and page.groups:
+    if requested.query.group_by is not None and page.groups:
         found += _groups(requested, reading, page)
     return found + _unmarked(requested, page)
 
 
 def _with_words(page: Page, finding: Finding) -> Finding:
-    """The finding with what the page says about it: a notice that explains it, or no tick."""
+    """The finding with the page's explanation: a notice, or the absence of the check mark."""
     codes = page.notices & EXPLAINS.get(finding.kind, FIGURES)
     if codes:
         return replace(finding, said=finding.said or ", ".join(sorted(codes)))
@@ -85,7 +85,7 @@ def _feature(mark: FeatureMark, right: Sum, before: Sum | None) -> list[Finding]
 
 
 def _change(mark: FeatureMark | GroupMark, right: Sum, before: Sum) -> list[Finding]:
-    """The change as a fraction; from nothing or less there is none."""
+    """The change as a fraction; None if the previous sum is zero or less."""
     if before.value <= 1e-9 or mark.change is None:
         return []
     fraction = right.value / before.value - 1
@@ -95,14 +95,14 @@ def _change(mark: FeatureMark | GroupMark, right: Sum, before: Sum) -> list[Find
 
 
 def _chart_feature(requested: Requested, reading: Reading, page: Page) -> str | None:
-    """The feature that the groups are of: as marked, else the only one or the focus; None if unknown."""
+    """The feature of the groups: as marked, else the only one or the focus; None if unknown."""
     features = list(requested.by_feature(reading))
-    known = page.chart_feature or requested.ask.focus
+    known = page.chart_feature or requested.query.focus
     if known is not None or len(features) == 1:
         return known or features[0]
     whole = sum(group.sum for group in page.groups)
     fitting = [
-        name for name in features if altogether(requested.by_group(reading, name)).whole.is_near(whole)
+        name for name in features if all_groups(requested.by_group(reading, name)).whole.is_near(whole)
     ]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -128,8 +128,8 @@ def _groups(requested: Requested, reading: Reading, page: Page) -> list[Finding]
         if times > 1
     ]
     drawn = sum(mark.sum for mark in page.groups)
-    if not requested.ask.group and not altogether(right).whole.is_near(drawn):
-        found.append(Finding("sum of groups", f"{drawn:.12g}", f"{altogether(right).whole.value:.12g}"))
+    if not requested.query.group and not all_groups(right).whole.is_near(drawn):
+        found.append(Finding("sum of groups", f"{drawn:.12g}", f"{all_groups(right).whole.value:.12g}"))
     return found
 
 
@@ -150,10 +150,12 @@ def _group(
 
 
 def _unmarked(requested: Requested, page: Page) -> list[Finding]:
-    """Notices that a window needs whatever its figures are."""
-    bounds = (requested.ask.start_ms, requested.ask.end_ms or 0)
+    """Notices that a window needs for any figures."""
+    bounds = (requested.query.start_ms, requested.query.end_ms or 0)
     inside = (
-        requested.ask.start is not None and any(ms % 3_600_000 for ms in bounds) and requested.ask.tz == "UTC"
+        requested.query.start is not None
+        and any(ms % 3_600_000 for ms in bounds)
+        and requested.query.tz == "UTC"
     )
     if inside and page.features and "windows-widened" not in page.notices:
         return [Finding("widened without a word", "no notice", "windows-widened")]
@@ -161,7 +163,7 @@ def _unmarked(requested: Requested, page: Page) -> list[Finding]:
 
 
 def drill_down(requested: Requested, check: Check | None, page: Page) -> list[Finding]:
-    """What is wrong with the line above a bar's events."""
+    """The findings in the line above a bar's events."""
     if check is None:
         return [Finding("drill-down missing", "no line that reconciles", "one")]
     return explained(
@@ -174,7 +176,7 @@ def _drilled(requested: Requested, reading: Reading, check: Check, page: Page) -
     listed, summed = Sum([row.listed for row in rows]), Sum([row.summed for row in rows])
     found = []
     if check.reconciled == "unknown" and len(page.rows) < len(rows):
-        return []  # only the first rows are listed, and the line does not say that they add up
+        return []  # only the first rows are listed, and the line does not compare them
     if page.following is None and check.listed is not None and not listed.is_near(check.listed):
         found.append(Finding("drill-down rows", f"{check.listed:.12g}", f"{listed.value:.12g}"))
     if check.total is not None and not summed.is_near(check.total):
@@ -190,7 +192,7 @@ def _drilled(requested: Requested, reading: Reading, check: Check, page: Page) -
 def list_of_events(
     requested: Requested, rows: list[tuple[int, str]], notices: frozenset[str], ended: bool
 ) -> list[Finding]:
-    """What is wrong with the rows of all pages of a list."""
+    """The findings in the rows of all pages of a list."""
     if not ended:
         return []
     return explained(
@@ -208,7 +210,7 @@ def _in_order(right: list[Row], rows: list[tuple[int, str]], notices: frozenset[
 
 
 def count(requested: Requested, shown: int) -> list[Finding]:
-    """Whether the number of events that match is right."""
+    """Whether the number of matches is correct."""
 
     def judge(each: Requested) -> list[Finding]:
         counts = {len(each.listed(reading)) for reading in each.readings()}
@@ -218,9 +220,9 @@ def count(requested: Requested, shown: int) -> list[Finding]:
 
 
 def top_values(requested: Requested, shown: list[TopValue]) -> list[Finding]:
-    """Whether values are counted right among a thousand rows; chosen ones are always counted."""
+    """Whether values are counted correctly among a thousand rows; selected ones are always counted."""
     plain = replace(
-        requested, ask=requested.ask.having(filter=(), exclude=(), value_min=None, value_max=None)
+        requested, query=requested.query.having(filter=(), exclude=(), value_min=None, value_max=None)
     )
     rows = plain.listed(Reading(ahead=False))[:1000]
     found = []
@@ -234,7 +236,7 @@ def top_values(requested: Requested, shown: list[TopValue]) -> list[Finding]:
             found.append(Finding("chosen value not counted", f"{each.path}:{each.value[:40]} 0", str(right)))
         elif right and right != each.count:
             found.append(Finding("top value", f"{each.path}:{each.value[:40]} {each.count}", str(right)))
-    for condition in requested.ask.filter:
+    for condition in requested.query.filter:
         path, _, value = condition.partition(":")
         right = sum(
             text_of(at_path(shown_properties(row.properties), path)) == value

@@ -1,4 +1,4 @@
-"""Reads parts of pages: top values, counts, live tail, sentences and cells."""
+"""Parses parts of pages: top values, counts, live tail, sentences and cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.audit.reading import number, words_of
 
 @dataclass(frozen=True, slots=True)
 class TopValue:
-    """A value among a property's commonest, with its count."""
+    """One of a property's most common values, with its count."""
 
     path: str
     value: str
@@ -36,14 +36,14 @@ def top_values(text: str) -> list[TopValue]:
 
 
 def says_missed(text: str) -> bool:
-    """Whether a live tail says that rows came which it does not show."""
+    """Whether a live tail reports rows that it does not show."""
     document = parsed(text)
     marked = any(element.get("data-notice") == "missed-rows" for element in document.all(has="data-notice"))
     return marked or document.first(has="data-missed") is not None
 
 
 def count_of(text: str) -> int | None:
-    """How many events match: the mark, or what the part beside the list says."""
+    """The number of matches, from the mark or from the text of the part beside the list."""
     document = parsed(text)
     marked = document.first(has="data-matches")
     if marked is not None:
@@ -56,7 +56,7 @@ def count_of(text: str) -> int | None:
 
 
 def sentence_of(text: str) -> str:
-    """What an answer that is no figure says."""
+    """The sentence of a response without figures."""
     if "<" not in text:
         return text.strip()
     document = parsed(text)
@@ -66,7 +66,7 @@ def sentence_of(text: str) -> str:
 
 
 def cell_values(text: str, path: str) -> dict[str, str]:
-    """A column of the table of events: what each row's cell would filter by, by the row's id."""
+    """A column of the table of events: the filter value of each row's cell, by the row's id."""
     document, found = parsed(text), {}
     heads = list(document.all("th"))
     names = [unquote(head.get("data-path") or head.text) for head in heads]

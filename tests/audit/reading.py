@@ -1,6 +1,6 @@
-"""Reads answers: the marks of pages that the design fixes, and where a page lacks one, what it shows instead.
+"""Parses answers: the `data-` marks of pages, or, if a page lacks one, its visible text.
 
-All that depends on how pages and files look is in this module.
+Everything that depends on the markup of pages and files is in this module.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ SENTENCES = {
     "rate-limited": r"limits",
     "partial": r"left out|answered in part",
 }
-"""What stands on pages that do not have a notice's code yet."""
+"""Texts of pages without the code of a notice."""
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureMark:
-    """A feature's card or line. `change` is a fraction, None where there is none."""
+    """A feature's card or line. `change` is a fraction, or None."""
 
     name: str
     sum: float
@@ -61,7 +61,9 @@ class GroupMark:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The line that reconciles: what is drawn, Autumn's total and count, and the sum of listed rows."""
+    """The line that reconciles: the sum of the chart, Autumn's total and count, and the sum of listed
+    rows.
+    """
 
     reconciled: str
     shown: float | None = None
@@ -72,7 +74,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says. Names are as `shown_as` writes them unless `exact_names`."""
+    """The figures and texts of a page. Names are as in `shown_as` unless `exact_names`."""
 
     features: tuple[FeatureMark, ...]
     groups: tuple[GroupMark, ...]
@@ -85,23 +87,23 @@ class Page:
     exact_names: bool
 
     def named(self, name: str, mark: FeatureMark | GroupMark) -> bool:
-        """Whether a mark is about this name."""
+        """Whether a mark has this name."""
         return mark.name == (name if self.exact_names else shown_as(name))
 
 
 def shown_as(text: str) -> str:
-    """A name as pages write it in titles: characters that show nothing are spelled out."""
+    """A name as in titles of pages: invisible characters are spelled out."""
     seen = (f"[U+{ord(c):04X}]" if unicodedata.category(c) in HIDDEN else c for c in text)
     return "".join(seen) or "(empty)"
 
 
 def number(text: str) -> float:
-    """A figure as it is written: 9,140,000 or −0.25. Raises ValueError."""
+    """A figure as written: 9,140,000 or −0.25. Raises ValueError."""
     return float(re.sub(r"[,\s\u00a0≥]", "", text.replace("\N{MINUS SIGN}", "-")))
 
 
 def page_of(text: str) -> Page:
-    """What a page, or a part of one, says."""
+    """The figures and texts of a page or a part."""
     document = parsed(text)
     marked = document.first(has="data-feature") is not None
     words = words_of(document)
@@ -119,7 +121,7 @@ def page_of(text: str) -> Page:
 
 
 def words_of(document: Element) -> str:
-    """Everything that a page says to explain itself."""
+    """All explanations on a page."""
     found = [element.text for element in document.all() if _is_words(element)]
     return " | ".join(dict.fromkeys(filter(None, found)))
 
@@ -202,7 +204,7 @@ def _kind(label: str) -> str:
 
 
 def bound_of(text: str) -> Bound:
-    """A bound as it is written; what is no known word is unknown."""
+    """A bound as written; other words are `unknown`."""
     if text == "exact" or text == "at-least":
         return text  # type: ignore[return-value]  # one of the literals, just compared
     return "unknown"

@@ -1,4 +1,4 @@
-"""Prints each difference with what makes it again, and counts them by kind."""
+"""Prints each difference with the options that repeat it, and counts them by kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.audit.findings import Finding
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A finding, where it was found and how to find it again."""
+    """A finding, its address, and the options that repeat it."""
 
     surface: str
     customer: str
@@ -29,7 +29,7 @@ class Difference:
 
 
 def summary(differences: Iterable[Difference], refused: Counter[str], cases: int) -> str:
-    """Counts by kind of difference, silent and said ones apart; a case counts once for each kind."""
+    """Counts by kind of difference, silent and reported ones separately; a case counts once for each kind."""
     counts: dict[tuple[str, str], dict[bool, set[str]]] = defaultdict(lambda: {True: set(), False: set()})
     where: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for each in differences:

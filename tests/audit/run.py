@@ -1,4 +1,4 @@
-"""Runs cases: a world for each hundred, asked about by staff and by recipients of links."""
+"""Runs cases: a world for each hundred, queried by staff and by recipients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.audit.arrivals import Arrivals
 from tests.audit.cases import WEIGHTS, Case, Kind
 from tests.audit.customers import world_of
 from tests.audit.findings import Finding
-from tests.audit.questions import flat
+from tests.audit.random_queries import flat
 from tests.audit.report import Difference
 from tests.audit.sharing import opened_link
 from tests.audit.site import Site, Visitor
@@ -23,7 +23,7 @@ from tests.audit.world import Customer, World
 
 CASES_OF_A_WORLD = 100
 ARRIVE_AFTER = 10
-"""The late rows of a world arrive before this case, so that one case can be asked again alone."""
+"""The late rows of a world arrive before this case, so that a single case can be repeated."""
 SHARED = 0.12
 LINKS = 3
 
@@ -32,21 +32,21 @@ LINKS = 3
 class Run:
     """One run of the auditor.
 
-    `falsify`: changes the world that truth is taken from, to see that it is found.
+    `falsify`: changes the expected world, to check that the difference is found.
     """
 
     seed: int
     age: str
     environment: dict[str, str] = field(default_factory=dict)
     only: int | None = None
-    tell: Callable[[str], None] = print
+    write: Callable[[str], None] = print
     falsify: Callable[[World], World] = lambda world: world
     differences: list[Difference] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     done: int = 0
 
     def cases(self, count: int) -> None:
-        """Runs the first `count` cases of the seed, or just the one."""
+        """Run the first `count` cases of the seed, or only the selected one."""
         first = 0 if self.only is None else self.only - self.only % CASES_OF_A_WORLD
         last = count if self.only is None else self.only + 1
         with TemporaryDirectory(prefix="audit-static-") as prepared:
@@ -60,14 +60,14 @@ class Run:
         arrivals, middle = Arrivals(site, truth, self.age), start + ARRIVE_AFTER
         for number in range(start, end):
             if number == middle:
-                self._note("live tail", "arrivals", arrivals.look_again, number)
+                self._note("live tail", "arrivals", arrivals.check_after, number)
             if self.only in (None, number):
                 self._case(site, truth, links, number, late=number >= middle)
             if number == start:
-                arrivals.look()
+                arrivals.fetch_before()
 
     def _links(self, site: Site, rng: Random) -> list[tuple[Customer, Visitor]]:
-        """Links of a few customers, opened by their recipients; with all properties."""
+        """Links of a few customers with all properties, opened by their recipients."""
         chosen = rng.sample([each for each in site.world.customers if each.rows], LINKS)
         return [(each, opened_link(site, each.id, _paths(each))) for each in chosen]
 
@@ -98,7 +98,7 @@ class Run:
             url = case.url if case is not None else "/events/live/"
             difference = Difference(surface, customer, finding, url, again)
             self.differences.append(difference)
-            self.tell(str(difference))
+            self.write(str(difference))
 
 
 def _surface(kind: Kind, case: Case) -> str:

@@ -1,4 +1,4 @@
-"""Makes share links through the product's own form, and opens them as a recipient."""
+"""Creates share links through the product's form, and opens them as a recipient."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opened_link(site: Site, customer_id: str, properties: list[str]) -> Visitor:
     """A recipient who has opened a new link to all features of a customer, and to these properties."""
     client = site.staff.client
     page = client.get(f"/shares/new?customer_id={quote(customer_id, safe='')}&range=30d&tz=UTC")
-    for _ in range(2):  # the second time with everything accepted that the first one warned of
+    for _ in range(2):  # the second time with the warnings of the first one accepted
         page = client.post(
             "/shares/new",
             data={

@@ -1,4 +1,4 @@
-"""The product and the backend as processes of their own, and visitors of the product."""
+"""The product and the backend in their own processes, and clients of the product."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STARTS_WITHIN_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the product; `broken`: the connection was cut before its end."""
+    """A response of the product; `broken`: the connection was cut before its end."""
 
     url: str
     status: int
@@ -37,7 +37,7 @@ class Answer:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A port of this machine that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -45,14 +45,14 @@ def free_port() -> int:
 
 
 class Visitor:
-    """Somebody with a cookie jar of their own."""
+    """A client with its own cookies."""
 
     def __init__(self, url: str) -> None:
         self.client = httpx.Client(base_url=url, timeout=120, follow_redirects=True)
         self.client.cookies.set("tz", "UTC")
 
     def get(self, url: str, **headers: str) -> Answer:
-        """Asks, follows redirects, and notes a connection that was cut."""
+        """Send a request, follow redirects, and record a cut connection."""
         shown = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             response = self.client.get(url, headers=shown)
@@ -61,7 +61,7 @@ class Visitor:
         return Answer(url, response.status_code, response.content.decode("utf-8", "replace"))
 
     def sign_in(self, name: str) -> None:
-        """Signs in through the form."""
+        """Sign in through the form."""
         form = self.client.get("/accounts/login/")
         token = re.search(r'name="csrfmiddlewaretoken"[^>]*value="([^"]+)"', form.text)
         if token is None:
@@ -74,9 +74,9 @@ class Visitor:
 
 @dataclass
 class Site:
-    """A world behind a backend of one age, and the product in front of it. Use it as a context.
+    """A world behind a backend of one age, and the product in front of it. Use it as a context manager.
 
-    `prepared`: a folder in which compressed static files wait for the next site.
+    `prepared`: a folder for compressed static files, which the next site uses.
     """
 
     world: World
@@ -107,7 +107,7 @@ class Site:
         self._closing.close()
 
     def load(self, *, late: bool) -> None:
-        """Restarts the backend with the world's rows; `late`: also those that arrive late."""
+        """Restart the backend with the world's rows; `late`: including those that arrive late."""
         self._stop_backend()
         file = self.folder / "events.jsonl"
         self.world.write(file, late=late)
@@ -116,13 +116,13 @@ class Site:
         _wait_for(f"http://127.0.0.1:{self._api_port}/", self._backend)
 
     def visitor(self) -> Visitor:
-        """Somebody new, until the site closes."""
+        """A new client, until the site closes."""
         visitor = Visitor(self.url)
         self._closing.callback(visitor.client.close)
         return visitor
 
     def manage(self, *words: str, **environment: str) -> str:
-        """Runs a management command, and returns what it prints."""
+        """Run a management command, and return its output."""
         command = [sys.executable, "manage.py", *words]
         done = subprocess.run(
             command, cwd=ROOT, env=self._settings | environment, capture_output=True, text=True, check=False
@@ -170,7 +170,7 @@ class Site:
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Until there is an answer of any kind: a port is open before there is somebody behind it."""
+    """Wait for any response: a port is open before the process answers."""
     until = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < until:
         if process.poll() is not None:

@@ -12,8 +12,8 @@ from tests.audit.world import World
 CASES = 12
 
 
-def one_row_more_of_each(world: World) -> World:
-    """A truth that is wrong: each customer's rows count twice."""
+def with_repeated_rows(world: World) -> World:
+    """A wrong expectation: each customer's rows count twice."""
     return replace(
         world,
         customers=tuple(
@@ -26,7 +26,7 @@ def one_row_more_of_each(world: World) -> World:
 @pytest.mark.slow
 def test_short_run_finds_a_planted_difference() -> None:
     reported: list[str] = []
-    run = Run(seed=4, age="current", tell=reported.append, falsify=one_row_more_of_each)
+    run = Run(seed=4, age="current", write=reported.append, falsify=with_repeated_rows)
     run.cases(CASES)
     assert run.done == CASES
     assert {"rows missing", "feature sum", "value"} & {each.finding.kind for each in run.differences}

@@ -1,4 +1,4 @@
-"""The auditor's own truth, against figures worked out by hand."""
+"""The expected figures of the auditor, compared with figures calculated by hand."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tests.audit.asks import Ask
 from tests.audit.calendars import DAY, HOUR, day_start, local
 from tests.audit.file_reading import Cell, FileRow
 from tests.audit.files import events_file, usage_file
+from tests.audit.query import Query
 from tests.audit.reading import page_of
 from tests.audit.requested import Requested, named
 from tests.audit.truth import Reading, matches, shown_properties
@@ -28,9 +28,9 @@ def row(moment: int, value: float | None = 1, feature: str = "api", **properties
     return Row(f"evt_{moment}_{value}_{len(properties)}", "cus", feature, moment, value, properties)
 
 
-def requested(rows: list[Row], **query: object) -> Requested:
-    ask = Ask(customer_id="cus", **query)  # type: ignore[arg-type]
-    return Requested(ask, World((Customer("cus", "by hand", tuple(rows)),)), "current", NOW)
+def requested(rows: list[Row], **params: object) -> Requested:
+    query = Query(customer_id="cus", **params)  # type: ignore[arg-type]
+    return Requested(query, World((Customer("cus", "by hand", tuple(rows)),)), "current", NOW)
 
 
 def dates(first: str, last: str, zone: str = "UTC") -> dict[str, object]:
@@ -40,23 +40,23 @@ def dates(first: str, last: str, zone: str = "UTC") -> dict[str, object]:
 
 
 def test_october_is_compared_with_september() -> None:
-    both = compared(Ask(**dates("2026-10-01", "2026-10-31")), NOW)  # type: ignore[arg-type]
+    both = compared(Query(**dates("2026-10-01", "2026-10-31")), NOW)  # type: ignore[arg-type]
     assert (both.previous.start, both.previous.end) == (ms("2026-09-01"), ms("2026-10-01"))
 
 
 def test_running_month_is_compared_up_to_the_same_hour() -> None:
-    both = compared(Ask(range="this_month"), NOW)
+    both = compared(Query(range="this_month"), NOW)
     assert (both.current.end, both.previous.start) == (ms("2026-11-26T14:00:00"), ms("2026-10-01"))
     assert both.previous.end == ms("2026-10-26T14:00:00")
 
 
 def test_march_31_is_compared_with_the_whole_of_february() -> None:
-    both = compared(Ask(range="this_month"), ms("2027-03-31T10:30:00"))
+    both = compared(Query(range="this_month"), ms("2027-03-31T10:30:00"))
     assert (both.previous.start, both.previous.end) == (ms("2027-02-01"), ms("2027-03-01"))
 
 
-def test_both_sides_of_seven_days_run_to_the_full_hour_off_the_hour_too() -> None:
-    both = compared(Ask(range="7d", tz="Asia/Kolkata"), NOW)
+def test_both_periods_of_seven_days_end_at_a_full_hour_in_zones_off_the_hour() -> None:
+    both = compared(Query(range="7d", tz="Asia/Kolkata"), NOW)
     assert both.previous.end == both.current.end - 7 * DAY == ms("2026-11-19T14:00:00")
 
 
@@ -71,7 +71,7 @@ def test_day_whose_midnight_does_not_exist_starts_at_one() -> None:
     assert (local(start, "America/Santiago").hour, local(start - 1, "America/Santiago").day) == (1, 5)
 
 
-def test_day_of_25_hours_counts_each_of_them() -> None:
+def test_day_of_25_hours_counts_each_hour() -> None:
     rows = [row(day_start(date(2026, 11, 1), "America/New_York") + hour * HOUR) for hour in range(25)]
     found = requested(rows, bin_size="day", **dates("2026-11-01", "2026-11-01", "America/New_York"))
     assert {at: part.value for at, part in found.by_feature(Reading())["api"].items()} == {
@@ -80,11 +80,11 @@ def test_day_of_25_hours_counts_each_of_them() -> None:
 
 
 @pytest.mark.parametrize(("tie", "day"), [(0, date(2026, 11, 20)), (-1, date(2026, 11, 19))])
-def test_hour_halved_by_a_midnight_goes_to_either_day(tie: int, day: date) -> None:
+def test_hour_that_contains_a_midnight_is_in_either_day(tie: int, day: date) -> None:
     assert bin_of(ms("2026-11-19T18:45:00"), "day", "Asia/Kolkata", tie) == day  # type: ignore[arg-type]
 
 
-def test_bound_inside_an_hour_takes_in_the_whole_hour_of_a_chart_only() -> None:
+def test_bound_inside_an_hour_includes_the_whole_hour_in_charts_only() -> None:
     start, end = ms("2026-11-01T10:15:00"), ms("2026-11-01T12:30:00")
     rows = [row(start - 1), row(end), row(end + HOUR)]
     found = requested(rows, start=str(start), start_ms=start, end=str(end), end_ms=end)
@@ -94,7 +94,7 @@ def test_bound_inside_an_hour_takes_in_the_whole_hour_of_a_chart_only() -> None:
 
 
 def test_24_hours_include_the_running_one() -> None:
-    span = span_of(Ask(range="24h"), NOW)
+    span = span_of(Query(range="24h"), NOW)
     assert (span.start, span.end) == (ms("2026-11-25T15:00:00"), ms("2026-11-26T15:00:00"))
 
 
@@ -105,17 +105,17 @@ def test_null_counts_one_in_sums_and_is_zero_in_lists() -> None:
 
 def test_filters_of_one_path_are_or_and_of_two_are_and() -> None:
     one = row(NOW, 5, g="a", h=1)
-    assert matches(one, Ask(filter=("g:a", "g:b")))
-    assert not matches(one, Ask(filter=("g:a", "h:2")))
-    assert not matches(one, Ask(exclude=("g:a",)))
-    assert not matches(one, Ask(value_min="5.5"))
+    assert matches(one, Query(filter=("g:a", "g:b")))
+    assert not matches(one, Query(filter=("g:a", "h:2")))
+    assert not matches(one, Query(exclude=("g:a",)))
+    assert not matches(one, Query(value_min="5.5"))
 
 
 def test_dotted_key_is_a_path_and_nulls_are_not_shown() -> None:
     assert shown_properties({"a.b": 1, "n": None, "e": {}, "s": ""}) == {"a": {"b": 1}, "s": ""}
 
 
-def test_missing_null_and_empty_values_are_no_group_and_numbers_meet_texts() -> None:
+def test_missing_null_and_empty_values_are_no_group_and_numbers_equal_texts() -> None:
     values: tuple[object, ...] = (200, 200.0, "200", None, "", {})
     rows = [row(NOW - HOUR, 1, v=value) for value in values] + [row(NOW - HOUR)]
     groups = requested(rows, group_by="properties.v").by_group(Reading(), "api")
@@ -127,35 +127,35 @@ def cell(start: str, value: str, bound: str = "exact", group: str = "", kind: st
 
 
 def test_wrong_cell_of_a_usage_file_is_a_silent_finding() -> None:
-    question = requested(
+    query = requested(
         [row(ms("2026-11-20T10:00:00"), 4)], bin_size="day", **dates("2026-11-19", "2026-11-20")
     )
     right = [cell("2026-11-19T00:00:00+00:00", "0"), cell("2026-11-20T00:00:00+00:00", "4")]
-    assert usage_file(question, right) == []
-    (wrong,) = usage_file(question, [right[0], cell("2026-11-20T00:00:00+00:00", "3")])
+    assert usage_file(query, right) == []
+    (wrong,) = usage_file(query, [right[0], cell("2026-11-20T00:00:00+00:00", "3")])
     assert (wrong.kind, wrong.right, wrong.said) == ("value", "4", "")
 
 
-def test_lower_bound_is_said_and_a_bound_above_the_truth_is_not() -> None:
+def test_lower_bound_is_reported_unless_it_exceeds_the_sum() -> None:
     rows = [row(ms("2026-11-20T10:00:00"), 4, g="a")]
-    question = requested(
+    query = requested(
         rows, bin_size="day", group_by="properties.g", group=("a",), **dates("2026-11-20", "2026-11-20")
     )
     at = "2026-11-20T00:00:00+00:00"
-    kinds = [usage_file(question, [cell(at, value, "at-least", "a", "value")]) for value in ("3", "5")]
+    kinds = [usage_file(query, [cell(at, value, "at-least", "a", "value")]) for value in ("3", "5")]
     assert [[one.said for one in found if one.kind == "group value"] for found in kinds] == [
         ["at-least"],
         [""],
     ]
 
 
-def test_date_of_the_day_before_is_found() -> None:
-    question = requested(
+def test_date_of_the_previous_day_is_reported() -> None:
+    query = requested(
         [row(ms("2026-11-20T10:00:00"), 4)],
         bin_size="day",
         **dates("2026-11-20", "2026-11-20", "Asia/Kolkata"),
     )
-    (found,) = usage_file(question, [cell("2026-11-19T23:30:00+05:30", "4")])
+    (found,) = usage_file(query, [cell("2026-11-19T23:30:00+05:30", "4")])
     assert found.kind == "local date"
 
 
@@ -163,16 +163,16 @@ def test_missing_repeated_and_extra_rows_are_distinguished() -> None:
     rows = [row(NOW - HOUR), row(NOW - 2 * HOUR)]
     there = [FileRow(one.id, "cus", "api", "1", {}, one.timestamp) for one in rows]
     other = FileRow("evt_other", "cus", "api", "1", {}, 0)
-    question = requested(rows)
-    assert events_file(question, there, broken=False) == []
-    assert [one.kind for one in events_file(question, [there[0], there[0], other], broken=False)] == [
+    query = requested(rows)
+    assert events_file(query, there, broken=False) == []
+    assert [one.kind for one in events_file(query, [there[0], there[0], other], broken=False)] == [
         "rows missing",
         "rows repeated",
         "rows too many",
     ]
 
 
-def test_marks_are_read_before_what_stands_in_for_them() -> None:
+def test_marks_are_read_before_their_fallbacks() -> None:
     page = page_of(
         '<a class="tile" data-feature="a b" data-sum="1.5" data-count="3" '
         'data-change="-0.25" data-reconciled="yes"></a>'

@@ -1,4 +1,4 @@
-"""Recomputes figures from raw rows, one row after the other."""
+"""Computes figures from raw rows, row by row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 from math import fsum
 from typing import Any
 
-from tests.audit.asks import Ask
+from tests.audit.query import Query
 from tests.audit.windows import Span, Tie, bin_of, default_size, in_chart, label_of
 from tests.audit.world import Properties, Row
 
@@ -21,12 +21,12 @@ LARGEST_EXACT = 2**53
 
 @dataclass(slots=True)
 class Sum:
-    """A sum, the number of rows in it, and the size of what was added, which bounds its rounding."""
+    """A sum, its number of rows, and the sum of absolute values, which bounds the rounding."""
 
     parts: list[float] = field(default_factory=list)
 
     def add(self, value: float) -> None:
-        """Adds one row's value."""
+        """Add one row's value."""
         self.parts.append(value)
 
     @property
@@ -40,21 +40,21 @@ class Sum:
         return len(self.parts)
 
     def is_near(self, other: float) -> bool:
-        """Whether a figure is this sum, but for the rounding of floats."""
+        """Whether a figure equals this sum, apart from float rounding."""
         scale = max(1.0, fsum(map(abs, self.parts)))
         return abs(self.value - other) <= 1e-9 * scale
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What a row is grouped by. `reported`: whether Autumn is sure to report this value under this name."""
+    """The group of a row. `reported`: whether Autumn certainly reports this value under this name."""
 
     name: str | None
     reported: bool = True
 
 
 def shown_properties(properties: Properties) -> Properties:
-    """Properties as a list shows them: dotted keys nested, without nulls and empty objects."""
+    """Properties as in a list: dotted keys nested, without nulls and empty objects."""
     shown: Properties = {}
     for key, value in properties.items():
         inner = shown_properties(value) if isinstance(value, dict) else value
@@ -79,7 +79,7 @@ def at_path(properties: Properties, path: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A value as filters write it: a text as it is, a whole number without fraction, the rest as JSON."""
+    """A value as in filters: text unchanged, a whole number without a fraction, the rest as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -87,19 +87,19 @@ def text_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def matches(row: Row, ask: Ask) -> bool:
+def matches(row: Row, query: Query) -> bool:
     """Whether a row meets the filters: the same path twice is *or*, different paths are *and*."""
-    if ask.value_min is not None and row.listed < float(ask.value_min):
+    if query.value_min is not None and row.listed < float(query.value_min):
         return False
-    if ask.value_max is not None and row.listed > float(ask.value_max):
+    if query.value_max is not None and row.listed > float(query.value_max):
         return False
     shown = shown_properties(row.properties)
-    paths = {item.partition(":")[0] for item in ask.filter}
+    paths = {item.partition(":")[0] for item in query.filter}
     if not all(
-        any(_has(shown, item) for item in ask.filter if item.partition(":")[0] == path) for path in paths
+        any(_has(shown, item) for item in query.filter if item.partition(":")[0] == path) for path in paths
     ):
         return False
-    return not any(_has(shown, item) for item in ask.exclude)
+    return not any(_has(shown, item) for item in query.exclude)
 
 
 def _has(shown: Properties, condition: str) -> bool:
@@ -109,7 +109,7 @@ def _has(shown: Properties, condition: str) -> bool:
 
 
 def _is_same_double(value: Any, wanted: str) -> bool:
-    """Whether a large whole number and a text are one double: lists have no more digits of it."""
+    """Whether a large whole number and a text are the same double: lists have no more digits."""
     if isinstance(value, bool | str) or not isinstance(value, int | float) or abs(value) < LARGEST_EXACT:
         return False
     try:
@@ -133,7 +133,7 @@ def group_of(row: Row, group_by: str) -> Group:
 
 
 def _is_rolled_up(value: Any) -> bool:
-    """Whether Autumn's roll-up has such a value: not ids, long texts, fractions, lists and objects."""
+    """Whether Autumn's roll-up has this value: not ids, long texts, fractions, lists and objects."""
     if isinstance(value, str):
         hexes = sum(character in "0123456789abcdefABCDEF" for character in value)
         words = sum(character.isascii() and (character.isalnum() or character in "_-") for character in value)
@@ -146,10 +146,10 @@ def _is_rolled_up(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One allowed way to read what the design leaves open, the same for a whole answer.
+    """One allowed interpretation of what the design leaves open, the same for a whole answer.
 
-    `tie`: to which day an hour goes that a midnight halves. `ahead`: whether rows after now count.
-    `late`: whether rows that have just arrived are there already. `merged`: whether rows under event
+    `tie`: the day of an hour that contains a midnight. `ahead`: whether rows after now count.
+    `late`: whether rows that have just arrived are included. `merged`: whether rows under event
     names count for their features. `exact`: whether a chart is exact, not by whole hours.
     """
 
@@ -160,35 +160,35 @@ class Reading:
     exact: bool = False
 
 
-def listed(rows: Iterable[Row], ask: Ask, span: Span, now: int, *, ahead: bool) -> list[Row]:
+def listed(rows: Iterable[Row], query: Query, span: Span, now: int, *, ahead: bool) -> list[Row]:
     """The rows that a list or file of events has, newest first."""
     found = [
         row
         for row in rows
-        if span.start <= row.timestamp < span.end and (ahead or row.timestamp <= now) and matches(row, ask)
+        if span.start <= row.timestamp < span.end and (ahead or row.timestamp <= now) and matches(row, query)
     ]
     return sorted(found, key=lambda row: row.order, reverse=True)
 
 
 def charted(
-    rows: Iterable[Row], ask: Ask, span: Span, now: int, reading: Reading
+    rows: Iterable[Row], query: Query, span: Span, now: int, reading: Reading
 ) -> Iterator[tuple[Bin, Row]]:
     """The rows that a chart counts, each with its bin: a UTC hour, or its first local date in the window."""
-    size = ask.bin_size or default_size(span)
+    size = query.bin_size or default_size(span)
     for row in rows:
         if row.timestamp > now and not reading.ahead:
             continue
         inside = (
             span.start <= row.timestamp < span.end
             if reading.exact
-            else in_chart(row.timestamp, span, ask.tz, reading.tie)
+            else in_chart(row.timestamp, span, query.tz, reading.tie)
         )
-        if inside and matches(row, ask):
-            yield label_of(bin_of(row.timestamp, size, ask.tz, reading.tie), span, ask.tz), row
+        if inside and matches(row, query):
+            yield label_of(bin_of(row.timestamp, size, query.tz, reading.tie), span, query.tz), row
 
 
 def amount(row: Row, measure: str | None) -> float:
-    """What a row adds to a chart."""
+    """The amount that a row adds to a chart."""
     if measure == "count":
         return 1
     if measure == "deducted":
@@ -221,7 +221,7 @@ def by_feature(
 
 
 def by_group(pairs: Iterable[tuple[Bin, Row]], group_by: str, measure: str | None) -> dict[Group, Sums]:
-    """The sums of each group; under the name None those of rows without one."""
+    """The sums of each group; rows without one are under the name None."""
     sums: dict[Group, Sums] = {}
     for label, row in pairs:
         sums.setdefault(group_of(row, group_by), Sums())[label].add(amount(row, measure))

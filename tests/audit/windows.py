@@ -1,9 +1,8 @@
-"""Which rows a window takes in, decided row by row: truth, by another way than the product's edges and sums.
+"""The rows of a window, decided row by row: a different method from the product's edges and sums.
 
-Lists are exact to the millisecond. Charts know whole UTC hours: an hour belongs to a chart if any of it lies
-within the
-window, and to a day by its middle where days begin inside hours. `tie` decides for an hour halved by a
-midnight.
+Lists are exact to the millisecond. Charts have whole UTC hours: an hour is in a chart if any part of it is in
+the window, and its middle decides its day where days start inside hours. `tie` decides for an hour whose
+middle is a midnight.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from tests.audit.asks import Ask
 from tests.audit.calendars import DAY, HOUR, day_start, is_off_hour, local
+from tests.audit.query import Query
 
 Tie = Literal[-1, 0]
 HOURS_24 = 24
@@ -23,7 +22,7 @@ CYCLES = ("1bc", "3bc", "last_cycle")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """[start, end) in epoch milliseconds, and its local dates where it is made of whole dates."""
+    """[start, end) in epoch milliseconds, and its local dates if it consists of whole dates."""
 
     start: int
     end: int
@@ -31,17 +30,17 @@ class Span:
     last: date | None = None
 
 
-def span_of(ask: Ask, now: int) -> Span:
-    """The window that a query means at `now`; not for billing cycles."""
-    if ask.start is not None:
-        end = now if ask.end_ms is None else ask.end_ms
-        return _dated(Span(ask.start_ms, max(end, ask.start_ms + 1)), ask.tz)
-    name = ask.range or "30d"
+def span_of(query: Query, now: int) -> Span:
+    """The window of a query at `now`; not for billing cycles."""
+    if query.start is not None:
+        end = now if query.end_ms is None else query.end_ms
+        return _dated(Span(query.start_ms, max(end, query.start_ms + 1)), query.tz)
+    name = query.range or "30d"
     if name == "24h":
         end = now - now % HOUR + HOUR
         return Span(end - HOURS_24 * HOUR, end)
-    first, last = _dates(name, local(now, ask.tz).date())
-    return _of_dates(first, last, ask.tz)
+    first, last = _dates(name, local(now, query.tz).date())
+    return _of_dates(first, last, query.tz)
 
 
 def _dates(name: str, today: date) -> tuple[date, date]:
@@ -101,14 +100,14 @@ def bin_of(ms: int, size: str, zone: str, tie: Tie) -> int | date:
 
 
 def label_of(key: int | date, span: Span, zone: str) -> int | date:
-    """What a bin is named by: its first hour or local date that the window has."""
+    """The name of a bin: its first hour or local date in the window."""
     if isinstance(key, int):
         return key
     return max(key, local(span.start, zone).date())
 
 
 def default_size(span: Span) -> str:
-    """The interval of a chart that names none; an hour of slack for days of 25 hours."""
+    """The default interval of a chart; with an hour of tolerance for days of 25 hours."""
     for days, size in ((3, "hour"), (92, "day"), (400, "week")):
         if span.end - span.start <= days * DAY + HOUR:
             return size
@@ -117,24 +116,24 @@ def default_size(span: Span) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Both sides of a comparison. `sure`: whether the design says exactly which period comes before."""
+    """Both periods of a comparison. `sure`: whether the design defines the previous period exactly."""
 
     current: Span
     previous: Span
     sure: bool
 
 
-def compared(ask: Ask, now: int) -> Compared:
-    """The window and the one before; both run to the last full hour."""
-    span = span_of(ask, now)
+def compared(query: Query, now: int) -> Compared:
+    """The window and the previous one; both end at the last full hour."""
+    span = span_of(query, now)
     full = now - now % HOUR
     current = Span(span.start, max(span.start + 1, min(span.end, full)), span.first, span.last)
     running = span.end > full
     if span.first is None or span.last is None:
         return _by_length(span, current, running)
     before = _calendar_before(span.first, span.last) or _dates_before(span.first, span.last)
-    whole = _of_dates(*before, ask.tz)
-    if not running or (end := _same_hour(span, whole, full, ask.tz)) is None:
+    whole = _of_dates(*before, query.tz)
+    if not running or (end := _same_hour(span, whole, full, query.tz)) is None:
         return Compared(current, whole, sure=True)
     return Compared(current, Span(whole.start, end), sure=True)
 
@@ -148,7 +147,7 @@ def _by_length(span: Span, current: Span, running: bool) -> Compared:
 
 
 def _calendar_before(first: date, last: date) -> tuple[date, date] | None:
-    """The whole week, month or year before one."""
+    """The previous whole week, month or year."""
     if first.weekday() == 0 and last == first + timedelta(6):
         return first - timedelta(7), first - timedelta(1)
     if first.day == 1 and last == last_of_month(first):
@@ -164,7 +163,7 @@ def _dates_before(first: date, last: date) -> tuple[date, date]:
 
 
 def _same_hour(span: Span, whole: Span, full: int, zone: str) -> int | None:
-    """Where a running window's comparison ends: the same local hour on the date that answers to today."""
+    """The end of a running window's comparison: the same local hour on the date that corresponds to today."""
     if span.first is None or span.last is None or whole.first is None or whole.last is None:
         return None
     at = local(full, zone)
@@ -178,7 +177,7 @@ def _same_hour(span: Span, whole: Span, full: int, zone: str) -> int | None:
 
 
 def _wall(wall: datetime, zone: str) -> int:
-    """The first moment that shows at least this wall clock."""
+    """The first moment with at least this local time."""
     start = day_start(wall.date(), zone)
     for quarter in range(27 * 4):
         if local(start + quarter * HOUR // 4, zone).replace(tzinfo=None) >= wall:

@@ -1,4 +1,4 @@
-"""The events behind the product: rows, features and customers, and the file that they are loaded from."""
+"""The events behind the product: rows, features and customers, and the file that loads them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Properties = dict[str, Any]
 class Row:
     """One event.
 
-    `timestamp`: epoch milliseconds; `micros`: 0–999 after them; `value` None is a null on the wire.
+    `timestamp`: epoch milliseconds; `micros`: 0–999 after them; `value` None is a null in JSON.
     """
 
     id: str
@@ -32,23 +32,23 @@ class Row:
 
     @property
     def listed(self) -> float:
-        """The value as a list shows it: a null is 0 there."""
+        """The value in a list: a null is 0 there."""
         return 0 if self.value is None else self.value
 
     @property
     def summed(self) -> float:
-        """The value as sums count it: a null is 1 there."""
+        """The value in sums: a null is 1 there."""
         return 1 if self.value is None else self.value
 
     @property
     def order(self) -> tuple[int, int, bytes]:
-        """Sorts rows as Autumn does: by stored time, then by the id's bytes."""
+        """The sort key of Autumn: stored time, then the bytes of the id."""
         return self.timestamp, self.micros, self.id.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A customer's running billing period, [start, end) in epoch milliseconds."""
+    """A customer's current billing period, [start, end) in epoch milliseconds."""
 
     start: int
     end: int
@@ -56,7 +56,7 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer as the generator makes it. `late`: rows that arrive only after the first questions."""
+    """A generated customer. `late`: rows that arrive after the first queries."""
 
     id: str
     kind: str
@@ -68,25 +68,25 @@ class Customer:
 
 @dataclass(frozen=True)
 class World:
-    """All customers of one run of the product, and the features that are more than a name."""
+    """All customers of one run of the product, and the features with more than a name."""
 
     customers: tuple[Customer, ...]
     event_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def rows(self, *, late: bool) -> Iterator[Row]:
-        """The rows of all customers; `late`: also those that arrive late."""
+        """The rows of all customers; `late`: including those that arrive late."""
         for customer in self.customers:
             yield from customer.rows
             if late:
                 yield from customer.late
 
     def names_of(self, feature: str) -> tuple[str, ...]:
-        """The names that events of a feature are stored under."""
+        """The stored names of a feature's events."""
         return (feature, *self.event_names.get(feature, ()))
 
     @cached_property
     def features(self) -> tuple[str, ...]:
-        """The features that `features.list` has: the named ones, and stored names that belong to none."""
+        """The features of `features.list`: the named ones, and stored names without a feature."""
         stored = {row.feature_id for row in self.rows(late=True)}
         return tuple(sorted({*self.event_names, *stored - self._only_event_names}))
 
@@ -95,7 +95,7 @@ class World:
         return {name for names in self.event_names.values() for name in names}
 
     def write(self, path: Path, *, late: bool) -> None:
-        """Writes the file that the sample backend loads."""
+        """Write the file that the sample backend loads."""
         with path.open("w") as file:
             for line in (*self._features(), *self._customers()):
                 file.write(json.dumps(line) + "\n")

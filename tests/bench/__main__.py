@@ -1,4 +1,4 @@
-"""`make bench` runs all of them; `python -m tests.bench wire calls` runs these, and writes BENCHMARKS.md."""
+"""`make bench` runs all benchmarks; `python -m tests.bench wire calls` runs two. Both write BENCHMARKS.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to Autumn for each view of a page: counts, which no machine makes faster or slower."""
+"""Calls to Autumn for each view of a page: counts, which do not depend on the machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VIEWS = {
 
 
 class Slow:
-    """The sample, 150 ms away."""
+    """The sample with a delay of 150 ms."""
 
     def __init__(self, app: SampleApp) -> None:
         self.app = app
@@ -51,7 +51,7 @@ class Bench:
         )
 
     def view(self, query: Query, *, refresh: bool = False) -> None:
-        """What a usage page asks for: its chart and its newest events, side by side."""
+        """Load the parts of a usage page: its chart and its newest events, in parallel."""
         together(
             [
                 lambda: self.usage.series(query, refresh=refresh),
@@ -60,23 +60,23 @@ class Bench:
         )
 
     def calls(self) -> int:
-        """Calls since the last time."""
+        """The calls since the last use of this method."""
         count = len(self.app.calls)
         self.app.calls.clear()
         return count
 
 
-def together(asks: list[Callable[[], object]]) -> None:
-    """All at once, each in a thread; raises the first failure."""
+def together(calls: list[Callable[[], object]]) -> None:
+    """Run all of them concurrently, each in a thread; raise the first failure."""
     failures: list[BaseException] = []
 
-    def run(ask: Callable[[], object]) -> None:
+    def run(call: Callable[[], object]) -> None:
         try:
-            ask()
+            call()
         except Exception as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=run, args=(ask,)) for ask in asks]
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -86,9 +86,7 @@ def together(asks: list[Callable[[], object]]) -> None:
 
 
 def counts(store: Store, query: Query) -> tuple[int, int, int, int]:
-    """Calls of a first visit, of a view with nothing cached, of a warm view, and of 200 viewers on a first
-    visit.
-    """
+    """Calls of a first visit, a view that is not cached, a cached view, and 200 viewers on a first visit."""
     bench = Bench(store, InMemoryKnownCustomers())
     bench.view(query)
     first = bench.calls()

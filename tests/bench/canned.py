@@ -1,6 +1,6 @@
-"""A server of two answers, always the same: `python -m tests.bench.canned`. It prints its port.
+"""A server with two constant responses: `python -m tests.bench.canned`. It prints its port.
 
-A process of its own, so that what it costs is on nobody's account.
+It runs in its own process, so that its time and memory are not measured.
 """
 
 from __future__ import annotations

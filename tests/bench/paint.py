@@ -1,4 +1,4 @@
-"""When a person first sees the chart: drawn by the server, against Plotly alone on the very same page."""
+"""The time until a user sees the chart: drawn by the server, and by Plotly alone on the same page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROUNDS = 5
 ADDRESS = "/usage/?customer_id=acme-robotics&range=90d&group_by=properties.model&focus=ai_tokens&tz=UTC"
 SLOW = {"offline": False, "latency": 40, "downloadThroughput": 1_250_000, "uploadThroughput": 1_250_000}
 
-# Two frames after the picture is in the document, it has been painted.
+# The chart is painted two frames after it is in the document.
 WATCH = """
 (selector) => {
   const seen = () => {
@@ -30,9 +30,7 @@ OURS, PLOTLY = ".marks path", ".chart.drawn .live .main-svg"
 
 
 def alone(route: Route) -> None:
-    """The page as it would be without a picture of its own: plotly.js is asked for at once, and draws at
-    once.
-    """
+    """The page without the server's chart: plotly.js is loaded and draws at once."""
     answer = route.fetch()
     page = answer.text()
     page = re.sub(r'<svg class="(axes|marks)".*?</svg>', "", page, flags=re.DOTALL)
@@ -44,7 +42,7 @@ def alone(route: Route) -> None:
 
 
 def painted(browser: Browser, url: str, selector: str, *, slow: bool, plotly_alone: bool) -> float:
-    """Milliseconds from the click to the picture, with an empty cache."""
+    """Milliseconds from the click to the chart, with an empty cache."""
     context = browser.new_context(viewport={"width": 1360, "height": 1010})
     tab = context.new_page()
     if slow:
@@ -63,7 +61,7 @@ def painted(browser: Browser, url: str, selector: str, *, slow: bool, plotly_alo
 
 
 def hover(tab: Page) -> None:
-    """A hand near the chart makes the script draw now rather than when the browser is idle."""
+    """A pointer near the chart makes the script draw now rather than when the browser is idle."""
     tab.hover(".chart", timeout=60_000)
 
 

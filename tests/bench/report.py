@@ -1,4 +1,4 @@
-"""BENCHMARKS.md: a section for each bench, written by whoever measures."""
+"""BENCHMARKS.md: a section for each benchmark."""
 
 from __future__ import annotations
 

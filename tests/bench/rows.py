@@ -1,4 +1,4 @@
-"""The table of events, against a plain Django-template loop over the same rows: the same HTML, in one run."""
+"""The table of events, compared with a plain Django template loop over the same rows: the same HTML."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ PLAIN = """<tbody>
 </tbody>"""  # noqa: E501  the row's own line, as in _row_list.html
 
 
-def medians(*asks: Callable[[], object]) -> list[float]:
-    """Milliseconds for each, taken in turns."""
-    times: list[list[float]] = [[] for _ in asks]
+def medians(*calls: Callable[[], object]) -> list[float]:
+    """Milliseconds of each, measured alternately."""
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(ROUNDS):
-        for ask, taken in zip(asks, times, strict=True):
+        for call, taken in zip(calls, times, strict=True):
             start = time.perf_counter()
-            ask()
+            call()
             taken.append(1000 * (time.perf_counter() - start))
     return [statistics.median(taken) for taken in times]
 
 
 def rows_of(drawn: str) -> str:
-    """A table's rows, whatever its engine escapes a quote as, and where it breaks lines."""
+    """The rows of a table, with quotes and line breaks normalized."""
     start = drawn.index("<tr", drawn.index("<tbody"))
     return "".join(html.unescape(drawn[start : drawn.rindex("</tbody>")]).split())
 
 
 def measured(rows: int) -> tuple[float, float, float, int]:
-    """For so many rows: making and drawing ours, drawing ours, the plain loop (ms); and our bytes at gzip's
-    level 6.
+    """For this number of rows: building and rendering ours, rendering ours, the plain loop (ms); our size
+    with gzip.
     """
     from django.template import engines
 

@@ -1,8 +1,8 @@
-"""Against the official SDK: the same answers off the same server into typed values, in turns.
+"""Compared with the official SDK: the same responses of the same server, decoded into typed values.
 
-Each side is a process of its own, `python -m tests.bench.wire ours|sdk URL`, so that neither's collector
-walks over what the other one has imported. It is told `list` or `aggregate` on a line, and prints what a call
-of it costs.
+Each side is its own process, `python -m tests.bench.wire ours|sdk URL`, so that the garbage collector of one
+does not traverse the imports of the other. It reads `list` or `aggregate` from a line, and prints the cost of
+a call.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ Call = Callable[[], object]
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Of one call, in ms and MB."""
+    """The cost of one call, in ms and MB."""
 
     wall: float
     cpu: float
     peak: float
 
 
-Ask = Callable[[str], Cost]
+Measure = Callable[[str], Cost]
 
 
 def report() -> str:
-    """A table of what one call costs, ours and the SDK's."""
+    """A table of the cost of one call, ours and the SDK's."""
     with ExitStack() as stack:
         server = stack.enter_context(started("tests.bench.canned"))
         url = f"http://127.0.0.1:{int(_line(server))}"
         sides = [
-            asker(stack.enter_context(started("tests.bench.wire", side, url))) for side in ("ours", "sdk")
+            caller(stack.enter_context(started("tests.bench.wire", side, url))) for side in ("ours", "sdk")
         ]
         page, figures = (compare(name, *sides) for name in ("list", "aggregate"))
     rows = [
@@ -75,18 +75,18 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def asker(process: subprocess.Popen[str]) -> Ask:
-    def ask(name: str) -> Cost:
+def caller(process: subprocess.Popen[str]) -> Measure:
+    def call(name: str) -> Cost:
         assert process.stdin is not None
         process.stdin.write(f"{name}\n")
         process.stdin.flush()
         return msgspec.json.decode(_line(process), type=Cost)
 
-    return ask
+    return call
 
 
-def compare(name: str, ours: Ask, theirs: Ask) -> list[tuple[Cost, Cost]]:
-    """Both, in turns, so that a busy machine is busy for both; the first round warms up."""
+def compare(name: str, ours: Measure, theirs: Measure) -> list[tuple[Cost, Cost]]:
+    """Measure both alternately, so that other load affects both; the first round warms up."""
     return [(ours(name), theirs(name)) for _ in range(ROUNDS + 1)][1:]
 
 
@@ -99,7 +99,7 @@ def measure(call: Call) -> Cost:
 
 
 def peak_of(call: Call) -> float:
-    """The most that Python's allocator held at once, in a call of its own: to measure it is slow."""
+    """The peak of Python's allocator, in a separate call, because measuring it is slow."""
     tracemalloc.start()
     call()
     peak = tracemalloc.get_traced_memory()[1]

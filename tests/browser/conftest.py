@@ -1,4 +1,4 @@
-"""A tab in which nothing may go wrong unheard."""
+"""A browser tab that fails the test on any error in its console."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def tab(context: BrowserContext) -> Iterator[Page]:
-    """A tab whose console must stay silent, and whose content security policy must not be broken."""
+    """A tab without console messages and violations of the content security policy."""
     page = context.new_page()
-    said: list[str] = []
+    messages: list[str] = []
     page.on(
-        "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
+        "console",
+        lambda message: messages.append(message.text) if message.type in ("error", "warning") else None,
     )
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     yield page
-    assert said == []
+    assert messages == []

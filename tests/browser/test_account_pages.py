@@ -1,4 +1,4 @@
-"""What a person sees, in the browser, of the pages around the lenses."""
+"""The account pages in the browser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A page in a profile of its own. Whatever the console calls an error fails the test."""
+    """A page in its own profile. An error in the console fails the test."""
     context = chromium.new_context(
         viewport={"width": 360, "height": 800}, color_scheme="light", timezone_id="Asia/Kathmandu"
     )
@@ -38,8 +38,8 @@ def page(chromium: Browser) -> Iterator[Page]:
     assert errors == []
 
 
-def test_a_live_key_is_in_sight(live_site: Served, page: Page) -> None:
-    """On a phone too, the sign-in page shows that the key is live, and nothing scrolls sideways."""
+def test_sign_in_page_shows_a_live_key(live_site: Served, page: Page) -> None:
+    """Even on a phone, where the page does not scroll sideways."""
     page.goto(f"{live_site.url}/usage/?range=7d")
     assert page.url == f"{live_site.url}/accounts/login/?next=/usage/%3Frange%3D7d"
     assert page.locator("[data-mode=live]").is_visible()
@@ -47,7 +47,7 @@ def test_a_live_key_is_in_sight(live_site: Served, page: Page) -> None:
 
 
 def test_theme_choice_is_stored(live_site: Served, page: Page) -> None:
-    """Two clicks choose dark, and the next page comes dark from the server."""
+    """Two clicks choose dark, and the server renders the next page dark."""
     page.goto(f"{live_site.url}/accounts/login/")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.click("#theme")
@@ -57,8 +57,8 @@ def test_theme_choice_is_stored(live_site: Served, page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
 
 
-def test_time_zone_of_the_viewer_is_shown(live_site: Served, page: Page) -> None:
-    """The script says where the viewer lives, in a cookie that the next request brings."""
+def test_time_zone_of_the_viewer_is_sent(live_site: Served, page: Page) -> None:
+    """The script stores it in a cookie for the next request."""
     page.goto(f"{live_site.url}/accounts/login/")
     cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
-    assert cookies["tz"] in {"Asia/Kathmandu", "Asia/Katmandu"}  # by its new name or its old
+    assert cookies["tz"] in {"Asia/Kathmandu", "Asia/Katmandu"}  # its new name or its old one

@@ -1,6 +1,4 @@
-"""The chart in Chromium, under the site's own policy: the SVG first, then Plotly in
-its place; bars and keys.
-"""
+"""The chart in Chromium, under the site's own policy: the SVG, then Plotly in its place; bars and keys."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from dashboard.charts import chart_panel
 from dashboard.web import csp
-from tests.dashboard.charts.sample_series import HOSTILE, a_query, a_series, groups
+from tests.dashboard.charts.sample_series import HOSTILE, groups, query_of_days, series_of
 from usage.charts.series import Line, Series
 
 STATIC = csp.BASE_DIR / "static"
@@ -34,7 +32,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Chart</tit
 <section id="events-in-view">No bar chosen.</section></main>
 <script src="/htmx.js" defer></script><script src="/charts.js" data-plotly="/plotly.js" defer></script>"""
 
-# How far the edges of Plotly's bars lie from where the SVG has them, in pixels.
+# The distance between the edges of Plotly's bars and those of the SVG, in pixels.
 BARS_APART = """() => {
   const spec = JSON.parse(document.querySelector("script.figure").textContent);
   const plot = document.querySelector(".plot").getBoundingClientRect();
@@ -58,12 +56,12 @@ SHIFTS = """() => { window.shifts = 0; new PerformanceObserver((list) => {
 
 
 def series_for(query: dict[str, list[str]]) -> Series:
-    """The series that a test's address asks for."""
+    """The series for the address of a test."""
     if "hostile" in query:
-        return a_series([Line("feature", name, (3.0, 2.0, 1.0)) for name in HOSTILE[:8]], a_query(3))
+        return series_of([Line("feature", name, (3.0, 2.0, 1.0)) for name in HOSTILE[:8]], query_of_days(3))
     if "negative" in query:
         lines = [Line("feature", "used", (5.0, 3.0, 8.0)), Line("feature", "returned", (-2.0, -1.0, 2.0))]
-        return a_series(lines, a_query(3))
+        return series_of(lines, query_of_days(3))
     return groups("gpt-large", "gpt-small", "embed", size=int(query.get("days", ["31"])[0]))
 
 
@@ -95,12 +93,12 @@ class Handler(BaseHTTPRequestHandler):
         return self.pages.from_string(PAGE).render(panel=panel, css=CSS)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-        """Quietly."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    """The page on a port of its own."""
+    """The page on its own port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -117,12 +115,12 @@ def width(request: pytest.FixtureRequest) -> int:
 def page(chromium: Browser) -> Iterator[Page]:
     """A page that fails the test if anything is written to its console: errors and CSP violations are."""
     opened = chromium.new_page(viewport={"width": 1360, "height": 900})
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
+    messages: list[str] = []
+    opened.on("console", lambda message: messages.append(message.text))
+    opened.on("pageerror", lambda error: messages.append(str(error)))
     yield opened
     opened.close()
-    assert said == []
+    assert messages == []
 
 
 def drawn(page: Page, address: str) -> None:
@@ -131,7 +129,7 @@ def drawn(page: Page, address: str) -> None:
 
 
 def until(page: Page, expression: str) -> None:
-    """Wait for it from outside: the page's policy lets nobody evaluate text inside."""
+    """Wait for it from outside: the page's policy allows no evaluated text."""
     for _ in range(100):
         if page.evaluate(expression):
             return
@@ -141,7 +139,7 @@ def until(page: Page, expression: str) -> None:
 
 @pytest.mark.parametrize("query", ["", "?negative=1", "?days=90"])
 def test_plotly_draws_over_the_svg(page: Page, site: str, width: int, query: str) -> None:
-    """Plotly's plot area is the SVG's, no bar is off by more than a pixel, and nothing on the page shifts."""
+    """The plot area is the SVG's, bars differ by at most a pixel, and the layout does not shift."""
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(f"({SHIFTS})()")
     drawn(page, f"{site}/usage/{query}")
@@ -154,7 +152,7 @@ def test_plotly_draws_over_the_svg(page: Page, site: str, width: int, query: str
 
 
 def test_svg_is_there_without_plotly(page: Page, site: str) -> None:
-    """While the script is still on its way the chart is drawn, and a bar opens its own events in the page."""
+    """While the script loads, the chart is drawn, and a bar opens its events in the page."""
     waiting: list[Route] = []
     page.route("**/plotly.js", lambda route: waiting.append(route))
     page.goto(f"{site}/usage/")
@@ -170,9 +168,7 @@ def test_svg_is_there_without_plotly(page: Page, site: str) -> None:
 
 
 def test_works_without_any_script(chromium: Browser, site: str) -> None:
-    """Without JavaScript each bar is a link to its events, and the table beside the
-    chart has every figure.
-    """
+    """Each bar is a link to its events, and the table beside the chart has every figure."""
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site}/usage/?days=3")
@@ -194,8 +190,8 @@ def test_works_without_any_script(chromium: Browser, site: str) -> None:
     context.close()
 
 
-def test_click_drag_and_back(page: Page, site: str) -> None:
-    """In Plotly's drawing a click opens the bar's events, a drag chooses a range, and Back returns."""
+def test_click_drag_and_back_in_plotly(page: Page, site: str) -> None:
+    """A click opens the bar's events, a drag selects a range, and Back returns."""
     drawn(page, f"{site}/usage/")
     box = page.locator(".plot").bounding_box()
     assert box is not None
@@ -217,14 +213,14 @@ def test_click_drag_and_back(page: Page, site: str) -> None:
     assert int(chosen["end"][0]) - int(chosen["start"][0]) == 3 * 86_400_000
 
 
-def test_keyboard_alone(page: Page, site: str) -> None:
-    """Arrows walk the bins and say their figures, Shift selects, Enter opens, Escape goes back."""
+def test_chart_by_keyboard(page: Page, site: str) -> None:
+    """Arrows move along the bins and announce them, Shift selects, Enter opens, Escape goes back."""
     drawn(page, f"{site}/usage/")
     page.focus(".chart")
     page.keyboard.press("ArrowLeft")
-    said = page.locator("[role=status]")
+    messages = page.locator("[role=status]")
     assert (
-        said.inner_text() == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300;"
+        messages.inner_text() == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300;"
         " embed 12,400; Other (9) 40; (none) 7"
     )
     page.keyboard.press("Enter")
@@ -236,13 +232,13 @@ def test_keyboard_alone(page: Page, site: str) -> None:
     page.focus(".chart")
     for key in ("Home", "Shift+ArrowRight", "Shift+ArrowRight"):
         page.keyboard.press(key)
-    assert said.inner_text() == "24 Oct 2026 to 26 Oct 2026. Press Enter to show this range."
+    assert messages.inner_text() == "24 Oct 2026 to 26 Oct 2026. Press Enter to show this range."
     page.keyboard.press("Enter")
     page.wait_for_url("**start=**")
 
 
 def test_hidden_lines_and_themes(page: Page, site: str) -> None:
-    """Shift-click on a row of the legend hides its line; a change of theme changes the colors in place."""
+    """Shift-click in the legend hides a line; a change of theme changes the colors in place."""
     drawn(page, f"{site}/usage/")
     page.locator("[data-line='0'] a").click(modifiers=["Shift"])
     page.wait_for_selector(".chart.rescaled")
@@ -256,8 +252,8 @@ def test_hidden_lines_and_themes(page: Page, site: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["png", pytest.param("svg", marks=pytest.mark.slow)])
-def test_pictures_to_take_away(page: Page, site: str, kind: str) -> None:
-    """The chart is handed over as a picture, with its title and its lines named."""
+def test_chart_can_be_downloaded_as_an_image(page: Page, site: str, kind: str) -> None:
+    """With its title and the names of its lines."""
     drawn(page, f"{site}/usage/")
     page.locator("details.menu > summary").click()
     with page.expect_download() as download:
@@ -266,24 +262,20 @@ def test_pictures_to_take_away(page: Page, site: str, kind: str) -> None:
     assert content.startswith(b"\x89PNG") if kind == "png" else b"gpt-large" in content
 
 
-def test_a_swap_redraws_in_the_same_node(page: Page, site: str) -> None:
-    """When htmx brings another chart, its SVG shows at once and Plotly's node moves over instead of being
-    made anew.
-    """
+def test_htmx_swap_reuses_plotlys_node(page: Page, site: str) -> None:
+    """The SVG of the new chart shows at once, and Plotly's node moves into it."""
     drawn(page, f"{site}/usage/")
-    page.evaluate("document.querySelector('.live').mark = 'kept'")
+    page.evaluate("document.querySelector('.live').mark = 'same'")
     page.evaluate(
         "htmx.ajax('GET', '/usage/?days=5', { target: '#view', select: '#view', swap: 'outerHTML' })"
     )
     until(page, "document.querySelector('.chart.drawn .live')?.data?.[0].y.length === 5")
-    assert page.evaluate("document.querySelector('.live').mark") == "kept"
+    assert page.evaluate("document.querySelector('.live').mark") == "same"
     assert page.locator(".live").count() == 1
 
 
-def test_hostile_names_make_no_element(page: Page, site: str) -> None:
-    """Hostile names show as text in legend, table and Plotly's hover box; none becomes an element or a
-    script.
-    """
+def test_hostile_names_add_no_element(page: Page, site: str) -> None:
+    """They are text in the legend, the table and Plotly's hover box."""
     drawn(page, f"{site}/usage/?hostile=1")
     page.focus(".chart")
     page.keyboard.press("ArrowLeft")

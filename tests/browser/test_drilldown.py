@@ -1,4 +1,4 @@
-"""From a bar to its events and back, on the real site: by hand and by key."""
+"""From a bar to its events and back on the real site, by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def bar(tab: Page, at: int) -> tuple[float, float]:
 
 
 def test_click_on_a_bar_opens_its_events(tab: Page, served: Served) -> None:
-    """A click on a group's part of a bar lists that group's events of the day below; Back brings the page
-    again.
-    """
+    """The part of a group lists that group's events of the day below the chart; Back restores the page."""
     tab.goto(served.url + USAGE + "&per_page=1000")
     tab.wait_for_selector(".chart.drawn")
     tab.mouse.click(*bar(tab, 2))
@@ -41,8 +39,8 @@ def test_click_on_a_bar_opens_its_events(tab: Page, served: Served) -> None:
     expect(tab.locator("#f-group_by")).to_have_value("properties.region")
 
 
-def test_keyboard_alone(tab: Page, served: Served) -> None:
-    """Arrow keys walk along the bars and say them, Enter opens the events of one, Escape goes back."""
+def test_drilldown_by_keyboard(tab: Page, served: Served) -> None:
+    """Arrow keys move along the bars and announce them, Enter opens events, Escape goes back."""
     tab.goto(served.url + USAGE + "&per_page=1000")
     tab.wait_for_selector(".chart.drawn")
     tab.locator(".chart").focus()
@@ -56,8 +54,8 @@ def test_keyboard_alone(tab: Page, served: Served) -> None:
     expect(tab.locator("#events-in-view[data-whole]")).to_be_visible()
 
 
-def test_dragging_chooses_a_range(tab: Page, served: Served) -> None:
-    """Dragging over three bars looks at their days alone; Back looks at the week again."""
+def test_dragging_selects_a_range(tab: Page, served: Served) -> None:
+    """Three bars become the window; Back restores the week."""
     tab.goto(served.url + USAGE)
     tab.wait_for_selector(".chart.drawn")
     first, last = bar(tab, 1), bar(tab, 3)
@@ -74,8 +72,8 @@ def test_dragging_chooses_a_range(tab: Page, served: Served) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_shifts(tab: Page, served: Served, scheme: str) -> None:
-    """From the first paint until Plotly has taken over, nothing on the page moves."""
+def test_layout_does_not_shift(tab: Page, served: Served, scheme: str) -> None:
+    """From the first paint until Plotly has drawn."""
     tab.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     tab.add_init_script(
         "window.shift = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
@@ -88,7 +86,7 @@ def test_nothing_shifts(tab: Page, served: Served, scheme: str) -> None:
 
 
 def test_escape_never_leaves_the_page(tab: Page, served: Served) -> None:
-    """After Back has undone what the chart opened, Escape on the chart goes nowhere."""
+    """After Back has closed the events, Escape on the chart has no effect."""
     tab.goto(served.url)
     tab.goto(served.url + USAGE)
     tab.wait_for_selector(".chart.drawn")
@@ -119,9 +117,7 @@ AT_ONCE = """
 
 
 def test_escape_before_the_page_has_settled(tab: Page, served: Served) -> None:
-    """Pressed in the moment in which an opened row is there and not ready yet, it closes it in place, focus
-    and all.
-    """
+    """Escape during the swap of an opened row closes the row in place, with its focus."""
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
     rows = tab.locator("table.rows tbody tr:not(.detail) td:first-child a")
     tab.keyboard.press("j")
@@ -135,10 +131,8 @@ def test_escape_before_the_page_has_settled(tab: Page, served: Served) -> None:
     assert tab.evaluate("window.stays")
 
 
-def test_keys_go_on_from_where_they_were(tab: Page, served: Served) -> None:
-    """Closing an open row leaves the focus on it, so that j goes on to the next; a switch keeps it on the
-    switch.
-    """
+def test_focus_stays_where_it_was(tab: Page, served: Served) -> None:
+    """A closed row has the focus, so that j selects the next one; a switch has it too."""
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
     rows = tab.locator("table.rows tbody tr:not(.detail) td:first-child a")
     for _ in range(5):

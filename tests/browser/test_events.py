@@ -1,6 +1,4 @@
-"""The event browser in Chromium: filter, search, facets, one event, its neighbors,
-live; by hand and by key.
-"""
+"""The event browser in Chromium: filter, search, facets, one event, live tail; by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -25,14 +23,14 @@ IDS = """rows => rows.map(
 
 @pytest.fixture
 def store(served: Served) -> Iterator[Store]:
-    """The store behind the site, for events that arrive while somebody looks."""
+    """The store of the site, for events that arrive during a test."""
     with closing(Store(served.folder / "sample.sqlite3")) as opened:
         yield opened
 
 
 @pytest.fixture
 def events(tab: Page, served: Served) -> Page:
-    """The event browser of one customer, with its parts there."""
+    """The event browser of one customer with all its parts loaded."""
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")
     expect(tab.locator(".facets li").first).to_be_visible()
     expect(tab.locator(".histogram .marks path").first).to_be_attached()
@@ -40,14 +38,12 @@ def events(tab: Page, served: Served) -> Page:
 
 
 def column(tab: Page, name: str) -> int:
-    """Which column has this head, from 1."""
+    """The number of the column with this header, from 1."""
     return tab.locator("table.rows th").all_inner_texts().index(name) + 1
 
 
 def test_click_filters_and_alt_click_excludes(events: Page) -> None:
-    """A click on a value leaves only its rows, alt-click all others, and the × of
-    the chip brings them back.
-    """
+    """The × of the chip removes the filter."""
     at = column(events, "status")
     cell = events.locator(f"{ROWS} td:nth-child({at})", has_text="200").first
     cell.click()
@@ -67,7 +63,7 @@ def test_click_filters_and_alt_click_excludes(events: Page) -> None:
 
 
 def test_click_on_feature_value_and_pair(events: Page) -> None:
-    """The same goes for a feature, a value and a property that has no column."""
+    """They filter for a feature, a value and a property without a column."""
     feature = events.locator(f"{ROWS} .tag").first.inner_text()
     events.locator(f"{ROWS} .tag").first.click()
     events.wait_for_url(f"**feature_id={feature}**")
@@ -81,7 +77,7 @@ def test_click_on_feature_value_and_pair(events: Page) -> None:
 
 
 def test_facets_and_columns(events: Page) -> None:
-    """A facet filters and lets go again; columns are ticked one after the other without the menu closing."""
+    """A facet adds and removes its filter; columns are selected one by one while the menu stays open."""
     events.locator(".facets a", has_text="/v1/chat").first.click()
     events.wait_for_url("**filter=endpoint%3A%2Fv1%2Fchat**")
     expect(events.locator(".facets [aria-current]")).to_contain_text("/v1/chat")
@@ -97,7 +93,7 @@ def test_facets_and_columns(events: Page) -> None:
 
 
 def test_open_neighbors_and_copy(events: Page, context: BrowserContext, served: Served) -> None:
-    """A row opens where it stands; its JSON and its link can be taken along; neighbors are a click away."""
+    """A row opens in place; its JSON and its link can be copied; its neighbors are one click away."""
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
     link = events.locator(f"{ROWS} td:first-child a").nth(40)
     link.scroll_into_view_if_needed()
@@ -121,8 +117,8 @@ def test_open_neighbors_and_copy(events: Page, context: BrowserContext, served: 
     expect(events.locator("tr.detail h4").first).to_contain_text(copied["id"])
 
 
-def test_pages_neither_skip_nor_repeat(events: Page, store: Store) -> None:
-    """Four pages, one after the other while events arrive, are the newest rows that there were, each once."""
+def test_pages_have_each_row_once(events: Page, store: Store) -> None:
+    """Four pages are the newest rows, although events arrive in between."""
     now = int(time.time() * 1000)
     first = events.locator(ROWS).evaluate_all(IDS)
     seen = list(first)
@@ -142,14 +138,14 @@ def test_pages_neither_skip_nor_repeat(events: Page, store: Store) -> None:
 
 
 @pytest.mark.slow
-def test_search_goes_on_stops_and_goes_on(tab: Page, served: Served) -> None:
-    """A search reports how far it is, stops when told to, and goes on from there."""
+def test_search_stops_and_continues(tab: Page, served: Served) -> None:
+    """It reports its progress."""
     tab.goto(f"{served.url}/events/?range=90d&tz=UTC&filter=request_id:nobody")
     scan, on = tab.locator("#scan"), tab.locator("a[data-go]")
     expect(scan).not_to_have_attribute("data-searched", "4000", timeout=15_000)
     tab.locator("[data-stop]").click()
     expect(on).to_be_focused()
-    tab.wait_for_timeout(2500)  # the step that was on its way
+    tab.wait_for_timeout(2500)  # the step that was running
     stood = scan.get_attribute("data-searched") or ""
     tab.wait_for_timeout(2500)
     assert scan.get_attribute("data-searched") == stood
@@ -159,8 +155,8 @@ def test_search_goes_on_stops_and_goes_on(tab: Page, served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_live(events: Page, store: Store) -> None:
-    """New events come on top by themselves, not while a row is open, and the address stays as it is."""
+def test_live_tail_adds_new_rows(events: Page, store: Store) -> None:
+    """Not while a row is open; the address does not change."""
     address = events.url
     mark = f"live-{secrets.token_hex(4)}"
     events.keyboard.press("l")
@@ -186,8 +182,8 @@ def arrival(mark: str) -> dict[str, object]:
     return {"customer_id": ACME, "feature_id": "api_calls", "timestamp": moment, "properties": {"mark": mark}}
 
 
-def test_all_by_keyboard(events: Page) -> None:
-    """Without a mouse: a row, its tree, a filter from it, away with the filter, and the next page."""
+def test_event_browser_by_keyboard(events: Page) -> None:
+    """A row, its tree, a filter from it, its removal, and the next page."""
     events.keyboard.press("j")
     events.keyboard.press("Enter")
     expect(events.locator("tr.open > td:first-child a")).to_be_focused()
@@ -206,8 +202,8 @@ def test_all_by_keyboard(events: Page) -> None:
     events.wait_for_url("**page=2**")
 
 
-def test_bar_opens_its_day_and_rows_are_marked(events: Page) -> None:
-    """The strip marks the stretch that the rows are from; a click on a bar makes it the window."""
+def test_bar_of_the_histogram_selects_its_day(events: Page) -> None:
+    """The histogram marks the period of the rows."""
     width = events.locator(".histogram-chart .span").get_attribute("width")
     assert width is not None
     assert float(width.rstrip("%")) > 0
@@ -218,8 +214,8 @@ def test_bar_opens_its_day_and_rows_are_marked(events: Page) -> None:
     expect(events.locator(".histogram [data-bin-size=hour]")).to_be_visible()
 
 
-def test_without_script(chromium: Browser, served: Served) -> None:
-    """Without JavaScript facets, columns, searches and properties are links and forms."""
+def test_event_browser_works_without_script(chromium: Browser, served: Served) -> None:
+    """Facets, columns, searches and properties are links and forms."""
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=7d&tz=UTC")

@@ -1,6 +1,4 @@
-"""Exports in a real browser: the line that follows a download, Stop by keyboard, and what becomes of the
-file.
-"""
+"""Exports in a real browser: the status line, Stop by keyboard, and the downloaded file."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ from tests.conftest import Served
 pytestmark = pytest.mark.slow
 
 
-def test_a_download_and_its_line(tab: Page, served: Served, tmp_path: Path) -> None:
-    """A small file arrives whole, and the page says so by itself."""
+def test_complete_download_is_reported(tab: Page, served: Served, tmp_path: Path) -> None:
+    """A small file is complete, and the page reports it without a reload."""
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=24h")
     with tab.expect_download() as started:
         tab.locator("a[data-export][href*='.csv']").click()
@@ -28,9 +26,7 @@ def test_a_download_and_its_line(tab: Page, served: Served, tmp_path: Path) -> N
 
 
 def test_stop_by_keyboard(tab: Page, served: Served) -> None:
-    """The count goes on across changes of the filter; Stop keeps its focus meanwhile, and ends the download
-    broken.
-    """
+    """The count continues while filters change; Stop keeps its focus, and the download fails."""
     tab.goto(f"{served.url}/events/?range=90d")
     with tab.expect_download() as started:
         tab.locator("a[data-export][href*='.jsonl']").click()
@@ -50,8 +46,8 @@ def test_stop_by_keyboard(tab: Page, served: Served) -> None:
     assert started.value.failure()
 
 
-def test_a_refusal_is_a_page(context: BrowserContext, served: Served) -> None:
-    """What cannot be exported is said in a page of its own, with a way back."""
+def test_refused_export_opens_a_page(context: BrowserContext, served: Served) -> None:
+    """With the reason and a link back."""
     page = context.new_page()
     page.goto(f"{served.url}/events/?customer_id={ACME}&range=24h")
     page.evaluate("""() => { document.querySelector("a[data-export]").href += "&range=7d" }""")

@@ -1,4 +1,4 @@
-"""The three pages in a real browser: by hand, by key, back and forth, without a word on the console."""
+"""The three pages in a real browser: by mouse, by keyboard, with Back, and without console messages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from tests.conftest import Served
 ACME = "acme-robotics"
 
 
-def test_filter_page_and_open(tab: Page, served: Served) -> None:
-    """Choosing a customer, paging on, opening a row and going back: the address follows, and Back undoes
-    each.
-    """
+def test_address_follows_filter_page_and_open_row(tab: Page, served: Served) -> None:
+    """Back undoes each step."""
     tab.goto(f"{served.url}/events/")
     tab.fill("#f-customer_id", ACME)
     tab.press("#f-customer_id", "Enter")
@@ -35,8 +33,8 @@ def test_filter_page_and_open(tab: Page, served: Served) -> None:
     expect(tab.locator("table.rows tbody tr td:first-child a").first).to_have_text(first)
 
 
-def test_switch_group_and_go_back(tab: Page, served: Served) -> None:
-    """Grouping by a property redraws the chart in place; Back brings the ungrouped chart again."""
+def test_grouping_redraws_the_chart_in_place(tab: Page, served: Served) -> None:
+    """Back restores the ungrouped chart."""
     tab.goto(f"{served.url}/usage/?customer_id={ACME}&range=7d&tz=UTC")
     none = tab.locator(".legend [data-group-kind=none]")
     expect(tab.locator(".legend [data-group=ai_tokens]")).to_be_visible()
@@ -49,10 +47,8 @@ def test_switch_group_and_go_back(tab: Page, served: Served) -> None:
     expect(tab.locator("#f-group_by")).to_have_value("")
 
 
-def test_custom_dates(tab: Page, served: Served) -> None:
-    """Typing dates replaces the preset, and choosing a preset drops the dates: the two never contradict each
-    other.
-    """
+def test_dates_replace_the_preset(tab: Page, served: Served) -> None:
+    """A preset removes the dates, too."""
     tab.goto(f"{served.url}/usage/?customer_id={ACME}&range=7d&tz=UTC")
     tab.locator("#pick-dates summary").click()
     tab.fill("#f-start", "2026-11-01")
@@ -64,8 +60,8 @@ def test_custom_dates(tab: Page, served: Served) -> None:
     assert "start=" not in tab.url
 
 
-def test_mistake_is_shown_in_place(context: BrowserContext, served: Served) -> None:
-    """A mistake in the form comes back beside its field without losing what else was chosen."""
+def test_form_error_is_beside_its_field(context: BrowserContext, served: Served) -> None:
+    """The other fields have their values."""
     tab = context.new_page()
     tab.goto(f"{served.url}/events/?customer_id={ACME}&tz=UTC")
     tab.fill("#f-value_min", "much")
@@ -79,8 +75,10 @@ def test_mistake_is_shown_in_place(context: BrowserContext, served: Served) -> N
     tab.close()
 
 
-def test_by_keys(tab: Page, served: Served) -> None:
-    """Rows by j and k, Enter opens, Escape closes, [ goes to the period before, ? lists the keys."""
+def test_page_shortcuts(tab: Page, served: Served) -> None:
+    """j and k select rows, Enter opens, Escape closes, [ selects the previous period, ? lists the
+    shortcuts.
+    """
     tab.goto(f"{served.url}/events/?customer_id={ACME}&tz=UTC")
     tab.keyboard.press("j")
     tab.keyboard.press("j")
@@ -99,8 +97,8 @@ def test_by_keys(tab: Page, served: Served) -> None:
     expect(tab.locator("#f-customer_id")).to_be_focused()
 
 
-def test_theme_is_remembered(tab: Page, served: Served) -> None:
-    """The chosen theme survives the next page, without a flash of the other one."""
+def test_theme_is_stored(tab: Page, served: Served) -> None:
+    """The next page has it without a flash of the other one."""
     tab.goto(served.url)
     tab.click("#theme")
     tab.click("#theme")
@@ -109,10 +107,8 @@ def test_theme_is_remembered(tab: Page, served: Served) -> None:
     expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_without_script(chromium: Browser, served: Served) -> None:
-    """Without JavaScript the form submits, links page, rows open, and the table beside the chart has the
-    figures.
-    """
+def test_pages_work_without_script(chromium: Browser, served: Served) -> None:
+    """Forms submit, links open pages and rows, and the table beside the chart has the figures."""
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(f"{served.url}/usage/")
@@ -139,8 +135,8 @@ def test_without_script(chromium: Browser, served: Served) -> None:
         f"/usage/?customer_id={ACME}&group_by=properties.model&compare=previous",
     ],
 )
-def test_nothing_overflows_a_phone(chromium: Browser, served: Served, width: int, address: str) -> None:
-    """On a phone the page itself never scrolls sideways; the filters are behind one button."""
+def test_pages_fit_on_a_phone(chromium: Browser, served: Served, width: int, address: str) -> None:
+    """They do not scroll sideways; the filters are behind one button."""
     context = chromium.new_context(viewport={"width": width, "height": 800})
     tab = context.new_page()
     tab.goto(served.url + address)

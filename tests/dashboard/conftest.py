@@ -1,4 +1,4 @@
-"""Pages over the sample's whole story, made once for all of them."""
+"""Pages over the whole story of the sample, which is created once for all tests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from usage.sample import Store
 
 
 @pytest.fixture(scope="session")
-def story(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Path:
+def story(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[], Path]) -> Path:
     """A database with the sample's story, up to now."""
     path = tmp_path_factory.mktemp("story") / "sample.sqlite3"
-    shutil.copy2(begun() / path.name, path)
+    shutil.copy2(prepared_folder() / path.name, path)
     store = Store(path)
     store.ensure_story()
     store.close()
@@ -30,9 +30,9 @@ def story(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -
 
 @pytest.fixture
 def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
-    """The site on sample data, without a pace; its store, for asking in SQL.
+    """The site on sample data, without a rate limit, and its store for SQL queries.
 
-    Time stands still for the data.
+    The clock of the data stands still.
     """
     settings.SAMPLE_DB = story
     settings.AUTUMN_PACE = 100_000
@@ -43,16 +43,16 @@ def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
 
 @pytest.fixture
 def page(sample: Store) -> Client:
-    """Somebody who looks at sample data."""
+    """A client of the site with sample data."""
     return Client()
 
 
 @pytest.fixture
 def sql(sample: Store) -> Callable[..., list[Any]]:
-    """Asks the sample's database itself: `sql("SELECT …", parameter, …)` → its rows."""
+    """Query the sample's database: `sql("SELECT …", parameter, …)` returns rows."""
 
-    def ask(text: str, *parameters: object) -> list[Any]:
+    def query(text: str, *parameters: object) -> list[Any]:
         with closing(sample.connection()) as connection:
             return connection.execute(text, parameters).fetchall()
 
-    return ask
+    return query

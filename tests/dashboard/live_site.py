@@ -1,6 +1,4 @@
-"""The site as it really runs, with a key, in front of an Autumn that tests hold in hand; and somebody signed
-in.
-"""
+"""The real site, with a key, in front of an Autumn that tests control; and a signed-in user."""
 
 from __future__ import annotations
 
@@ -33,12 +31,12 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class says so
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name in the base class
         pass
 
 
 class Switch:
-    """Passes requests on, counts lists, and fails from the moment that it is told to."""
+    """Pass requests on, count lists, and fail when a test says so."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
@@ -65,7 +63,7 @@ def listening(app: WSGIApplication) -> Iterator[str]:
 
 
 class Keyed:
-    """A site that asks the Autumn at `url`; everything is asked as its one person, who may administrate."""
+    """A site that calls the Autumn at `url`; its only user is an admin."""
 
     def __init__(self, folder: Path, url: str, key: str = KEY, **more: str) -> None:
         chosen = {"AUTUMN_SECRET_KEY": key, "AUTUMN_API_URL": url, **more}
@@ -80,7 +78,7 @@ class Keyed:
         assert answer.status_code == 302, answer.text
 
     def manage(self, *command: str) -> str:
-        """Runs a command of the site's manage.py."""
+        """Run a command of the site's manage.py."""
         environment = self.environment | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
         done = subprocess.run(
             [sys.executable, "manage.py", *command],
@@ -93,16 +91,14 @@ class Keyed:
         return done.stdout
 
     def post(self, path: str, form: str, **fields: str) -> httpx.Response:
-        """Sends a form of the page `form`."""
+        """Submit a form of the page `form`."""
         token = Page(form).all("input", name="csrfmiddlewaretoken")[0]["value"]
         headers = {"Origin": self.served.url}
         return self.http.post(path, data={"csrfmiddlewaretoken": token, **fields}, headers=headers)
 
     @contextmanager
-    def begun(self, path: str) -> Iterator[HTTPResponse]:
-        """A download as a plain client takes it, which notices how it ends; it hangs up at the end of the
-        block.
-        """
+    def download(self, path: str) -> Iterator[HTTPResponse]:
+        """A download by a plain client, which notices how it ends; it disconnects at the end of the block."""
         with closing(HTTPConnection("127.0.0.1", self.served.port, timeout=60)) as connection:
             connection.request("GET", path, headers={"Cookie": self.cookies})
             with closing(connection.getresponse()) as response:
@@ -111,10 +107,10 @@ class Keyed:
 
     @property
     def cookies(self) -> str:
-        """The person's cookies as a header."""
+        """The user's cookies as a header."""
         return "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
 
     def stop(self) -> None:
-        """Ends the site."""
+        """Stop the site."""
         self.http.close()
         self.served.stop()

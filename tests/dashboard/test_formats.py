@@ -1,4 +1,4 @@
-"""Figures, times and strangers' text, as people read them."""
+"""Figures, times and untrusted text, as pages show them."""
 
 from __future__ import annotations
 
@@ -33,22 +33,21 @@ MOMENT = 1_795_438_931_402  # 23 Nov 2026 13:02:11.402 UTC
         (2e15, "2e+15", "2e+15", "2e+15"),
     ],
 )
-def test_numbers(value: float, whole: str, short: str, tick: str) -> None:
-    """A figure in full, at a glance, and on an axis."""
+def test_number_formats(value: float, whole: str, short: str, tick: str) -> None:
+    """In full, shortened, and on an axis."""
     assert (formats.number(value), formats.compact(value), formats.axis_number(value)) == (whole, short, tick)
 
 
 @given(st.floats(allow_nan=False))
-def test_every_number_has_a_text(value: float) -> None:
-    """No float is too large or too small to be written, briefly."""
+def test_every_number_has_a_short_text(value: float) -> None:
     assert 0 < len(formats.number(value)) < 40
     assert 0 < len(formats.compact(value)) < 16
     assert 0 < len(formats.axis_number(value)) < 14
 
 
 @given(st.floats(-1e14, 1e14).map(lambda value: round(value, 10)))
-def test_the_whole_figure_is_whole(value: float) -> None:
-    """Reading the text back gives the figure that Autumn keeps."""
+def test_full_number_has_all_decimals(value: float) -> None:
+    """Parsing the text returns the figure that Autumn stores."""
     back = float(formats.number(value).replace(",", "").replace(formats.MINUS, "-"))
     assert back == pytest.approx(value, abs=5e-11, rel=1e-14)
 
@@ -65,8 +64,8 @@ def test_the_whole_figure_is_whole(value: float) -> None:
         (-5, 3, ("down", f"−267{GAP}%", f"266.7{GAP}%")),
     ],
 )
-def test_change(now: float, before: float, expected: tuple[str, str, str]) -> None:
-    """Percentages where they mean something, words where they don't."""
+def test_change_formats(now: float, before: float, expected: tuple[str, str, str]) -> None:
+    """Percentages where they are meaningful, otherwise words."""
     found = formats.change(now, before)
     assert found is not None
     assert (found.way, found.short, found.exact) == expected
@@ -75,19 +74,18 @@ def test_change(now: float, before: float, expected: tuple[str, str, str]) -> No
 @pytest.mark.parametrize(
     ("ratio", "text"), [(0.44, "44"), (0, "0"), (0.001, "<1"), (0.998, ">99"), (1, "100"), (-0.001, "−<1")]
 )
-def test_shares(ratio: float, text: str) -> None:
-    """A little is never shown as nothing, nor nearly all as all."""
+def test_percentages_are_rounded(ratio: float, text: str) -> None:
+    """A small share is never shown as 0 %, nor nearly all as 100 %."""
     assert formats.whole_percent(ratio) == f"{text}{GAP}%"
 
 
 def test_no_comparison_is_no_change() -> None:
-    """Without a period before there is nothing to say."""
     assert formats.change(5, None) is None
 
 
 @given(st.text())
-def test_everything_is_seen(text: str) -> None:
-    """No character that hides or turns text around is left in what is shown."""
+def test_hidden_characters_are_removed(text: str) -> None:
+    """No character that hides or reorders text is in the result."""
     for shown in (formats.visible(text), formats.label(text), formats.full_label(text)):
         assert not {unicodedata.category(character) for character in shown} & HIDDEN
     assert formats.label(text)
@@ -100,8 +98,7 @@ def test_hidden_characters_are_named() -> None:
     assert formats.label("") == "(empty)"
 
 
-def test_moments() -> None:
-    """Times have year, seconds and zone."""
+def test_moments_have_year_seconds_and_zone() -> None:
     assert formats.moment(MOMENT, BERLIN, millis=True) == "23 Nov 2026 14:02:11.402"
     assert formats.exact_moment(MOMENT, KOLKATA) == "23 Nov 2026 18:32:11 UTC+5:30"
     assert formats.zone_name(MOMENT, ZoneInfo("America/Los_Angeles")) == "UTC−8"
@@ -119,6 +116,6 @@ def test_moments() -> None:
         (86_400 * 400, "1 year ago"),
     ],
 )
-def test_relative(seconds: int, text: str) -> None:
-    """How long ago, in the largest unit that fits."""
+def test_relative_times(seconds: int, text: str) -> None:
+    """In the largest unit that fits."""
     assert formats.relative(MOMENT - seconds * 1000, MOMENT) == text

@@ -34,7 +34,7 @@ zones = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "America/Los_An
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    """Any query that can be meant."""
+    """Any valid query."""
     window: dict[str, Any] = draw(
         st.one_of(
             st.sampled_from(RANGES).map(lambda name: {"range": name}),
@@ -77,10 +77,8 @@ def queries(draw: st.DrawFn) -> Query:
 
 
 @given(queries())
-def test_round_trip(query: Query) -> None:
-    """Every query survives its own query string, which is canonical: written again, it is the same to the
-    letter.
-    """
+def test_query_string_round_trip(query: Query) -> None:
+    """A query equals the one parsed from its query string, which is canonical."""
     form = QueryForm(QueryDict(query.to_query_string()))
     assert form.is_valid(), form.errors
     assert form.query == query
@@ -95,10 +93,8 @@ def test_round_trip(query: Query) -> None:
         )
     )
 )
-def test_nothing_breaks_the_form(pairs: list[tuple[str, str]]) -> None:
-    """Whatever a query string holds, the form answers with a query or with a sentence, never with an
-    exception.
-    """
+def test_form_has_query_of_days_or_an_error_for_any_input(pairs: list[tuple[str, str]]) -> None:
+    """It never raises an exception."""
     params = QueryDict(mutable=True)
     for name, value in pairs:
         params.appendlist(name, value)
@@ -109,8 +105,8 @@ def test_nothing_breaks_the_form(pairs: list[tuple[str, str]]) -> None:
         assert form.query.to_params()
 
 
-def test_blank_is_absent() -> None:
-    """Fields left empty in a form without script are the same as fields that were not sent."""
+def test_empty_fields_are_ignored() -> None:
+    """A form without script sends them."""
     blank = "&".join(f"{name}=" for name in PARAMETERS)
     form = QueryForm(QueryDict(blank))
     assert form.is_valid(), form.errors
@@ -154,17 +150,14 @@ def test_blank_is_absent() -> None:
         ("Customer_id=a", "__all__"),
     ],
 )
-def test_sentence_beside_the_field(params: str, field: str) -> None:
-    """What can't be meant has a sentence beside the very field that says it."""
+def test_error_is_beside_its_field(params: str, field: str) -> None:
     form = QueryForm(QueryDict(params))
     assert not form.is_valid()
     assert list(form.errors) == [field]
 
 
-def test_moments_in_the_viewers_zone() -> None:
-    """A date without an offset is a moment of `tz`; one with an offset, and epoch milliseconds, are what they
-    are.
-    """
+def test_moments_without_offset_are_in_the_viewers_zone() -> None:
+    """Moments with an offset, and epoch milliseconds, do not depend on `tz`."""
     form = QueryForm(QueryDict("tz=Europe/Berlin&start=2026-07-01&end=2026-07-02T00:00:00-05:00"))
     assert form.is_valid()
     assert form.query.start == 1782856800000
@@ -178,8 +171,8 @@ def test_window_of_one_date_is_that_day() -> None:
     assert form.query.end == form.query.start + 24 * 3_600_000
 
 
-def test_zone_of_the_viewer() -> None:
-    """Without `tz` the viewer's zone is meant, and every link that comes of it names that zone."""
+def test_viewers_zone_is_the_default() -> None:
+    """Every link of the page has that zone."""
     form = QueryForm(QueryDict(""), "Asia/Tokyo")
     assert form.is_valid()
     assert form.query.tz == "Asia/Tokyo"
@@ -187,6 +180,5 @@ def test_zone_of_the_viewer() -> None:
     assert "tz=Asia%2FTokyo" in form.query.to_query_string()
 
 
-def test_parameter_names_are_letters() -> None:
-    """No parameter has a name that an address would have to encode."""
+def test_parameter_names_need_no_encoding() -> None:
     assert all(set(name) <= set(string.ascii_lowercase + "_") for name in PARAMETERS)

@@ -1,4 +1,4 @@
-"""What has been seen stays known: over restarts, for the customer field and for charts of all features."""
+"""Sightings are stored: after a restart, for the customer field and for charts of all features."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_customers_are_known_after_a_restart(page: Client) -> None:
-    """What a page showed, a process that has just started offers, before it has asked Autumn anything."""
+    """A new process offers customers of earlier pages before its first call."""
     assert services.usage().customers() == []
     page.get("/events/?tz=UTC")
     features = services.usage().features("acme-robotics")
@@ -28,8 +28,8 @@ def test_customers_are_known_after_a_restart(page: Client) -> None:
     assert services.gateway().counts()["calls"] == 0
 
 
-def test_nothing_seen_elsewhere() -> None:
-    """What was seen at one source is not offered at another: sample, test and live data never mix."""
+def test_sources_do_not_share_sightings() -> None:
+    """Sample, test and live data never mix."""
     first = StoredKnownCustomers("one")
     first.note([Seen("cus_1", "calls", 5)])
     first.save()
@@ -37,8 +37,8 @@ def test_nothing_seen_elsewhere() -> None:
     assert StoredKnownCustomers("two").customers() == []
 
 
-def test_written_once_and_then_by_the_hour() -> None:
-    """A pair is written when it is new and when its newest event is an hour newer, not for every event."""
+def test_sighting_is_written_at_most_once_an_hour() -> None:
+    """A pair is written when it is new, and when its newest event is an hour newer."""
     known = StoredKnownCustomers("one")
     for moment in (0, 10, 3_599_999):
         known.note([Seen("cus_1", "calls", moment)])
@@ -52,7 +52,7 @@ def test_written_once_and_then_by_the_hour() -> None:
 
 @pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " "])
 def test_any_name_can_be_stored(name: str) -> None:
-    """Ids are strangers' text: long ones, hostile ones and blank ones are kept as they are."""
+    """Long, hostile and blank ids are stored unchanged."""
     known = StoredKnownCustomers("one")
     known.note([Seen(name, name, 1), Seen("with\0null", "calls", 1)])
     known.save()

@@ -1,6 +1,4 @@
-"""Processes as they would really run: two of them, one PostgreSQL, one Redis, the sample on a port of its
-own.
-"""
+"""Processes as in production: two of them, one PostgreSQL, one Redis, and the sample on its own port."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 
 def programs() -> Path | None:
-    """Where PostgreSQL's own programs are: Debian keeps them out of the path."""
+    """The folder of PostgreSQL's programs, which Debian does not add to the path."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if found:
         return found[-1].parent
@@ -38,7 +36,7 @@ def programs() -> Path | None:
 
 
 def as_postgres() -> dict[str, object]:
-    """PostgreSQL refuses to run as root, and then runs as its own user."""
+    """PostgreSQL refuses to run as root, so it runs as its own user."""
     if os.geteuid() != 0:
         return {}
     user = pwd.getpwnam("postgres")
@@ -47,7 +45,7 @@ def as_postgres() -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of its own, on a free port."""
+    """A PostgreSQL server on a free port."""
     bin_dir = programs()
     if bin_dir is None:
         (pytest.fail if os.environ.get("REQUIRE_SERVICES") == "1" else pytest.skip)(
@@ -65,21 +63,21 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "cwd": folder,
         **as_postgres(),
     }
-    initdb = [bin_dir / "initdb", "-D", data, "-U", "people", "-A", "trust", "--no-sync"]
+    initdb = [bin_dir / "initdb", "-D", data, "-U", "dashboard_test", "-A", "trust", "--no-sync"]
     subprocess.run(initdb, **run)  # type: ignore[call-overload]
     control = [bin_dir / "pg_ctl", "-D", data, "-w"]
     start = [*control, "-o", f"-p {port} -k {folder} -F", "-l", folder / "log", "start"]
     subprocess.run(start, **run)  # type: ignore[call-overload]
-    yield f"postgresql://people@127.0.0.1:{port}/postgres"
+    yield f"postgresql://dashboard_test@127.0.0.1:{port}/postgres"
     subprocess.run([*control, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def autumn(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Iterator[str]:
-    """The sample backend on a port, as if it were Autumn."""
+def autumn(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[], Path]) -> Iterator[str]:
+    """The sample backend on a port, in place of Autumn."""
     port = free_port()
-    story = shutil.copy2(begun() / "sample.sqlite3", tmp_path_factory.mktemp("autumn"))
+    story = shutil.copy2(prepared_folder() / "sample.sqlite3", tmp_path_factory.mktemp("autumn"))
     process = subprocess.Popen(
         [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(story)],
         cwd=ROOT,
@@ -94,7 +92,7 @@ def autumn(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) 
 def site(
     tmp_path_factory: pytest.TempPathFactory, postgres: str, redis_server: str, autumn: str
 ) -> Iterator[Served]:
-    """Two processes that share PostgreSQL and Redis, with the sample's key as if it were a real one."""
+    """Two processes that share PostgreSQL and Redis, with the sample's key in place of a real one."""
     made = Served(
         tmp_path_factory.mktemp("processes"),
         DATABASE_URL=postgres,
@@ -110,7 +108,7 @@ def site(
 
 
 def get(url: str) -> tuple[int, str, str]:
-    """Status, address in the end, text."""
+    """Status, final address, and text."""
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, answer.url, answer.read().decode()
@@ -127,7 +125,7 @@ def test_ready_with_real_services(site: Served) -> None:
 
 
 def test_tables_are_in_postgres(site: Served, postgres: str) -> None:
-    """Accounts and what has been seen live in PostgreSQL, and no SQLite file is left beside them."""
+    """Accounts and sightings are in PostgreSQL, and there is no SQLite file."""
     with psycopg.connect(postgres) as connection:
         names = {
             row[0]
@@ -137,8 +135,7 @@ def test_tables_are_in_postgres(site: Served, postgres: str) -> None:
     assert not list(site.folder.glob("db.sqlite3*"))
 
 
-def test_strangers_are_led_to_sign_in(site: Served) -> None:
-    """Over the network and with a key, the same dashboard is behind sign-in."""
+def test_visitors_are_redirected_to_sign_in(site: Served) -> None:
     status, address, text = get(f"{site.url}/usage/?customer_id=acme-robotics")
     assert status == 200
     assert "/accounts/login/" in address
@@ -148,9 +145,7 @@ def test_strangers_are_led_to_sign_in(site: Served) -> None:
 
 
 def test_user_signs_in_and_sees_figures(site: Served, chromium: Browser) -> None:
-    """Whoever was made with createsuperuser signs in and sees a customer's chart, on whichever process
-    answers.
-    """
+    """A user of createsuperuser sees a customer's chart, from either process."""
     secret = "correct horse battery"
     made = site.manage(
         "createsuperuser",

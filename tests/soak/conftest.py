@@ -1,4 +1,4 @@
-"""What the long tests share with the short ones."""
+"""Fixtures that the long tests share with the short ones."""
 
 from tests.usage.conftest import redis_server, redis_url
 

@@ -1,6 +1,4 @@
-"""A hundred thousand events out of a strict Autumn, at its pace, while others arrive; and what that costs in
-memory.
-"""
+"""An export of 100,000 events at Autumn's rate limit, while others arrive; and its memory."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ MIB = 1024 * 1024
 
 @contextmanager
 def sample(path: Path) -> Iterator[str]:
-    """The sample on a port, in a process of its own: its caches are not the dashboard's."""
+    """The sample on a port, in its own process, so that caches are separate."""
     port = free_port()
     command = [sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(path)]
     process = subprocess.Popen(command, cwd=ROOT)
@@ -47,14 +45,14 @@ def answers(url: str) -> bool:
 
 
 def resident(master: int) -> int:
-    """Bytes that the server's worker holds."""
+    """The memory of the server's worker, in bytes."""
     (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     lines = Path(f"/proc/{worker}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
 
 def arrive(store: Store, done: threading.Event) -> None:
-    """Events of now, and late ones of any time in the window, until the export is done."""
+    """Add current events, and late ones at any time in the window, until the export is complete."""
     while not done.wait(0.02):
         now = int(time.time() * 1000)
         store.add(
@@ -63,10 +61,8 @@ def arrive(store: Store, done: threading.Event) -> None:
         )
 
 
-def test_a_hundred_thousand_events(tmp_path: Path) -> None:
-    """Each event that was there is in the file once, in its order; memory stays flat, and the pace is the
-    limiter's.
-    """
+def test_export_of_100000_events_is_complete_and_in_order(tmp_path: Path) -> None:
+    """Memory does not grow, and the rate is the limiter's."""
     path = tmp_path / "sample.sqlite3"
     with sample(path) as url, closing(Store(path)) as store:
         there, oldest = newest(store)
@@ -82,18 +78,16 @@ def test_a_hundred_thousand_events(tmp_path: Path) -> None:
     assert [event for event in found if event in known] == there
     assert len(found) == len(set(found))
     assert growth <= 30 * MIB
-    assert len(found) / seconds > 2500  # the limiter lets 3,636 through
+    assert len(found) / seconds > 2500  # the limiter allows 3,636
 
 
-def test_a_client_that_takes_nothing(tmp_path: Path) -> None:
-    """A client that stays connected and reads no more is let go after a minute; its thread and its turn are
-    free.
-    """
+def test_stalled_client_is_disconnected_after_a_minute(tmp_path: Path) -> None:
+    """Its thread and its lease are released."""
     with sample(tmp_path / "sample.sqlite3") as url:
         site = Keyed(tmp_path, url, key=SAMPLE_KEY)
         try:
             began = time.monotonic()
-            with site.begun("/events/export.jsonl?range=90d&tz=UTC"):
+            with site.download("/events/export.jsonl?range=90d&tz=UTC"):
                 while not (ending := Page(site.http.get("/events/export/")).values("data-ending")[0]):
                     assert time.monotonic() - began < 120
                     time.sleep(1)
@@ -104,7 +98,7 @@ def test_a_client_that_takes_nothing(tmp_path: Path) -> None:
 
 
 def newest(store: Store) -> tuple[list[str], int]:
-    """The ids of the newest events, and the moment of the oldest of them."""
+    """The ids of the newest events, and the time of the oldest of them."""
     with closing(store.connection()) as connection:
         order = "FROM events ORDER BY timestamp DESC, id DESC LIMIT ?"
         rows = connection.execute(f"SELECT id, timestamp {order}", [EVENTS]).fetchall()
@@ -113,16 +107,16 @@ def newest(store: Store) -> tuple[list[str], int]:
 
 
 def exported(site: Keyed, store: Store, path: str) -> tuple[list[str], int, float]:
-    """The ids of a file, by how much the server grew meanwhile at most, and how long it took."""
+    """The ids of a file, the largest growth of the server's memory, and the duration."""
     site.http.get("/events/?range=7d")
-    with site.begun("/events/export.jsonl?range=24h") as warm:
+    with site.download("/events/export.jsonl?range=24h") as warm:
         warm.read()
     before, done = resident(site.served.process.pid), threading.Event()
     arriving = threading.Thread(target=arrive, args=(store, done))
     arriving.start()
     began, found, most = time.monotonic(), [], before
     try:
-        with site.begun(path) as response:
+        with site.download(path) as response:
             for line in response:
                 found.append(json.loads(line)["id"])
                 if len(found) % 5000 == 0:

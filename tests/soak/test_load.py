@@ -1,4 +1,4 @@
-"""A busy desk in front of a strict Autumn: minutes of it, in real seconds."""
+"""Minutes of heavy load in front of a strict Autumn, in real time."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from usage.api.deadline import Deadline
 from usage.api.gateway import Gateway, open_gateway
 from usage.errors import UsageError
 
-KEY = "am_sk_of_the_desk"
-PAGES, PEOPLE, CUSTOMERS, CALLS = 120, 12, 30, 4
+KEY = "am_sk_of_the_load_test"
+PAGES, USERS, CUSTOMERS, CALLS = 120, 12, 30, 4
 
 
 class StrictAutumn:
-    """Five calls in each of its seconds for each customer, behind a network that takes 20 to 180 ms.
+    """Five calls for each customer in each of its seconds, behind a network with a delay of 20 to 180 ms.
 
-    `phase` is where its seconds begin. `reported`: whether it sends RateLimit headers.
+    `phase` is the start of its seconds. `reported`: whether it sends RateLimit headers.
     """
 
     def __init__(self, phase: float, *, reported: bool) -> None:
@@ -49,7 +49,7 @@ class StrictAutumn:
 
 
 def page(gateway: Gateway, customer: str, number: int) -> None:
-    """A cold page: its calls side by side."""
+    """A page that is not cached: its calls run in parallel."""
     deadline = Deadline.after(15)
 
     def call(part: int) -> None:
@@ -60,7 +60,7 @@ def page(gateway: Gateway, customer: str, number: int) -> None:
 
 
 def together(calls: list[Callable[[], None]]) -> None:
-    """Run all of them at once; none may fail."""
+    """Run all of them concurrently; none may fail."""
     failures: list[UsageError] = []
 
     def guarded(call: Callable[[], None]) -> None:
@@ -80,7 +80,7 @@ def together(calls: list[Callable[[], None]]) -> None:
 @pytest.mark.parametrize("reported", [True, False])
 @pytest.mark.parametrize("processes", [1, 2])
 def test_many_viewers_never_exceed_the_rate_limit(redis_url: str, processes: int, reported: bool) -> None:
-    """No 429 reaches anyone, and at most one call in 200 draws one."""
+    """No user sees a 429, and at most one call in 200 gets one."""
     autumn = StrictAutumn(random.random(), reported=reported)
 
     def handle(connection: socket.socket, number: int) -> None:
@@ -91,24 +91,24 @@ def test_many_viewers_never_exceed_the_rate_limit(redis_url: str, processes: int
 
     with serving(handle) as server:
         shared = redis_url if processes > 1 else ""
-        desks = [open_gateway(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
-        together([partial(work, desks[person % processes], person) for person in range(PEOPLE)])
-        for desk in desks:
-            desk.close()
+        gateways = [open_gateway(url=server.url, key=KEY, redis_url=shared) for _ in range(processes)]
+        together([partial(work, gateways[person % processes], person) for person in range(USERS)])
+        for gateway in gateways:
+            gateway.close()
     calls = autumn.statuses.total()
     print(f"{processes} gateway(s), headers {reported}: {dict(autumn.statuses)} of {calls}")
     assert autumn.statuses[429] <= calls / 200
 
 
 def work(gateway: Gateway, person: int) -> None:
-    """One of the people looks at ten customers, one page after the other."""
-    for number in range(PAGES // PEOPLE):
+    """One user opens ten customers, one page after the other."""
+    for number in range(PAGES // USERS):
         page(gateway, f"cus_{random.randrange(CUSTOMERS)}", person * PAGES + number)
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.3, 0.6, 0.9])
-def test_everybody_at_one_customer_meets_no_limit(phase: float) -> None:
-    """Forty threads, one bucket, real seconds: Autumn never counts a sixth."""
+def test_forty_threads_on_one_customer_stay_within_the_limit(phase: float) -> None:
+    """In real time, Autumn never counts a sixth call."""
     autumn = StrictAutumn(phase, reported=False)
 
     def handle(connection: socket.socket, number: int) -> None:

@@ -1,4 +1,4 @@
-"""A search through a hundred thousand events, at the pace that Autumn allows."""
+"""A search through 100,000 events, at Autumn's rate limit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from usage.service import open_usage
 EVENTS, MATCHES, STEP_MS = 100_000, 37, 20_000
 
 
-def test_the_37_among_a_hundred_thousand() -> None:
-    """Going on from step to step finds each of the 37 once, within 120 calls, and no 429 on the way is
-    anybody's.
-    """
+def test_search_finds_37_among_100000_events() -> None:
+    """Each once, within 120 calls, and without a 429 for the user."""
     store = Store()
     end = int(time.time() // 3600 * 3_600_000)
     store.add(

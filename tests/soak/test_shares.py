@@ -1,4 +1,4 @@
-"""Share links for minutes: ten thousand made-up queries, a crowd of guesses, processes that are killed."""
+"""Share links for minutes: ten thousand random queries, concurrent guesses, killed processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dashboard.sharing.links import hash_of
 from tests.conftest import ROOT, Served, person
 from tests.dashboard.sharing.canary_organization import CanarySite
 from tests.dashboard.sharing.conftest import canary_site
-from tests.dashboard.sharing.test_attack import assault, held
+from tests.dashboard.sharing.test_attack import assault, assert_in_scope
 from tests.dashboard.sharing.test_secrets import Visitor
 
 __all__ = ["canary_site", "person"]  # fixtures
@@ -37,22 +37,22 @@ MIB = 1024 * 1024
 
 
 @pytest.mark.django_db
-def test_ten_thousand_queries(canary_site: CanarySite) -> None:
-    """Over all share routes and methods: no foreign byte comes back, no forbidden question goes out."""
+def test_ten_thousand_queries_return_no_hidden_data(canary_site: CanarySite) -> None:
+    """On all share routes with all methods; every call is within the scope."""
     share, token = canary_site.share(exports=True)
     client = canary_site.recipient_client(share, token)
     statuses: Counter[int] = Counter()
     for seed in range(QUERIES):
         response = assault(client, share, seed)
         statuses[response.status_code] += 1
-        held(canary_site.take())
+        assert_in_scope(canary_site.take())
     print(statuses)
     assert statuses[200] > QUERIES / 50
     assert share.visits.count() < QUERIES
 
 
-def test_fifty_guesses_at_once() -> None:
-    """Fifty Argon2 hashes that are asked for together cost at most 250 MiB."""
+def test_fifty_concurrent_hashes_take_limited_memory() -> None:
+    """At most 250 MiB."""
     with get_context("spawn").Pool(1, django.setup) as fresh:
         grown = fresh.apply(grown_by_fifty)
     print(f"grown by {grown / MIB:.0f} MiB")
@@ -60,7 +60,7 @@ def test_fifty_guesses_at_once() -> None:
 
 
 def grown_by_fifty() -> int:
-    """By how much the peak of this process grew, in bytes."""
+    """The growth of this process's peak memory, in bytes."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     viewers = [threading.Thread(target=make_password, args=(f"guess {number}",)) for number in range(50)]
     for one in viewers:
@@ -71,7 +71,7 @@ def grown_by_fifty() -> int:
 
 
 class Shell:
-    """`manage.py share` on a database of its own, to be killed."""
+    """`manage.py share` with its own database, in a process that can be killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -94,7 +94,7 @@ class Shell:
             text=True,
         )
 
-    def said_before_death(self, seconds: float, *words: str) -> str:
+    def output_before_kill(self, seconds: float, *words: str) -> str:
         process = self.run(*words)
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
@@ -106,10 +106,8 @@ class Shell:
             return database.execute(sql).fetchall()
 
 
-def test_killed_while_making_and_revoking(tmp_path: Path) -> None:
-    """Killed at a random moment, 200 times: each link that was printed is there, each revocation that was is
-    kept.
-    """
+def test_killed_command_has_stored_what_it_printed(tmp_path: Path) -> None:
+    """Killed at a random time, 200 times: each printed link exists, and each printed revocation is stored."""
     shell, chance = Shell(tmp_path), random.Random()
     start = time.monotonic()
     shell.run("share", "create", "--customer", "cus_0").communicate()
@@ -121,12 +119,13 @@ def test_killed_while_making_and_revoking(tmp_path: Path) -> None:
         if number % 2:
             links = shell.rows("SELECT id FROM sharing_share WHERE revoked_at IS NULL")
             name = chance.choice(links)[0] if links else ""
-            if shell.said_before_death(moment, "share", "revoke", name).startswith("Revoked"):
+            if shell.output_before_kill(moment, "share", "revoke", name).startswith("Revoked"):
                 revoked.add(name)
         else:
             printed.update(
                 re.findall(
-                    r"/s/([\w-]{43})\n", shell.said_before_death(moment, "share", "create", "--customer", "c")
+                    r"/s/([\w-]{43})\n",
+                    shell.output_before_kill(moment, "share", "create", "--customer", "c"),
                 )
             )
     stored = {row[0] for row in shell.rows("SELECT token_hash FROM sharing_share")}
@@ -138,41 +137,39 @@ def test_killed_while_making_and_revoking(tmp_path: Path) -> None:
     assert revoked
 
 
-def test_four_workers_feel_a_revocation(redis_url: str, tmp_path: Path) -> None:
-    """A second after `share revoke` no worker answers, however often each had answered before."""
+def test_four_workers_apply_a_revocation(redis_url: str, tmp_path: Path) -> None:
+    """A second after `share revoke` no worker serves the link."""
     site = Served(tmp_path, WEB_CONCURRENCY="4", REDIS_URL=redis_url)
     try:
         shell = Shell(tmp_path)
         made = shell.run("share", "create", "--customer", "acme-robotics").communicate()[0]
         token = re.findall(r"/s/([\w-]{43})", made)[0]
         visitor = Visitor(site)
-        visitor.ask(f"/s/{token}")
+        visitor.request(f"/s/{token}")
         [(name,)] = shell.rows("SELECT id FROM sharing_share")
         page = f"/shared/{name}/events/?per_page=50"
-        assert {visitor.ask(page)[0] for _ in range(40)} == {200}
+        assert {visitor.request(page)[0] for _ in range(40)} == {200}
         assert shell.run("share", "revoke", name).communicate()[0] == "Revoked: 1\n"
         time.sleep(1)
-        assert {visitor.ask(page)[0] for _ in range(40)} == {404}
+        assert {visitor.request(page)[0] for _ in range(40)} == {404}
     finally:
         site.stop()
 
 
 @pytest.mark.parametrize("act", ["revoke", "password"])
-def test_an_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) -> None:
-    """With four workers, a file on its way breaks off, and no byte of it comes a second after its link was
-    ended.
-    """
+def test_export_ends_with_its_link(redis_url: str, tmp_path: Path, act: str) -> None:
+    """With four workers, the file ends with an error within a second after its link has ended."""
     arrivals: list[float] = []
     site = Served(tmp_path, WEB_CONCURRENCY="4", REDIS_URL=redis_url)
     try:
         owner, recipient_client = Visitor(site), Visitor(site)
-        root = recipient_client.unlock(*owner.make(exports="on"))
+        root = recipient_client.unlock(*owner.create(exports="on"))
         export = recipient_client.opener.open(f"{site.url}{root}events/export.jsonl?range=90d", timeout=30)
         assert export.read(1000)
         name = root.split("/")[2]
-        _, page = owner.ask(f"/shares/{name}/")
+        _, page = owner.request(f"/shares/{name}/")
         fields = dict(re.findall(r'name="(csrfmiddlewaretoken)" value="([^"]*)"', page))
-        assert owner.ask(f"/shares/{name}/{act}", password="new", **fields)[0] == 200
+        assert owner.request(f"/shares/{name}/{act}", password="new", **fields)[0] == 200
         ended = time.monotonic()
         with pytest.raises((IncompleteRead, ConnectionError)):
             arrivals.extend(time.monotonic() for _ in iter(lambda: export.read1(65536), b""))

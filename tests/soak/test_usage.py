@@ -1,4 +1,4 @@
-"""The whole service in real seconds: a busy desk, a crowd, a long export."""
+"""The whole service in real time: many users, many viewers of one page, a long export."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from usage.service import Usage, open_usage
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PEOPLE, PAGES = 12, 120
+USERS, PAGES = 12, 120
 VIEWERS = 200
 EXPORTED, ARRIVALS_PER_S = 50_000, 20
 
 
 class Slow:
-    """The sample, 150 ms away."""
+    """The sample with a delay of 150 ms."""
 
     def __init__(self, app: SampleApp) -> None:
         self.app = app
@@ -69,17 +69,17 @@ def _wait_for(port: int) -> None:
     raise TimeoutError
 
 
-def together(asks: list[Callable[[], object]]) -> list[UsageError]:
-    """All of them at once; what went wrong."""
+def together(calls: list[Callable[[], object]]) -> list[UsageError]:
+    """Run all of them concurrently, and return their errors."""
     failures: list[UsageError] = []
 
-    def guarded(ask: Callable[[], object]) -> None:
+    def guarded(call: Callable[[], object]) -> None:
         try:
-            ask()
+            call()
         except UsageError as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=guarded, args=(ask,)) for ask in asks]
+    threads = [threading.Thread(target=guarded, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -88,21 +88,19 @@ def together(asks: list[Callable[[], object]]) -> list[UsageError]:
 
 
 def view(usage: Usage, query: Query) -> None:
-    """A usage page: its chart and its newest events, side by side."""
+    """A usage page: its chart and its newest events in parallel."""
     failures = together([partial(usage.series, query), partial(usage.page, query)])
     if failures:
         raise failures[0]
 
 
-def test_busy_support_team(tmp_path: Path) -> None:
-    """12 people look at 120 pages of 30 customers: no 429 reaches anyone, and at most 1 call in 200 draws
-    one.
-    """
+def test_twelve_users_stay_within_the_rate_limit(tmp_path: Path) -> None:
+    """120 pages of 30 customers: no user sees a 429, and at most one call in 200 gets one."""
     customers = [customer.id for customer in CUSTOMERS][:30]
 
     def work(person: int) -> None:
         chance = random.Random(person)
-        for _ in range(PAGES // PEOPLE):
+        for _ in range(PAGES // USERS):
             days: Range = chance.choice(["7d", "30d"])
             query = Query(
                 customer_id=chance.choice(customers),
@@ -114,15 +112,15 @@ def test_busy_support_team(tmp_path: Path) -> None:
 
     with served(tmp_path / "sample.sqlite3") as gateway:
         usage = open_usage(gateway, InMemoryKnownCustomers())
-        failures = together([partial(work, person) for person in range(PEOPLE)])
+        failures = together([partial(work, person) for person in range(USERS)])
         counts = gateway.counts()
     print(counts)
     assert not failures
     assert counts["limited"] <= counts["calls"] / 200
 
 
-def test_many_viewers() -> None:
-    """200 people open the same cold page, 150 ms away: four calls, for all of them."""
+def test_200_viewers_of_one_page_make_four_calls() -> None:
+    """The page is not cached, and Autumn has a delay of 150 ms."""
     store = Store()
     store.ensure_story()
     app = SampleApp(store)
@@ -140,10 +138,8 @@ def test_many_viewers() -> None:
     assert len(app.calls) <= 4
 
 
-def test_long_export(tmp_path: Path) -> None:
-    """30 days with 50,000 events, exported while 20 a second arrive: each that was
-    there comes exactly once.
-    """
+def test_export_of_50000_events_has_each_event_once(tmp_path: Path) -> None:
+    """30 days, while 20 events a second arrive."""
     database = tmp_path / "sample.sqlite3"
     store = Store(database)
     now = int(time.time() * 1000)
@@ -159,8 +155,7 @@ def test_long_export(tmp_path: Path) -> None:
         number = 0
         while not done.wait(1 / ARRIVALS_PER_S):
             number += 1
-            # One in four is late, among the rows being exported; it may be missed or found, but repeats
-            # nothing.
+            # One in four is late, among the exported rows; it may be in the file or not, but repeats no row.
             at = int(time.time() * 1000) - (chance.randrange(month) if number % 4 == 0 else 0)
             store.add([_event(f"new_{number:05}", at)])
 

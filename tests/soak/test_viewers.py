@@ -1,6 +1,4 @@
-"""People at a real site in front of a strict Autumn, for as many minutes as SOAK_MINUTES says, ten unless it
-does.
-"""
+"""Viewers of a real site in front of a strict Autumn, for SOAK_MINUTES, by default ten."""
 
 from __future__ import annotations
 
@@ -38,7 +36,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def autumn() -> Iterator[str]:
-    """The sample backend with its limits, in a process of its own."""
+    """The sample backend with its limits, in its own process."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "usage.sample", "--port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL
@@ -50,7 +48,7 @@ def autumn() -> Iterator[str]:
 
 @pytest.fixture
 def site(tmp_path: Path, redis_url: str, autumn: str) -> Iterator[Served]:
-    """Two processes behind sign-in, which tell of each call to Autumn."""
+    """Two processes behind sign-in, which log each call to Autumn."""
     made = Served(
         tmp_path,
         WEB_CONCURRENCY="2",
@@ -65,21 +63,21 @@ def site(tmp_path: Path, redis_url: str, autumn: str) -> Iterator[Served]:
 
 
 def signed_in(site: Served) -> str:
-    """The cookies of somebody who may look."""
+    """The cookies of a user who may view pages."""
     secret = "correct horse battery"
     made = site.manage(
         "createsuperuser", "--noinput", "--username", "ann", "--email", "", DJANGO_SUPERUSER_PASSWORD=secret
     )
     assert made.returncode == 0, made.stderr
     ann = Visitor(site)
-    _, form = ann.ask("/accounts/login/")
+    _, form = ann.request("/accounts/login/")
     [csrf] = re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', form)
-    assert ann.ask("/accounts/login/", login="ann", password=secret, csrfmiddlewaretoken=csrf)[0] == 200
+    assert ann.request("/accounts/login/", login="ann", password=secret, csrfmiddlewaretoken=csrf)[0] == 200
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in ann.jar)
 
 
 class Viewers:
-    """So many people who ask for pages until the time is up: what they got, and how long each of it took."""
+    """Users who open pages until the time is up, with the status and duration of each."""
 
     def __init__(self, url: str, cookies: str) -> None:
         self.url = url
@@ -88,8 +86,8 @@ class Viewers:
         self.seconds: list[float] = []
         self.over = threading.Event()
 
-    def look(self, path: str) -> None:
-        begun = time.monotonic()
+    def open(self, path: str) -> None:
+        started = time.monotonic()
         request = urllib.request.Request(self.url + path, headers={"Cookie": self.cookies})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -98,10 +96,10 @@ class Viewers:
         except urllib.error.HTTPError as error:
             status = error.code
         self.statuses[status] += 1
-        self.seconds.append(time.monotonic() - begun)
+        self.seconds.append(time.monotonic() - started)
 
-    def come(self, people: int, live: Callable[[], None], minutes: float) -> None:
-        viewers = [threading.Thread(target=live) for _ in range(people)]
+    def run(self, users: int, live: Callable[[], None], minutes: float) -> None:
+        viewers = [threading.Thread(target=live) for _ in range(users)]
         for one in viewers:
             one.start()
         self.over.wait(minutes * 60)
@@ -110,19 +108,19 @@ class Viewers:
             one.join()
 
 
-def test_fifty_viewers(site: Served) -> None:
-    """Fifty people browse for minutes: every page is there, no 429 reaches them, and few calls draw one."""
+def test_fifty_viewers_see_no_429(site: Served) -> None:
+    """Every page is served for minutes, and few calls get a 429."""
     viewers = Viewers(site.url, signed_in(site))
 
     def browse() -> None:
         chance = random.Random()
         while not viewers.over.wait(chance.uniform(1, 5)):
             page = chance.choice(PAGES)
-            viewers.look(
+            viewers.open(
                 page.format(customer=chance.choice(CUSTOMERS), range=chance.choice(("24h", "7d", "30d")))
             )
 
-    viewers.come(VIEWERS, browse, MINUTES)
+    viewers.run(VIEWERS, browse, MINUTES)
     calls = [
         reported
         for reported in map(json.loads, site.stderr.splitlines())
@@ -138,26 +136,26 @@ def test_fifty_viewers(site: Served) -> None:
     assert drawn <= len(calls) / 200
 
 
-def test_cached_pages(site: Served) -> None:
-    """Fifty kept pages a second for minutes: no error, and the processes take no more memory at the end."""
+def test_cached_pages_take_no_more_memory(site: Served) -> None:
+    """Fifty a second for minutes, without an error."""
     viewers = Viewers(site.url, signed_in(site))
     path = f"/usage/?customer_id={CUSTOMERS[0]}&start=2026-10-01&end=2026-11-01&tz=UTC"
-    viewers.look(path)
+    viewers.open(path)
     at = iter(range(10**9))
     start, lock = time.monotonic(), threading.Lock()
 
-    def ask() -> None:
+    def request() -> None:
         while True:
             with lock:
                 moment = next(at) / 50
             if viewers.over.wait(max(0.0, start + moment - time.monotonic())):
                 return
-            viewers.look(path)
+            viewers.open(path)
 
-    viewers.come(VIEWERS, ask, MINUTES / 5)
+    viewers.run(VIEWERS, request, MINUTES / 5)
     before = memory_of(site)
     viewers.over.clear()
-    viewers.come(VIEWERS, ask, MINUTES)
+    viewers.run(VIEWERS, request, MINUTES)
     grown = memory_of(site) - before
     slowest = statistics.quantiles(viewers.seconds, n=20)[-1]
     print(
@@ -169,7 +167,7 @@ def test_cached_pages(site: Served) -> None:
 
 
 def memory_of(site: Served) -> int:
-    """What the site's processes take for themselves, in bytes."""
+    """The memory of the site's processes, in bytes."""
     pids, found = [site.process.pid], 0
     for pid in pids:
         pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())

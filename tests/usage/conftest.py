@@ -19,7 +19,7 @@ from tests.conftest import free_port
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a Redis of our own. Without the program: skipped, or failed under REQUIRE_SERVICES=1."""
+    """The URL of a Redis server. If Redis is not installed: skip, or fail under REQUIRE_SERVICES=1."""
     if (program := shutil.which("redis-server")) is None:
         (pytest.fail if os.environ.get("REQUIRE_SERVICES") == "1" else pytest.skip)(
             "no redis-server installed"
@@ -32,7 +32,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def start_redis(program: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
-    """A Redis that keeps nothing on disk and answers."""
+    """Start a Redis that stores nothing on disk, and wait until it answers."""
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen([program, *options, "--dir", str(folder)], stdout=subprocess.DEVNULL)
     with Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200, supported_errors=(NotUpYet,))) as redis:

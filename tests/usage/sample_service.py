@@ -1,4 +1,4 @@
-"""The sample behind the real wire, the service in front of it, and one clock for all, which tests move."""
+"""The sample over HTTP, the service in front of it, and one clock for both, which tests can move."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOW = ms("2025-11-12T14:25:30.250")
 
 
 class Recorder:
-    """Passes requests on, and keeps the body of each."""
+    """Pass requests on, and store the body of each."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
@@ -80,9 +80,9 @@ class RecordingStore(MemoryStore):
 
 
 class Autumn:
-    """`usage` asks `app` over `store`, through JSON, headers, limits and cache.
+    """`usage` calls `app` over `store`, through JSON, headers, limits and cache.
 
-    `sent` are the bodies that went out.
+    `sent` are the request bodies.
     """
 
     def __init__(self, *, age: str, wrap: Wrap | None) -> None:
@@ -94,7 +94,7 @@ class Autumn:
         client = Client(
             url="https://sample.test", key=SAMPLE_KEY, transport=httpx.WSGITransport(app=self.wire)
         )
-        # No test here waits for its turn: the limiter has tests of its own.
+        # Tests here never wait for the limiter, which has tests of its own.
         self.gateway = Gateway(
             client, Limiter(per_second=1_000_000), Cache(self.cache_store), sleep=lambda _: None
         )
@@ -105,7 +105,7 @@ class Autumn:
         return self.wire.bodies
 
     def calls(self) -> int:
-        """How many calls about events went out since the last time; those for names have their own pace."""
+        """The number of calls for events that were sent since the last use of this method."""
         count = sum(call in ("list", "aggregate") for call, _ in self.sent)
         self.sent.clear()
         return count
@@ -115,11 +115,11 @@ class Autumn:
         self.add({"timestamp": ms(at) if isinstance(at, str) else at, "value": value, **more})
 
     def add(self, *events: dict[str, Any]) -> None:
-        """Ingest events, of `cus_1` and `messages` where they don't say."""
+        """Ingest events, by default of `cus_1` and `messages`."""
         self.store.add({"customer_id": "cus_1", "feature_id": "messages", **event} for event in events)
 
     def know(self, *features: str, customer_id: str = "cus_1") -> None:
-        """As if rows with these features had been seen, and the server been asked what it can do."""
+        """Store sightings of these features, and the server's capabilities."""
         self.known.note(Seen(customer_id, feature, 1) for feature in features)
 
     def cached(self) -> bytes:
@@ -127,13 +127,13 @@ class Autumn:
         return b"".join(self.cache_store.written)
 
     def calls_within(self, scope: Scope) -> Calls:
-        """The calls below the service, for the recipient of a link."""
+        """The calls below the service, for a recipient."""
         return Calls(self.gateway, self.known, _pool, scope)
 
 
 @contextmanager
 def autumn(now: int = NOW, *, age: str = "current", wrap: Wrap | None = None) -> Iterator[Autumn]:
-    """A fresh one, at `now` (epoch ms)."""
+    """A new sample and service, at `now` (epoch ms)."""
     with time_machine.travel(now / 1000, tick=False):
         built = Autumn(age=age, wrap=wrap)
         try:
@@ -144,7 +144,7 @@ def autumn(now: int = NOW, *, age: str = "current", wrap: Wrap | None = None) ->
 
 @contextmanager
 def later(milliseconds: int) -> Iterator[None]:
-    """Inside, it is so much later than outside."""
+    """Move the clock forward by `milliseconds` inside the block."""
     now = datetime.now(UTC).timestamp()
     with time_machine.travel(now + milliseconds / 1000, tick=False):
         yield

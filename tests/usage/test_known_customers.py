@@ -1,6 +1,4 @@
-"""The customers and features that have been seen: one contract for each catalog, in memory or in the
-database.
-"""
+"""The customers and features seen so far: one contract for both catalogs, in memory and in the database."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ def known(request: pytest.FixtureRequest) -> KnownCustomers:
 
 
 class TestEveryCatalog:
-    """What the service relies on, whichever catalog it has."""
+    """The contract of every catalog."""
 
     def test_starts_empty(self, known: KnownCustomers) -> None:
         assert not known.customers()
@@ -55,7 +53,7 @@ class TestEveryCatalog:
         known.note([Seen("Acme", "f", 5), Seen(f"a{wildcard}b", "f", 9)])
         assert known.customers(wildcard) == [(f"a{wildcard}b", 9)]
 
-    def test_earlier_sighting_makes_no_customer_older(self, known: KnownCustomers) -> None:
+    def test_earlier_sighting_does_not_change_the_newest_time(self, known: KnownCustomers) -> None:
         known.note([Seen("c", "f", 9)])
         known.note([Seen("c", "f", 2)])
         assert known.customers() == [("c", 9)]
@@ -82,14 +80,14 @@ class TestEveryCatalog:
         assert known.features(name) == [name]
 
 
-def test_memory_holds_the_newest_of_too_many() -> None:
+def test_memory_holds_the_newest_customers() -> None:
     known = InMemoryKnownCustomers(most=100)
     known.note(Seen(f"c{number:05}", "f", number) for number in range(1000))
     assert 50 <= len(known.customers(limit=10_000)) <= 100
     assert known.customers(limit=1) == [("c00999", 999)]
 
 
-def test_threads_note_and_search_at_once() -> None:
+def test_threads_add_and_search_concurrently() -> None:
     known = InMemoryKnownCustomers(most=500)
 
     def work(name: int) -> None:

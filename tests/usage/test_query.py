@@ -1,4 +1,4 @@
-"""The query: what it refuses, what it keeps, and what it goes out as."""
+"""The query: the values that it refuses, and its canonical parameters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from usage.window import Window
 names = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
 moments = st.integers(0, MAX_MOMENT - 1)
 positions = st.builds(Position, moments, names)
-# Python's own errors are not sentences: what is raised here is shown beside a field.
+# Python's own errors are not sentences: messages raised here are shown beside a field.
 SENTENCE = r"^[A-Z].*\.$"
 filters = st.builds(PropertyFilter, st.text(min_size=1).filter(lambda path: ":" not in path), st.text())
 windows: st.SearchStrategy[dict[str, Any]] = st.one_of(
@@ -75,7 +75,7 @@ def queries(draw: st.DrawFn) -> Query:
 
 
 def read(pairs: list[tuple[str, str]]) -> Query:
-    """The plainest reader that the canonical form allows."""
+    """The simplest reader of the canonical form."""
     many: dict[str, list[str]] = {}
     for name, value in pairs:
         many.setdefault(name, []).append(value)
@@ -95,7 +95,7 @@ def read(pairs: list[tuple[str, str]]) -> Query:
 
 @given(queries())
 def test_round_trip(query: Query) -> None:
-    """The canonical parameters say all that a query says, each in its place, and nothing twice."""
+    """The canonical parameters contain the whole query, in sorted order and without repetition."""
     pairs = query.to_params()
     assert read(pairs) == query
     assert read(pairs).to_params() == pairs
@@ -105,8 +105,8 @@ def test_round_trip(query: Query) -> None:
 
 
 @given(queries(), st.data())
-def test_order_does_not_matter(query: Query, data: st.DataObject) -> None:
-    """The same choices in another order, or twice, are the same query with the same address."""
+def test_order_and_repetition_of_values_do_not_matter(query: Query, data: st.DataObject) -> None:
+    """The same values in another order, or twice, are the same query with the same address."""
     shuffled = query.having(
         feature_id=tuple(data.draw(st.permutations(query.feature_id))) * 2,
         filter=tuple(data.draw(st.permutations(query.filter))),
@@ -121,8 +121,8 @@ def test_order_does_not_matter(query: Query, data: st.DataObject) -> None:
 
 
 @given(queries())
-def test_having(query: Query) -> None:
-    """Another view of the same query starts on its first page, and keeps all else."""
+def test_having_returns_to_the_first_page(query: Query) -> None:
+    """All other parameters stay the same."""
     other = query.having(chart="lines")
     assert (other.until, other.before, other.page, other.event) == (None, None, 1, None)
     assert (other.customer_id, other.filter, other.range, other.start) == (
@@ -154,8 +154,8 @@ def test_having(query: Query) -> None:
         ("tz", {"tz": "../../etc/passwd"}),
     ],
 )
-def test_refused(field: str, values: dict[str, Any]) -> None:
-    """What cannot be meant is refused beside its field, in a sentence."""
+def test_invalid_values_are_refused(field: str, values: dict[str, Any]) -> None:
+    """The error names the field and has a sentence."""
     with pytest.raises(BadQuery) as caught:
         Query(**values)
     assert caught.value.field == field
@@ -175,8 +175,10 @@ def test_refused(field: str, values: dict[str, Any]) -> None:
         ("2025-10-26T02:30", "Europe/Berlin", ms("2025-10-26T00:30")),
     ],
 )
-def test_moments(text: str, zone: str, moment: int) -> None:
-    """Digits are epoch milliseconds; a date or time without an offset is the viewer's, the first of two."""
+def test_moments_are_parsed(text: str, zone: str, moment: int) -> None:
+    """Digits are epoch milliseconds; a date or time without an offset is in the viewer's zone, the first of
+    two.
+    """
     assert parse_moment(text, ZoneInfo(zone)) == moment
 
 
@@ -205,8 +207,7 @@ def test_end_outside_of_the_calendar_is_refused(text: str) -> None:
 
 
 @given(st.text())
-def test_moments_of_strangers(text: str) -> None:
-    """Any text is a moment in the calendar, or a ValueError with a sentence."""
+def test_any_text_is_a_moment_or_a_value_error(text: str) -> None:
     try:
         assert 0 <= parse_moment(text, ZoneInfo("Asia/Kathmandu")) < MAX_MOMENT
     except ValueError as error:
@@ -228,10 +229,8 @@ def test_moments_of_strangers(text: str) -> None:
         "1969",
     ],
 )
-def test_not_moments(text: str) -> None:
-    """What is no moment between 1970 and the year 9999 is refused; four digits are
-    milliseconds, not a year.
-    """
+def test_invalid_moments_are_refused(text: str) -> None:
+    """Moments outside 1970 to 9999 are refused; four digits are milliseconds, not a year."""
     if text == "1969":
         assert parse_moment(text, ZoneInfo("UTC")) == 1969
         return
@@ -240,8 +239,8 @@ def test_not_moments(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a", ":b", "model"])
-def test_not_filters(text: str) -> None:
-    """A filter needs a path and a colon; its value may be empty, or have colons itself."""
+def test_invalid_filters_are_refused(text: str) -> None:
+    """A filter needs a path and a colon; its value may be empty or contain colons."""
     with pytest.raises(ValueError, match=SENTENCE):
         parse_filter(text)
     assert parse_filter("a:b:c") == ("a", "b:c")
@@ -249,15 +248,15 @@ def test_not_filters(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", "1,", ",a", "x,a", "-1,a", "9999999999999999,a"])
-def test_not_positions(text: str) -> None:
-    """A place needs a moment and an id; the id may have commas."""
+def test_invalid_positions_are_refused(text: str) -> None:
+    """A position needs a moment and an id; the id may contain commas."""
     with pytest.raises(ValueError, match=SENTENCE):
         parse_position(text)
     assert parse_position("5,a,b") == (5, "a,b")
 
 
-def test_windows() -> None:
-    """Presets are resolved once; what has no end ends now; a cycle is Autumn's to know."""
+def test_windows_of_ranges() -> None:
+    """Presets are resolved once; a range without an end ends now; the window of a cycle comes from Autumn."""
     assert Query(range="24h").window(NOW) == Window(ms("2025-11-11T15:00"), ms("2025-11-12T15:00"))
     assert Query().window(NOW) == Window(ms("2025-10-14"), ms("2025-11-13"))
     assert Query(start=5).window(NOW) == Window(5, NOW)
@@ -266,12 +265,10 @@ def test_windows() -> None:
 
 
 @pytest.mark.parametrize(("size", "days"), [("hour", 105), ("day", 1251), (None, 1251)])
-def test_too_many_bins(size: Any, days: int) -> None:
-    """A chart of more bins than it can draw is refused, not thinned out."""
+def test_too_many_bins_are_refused(size: Any, days: int) -> None:
     with pytest.raises(BadQuery):
         Query(bin_size=size).bin_size_for(Window(0, days * DAY))
 
 
-def test_within() -> None:
-    """A query within a scope has the scope's customer."""
+def test_narrowed_query_has_the_customer_of_the_scope() -> None:
     assert Scope(customer_id="cus_1").narrow(Query()).customer_id == "cus_1"

@@ -1,6 +1,4 @@
-"""Autumn's answers, as promised and as not: every hostile body is Malformed, or has bad rows that are
-counted.
-"""
+"""Autumn's responses, valid and invalid: a hostile body is Malformed, or has bad rows that are counted."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ def with_(**changes: Any) -> str:
 
 
 def raw(name: str, value: str) -> str:
-    """The row with `value` put in as it is."""
+    """The row with `value` inserted unchanged."""
     return json.dumps(ROW | {"id": "evt_bad", name: "@"}).replace('"@"', value)
 
 
@@ -71,8 +69,8 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("row", BAD_ROWS.values(), ids=BAD_ROWS)
-def test_bad_rows(row: str) -> None:
-    """A row that breaks the contract is left out and counted; the rows beside it stay."""
+def test_bad_rows_are_discarded_and_counted(row: str) -> None:
+    """The other rows stay."""
     rows = decode_rows(listed(TEXT, row, with_(id="evt_2"), more="true"))
     assert [event.id for event in rows.events] == ["evt_1", "evt_2"]
     assert (rows.bad_rows, rows.read, rows.has_more) == (1, 3, True)
@@ -107,8 +105,8 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_malformed_lists(body: bytes) -> None:
-    """An answer that is not the promised JSON is Malformed, with a sentence that shows none of it."""
+def test_invalid_list_is_malformed(body: bytes) -> None:
+    """The sentence of the error does not contain the body."""
     with pytest.raises(Malformed) as caught:
         decode_rows(body)
     shown = body.decode(errors="replace")
@@ -117,8 +115,7 @@ def test_malformed_lists(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BODIES.keys() - {"has_more missing"}))
-def test_malformed_lists_as_figures(name: str) -> None:
-    """None of these bodies is an answer of figures either."""
+def test_invalid_list_is_no_aggregate_either(name: str) -> None:
     with pytest.raises(Malformed):
         decode_aggregate(BODIES[name])
 
@@ -144,14 +141,14 @@ AGGREGATES = {
 
 
 @pytest.mark.parametrize("body", AGGREGATES.values(), ids=AGGREGATES)
-def test_malformed_aggregates(body: str) -> None:
-    """Figures that cannot be are Malformed: none of them is better than some of them."""
+def test_invalid_aggregate_is_malformed(body: str) -> None:
+    """No figures are better than some of them."""
     with pytest.raises(Malformed):
         decode_aggregate(body.encode())
 
 
-def test_aggregates_in_order() -> None:
-    """Bins come in time order, whatever order they were sent in; fields that nobody knows are no error."""
+def test_bins_are_sorted_by_time() -> None:
+    """Unknown fields are ignored."""
     answer = decode_aggregate(
         b'{"list": [{"period": 7200000, "values": {}, "new": 1},'
         b' {"period": 0, "values": {"a": -0.5}}], "new": {}}'
@@ -172,8 +169,8 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4))
-def test_properties(properties: dict[str, Any]) -> None:
-    """Properties arrive as they were sent, and so they are kept for a scope; null is none."""
+def test_properties_are_decoded_unchanged(properties: dict[str, Any]) -> None:
+    """They are cached unchanged too; null is no property."""
     rows = decode_rows(listed(with_(properties=properties), json.dumps(ROW | {"properties": None})))
     assert rows.events[0].properties == properties
     assert rows.events[1].properties == {}
@@ -181,8 +178,7 @@ def test_properties(properties: dict[str, Any]) -> None:
 
 
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
-def test_bodies_of_strangers(body: bytes) -> None:
-    """Any bytes are rows, or Malformed, and never anything else."""
+def test_any_bytes_are_rows_or_malformed(body: bytes) -> None:
     for decode in (decode_rows, decode_aggregate, decode_cached_rows):
         try:
             decode(body)
@@ -190,8 +186,8 @@ def test_bodies_of_strangers(body: bytes) -> None:
             continue
 
 
-def test_deductions() -> None:
-    """What an event took from its balances is kept, with its plan and its next reset."""
+def test_deductions_are_decoded() -> None:
+    """A deduction has its plan and its next reset."""
     deduction = {
         "balance_id": "b",
         "feature_id": "credits",
@@ -205,8 +201,7 @@ def test_deductions() -> None:
     assert (event.deductions[0].value, event.deductions[0].reset.interval) == (2.5, "month")
 
 
-def test_cached_rows_of_another_customer() -> None:
-    """What a cache holds under our name but in another form is Malformed."""
+def test_cached_rows_of_another_form_are_malformed() -> None:
     with pytest.raises(Malformed):
         decode_cached_rows(listed(TEXT))
     assert decode_cached_rows(encode_rows(EventList([], False, 4, 1, 3))) == EventList([], False, 4, 1, 3)

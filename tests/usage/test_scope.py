@@ -1,4 +1,4 @@
-"""Scopes: they narrow, they strip, and nothing hidden is anywhere."""
+"""Scopes: they narrow queries and strip rows, and no hidden value is in any response."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ scopes = st.builds(
 
 @given(scopes, queries())
 def test_narrow_never_widens(scope: Scope, query: Query) -> None:
-    """What comes out of a scope asks for its customer, its features and its properties, or for nothing."""
+    """A narrowed query has the scope's customer, features and properties, or is refused."""
     try:
         narrowed = scope.narrow(query)
     except BadQuery:
@@ -59,8 +59,8 @@ def test_narrow_never_widens(scope: Scope, query: Query) -> None:
 
 
 @given(scopes, st.integers(0, 20 * DAY), st.integers(1, 20 * DAY))
-def test_bounds(scope: Scope, start: int, length: int) -> None:
-    """A window within a scope lies in both; its hours too, and they are whole ones."""
+def test_bounded_window_lies_in_the_scope(scope: Scope, start: int, length: int) -> None:
+    """A bounded window and its whole hours lie in both the window and the scope."""
     window = Window(start, start + length)
     for inside in (
         scope.bound(window),
@@ -79,8 +79,8 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c", "a.b"]), values, max_size=4), scopes)
-def test_strip(properties: dict[str, Any], scope: Scope) -> None:
-    """Of a stripped row's encoded bytes, every value lies on a visible path."""
+def test_stripped_row_has_visible_paths_only(properties: dict[str, Any], scope: Scope) -> None:
+    """The test reads the encoded bytes of the row."""
     event = Event("e", 1, "f", "cus_1", 1, properties)
     stored = json.loads(msgspec.json.encode(scope.strip(event)))["properties"]
     for path in _paths(stored):
@@ -97,8 +97,8 @@ def _paths(properties: dict[str, Any], prefix: str = "") -> Iterable[str]:
             yield f"{prefix}{name}"
 
 
-def test_deductions_and_plans() -> None:
-    """Deductions are absent unless allowed, and their plans unless these are."""
+def test_deductions_and_plans_are_absent_unless_allowed() -> None:
+    """Deductions are absent unless allowed, and their plans unless plans are allowed."""
     event = Event("e", 1, "f", "cus_1", 1, {}, [Deduction("b", "credits", 2, "gold")])
     assert Scope(customer_id="cus_1").strip(event).deductions is None
     without = Scope(customer_id="cus_1", deductions=True).strip(event).deductions
@@ -106,15 +106,15 @@ def test_deductions_and_plans() -> None:
     assert Scope(customer_id="cus_1", deductions=True, plans=True).strip(event) == event
 
 
-def test_deductions_of_features() -> None:
-    """Those from balances of features that are not shown are absent; where none is left, so is the list."""
+def test_deductions_from_hidden_features_are_absent() -> None:
+    """If no deduction is left, there is no list."""
     own, other = Deduction("b", "f", 2), Deduction("b", "credits", 2)
     scope = Scope(customer_id="cus_1", features=frozenset({"f"}), deductions=True)
     for taken, left in (([own, other], [own]), ([other], None), ([], None), (None, None)):
         assert scope.strip(Event("e", 1, "f", "cus_1", 1, {}, taken)).deductions == left
 
 
-def test_the_largest_features_of_a_scope() -> None:
+def test_link_has_features_with_most_events_first() -> None:
     """A link to many features has those with most events first, and asks for all that it may show."""
     names = [f"feature_{number:02}" for number in range(15)]
     with autumn() as service:
@@ -134,16 +134,14 @@ def test_the_largest_features_of_a_scope() -> None:
 
 
 @pytest.mark.parametrize("values", [{"customer_id": " "}, {"customer_id": "c", "features": frozenset()}])
-def test_scopes_that_would_mean_all(values: dict[str, Any]) -> None:
-    """A blank customer, or an empty list of features, would be no filter to Autumn:
-    there is no such scope.
-    """
+def test_scope_needs_a_customer_and_features(values: dict[str, Any]) -> None:
+    """Autumn would read a blank customer or an empty list of features as no filter."""
     with pytest.raises(ValueError, match="scope needs"):
         Scope(**values)
 
 
-def test_keys() -> None:
-    """Scopes that show the same share their answers; others don't."""
+def test_scopes_with_the_same_limits_share_a_cache_key() -> None:
+    """Other scopes have other keys."""
     one = Scope(customer_id="c", properties=frozenset({"a", "b"}))
     assert one.key == Scope(customer_id="c", properties=frozenset({"b", "a"}), exports=True).key
     others = [
@@ -159,8 +157,8 @@ def test_keys() -> None:
 PROPERTIES = {"model": "m", "meta": {"tier": "gold", "salary": SECRET}, "secret": SECRET, SECRET: 1}
 
 
-def test_nothing_hidden_anywhere() -> None:
-    """Hidden properties are in no row, facet or export of a link, and in no byte of the cache."""
+def test_hidden_properties_are_in_no_response_and_no_cache() -> None:
+    """They are in no row, facet or export of a link, and in no byte of the cache."""
     with autumn() as service:
         service.add(*({"timestamp": NOW - HOUR - number, "properties": PROPERTIES} for number in range(30)))
         link = service.usage.within(LINK)
@@ -194,19 +192,19 @@ def test_nothing_hidden_anywhere() -> None:
         {"columns": ("secret",)},
     ],
 )
-def test_no_guess_is_checked(requested: dict[str, Any]) -> None:
-    """A link answers no question about what it hides: nothing goes out, nothing is counted."""
+def test_queries_about_hidden_data_are_refused_without_a_call(requested: dict[str, Any]) -> None:
+    """A response would confirm or deny a guess about hidden data."""
     with autumn() as service:
         service.track(NOW - HOUR, properties=PROPERTIES)
         link = service.usage.within(LINK)
-        for ask in (link.page, link.series, link.facets, link.iterate):
+        for method in (link.page, link.series, link.facets, link.iterate):
             with pytest.raises(BadQuery):
-                ask(Query(**requested))
+                method(Query(**requested))
         assert not service.sent
 
 
-class Everybody:
-    """A server that answers every list with rows of several customers, and drops every filter."""
+class AllCustomers:
+    """A server that answers every list with rows of several customers, and ignores every filter."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
@@ -219,9 +217,9 @@ class Everybody:
         return self.app(environ, start_response)
 
 
-def test_lying_server() -> None:
-    """Rows of somebody else are dropped, counted and logged, and are in no byte of a link's cache."""
-    with autumn(wrap=Everybody) as service:
+def test_rows_of_other_customers_are_discarded() -> None:
+    """They are counted and logged, and are in no byte of the link's cache."""
+    with autumn(wrap=AllCustomers) as service:
         service.track(NOW - HOUR, feature_id="messages")
         service.track(NOW - HOUR, feature_id="hidden_feature")
         service.track(NOW - HOUR, customer_id="somebody_else")
@@ -243,10 +241,8 @@ def test_lying_server() -> None:
 BOUNDED = Scope(customer_id="cus_1", start=ms("2025-11-10T08:20"), end=ms("2025-11-12T10:40"))
 
 
-def test_bounds_of_lists() -> None:
-    """A link with bounds lists what lies in them, to the millisecond; rows of its edge seconds are nobody
-    else's.
-    """
+def test_bounded_link_lists_events_to_the_millisecond() -> None:
+    """Rows in the seconds at its edges do not count as rows of another customer."""
     with autumn() as service:
         start, end = BOUNDED.start or 0, BOUNDED.end or 0
         for at in (start - 1, start, end - 1, end, end + 999):
@@ -267,10 +263,8 @@ def test_bounds_of_lists() -> None:
     "chosen", [{"range": "7d"}, {"range": "1bc"}, {"start": ms("2025-11-01"), "end": NOW}]
 )
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
-def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
-    """A link's chart has no figure from outside its bounds: no hour of its edges, no
-    cycle, no period before.
-    """
+def test_bounded_link_has_no_figures_from_outside_its_bounds(chosen: dict[str, Any], zone: str) -> None:
+    """The chart has no partial hours at the edges, no cycle, and no previous period."""
     with autumn() as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-10-01"))
         for at in range(ms("2025-11-01"), NOW, HOUR):
@@ -284,10 +278,8 @@ def test_bounds_of_charts(chosen: dict[str, Any], zone: str) -> None:
         assert b"7654321" not in service.cached()
 
 
-def test_features_of_bounds() -> None:
-    """A link to all features of a time shows those too that its newest rows lack, and names none from outside
-    of it.
-    """
+def test_bounded_link_names_all_features_of_its_period() -> None:
+    """It names features that the newest rows lack, and none from outside its bounds."""
     start, end = BOUNDED.start or 0, BOUNDED.end or 0
     with autumn() as service:
         service.track(start + 2 * HOUR, 7, feature_id="rare")
@@ -310,21 +302,20 @@ def test_features_of_bounds() -> None:
         assert sorted(link.features(None)) == ["messages", "rare"]
 
 
-def test_staff_only() -> None:
-    """A link knows no customers, and ranks none."""
+def test_link_lists_and_ranks_no_customers() -> None:
     with autumn() as service:
         service.know("messages")
         service.know("other", customer_id="cus_2")
         link = service.usage.within(Scope(customer_id="cus_1", features=frozenset({"messages"})))
-        for ask in (link.customers, lambda: link.busiest(Query(), "messages")):
+        for method in (link.customers, lambda: link.busiest(Query(), "messages")):
             with pytest.raises(BadQuery):
-                ask()
+                method()
         assert link.features("cus_2") == link.features(None) == ["messages"]
         assert not service.sent
 
 
-def test_calls_without_their_customer() -> None:
-    """Should a call of a scope ever lack its customer, it does not go out, and that is a security event."""
+def test_call_of_a_scope_without_its_customer_is_not_sent() -> None:
+    """It is logged as a security event."""
     with autumn() as service:
         calls = service.calls_within(LINK)
         for body in ({}, {"customer_id": "cus_2"}):
@@ -334,8 +325,7 @@ def test_calls_without_their_customer() -> None:
         assert not service.sent
 
 
-def test_unknown_customer_of_a_link() -> None:
-    """A link to a customer that has gone says so, as for staff."""
+def test_link_to_a_deleted_customer_raises_unknown_customer() -> None:
     with autumn() as service:
         link = service.usage.within(Scope(customer_id="gone"))
         with pytest.raises(UnknownCustomer):

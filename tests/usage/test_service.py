@@ -1,4 +1,4 @@
-"""The service: few calls, cycles, comparisons, capabilities, ages, and who is known."""
+"""The service: the number of calls, cycles, comparisons, capabilities, freshness, and known customers."""
 
 from __future__ import annotations
 
@@ -35,15 +35,13 @@ def busy(service: Autumn) -> None:
 
 
 def view(service: Autumn, query: Query) -> None:
-    """What a usage page asks for: its chart, and the newest events."""
+    """Load the parts of a usage page: its chart, and the newest events."""
     service.usage.series(query)
     service.usage.page(query.having())
 
 
 def test_calls_of_a_usage_page() -> None:
-    """Groups, comparison and newest events cost 4 calls from cold, 2 more on a first visit, and none when
-    warm.
-    """
+    """Groups, comparison and newest events take 4 calls, 2 more on the first visit, and none when cached."""
     with autumn() as service:
         busy(service)
         view(service, ALL)
@@ -60,9 +58,7 @@ def test_calls_of_a_usage_page() -> None:
 
 
 def test_calls_of_a_cycle() -> None:
-    """A compared billing cycle with groups is a call for each of its figures, and a
-    count costs nothing more.
-    """
+    """A compared billing cycle with groups takes one call for each of its figures; a count takes no more."""
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
         busy(service)
@@ -76,8 +72,8 @@ def test_calls_of_a_cycle() -> None:
         assert service.calls() == 0
 
 
-def test_shares_cost_no_probe() -> None:
-    """What staff have found out about the server, a link need not ask again; nor each visit to a link."""
+def test_links_do_not_probe_the_server() -> None:
+    """Links use the capabilities that were found for staff, on every visit."""
     with autumn() as service:
         service.track(NOW - HOUR)
         service.usage.series(Query(customer_id="cus_1"))
@@ -87,10 +83,8 @@ def test_shares_cost_no_probe() -> None:
         assert service.calls() == 2
 
 
-def test_cycle_and_the_one_before() -> None:
-    """A compared cycle stands beside the last one, hour for hour from its start,
-    both to the last full hour.
-    """
+def test_cycle_is_compared_with_the_previous_cycle() -> None:
+    """The two are compared hour by hour from their start, both up to the last full hour."""
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:00"))
         # Autumn's previous cycle is as long as the current one: it begins on September 19.
@@ -110,8 +104,8 @@ def test_cycle_and_the_one_before() -> None:
 
 
 @pytest.mark.parametrize("chosen", ["3bc", "last_cycle"])
-def test_cycles_without_one_before(chosen: Any) -> None:
-    """For other cycles Autumn has no name for the period before: a sentence says so, and the chart stands."""
+def test_other_cycles_have_no_comparison(chosen: Any) -> None:
+    """Autumn has no name for the period before; a note says so, and the chart is drawn."""
     with autumn() as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-01-20T09:00"))
         service.track("2025-10-01T00:00")
@@ -120,8 +114,8 @@ def test_cycles_without_one_before(chosen: Any) -> None:
         assert [note.code for note in series.notes] == ["no-comparison"]
 
 
-def test_first_day_of_a_cycle() -> None:
-    """A cycle that is a day old is one, though it is as long as what Autumn says where there is none."""
+def test_cycle_of_one_day_is_a_cycle() -> None:
+    """It is as long as the 24 hours that Autumn returns when there is no cycle."""
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=NOW - 31 * DAY - DAY)
         service.track(NOW - 5 * HOUR)
@@ -129,17 +123,14 @@ def test_first_day_of_a_cycle() -> None:
         assert (series.bins.window.length, series.lines[0].total) == (25 * HOUR, 1)
 
 
-@pytest.mark.parametrize("ask", ["series", "page"])
-def test_cycle_without_a_customer(ask: str) -> None:
-    """A billing cycle needs a customer."""
+@pytest.mark.parametrize("method", ["series", "page"])
+def test_cycle_without_a_customer_is_refused(method: str) -> None:
     with autumn() as service, pytest.raises(BadQuery, match=r"^range: "):
-        getattr(service.usage, ask)(Query(range="1bc"))
+        getattr(service.usage, method)(Query(range="1bc"))
 
 
 def test_comparison_by_local_dates() -> None:
-    """Over a change of clocks, this week's noon is compared with last week's noon, and both end at the same
-    hour.
-    """
+    """Across a clock change, noon is compared with noon a week before; both end at the same local hour."""
     with autumn(ms("2025-11-01T14:25", "Europe/Berlin")) as service:
         for at, value in (("10-25T13:59", 1), ("10-25T14:00", 64), ("10-19T00:00", 2), ("10-18T23:59", 64)):
             service.track(ms(f"2025-{at}", "Europe/Berlin"), value)
@@ -153,8 +144,8 @@ def test_comparison_by_local_dates() -> None:
         assert series.lines[0].values == (0, 0, 0, 0, 0, 0, 4)
 
 
-def test_nothing_to_compare_yet() -> None:
-    """A window without a full hour says so."""
+def test_window_without_a_full_hour_has_no_comparison() -> None:
+    """A note says so."""
     with autumn() as service:
         service.track(NOW - 60_000)
         series = service.usage.series(Query(customer_id="cus_1", start=NOW - 120_000, compare="previous"))
@@ -162,10 +153,8 @@ def test_nothing_to_compare_yet() -> None:
         assert "no-comparison" in [note.code for note in series.notes]
 
 
-def test_older_server() -> None:
-    """An older server's limits are found out, kept to, and said: no entity, no organization, filters not in
-    charts.
-    """
+def test_limits_of_an_older_server() -> None:
+    """It is found to have no entities, no organization-wide figures and no filters in charts."""
     with autumn(age="older") as service:
         busy(service)
         for query in (Query(), Query(feature_id=("messages",))):
@@ -182,12 +171,12 @@ def test_older_server() -> None:
 
 
 def aggregates(service: Autumn) -> list[dict[str, Any]]:
-    """The bodies of the aggregates that went out."""
+    """The bodies of the aggregates that were sent."""
     return [body for endpoint, body in service.sent if endpoint == "aggregate"]
 
 
 def refusing(message: str) -> Callable[[WSGIApplication], WSGIApplication]:
-    """A server that refuses calls with `max_groups: 0`, saying `message`."""
+    """A server that refuses calls with `max_groups: 0` with `message`."""
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
         def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -203,14 +192,14 @@ def refusing(message: str) -> Callable[[WSGIApplication], WSGIApplication]:
 
 @pytest.mark.parametrize("length", [10, 3000])
 def test_capabilities_are_read_from_the_whole_refusal(length: int) -> None:
-    """However long its words are before it names the second field."""
+    """The second field is found after a first message of any length."""
     message = f"max_groups: {'must be positive, ' * (length // 18)}customer_id: is required"
     with autumn(wrap=refusing(message)) as service, pytest.raises(Unsupported):
         service.usage.series(Query())
 
 
-def test_newer_server() -> None:
-    """A newer server filters charts by property itself; what it can't do is said."""
+def test_newer_server_filters_charts_by_property() -> None:
+    """A note names filters that it cannot apply."""
     with autumn() as service:
         busy(service)
         one = Query(
@@ -227,10 +216,8 @@ def test_newer_server() -> None:
             assert service.usage.count(one.having(**more)) is None
 
 
-def test_organization_and_busiest() -> None:
-    """Where the server allows it, everybody together, and who used most; the
-    customers seen there are known.
-    """
+def test_organization_wide_figures_and_busiest_customers() -> None:
+    """Customers in the ranking become known."""
     with autumn() as service:
         busy(service)
         service.track(NOW - HOUR, 1000, customer_id="cus_2")
@@ -241,8 +228,8 @@ def test_organization_and_busiest() -> None:
         assert [customer for customer, _ in service.usage.customers("_2")] == ["cus_2"]
 
 
-def test_all_features_of_a_customer() -> None:
-    """A chart of all features has them all, also where only rows of one were looked at before."""
+def test_chart_has_all_features_of_a_customer() -> None:
+    """Even if only rows of one feature were listed before."""
     with autumn() as service:
         busy(service)
         service.usage.page(Query(customer_id="cus_1", feature_id=("tokens",)))
@@ -250,7 +237,7 @@ def test_all_features_of_a_customer() -> None:
         assert {total.feature_id for total in series.features} == {"messages", "tokens"}
 
 
-def test_many_features() -> None:
+def test_first_feature_is_the_one_with_most_events() -> None:
     """Every feature has its own sum, those with most events first; the first one is drawn, or a focus."""
     with autumn() as service:
         for number in range(15):
@@ -269,8 +256,7 @@ def test_many_features() -> None:
         assert (smallest.focus, smallest.reconciliation.difference) == ("f14", 0)
 
 
-def test_focus_without_groups() -> None:
-    """The focus is the feature that is drawn, beside those that were requested."""
+def test_focus_is_drawn_beside_the_requested_features() -> None:
     with autumn() as service:
         busy(service)
         series = service.usage.series(Query(customer_id="cus_1", feature_id=("messages",), focus="tokens"))
@@ -278,8 +264,8 @@ def test_focus_without_groups() -> None:
         assert {total.feature_id for total in series.features} == {"messages", "tokens"}
 
 
-def test_customer_without_events() -> None:
-    """Somebody who has used nothing yet has an empty chart, not an error and not a made-up feature."""
+def test_customer_without_events_has_an_empty_chart() -> None:
+    """It is neither an error nor a made-up feature."""
     with autumn() as service:
         service.store.add_customer("quiet")
         for query in (
@@ -291,8 +277,8 @@ def test_customer_without_events() -> None:
         assert service.usage.count(Query(customer_id="quiet")) == 0
 
 
-def test_chosen_groups() -> None:
-    """Only chosen groups are drawn, absent ones as zeros, and the difference to the total has its reason."""
+def test_chart_draws_chosen_groups_only() -> None:
+    """Absent groups are zeros, and the difference to the total has its reason."""
     with autumn() as service:
         busy(service)
         query = Query(
@@ -304,10 +290,8 @@ def test_chosen_groups() -> None:
         assert series.reconciliation.reason
 
 
-def test_stale_figures() -> None:
-    """While Autumn fails, what was seen is shown with its age and the reason; what
-    was not seen is an error.
-    """
+def test_cached_figures_are_shown_while_autumn_fails() -> None:
+    """They have their age and the reason; figures that were never fetched are an error."""
     with autumn() as service:
         busy(service)
         query = Query(customer_id="cus_1")
@@ -324,8 +308,8 @@ def test_stale_figures() -> None:
             assert service.usage.count(query.having(range="90d")) is None
 
 
-def test_future_windows() -> None:
-    """A chart of what has not begun is refused; a list of it is empty."""
+def test_chart_of_a_future_window_is_refused() -> None:
+    """A list of it is empty."""
     with autumn() as service:
         service.track(NOW - HOUR)
         query = Query(customer_id="cus_1", feature_id=("messages",), start=NOW + 2 * HOUR, end=NOW + 3 * HOUR)
@@ -335,8 +319,8 @@ def test_future_windows() -> None:
         assert service.usage.page(query).events == ()
 
 
-def test_events_of_the_future() -> None:
-    """Events that claim a later hour are in no bar and no total, in any zone, so that these still agree."""
+def test_future_events_are_in_no_bar_and_no_total() -> None:
+    """Bars and total still agree, in any zone."""
     with autumn() as service:
         service.track(NOW - HOUR, 1)
         service.track(NOW + 3 * HOUR, 64)
@@ -346,7 +330,7 @@ def test_events_of_the_future() -> None:
             assert series.running == len(series.bins) - 1
 
 
-ASKING: list[Callable[[Usage, Query], object]] = [
+METHODS: list[Callable[[Usage, Query], object]] = [
     lambda usage, query: usage.series(query),
     lambda usage, query: usage.page(query),
     lambda usage, query: usage.newest(query),
@@ -357,20 +341,17 @@ ASKING: list[Callable[[Usage, Query], object]] = [
 ]
 
 
-@pytest.mark.parametrize("ask", ASKING)
-def test_no_answer_drops_the_entity(ask: Callable[[Usage, Query], object]) -> None:
-    """An older server would drop `entity_id` without a word: whatever is asked with one is refused, by its
-    field.
-    """
+@pytest.mark.parametrize("method", METHODS)
+def test_older_server_refuses_every_query_by_entity(method: Callable[[Usage, Query], object]) -> None:
+    """It would ignore `entity_id` without an error; the service refuses it by its field."""
     with autumn(age="older") as service:
         busy(service)
         with pytest.raises(BadQuery) as refused:
-            ask(service.usage, Query(customer_id="cus_1", entity_id="team-a"))
+            method(service.usage, Query(customer_id="cus_1", entity_id="team-a"))
         assert refused.value.field == "entity_id"
 
 
-def test_features_of_a_window_long_past() -> None:
-    """A feature that only a past window has is found when that window is looked at, whatever came since."""
+def test_past_window_has_features_without_newer_events() -> None:
     with autumn() as service:
         busy(service)
         service.add({"timestamp": NOW - 400 * DAY, "feature_id": "retired", "value": 7})
@@ -379,10 +360,8 @@ def test_features_of_a_window_long_past() -> None:
         assert {total.feature_id: total.sum for total in service.usage.series(past).features}["retired"] == 7
 
 
-def test_a_bounded_link_names_no_feature_from_outside() -> None:
-    """A feature that was used only outside of a link's bounds is not named in it,
-    whatever staff have seen.
-    """
+def test_bounded_link_names_no_feature_from_outside_its_bounds() -> None:
+    """Even if staff have seen it."""
     with autumn() as service:
         busy(service)
         service.add({"timestamp": NOW - 50 * DAY, "feature_id": "outside", "value": 7})
@@ -397,8 +376,8 @@ def test_a_bounded_link_names_no_feature_from_outside() -> None:
         assert set(bound.features("cus_1")) == {"messages", "tokens"}
 
 
-def test_link_on_an_older_server() -> None:
-    """A link finds out about an older server through its own customer, and has its chart all the same."""
+def test_link_detects_an_older_server() -> None:
+    """It probes the server with its own customer, and has its chart."""
     with autumn(age="older") as service:
         busy(service)
         link = service.usage.within(Scope(customer_id="cus_1", properties=frozenset({"model"})))

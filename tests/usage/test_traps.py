@@ -1,4 +1,4 @@
-"""One test for each trap of Autumn's API: it fails where the handling of that trap is taken away."""
+"""One test for each trap of Autumn's API: it fails if the handling of that trap is removed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MONTH = Query(customer_id="cus_1", feature_id=("messages",))
 
 
 def test_1_total_of_a_list() -> None:
-    """A count of events is the aggregate's: it is not the number of rows on a page."""
+    """A count of events is the aggregate's, not the number of rows on a page."""
     with autumn() as service:
         service.add(*({"timestamp": NOW - number * 60_000} for number in range(250)))
         assert service.usage.count(MONTH) == 250
@@ -44,7 +44,7 @@ def test_2_events_that_arrive() -> None:
 
 @pytest.mark.parametrize("blank", ["", " ", "\t"])
 def test_3_blank_customer(blank: str) -> None:
-    """A blank customer never leaves the process: Autumn would answer with everybody's events."""
+    """A blank customer is never sent: Autumn would return all customers' events."""
     with autumn() as service:
         service.track(NOW - 1, customer_id="somebody")
         with pytest.raises(BadQuery):
@@ -55,7 +55,7 @@ def test_3_blank_customer(blank: str) -> None:
 
 
 class Dropping:
-    """A server that drops a key of each request without a word."""
+    """A server that ignores one key of each request."""
 
     def __init__(self, app: WSGIApplication, key: str) -> None:
         self.app, self.key = app, key
@@ -70,7 +70,7 @@ class Dropping:
 
 
 def test_4_dropped_filter() -> None:
-    """Where a server drops the customer of a list, rows of others are left out, and counted."""
+    """If a server ignores the customer of a list, rows of others are discarded and counted."""
     with autumn(wrap=lambda app: Dropping(app, "customer_id")) as service:
         service.track(NOW - 60_000, customer_id="cus_1")
         service.track(NOW - 60_001, customer_id="cus_2")
@@ -80,7 +80,7 @@ def test_4_dropped_filter() -> None:
 
 
 def test_5_seconds_of_a_list() -> None:
-    """A window that begins and ends inside seconds has exactly the events between its milliseconds."""
+    """A window that starts and ends inside seconds has exactly the events between its milliseconds."""
     start, end = NOW - DAY - 250 + 300, NOW - DAY - 250 + 5_700
     ats = [start - 1, start, start + 1, end - 1, end, end + 1]
     with autumn() as service:
@@ -90,7 +90,7 @@ def test_5_seconds_of_a_list() -> None:
 
 
 def test_6_hours_of_an_aggregate() -> None:
-    """[a, b) on whole hours counts the hour of a, and nothing of the hour of b."""
+    """[a, b) on whole hours counts the hour of a, and not the hour of b."""
     start, end = ms("2025-11-10T08:00"), ms("2025-11-10T10:00")
     with autumn() as service:
         for at, value in ((start - 1, 1), (start, 2), (end - 1, 4), (end, 8)):
@@ -107,9 +107,7 @@ def test_6_hours_of_an_aggregate() -> None:
 
 
 def test_7_presets() -> None:
-    """Seven days are seven local dates, whole ones, for chart and list alike, and
-    the bars sum to the total.
-    """
+    """Seven days are seven whole local dates, for chart and list, and the bars sum to the total."""
     with autumn() as service:
         for day in range(4, 13):
             service.track(ms(f"2025-11-{day:02}T00:00"))
@@ -122,9 +120,7 @@ def test_7_presets() -> None:
 
 
 def test_8_billing_cycles() -> None:
-    """A cycle goes out by name, its window comes back from the bins; nobody's cycle
-    is not the last 24 hours.
-    """
+    """A cycle is sent by name, and its window comes from the bins; a customer without a cycle has none."""
     with autumn(age="newest") as service:
         service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
         service.store.add_customer("cus_2")
@@ -141,7 +137,7 @@ def test_8_billing_cycles() -> None:
 
 
 def test_9_bin_size() -> None:
-    """Each aggregate says its bin size: left out, it would be a day, for 24 hours too."""
+    """Each aggregate has a bin size: the default is a day, even for 24 hours."""
     with autumn() as service:
         service.track(NOW - HOUR)
         day = Query(customer_id="cus_1", range="24h")
@@ -151,7 +147,7 @@ def test_9_bin_size() -> None:
 
 
 def test_10_days_of_the_viewer() -> None:
-    """Days, weeks and months are the viewer's own: 23 and 25 hours long where the clocks change."""
+    """Days, weeks and months are in the viewer's zone: 23 and 25 hours long at clock changes."""
     with autumn(ms("2025-10-27T12:00")) as service:
         for hour in range(72):
             service.track(ms("2025-10-25") + hour * HOUR)
@@ -162,7 +158,7 @@ def test_10_days_of_the_viewer() -> None:
 
 
 def test_11_zeros() -> None:
-    """Quiet bins, quiet features and quiet groups are zeros, whatever the answer leaves out."""
+    """Bins, features and groups without events are zeros, even if the response omits them."""
     with autumn() as service:
         service.store.add_customer("cus_1")
         query = Query(customer_id="cus_1", feature_id=("messages", "no_such"), range="7d")
@@ -174,7 +170,7 @@ def test_11_zeros() -> None:
 
 
 def test_12_folded_groups() -> None:
-    """A group that Autumn folded into Other in a bin is marked there: its zero is not one."""
+    """A group that Autumn folded into Other in a bin is marked there: its zero is not a value."""
     with autumn(age="older") as service:
         for number in range(10):
             service.track("2025-11-10T08:00", 10 + number, properties={"model": f"m{number}"})
@@ -194,7 +190,7 @@ def test_12_folded_groups() -> None:
 
 
 def test_12_every_group() -> None:
-    """A newer server is asked for 250 groups; the top ones are those of the whole window, not of each bin."""
+    """A newer server is called with 250 groups; the largest are those of the window, not of each bin."""
     with autumn() as service:
         for day in range(6, 13):
             for number in range(12):
@@ -209,7 +205,7 @@ def test_12_every_group() -> None:
 
 
 def test_12_reserved_name() -> None:
-    """AUTUMN_RESERVED is a group like any other where nothing was folded."""
+    """AUTUMN_RESERVED is an ordinary group if no groups were folded."""
     with autumn() as service:
         service.track(NOW - HOUR, 3, properties={"model": "AUTUMN_RESERVED"})
         service.track(NOW - HOUR, 2, properties={"model": "Other"})
@@ -222,7 +218,7 @@ def test_12_reserved_name() -> None:
 
 
 def test_13_events_without_the_property() -> None:
-    """What grouping drops is shown as (none), so that the bars reach the truth."""
+    """Events that grouping drops are shown as their own group, so that the bars sum to the total."""
     with autumn() as service:
         service.track(NOW - HOUR, 3, properties={"model": "a"})
         service.track(NOW - HOUR, 4)
@@ -233,7 +229,7 @@ def test_13_events_without_the_property() -> None:
 
 
 def test_14_negative_and_fractional() -> None:
-    """Sums of fractions show no dust, and a refund is subtracted."""
+    """Sums of fractions have no rounding error, and a refund is subtracted."""
     with autumn() as service:
         for value in (0.1, 0.2, -0.3, 0.1, 0.1, 0.1):
             service.track(NOW - HOUR, value)
@@ -242,17 +238,17 @@ def test_14_negative_and_fractional() -> None:
 
 
 def test_15_unknown_customer() -> None:
-    """A customer that does not exist is an error in a list too, and one without events is not."""
+    """An unknown customer is an error in a list too; a customer without events is not."""
     with autumn() as service:
         service.store.add_customer("quiet")
-        for ask in (service.usage.page, service.usage.series):
+        for method in (service.usage.page, service.usage.series):
             with pytest.raises(UnknownCustomer):
-                ask(Query(customer_id="nobody"))
+                method(Query(customer_id="nobody"))
         assert service.usage.page(Query(customer_id="quiet")).events == ()
 
 
 def test_16_one_event() -> None:
-    """An event is found again by its time and id, among others of its second."""
+    """An event is found by its time and id, among others of its second."""
     with autumn() as service:
         at = NOW - HOUR
         service.add(*({"timestamp": at + number % 3, "id": f"evt_{number:04}"} for number in range(1500)))
@@ -263,7 +259,7 @@ def test_16_one_event() -> None:
 
 
 def test_17_late_events() -> None:
-    """A closed window can still change: it is asked for again after ten minutes, and at once on demand."""
+    """A past window can still change: it is fetched again after ten minutes, and at once on request."""
     with autumn() as service:
         service.track("2025-10-02T08:00")
         october = Query(
@@ -279,7 +275,7 @@ def test_17_late_events() -> None:
 
 
 def test_18_names_of_events() -> None:
-    """A name that no feature has is kept as it is, in rows and among the features known."""
+    """An event name without a feature is shown unchanged, in rows and among the known features."""
     with autumn() as service:
         service.track(NOW - 60_000, feature_id="legacy ping")
         page = service.usage.page(Query(customer_id="cus_1"))
@@ -290,8 +286,8 @@ def test_18_names_of_events() -> None:
         ]
 
 
-def test_properties_intact() -> None:
-    """Unlike the official SDK's, rows keep every property."""
+def test_rows_have_every_property() -> None:
+    """The official SDK drops some."""
     properties: dict[str, Any] = {"a": {"b": [1, None, {"c": "é"}]}, "x.y": 1.5, "": False}
     with autumn() as service:
         service.track(NOW - 60_000, properties=properties)

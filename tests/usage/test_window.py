@@ -1,4 +1,4 @@
-"""Windows and bins, in every zone there is."""
+"""Windows and bins, in every time zone."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ sizes: st.SearchStrategy[BinSize] = st.sampled_from(["hour", "day", "week", "mon
 
 
 @given(windows, sizes, zones)
-def test_bins_partition(window: Window, size: BinSize, zone: ZoneInfo) -> None:
-    """Bins follow each other without gap or overlap, on whole UTC hours, and cover the window but for
-    rounding.
-    """
+def test_bins_cover_the_window_without_gaps_or_overlaps(
+    window: Window, size: BinSize, zone: ZoneInfo
+) -> None:
+    """Their edges are whole UTC hours; rounding may move the outer ones."""
     bins = bins_of(window, size, zone)
     assert all(edge % HOUR == 0 for edge in bins.edges)
     assert all(start < end for start, end in zip(bins.edges, bins.edges[1:], strict=False))
@@ -51,7 +51,7 @@ def test_bins_partition(window: Window, size: BinSize, zone: ZoneInfo) -> None:
 
 @given(windows, st.sampled_from(["day", "week", "month"]), zones)
 def test_inner_edges_are_midnights(window: Window, size: BinSize, zone: ZoneInfo) -> None:
-    """Inside, bins begin with local dates: each, each Monday or each first; off the hour they say so."""
+    """Inner bins start at local dates: each, each Monday or each first; zones off the hour are marked."""
     bins = bins_of(window, size, zone)
     for edge in bins.edges[1:-1]:
         day = local(edge + HOUR // 2, zone).date()
@@ -64,16 +64,14 @@ def test_inner_edges_are_midnights(window: Window, size: BinSize, zone: ZoneInfo
 
 
 def _days(after: date, upto: date, condition: object) -> list[bool]:
-    """For each date after one and up to another: a zone may skip the very date that a week begins with."""
+    """For each date after `after` up to `upto`: a zone may skip the date that a week starts with."""
     assert callable(condition)
     return [bool(condition(after + timedelta(number + 1))) for number in range((upto - after).days)]
 
 
 @given(windows, sizes, zones)
-def test_period_before(window: Window, size: BinSize, zone: ZoneInfo) -> None:
-    """The period before has a bin for each, never runs backwards, and ends no later
-    than the window begins.
-    """
+def test_previous_period_has_a_bin_for_each_bin(window: Window, size: BinSize, zone: ZoneInfo) -> None:
+    """It is in order, and ends no later than the window starts."""
     bins = bins_of(window, size, zone)
     before = bins.shifted(shift_of(window, zone))
     assert len(before) == len(bins)
@@ -83,14 +81,14 @@ def test_period_before(window: Window, size: BinSize, zone: ZoneInfo) -> None:
 
 
 @given(moments, zones)
-def test_local_times(moment: int, zone: ZoneInfo) -> None:
-    """A local time leads back to its moment, in the repeated hour of a clock change too."""
+def test_local_time_converts_back_to_its_moment(moment: int, zone: ZoneInfo) -> None:
+    """In the repeated hour of a clock change too."""
     assert to_ms(local(moment, zone)) == moment
 
 
 @given(moments, zones, st.sampled_from([7, 30, 90]))
-def test_presets(now: int, zone: ZoneInfo, days: int) -> None:
-    """So many local dates, today included and to its end."""
+def test_last_days_are_whole_local_dates(now: int, zone: ZoneInfo, days: int) -> None:
+    """They include all of today."""
     window = last_days(days, now, zone)
     assert now in window
     today = local(now, zone).date()
@@ -99,17 +97,14 @@ def test_presets(now: int, zone: ZoneInfo, days: int) -> None:
 
 
 @given(moments)
-def test_last_hours(now: int) -> None:
-    """Twenty-four whole hours, the running one included."""
+def test_last_24_hours_include_the_running_one(now: int) -> None:
     window = last_hours(24, now)
     assert (window.length, window.end) == (DAY, floor_hour(now) + HOUR)
 
 
 @given(windows)
-def test_wire_ranges(window: Window) -> None:
-    """A list range is a superset in whole seconds; an aggregate range takes the hours that begin in the
-    window.
-    """
+def test_ranges_of_calls(window: Window) -> None:
+    """A list range is a superset in whole seconds; an aggregate range has the hours that start in it."""
     listed = window.list_range()
     assert listed["start"] % 1000 == listed["end"] % 1000 == 0
     assert listed["start"] <= window.start
@@ -123,8 +118,7 @@ def test_wire_ranges(window: Window) -> None:
 
 
 @given(windows, sizes, zones, st.data())
-def test_index(window: Window, size: BinSize, zone: ZoneInfo, data: st.DataObject) -> None:
-    """Each hour of a window belongs to the one bin that it lies in."""
+def test_each_hour_is_in_one_bin(window: Window, size: BinSize, zone: ZoneInfo, data: st.DataObject) -> None:
     bins = bins_of(window, size, zone)
     hour = data.draw(st.integers(bins.edges[0] // HOUR, bins.edges[-1] // HOUR - 1)) * HOUR
     index = bins.index(hour)
@@ -145,7 +139,7 @@ def test_index(window: Window, size: BinSize, zone: ZoneInfo, data: st.DataObjec
     ],
 )
 def test_days_of_a_clock_change(zone: str, day: str, hours: int) -> None:
-    """The day the clocks change is one bin of 23 or 25 hours."""
+    """The day of a clock change is one bin of 23 or 25 hours."""
     start = midnight(date.fromisoformat(day), ZoneInfo(zone))
     end = midnight(date.fromisoformat(day) + timedelta(1), ZoneInfo(zone))
     bins = bins_of(Window(start - DAY, end + DAY), "day", ZoneInfo(zone))
@@ -164,9 +158,7 @@ def test_days_of_a_clock_change(zone: str, day: str, hours: int) -> None:
     ],
 )
 def test_zones_off_the_hour(zone: str, expected: str) -> None:
-    """Their days begin at the nearest full hour of UTC and are marked; all but days of a change have 24
-    hours.
-    """
+    """Their days start at the nearest full UTC hour and are marked; days without a change have 24 hours."""
     window = Query(tz=zone, range="7d").window(ms("2025-12-10T05:00"))
     assert window is not None
     bins = bins_of(window, "day", ZoneInfo(zone))
@@ -175,8 +167,8 @@ def test_zones_off_the_hour(zone: str, expected: str) -> None:
     assert {f"{datetime.fromtimestamp(edge / 1000, UTC):%H:%M}" for edge in bins.edges} == {expected}
 
 
-def test_skipped_date() -> None:
-    """Samoa had no 30 December 2011: there is no bin for it."""
+def test_skipped_date_has_no_bin() -> None:
+    """Samoa had no 30 December 2011."""
     zone = ZoneInfo("Pacific/Apia")
     bins = bins_of(Window(midnight(date(2011, 12, 28), zone), midnight(date(2012, 1, 2), zone)), "day", zone)
     assert [local(start, zone).day for start in bins.starts] == [28, 29, 31, 1]
@@ -186,15 +178,13 @@ def test_skipped_date() -> None:
     ("days", "size"),
     [(1, "hour"), (3, "hour"), (4, "day"), (92, "day"), (93, "week"), (400, "week"), (401, "month")],
 )
-def test_default_sizes(days: int, size: str) -> None:
+def test_default_bin_sizes(days: int, size: str) -> None:
     """Hours up to 3 days, days up to 92, weeks up to 400, else months."""
     assert default_bin_size(Window(0, days * DAY)) == size
 
 
-def test_utc_bins() -> None:
-    """Autumn's own bins serve where a zone keeps UTC's time all through a window, and where edges are UTC
-    midnights.
-    """
+def test_utc_bins_are_used_for_utc_days() -> None:
+    """The zone has UTC's time throughout the window, or the edges are UTC midnights."""
     winter, spring = Window(ms("2025-01-10"), ms("2025-02-01")), Window(ms("2025-03-20"), ms("2025-04-10"))
     london = ZoneInfo("Europe/London")
     assert is_utc(winter, london)
@@ -203,8 +193,7 @@ def test_utc_bins() -> None:
     assert not bins_of(spring, "day", london).on_utc_days()
 
 
-def test_windows_have_a_length() -> None:
-    """A window that ends where it begins is none."""
+def test_window_ends_after_its_start() -> None:
     with pytest.raises(ValueError, match="before its end"):
         Window(5, 5)
     assert Bins((0, HOUR)).window == Window(0, HOUR)

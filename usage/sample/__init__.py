@@ -1,8 +1,8 @@
 """A sample of Autumn's API, version 2.1, over SQLite: events, names and balances.
 
 ``SampleApp`` is a WSGI app for ``httpx.WSGITransport`` or, by ``python -m usage.sample``, for a port.
-``open_sample`` makes it with its events. ``Store`` keeps them, and can fill itself with a story of 250,000 of
-them.
+``open_sample`` creates it with its events. ``Store`` stores them, and can generate a
+story of 250,000 of them.
 """
 
 from usage.sample.ages import AGES

@@ -2,7 +2,7 @@
 
 The key is ``am_sk_sample``; ``am_sk_sample_analytics`` reads events only, and to ``am_sk_sample_old`` the
 server is one without names of customers and features. Without ``--db`` the
-story is made anew, in memory, at each start; with ``--events`` a file's events are there instead of it.
+story is created in memory at each start; ``--events`` serves the events of a file instead.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -14,7 +14,7 @@ from usage.sample import AGES, SampleApp, open_sample
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn with one worker of 16 threads: it keeps connections alive, and says nothing but errors."""
+    """gunicorn with one worker of 16 threads: it keeps connections alive, and logs errors only."""
 
     def __init__(self, options: Namespace) -> None:
         self.options = options

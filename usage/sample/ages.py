@@ -1,4 +1,4 @@
-"""Servers of three ages: what each of them knows, and where their figures differ."""
+"""Servers of three ages: the fields that each accepts, and how their figures differ."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ SDK_FIELDS = ("feature_id", "customer_id", "group_by", "range", "bin_size", "cus
 class Age:
     """One column of the table of ages.
 
-    ``fields``: what aggregates know beyond the SDK page. ``words``: what ``group_by`` takes beside a
+    ``fields``: of aggregates, beyond the SDK page. ``words``: values of ``group_by`` other than a
     property. ``exact_bins``, ``exact_total``: figures without a filter end at the second, otherwise they are
     of whole hours. ``rolled_groups``: groups by property come from a roll-up, ``small_gaps`` in which may
     stay.

@@ -1,4 +1,4 @@
-"""The WSGI app: key, version, rate limit, scope, and which of the calls is meant."""
+"""The WSGI app: key, version, rate limit, scope, and the endpoint."""
 
 import threading
 import time
@@ -27,24 +27,23 @@ if TYPE_CHECKING:
 
 SAMPLE_KEY = "am_sk_sample"
 VERSIONS = frozenset({"2.1", "2.1.0", "2026-03-17", "2026-03-17.clover"})
-"""What is answered as 2.1."""
+"""Values of the header that are answered as 2.1."""
 ENDPOINTS = {
     "/v1/events.list": "list",
     "/v1/events.aggregate": "aggregate",
     **{f"/v1/{call}": call for call in NAME_CALLS},
 }
-KEPT_CALLS = 100_000
+MAX_LOGGED_CALLS = 100_000
 
 
 class SampleApp:
     """Autumn's ``/v1/events.list`` and ``/v1/events.aggregate`` over a store, and three calls for names.
 
     ``age``: of the server, ``older``, ``current`` or ``newest``. ``limit_per_second``: of the events calls;
-    None for no limit, and no RateLimit headers. ``key`` reads everything, ``Keys`` says which others there
-    are.
+    None for no limit, and no RateLimit headers. ``key`` reads everything, ``Keys`` has the other ones.
 
-    ``calls`` holds (``"list"``, ``"aggregate"`` or such as ``"customers.get"``, customer or None) of each
-    call with a good key, the refused ones too, the newest last.
+    ``calls`` has (``"list"``, ``"aggregate"`` or for example ``"customers.get"``, customer or None) of each
+    call with a valid key, including refused ones, the newest last.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class SampleApp:
     ) -> None:
         self.store = store
         self.age = AGES[age]
-        self.calls: deque[tuple[str, str | None]] = deque(maxlen=KEPT_CALLS)
+        self.calls: deque[tuple[str, str | None]] = deque(maxlen=MAX_LOGGED_CALLS)
         self._keys = Keys(key)
         self._limit = Buckets(limit_per_second, store.clock) if limit_per_second else None
         self._failures: deque[str] = deque()
@@ -66,7 +65,7 @@ class SampleApp:
     def fail_next(self, code: str, times: int = 1) -> None:
         """Answer the next ``times`` calls with an error of the contract; ``code`` is a key of ``STATUS``.
 
-        For those errors which the sample has no reason of its own to give: ``insufficient_scopes``,
+        For errors that the sample never returns by itself: ``insufficient_scopes``,
         ``request_temporarily_disabled``, ``internal_error``, ``stripe_error``, ``service_unavailable``.
         """
         if code not in STATUS:
@@ -99,7 +98,7 @@ class SampleApp:
         self._admit(endpoint, given, headers)
         key.check(endpoint)
         self._repeats.check(environ.get("HTTP_IDEMPOTENCY_KEY"))
-        self._fail_if_told()
+        self._fail_if_planned()
         self.store.refresh()
         return self._result(endpoint, given, version)
 
@@ -119,12 +118,12 @@ class SampleApp:
         if self._limit:
             headers += self._limit.take(endpoint, bucket)
 
-    def _fail_if_told(self) -> None:
+    def _fail_if_planned(self) -> None:
         try:
             code = self._failures.popleft()
         except IndexError:
             return
-        raise ApiError(code, f"This call was told to fail with {code}")
+        raise ApiError(code, f"This call is set to fail with {code}")
 
     def _result(self, endpoint: str, given: Fields, version: str | None) -> object:
         if endpoint in NAME_CALLS:
@@ -173,7 +172,7 @@ def no_such_call() -> ApiError:
 
 
 def _encoded(answer: object) -> list[bytes] | Iterator[bytes]:
-    """The answer's JSON, whole; or piece by piece where its list is not made yet."""
+    """The answer's JSON, whole; or piece by piece where its list is an iterator."""
     if isinstance(answer, dict) and isinstance(answer.get("list"), Iterator):
         return _streamed(answer.pop("list"), encoded(answer)[1:])
     return [encoded(answer)]
@@ -193,7 +192,7 @@ class Repeats:
         self._seen: dict[str, None] = {}
 
     def check(self, key: str | None) -> None:
-        """Remember the key; raises ApiError where it was there already."""
+        """Store the key. Raises ApiError if it was used before."""
         if not key:
             return
         with self._lock:
@@ -205,7 +204,7 @@ class Repeats:
 
 
 def _version(environ: "WSGIEnvironment") -> str | None:
-    """None where the header is missing or empty: this organization is new, and gets cursor paging then."""
+    """None if the header is missing or empty: this organization is new, so the default is cursor paging."""
     version: str = environ.get("HTTP_X_API_VERSION", "")
     if version and version not in VERSIONS:
         raise ApiError("invalid_api_version", f'"{version}" is not a valid API version')

@@ -1,6 +1,6 @@
-"""An event's properties as the database keeps them, and as a list shows them.
+"""An event's properties as the database stores them, and as a list shows them.
 
-A key with a dot is a path; null and ``{}`` are not kept; a whole number has no fraction, and a date no
+A key with a dot is a path; null and ``{}`` are not stored; a whole number has no fraction, and a date no
 slashes.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 SLASHED_DATE = re.compile(r"\d{4}/(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])")
-# Most texts are stored as they are: those without null, {}, a key with a dot, such a date, 1.0 or 1e9. Each
-# is searched for alone, by the characters that it begins with: one pattern of all takes four times as long.
+# Most texts are stored unchanged: those without null, {}, a key with a dot, such a date, 1.0 or 1e9. Each has
+# its own pattern that starts with literal characters: one pattern for all takes four times as long.
 DOTTED_KEY = re.compile(r'\.(?:[^"\\]|\\.)*":')
 SLASHES = re.compile(r"/\d\d/")
 WHOLE = re.compile(r"\.0[,\]}]")
@@ -39,7 +39,7 @@ def _may_change(text: str) -> bool:
 
 
 def shown(text: str) -> bytes:
-    """Stored properties as a list gives them: whole numbers above 2^53 are doubles there."""
+    """Stored properties as a list returns them: whole numbers above 2^53 are doubles there."""
     if LONG_NUMBER.search(text) is None:
         return text.encode()
     return encoded(json.loads(text, parse_int=_double))
@@ -62,9 +62,9 @@ def _double(digits: str) -> int | float:
 def _nested(properties: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in properties.items():
-        kept = _kept(value)
-        if kept is not None and kept != {}:
-            _place(nested, key.split(".") if "." in key.strip(".") else [key], kept)
+        normalized = _normalized(value)
+        if normalized is not None and normalized != {}:
+            _place(nested, key.split(".") if "." in key.strip(".") else [key], normalized)
     return nested
 
 
@@ -83,13 +83,13 @@ def _place(nested: dict[str, Any], path: list[str], value: Any) -> None:
         raise ValueError(f"{'.'.join(path)} has two values")
 
 
-def _kept(value: Any) -> Any:
+def _normalized(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("/", "-") if SLASHED_DATE.fullmatch(value) else value
     if isinstance(value, dict):
         return _nested(value)
     if isinstance(value, list):
-        return [_kept(item) for item in value]
+        return [_normalized(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value) if abs(value) < 1e21 else value
     return value

@@ -1,4 +1,4 @@
-"""What the API says instead of an answer.
+"""The error responses of the API.
 
 ApiError              JSON ``{"message", "code", "env"}``
 └── RateLimitError  plain text, with ``Retry-After``
@@ -43,7 +43,7 @@ class ApiError(Exception):
 
 
 class RateLimitError(ApiError):
-    """The sixth call of a second. Its body is no JSON, as at the real service."""
+    """The sixth call of a second. Its body is not JSON, as in the real service."""
 
     content_type = "text/plain; charset=UTF-8"
 

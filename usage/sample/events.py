@@ -25,7 +25,7 @@ class Row(Struct):
 
 
 class Page(Struct):
-    """``total`` is the number of rows on this page: that is what the API says there."""
+    """``total`` is the number of rows on this page: the API defines it so."""
 
     list: list[Row]
     has_more: bool
@@ -35,7 +35,7 @@ class Page(Struct):
 
 
 class CursorPage(Struct):
-    """What a call without a version gets: another shape, so that a forgotten header is noticed."""
+    """The response to a call without a version: another shape, so that a missing header is noticed."""
 
     list: list[Row]
     next_cursor: str | None
@@ -48,7 +48,7 @@ def offset_page(connection: sqlite3.Connection, body: ListBody) -> Page:
 
 
 def cursor_page(connection: sqlite3.Connection, body: ListBody) -> CursorPage:
-    """The first page only: nobody is meant to read on from here."""
+    """The first page only: the sample has no further pages by cursor."""
     rows = _rows(connection, body, 0)
     return CursorPage(rows[: body.limit], rows[body.limit].id if len(rows) > body.limit else None)
 

@@ -1,6 +1,6 @@
-"""What the fields of a request may hold, and what is said of those that hold something else.
+"""Checks of the fields of a request, and the messages for invalid ones.
 
-A check takes the value given (UNSET where there is none), the field's name, and the list of problems to add
+A check takes the given value (UNSET if there is none), the field's name, and the list of problems to add
 to. It returns the value as the server reads it.
 """
 
@@ -26,7 +26,7 @@ NAMES: tuple[tuple[type, str], ...] = (
 
 
 def parsed(checks: Mapping[str, Check], given: Fields) -> Fields:
-    """The fields given, checked. Raises ApiError with all that is wrong, in the order of the checks."""
+    """The given fields, checked. Raises ApiError with every problem, in the order of the checks."""
     problems: Problems = []
     read = {name: check(given.get(name, UNSET), name, problems) for name, check in checks.items()}
     if problems:
@@ -36,7 +36,7 @@ def parsed(checks: Mapping[str, Check], given: Fields) -> Fields:
 
 
 def optional(check: Check) -> Check:
-    """A field that may be left out."""
+    """An optional field."""
     return lambda value, name, problems: UNSET if value is UNSET else check(value, name, problems)
 
 

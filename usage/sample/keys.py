@@ -13,11 +13,11 @@ SCOPE = {
     "features.list": "features:read",
 }
 NAME_CALLS = frozenset({"customers.get", "customers.list", "features.list"})
-"""The calls that a server may lack."""
+"""The calls that an older server does not have."""
 
 
 class Key(NamedTuple):
-    """``calls``: those that the key's server has. ``scopes``: what the key may read there."""
+    """``calls``: those that the key's server has. ``scopes``: the data that the key may read."""
 
     calls: frozenset[str]
     scopes: frozenset[str]
@@ -40,7 +40,7 @@ class Keys:
         }
 
     def find(self, authorization: str) -> Key | None:
-        """The key of an Authorization header; None where it is none of ours."""
+        """The key of an Authorization header; None if it is unknown."""
         given = authorization.encode("utf-8", "surrogateescape")
         for secret, key in self._keys.items():
             if hmac.compare_digest(given, f"Bearer {secret}".encode()):

@@ -21,7 +21,7 @@ BATCH = 10_000
 
 
 class Event(Struct, forbid_unknown_fields=True):
-    """What a line may hold."""
+    """The fields of a line."""
 
     id: str
     customer_id: str

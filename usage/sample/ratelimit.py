@@ -16,14 +16,14 @@ class FixedSecond:
         self._clock = clock
         self._lock = threading.Lock()
         self._second = -1
-        self._taken: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
     def take(self, bucket: str) -> Headers:
-        """Count one call and return the headers that tell of it; raises RateLimitError."""
+        """Count one call and return its headers; raises RateLimitError."""
         now = self._clock()
-        taken = self._count(bucket, math.floor(now))
-        headers = self._headers(max(0, self.limit - taken), math.ceil(math.floor(now) + 1 - now))
-        if taken > self.limit:
+        count = self._count(bucket, math.floor(now))
+        headers = self._headers(max(0, self.limit - count), math.ceil(math.floor(now) + 1 - now))
+        if count > self.limit:
             raise RateLimitError(headers)
         return headers
 
@@ -31,9 +31,9 @@ class FixedSecond:
         with self._lock:
             if second != self._second:
                 self._second = second
-                self._taken.clear()
-            self._taken[bucket] += 1
-            return self._taken[bucket]
+                self._counts.clear()
+            self._counts[bucket] += 1
+            return self._counts[bucket]
 
     def _headers(self, remaining: int, reset: int) -> Headers:
         return [
@@ -49,7 +49,7 @@ class Buckets:
 
     List and aggregate share a customer's bucket; all of them without a customer share one. ``customers.list``
     has a bucket of its own, ``features.list`` the organization's general one, five times as large. The limit
-    of ``customers.get``, 10,000 in a second, is out of reach here.
+    of ``customers.get``, 10,000 in a second, is never reached here.
     """
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 VERSION = 2
-"""Of the tables. A file with others is made anew: it holds nothing that the sample cannot make again."""
+"""Version of the tables. A file with another version is recreated: the sample can generate its data."""
 
 
 class EventRow(NamedTuple):
     """Times in epoch milliseconds, ``micros`` 0-999 after them; ``properties``, ``deductions`` as JSON text.
 
-    ``value`` None is a value that is missing; ``plan_id`` is the internal id of a plan's version.
+    ``value`` None is a missing value; ``plan_id`` is the internal id of a plan's version.
     """
 
     id: str
@@ -72,7 +72,7 @@ DO UPDATE SET count = count + excluded.count, sum = sum + excluded.sum
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make what is missing. One statement at a time: a script would end the transaction it runs in."""
+    """Create missing tables. One statement at a time: a script would end the transaction it runs in."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != VERSION:
         _drop_all(connection)
@@ -116,7 +116,7 @@ def add_customer(
 
 
 def add_plan(connection: sqlite3.Connection, internal_id: str, plan_id: str) -> None:
-    """Say which plan a version belongs to."""
+    """Set the plan that a version belongs to."""
     connection.execute("INSERT OR REPLACE INTO plans VALUES (?, ?)", [internal_id, plan_id])
 
 

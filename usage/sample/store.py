@@ -1,7 +1,7 @@
 """Events in SQLite, with a roll-up of their hours.
 
 Any number of threads may use a store, and any number of processes a file. A store in memory has one
-connection, which its threads take in turn.
+connection, which its threads share one at a time.
 """
 
 import secrets
@@ -29,7 +29,7 @@ REFRESH_MS = 1000
 
 
 class Store:
-    """``clock`` gives seconds since the epoch; it is the server's only idea of now."""
+    """``clock`` returns seconds since the epoch; it is the server's only source of the current time."""
 
     def __init__(self, path: str | Path = ":memory:", clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
@@ -37,7 +37,7 @@ class Store:
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._idle.put(self._open())
         self._closed = False
-        self._topping_up = threading.Lock()
+        self._update_lock = threading.Lock()
         self._refreshed = 0
         with self._writing() as connection:
             create(connection)
@@ -48,20 +48,20 @@ class Store:
         return int(self.clock() * 1000)
 
     def connection(self) -> sqlite3.Connection:
-        """A connection for a reader's own SQL: over a file a new one, in memory the only one."""
+        """A connection for a caller's own SQL: a new one for a file, the only one in memory."""
         if self._in_memory:
             with self.reading() as connection:
                 return connection
         return self._open()
 
     def close(self) -> None:
-        """Close the connections: those in use when they come back."""
+        """Close the connections: those in use when they are released."""
         self._closed = True
         while not self._idle.empty():
             self._idle.get().close()
 
     def add(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Ingest events: the next call sees them. One whose id is there already is left out.
+        """Ingest events: the next call sees them. An event whose id exists is ignored.
 
         Keys: ``customer_id``, ``feature_id``, ``timestamp`` (epoch milliseconds); and where wanted ``id``,
         ``value`` (1, may be None), ``properties`` ({}), ``entity_id`` (None), ``deductions`` (None, or a
@@ -89,7 +89,7 @@ class Store:
             add_customer(connection, customer_id, subscribed_at_ms, interval, internal_id)
 
     def add_plan(self, internal_id: str, plan_id: str) -> None:
-        """Say which plan a version belongs to: events have the version's internal id."""
+        """Set the plan that a version belongs to: events have the version's internal id."""
         with self._writing() as connection:
             add_plan(connection, internal_id, plan_id)
 
@@ -104,9 +104,9 @@ class Store:
             catalog.put_feature(connection, body)
 
     def ensure_story(self, seed: int = 0) -> None:
-        """Make the story where it is missing, which takes some seconds, and bring it up to now.
+        """Create the story if it is missing, which takes some seconds, and extend it to now.
 
-        Another ``seed`` makes another story of the same customers. One that is there already keeps its own.
+        Another ``seed`` creates another story of the same customers. It does not apply to an existing story.
         """
         now = self.now()
         with self._writing() as connection:
@@ -114,27 +114,27 @@ class Store:
                 _begin_story(connection, now - now % DAY_MS, seed)
             if not catalog.has_features(connection):
                 _add_catalog(connection)
-            _top_up(connection, now)
+            _update_story(connection, now)
 
     def has_story(self) -> bool:
         with self.reading() as connection:
             return _story(connection) is not None
 
     def refresh(self) -> None:
-        """Add what happened in the story since the last time, at most once a second."""
+        """Add the story's events since the last refresh, at most once a second."""
         now = self.now()
-        if now - self._refreshed < REFRESH_MS or not self._topping_up.acquire(blocking=False):
+        if now - self._refreshed < REFRESH_MS or not self._update_lock.acquire(blocking=False):
             return
         try:
             self._refreshed = now
             with self._writing() as connection:
-                _top_up(connection, now)
+                _update_story(connection, now)
         finally:
-            self._topping_up.release()
+            self._update_lock.release()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that nobody else uses meanwhile."""
+        """A connection that no other thread uses in the meantime."""
         connection = self._take()
         try:
             yield connection
@@ -193,17 +193,17 @@ def _row(event: Mapping[str, Any]) -> EventRow:
     )
 
 
-class Told(NamedTuple):
-    """The story's epoch, and up to when it has been told; both in epoch milliseconds."""
+class StoryState(NamedTuple):
+    """The story's epoch, and the time up to which it is stored; both in epoch milliseconds."""
 
     epoch: int
     until: int
     seed: int
 
 
-def _story(connection: sqlite3.Connection) -> Told | None:
+def _story(connection: sqlite3.Connection) -> StoryState | None:
     found = connection.execute("SELECT epoch, told_until, seed FROM story").fetchone()
-    return None if found is None else Told(*found)
+    return None if found is None else StoryState(*found)
 
 
 def _begin_story(connection: sqlite3.Connection, epoch: int, seed: int) -> None:
@@ -213,15 +213,15 @@ def _begin_story(connection: sqlite3.Connection, epoch: int, seed: int) -> None:
 
 
 def _add_catalog(connection: sqlite3.Connection) -> None:
-    """A story that was begun before it had a catalog gets one too, and the events that belong to it."""
+    """Add the catalog and its events to a story that was created before catalogs existed."""
     story = _story(connection)
     if story is not None:
         fill_catalog(connection, story.epoch)
         ingest(connection, map(_row, edge_events(story.epoch, 0, story.until)))
 
 
-def _top_up(connection: sqlite3.Connection, now: int) -> None:
-    """Where another process was here first, there is nothing left to tell."""
+def _update_story(connection: sqlite3.Connection, now: int) -> None:
+    """Adds nothing if another process has already updated the story."""
     story = _story(connection)
     if story is None or now <= story.until:
         return

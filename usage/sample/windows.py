@@ -85,12 +85,12 @@ def cycle_number(subscription: Subscription, at: int) -> int:
 
 
 def cycle_start(subscription: Subscription, number: int) -> int:
-    """Cycles of months keep the anchor's day, or take the month's last one."""
+    """Cycles of months have the anchor's day, or the last day of the month."""
     return later(subscription.anchor, subscription.interval, number)
 
 
 def later(at: int, interval: str, times: int) -> int:
-    """So many intervals after a moment."""
+    """The moment plus a number of intervals."""
     if interval in LENGTHS:
         return at + times * LENGTHS[interval]
     moment = datetime.fromtimestamp(at / 1000, UTC)

@@ -1,6 +1,6 @@
-"""Request bodies: which fields a server of some age knows, and the rules over several of them.
+"""Request bodies: the fields that a server of each age supports, and the rules that combine them.
 
-Keys that it does not know are dropped without a word, as the API drops them.
+Unknown keys are ignored without an error, as in the API.
 """
 
 import json
@@ -33,7 +33,7 @@ class Range(NamedTuple):
 
 
 class ListBody(Struct, kw_only=True):
-    """``events.list``. A blank ``customer_id`` is none at all, and so is a bound of 0."""
+    """``events.list``. A blank ``customer_id`` or a bound of 0 counts as absent."""
 
     offset: int = 0
     limit: int = 100
@@ -45,7 +45,7 @@ class ListBody(Struct, kw_only=True):
 
 
 class AggregateBody(Struct, kw_only=True):
-    """``events.aggregate`` with the fields of every age, those that a server does not know at their defaults.
+    """``events.aggregate`` with the fields of every age; those that a server does not support have defaults.
 
     ``customer_id`` is empty for a call about the whole organization.
     """
@@ -88,7 +88,7 @@ def list_body(given: Fields, age: Age) -> ListBody:
 
 
 def aggregate_body(given: Fields, age: Age) -> AggregateBody:
-    """Raises ApiError: what is wrong with single fields, or else with several, or else with a path."""
+    """Raises ApiError for problems of single fields, or else of combinations, or else of a path."""
     body = AggregateBody(**check.parsed(_aggregate_checks(age), given))  # type: ignore[arg-type]  # checked
     _check_range(body)
     if body.aggregate_on is not UNSET:
@@ -102,7 +102,7 @@ def aggregate_body(given: Fields, age: Age) -> AggregateBody:
 
 
 def feature_list(feature_id: str | list[str]) -> list[str]:
-    """The features asked for, each once."""
+    """The requested features, each once."""
     return [feature_id] if isinstance(feature_id, str) else list(dict.fromkeys(feature_id))
 
 
@@ -112,7 +112,7 @@ def cut_features(features: list[str]) -> list[str]:
 
 
 def lost_on_the_way(customer_id: str, filter_by: dict[str, str]) -> bool:
-    """Whether lists and bins find nothing: a ``%`` in a customer or a filter's value is lost."""
+    """Whether lists and bins have no matches: a ``%`` in a customer or a filter's value is lost."""
     return any("%" in value for value in (customer_id, *filter_by.values()))
 
 

@@ -41,7 +41,7 @@ def detail_page(request: HttpRequest, found: Share, password: str | None = None)
     context = {
         "about": link_summary(found),
         "visits": found.visits.all()[:MAX_VIEWS],
-        "kept_days": RETENTION.days,
+        "retention_days": RETENTION.days,
         "lives": LIFETIMES,
         "longer": _longer(found),
         "password": password,

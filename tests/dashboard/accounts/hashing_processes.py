@@ -1,6 +1,4 @@
-"""A crowd that wants passwords hashed, for processes of their own: nothing here needs Django before it is set
-up.
-"""
+"""Processes that hash passwords concurrently. The module needs no Django before Django is set up."""
 
 from __future__ import annotations
 
@@ -14,15 +12,15 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 
 
 def hash_slowly(folder: str, spans: str) -> None:
-    """In a process of its own: four threads that want a hash each, and take their time for it."""
+    """In a separate process, four threads each compute a hash slowly."""
     django.setup()
     settings.DATA_DIR = Path(folder)
 
     def slow(hasher: object, password: str, salt: str) -> str:
-        begun = time.monotonic()
+        started = time.monotonic()
         threading.Event().wait(0.02)
         with Path(spans).open("a") as file:
-            file.write(f"{begun} {time.monotonic()}\n")
+            file.write(f"{started} {time.monotonic()}\n")
         return "argon2$x"
 
     Argon2PasswordHasher.encode = slow  # type: ignore[assignment,method-assign]

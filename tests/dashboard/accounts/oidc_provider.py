@@ -1,6 +1,4 @@
-"""An OpenID Connect provider on a port of its own: it holds the site to the standard, and can be told to err
-itself.
-"""
+"""An OpenID Connect provider on its own port: it follows the standard strictly, and can be set to fail."""
 
 from __future__ import annotations
 
@@ -35,27 +33,27 @@ def signing_key(whose: str) -> rsa.RSAPrivateKey:
 
 
 def vouched(email: str, **claims: Any) -> Claims:
-    """Somebody whose e-mail the provider has confirmed."""
+    """A user whose e-mail address the provider has confirmed."""
     return {"sub": f"id of {email}", "email": email, "email_verified": True} | claims
 
 
 @dataclass(frozen=True)
 class Conduct:
-    """Who sits at the browser, already signed in here, and what goes wrong."""
+    """The user who is signed in at the provider, and the faults of its responses."""
 
     person: Claims = field(default_factory=dict)
     refusal: str | None = None  # sent back in place of a code
-    id_token: Claims = field(default_factory=dict)  # claims in it that differ from what is right
+    id_token: Claims = field(default_factory=dict)  # claims that replace the correct ones
     userinfo: Claims = field(default_factory=dict)
     signer: str = "provider"
     algorithm: str = "RS256"
     key_id: str | None = KEY_ID
-    answers: dict[str, Response] = field(default_factory=dict)  # by path, in place of what is right
+    answers: dict[str, Response] = field(default_factory=dict)  # by path, instead of the correct ones
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What a code stands for."""
+    """The sign-in that a code stands for."""
 
     redirect_uri: str
     challenge: str
@@ -65,7 +63,7 @@ class Provider:
     def __init__(self) -> None:
         self._server = HTTPServer(host="127.0.0.1", port=free_port(), threaded=True)
         self.issuer = self._server.url_for("").rstrip("/")
-        self.redirect_uri = ""  # as the operator registers it, once there is a site
+        self.redirect_uri = ""  # set when the site has started, as an operator registers it
         self.conduct = Conduct()
         self._grants: dict[str, Grant] = {}
         self._tokens: set[str] = set()

@@ -1,6 +1,4 @@
-"""Sign-in through OpenID Connect: the site in a process of its own, a provider on a port, a browser between
-them.
-"""
+"""Sign-in through OpenID Connect: the site in its own process, a provider on a port, and a browser."""
 
 from __future__ import annotations
 
@@ -74,7 +72,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Served]:
-    """The site with a key, nobody at Autumn's end, and the provider; it logs as much as it can."""
+    """The site with a key, no Autumn, and the provider; its log is as verbose as possible."""
     made = Served(
         tmp_path_factory.mktemp("oidc"),
         AUTUMN_SECRET_KEY=KEY,
@@ -93,21 +91,21 @@ def site(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterat
 
 @pytest.fixture(scope="module", autouse=True)
 def all_routes(site: Served) -> list[str]:
-    """Makes the people, and says which routes there are."""
+    """Create the users, and return the routes of the site."""
     done = site.manage("shell", "--no-imports", "-c", MADE)
     assert done.returncode == 0, done.stderr
     found: list[str] = json.loads(done.stdout)
     return found
 
 
-def ask(site: Served, sql: str) -> list[Any]:
-    """The first column of what the site's database answers."""
+def query(site: Served, sql: str) -> list[Any]:
+    """The first column of a query to the site's database."""
     with closing(sqlite3.connect(site.folder / "db.sqlite3", timeout=20)) as database, database:
         return [row[0] for row in database.execute(sql)]
 
 
 class Visitor:
-    """A browser without script: keeps cookies, sends forms as they stand, goes where it is sent."""
+    """A browser without script: it stores cookies, submits forms, and follows redirects."""
 
     def __init__(self, site: Served) -> None:
         self.seen = ""
@@ -123,41 +121,41 @@ class Visitor:
         return self.http.get(address)
 
     def send(self, page: httpx.Response, action: str, query: str = "", **given: str) -> httpx.Response:
-        """Sends the page's form to `action`, with what stands in it."""
+        """Submit the page's form to `action` with its values."""
         fields = {name: values[0] for name, values in Page(page).form(action).fields.items()}
         return self.http.post(action + query, data=fields | given)
 
-    def leave(self, wanted: str = WANTED) -> str:
-        """From a page that asks for sign-in to the button: the address at the provider that comes next."""
+    def provider_address(self, wanted: str = WANTED) -> str:
+        """From a page that needs sign-in to the button: the next address at the provider."""
         return onward(self.send(self.open(wanted), START))
 
-    def come_back(self, wanted: str = WANTED) -> str:
-        """As far as the provider's answer: the address of ours that it sends the browser to."""
-        return self.step(self.leave(wanted))
+    def provider_redirect(self, wanted: str = WANTED) -> str:
+        """Sign in at the provider: the address of the site that it redirects to."""
+        return self.step(self.provider_address(wanted))
 
     def step(self, address: str) -> str:
         return self.http.get(address, follow_redirects=False).headers["Location"]
 
     def sign_in(self, wanted: str = WANTED) -> httpx.Response:
-        return self.open(self.leave(wanted))
+        return self.open(self.provider_address(wanted))
 
     def who(self) -> str | None:
-        """Name and role, as the menu of every page has them."""
+        """Name and role, from the menu of every page."""
         found = Page(self.open("/accounts/2fa/")).texts("span", class_="who")
         return found[0] if found else None
 
 
 @pytest.fixture
 def visit(site: Served) -> Iterator[Callable[[], Visitor]]:
-    """A new browser each time."""
+    """Create a new browser."""
     with ExitStack() as open_ones:
 
-        def come() -> Visitor:
+        def new_visitor() -> Visitor:
             visitor = Visitor(site)
             open_ones.enter_context(closing(visitor.http))
             return visitor
 
-        yield come
+        yield new_visitor
 
 
 @pytest.fixture
@@ -171,17 +169,17 @@ def onward(page: httpx.Response) -> str:
 
 
 def assert_refused(visitor: Visitor, page: httpx.Response, status: int, notice: str) -> None:
-    """A page of ours, with the notice and the status, and nobody is signed in."""
+    """The page is the site's own, with the notice and the status, and no user is signed in."""
     shown = Page(page)
     assert (page.status_code, shown.notices) == (status, {notice}), page.text
     assert "/accounts/login/" in shown.one("div", class_="panel").hrefs
     assert visitor.who() is None
 
 
-def test_the_provider_is_offered_by_its_name(visitor: Visitor, client: Client, live_mode: Settings) -> None:
-    """The sign-in page has a button for it beside the password; without the settings, neither it nor its
-    addresses.
-    """
+def test_sign_in_page_has_a_button_for_the_provider(
+    visitor: Visitor, client: Client, live_mode: Settings
+) -> None:
+    """Next to the password; without the settings there is neither a button nor its routes."""
     assert "Acme <ID>" in Page(visitor.open("/")).form(START).one("button").text
     without = Page(client.get("/accounts/login/"))
     assert without.has_field("password")
@@ -190,17 +188,19 @@ def test_the_provider_is_offered_by_its_name(visitor: Visitor, client: Client, l
 
 
 def test_known_user_is_signed_in_and_redirected(provider: Provider, visitor: Visitor, site: Served) -> None:
-    """As the person that an admin made, with their role, on the page they had asked for, query and all."""
+    """As the user that an admin created, with their role, to the requested page and its query."""
     provider.conduct = Conduct(vouched("ann.lee@example.com", preferred_username="bob", name="Somebody Else"))
     page = visitor.sign_in(WANTED)
     assert str(page.url) == f"{site.url}{WANTED}"
     assert Page(page).one("nav", id="nav").one(aria_current="page")["href"] == "/shares/"
     assert visitor.who() == "ann · sharer"
-    assert ask(site, "SELECT email FROM dashboard_user WHERE username = 'ann'") == ["Ann.Lee@example.com"]
+    assert query(site, "SELECT email FROM dashboard_user WHERE username = 'ann'") == ["Ann.Lee@example.com"]
 
 
-def test_the_password_stays(provider: Provider, visit: Callable[[], Visitor]) -> None:
-    """Whoever came by the provider can come by their password afterwards, should the provider be down."""
+def test_user_of_the_provider_can_sign_in_with_a_password(
+    provider: Provider, visit: Callable[[], Visitor]
+) -> None:
+    """For example during an outage of the provider."""
     provider.conduct = Conduct(vouched("ann.lee@example.com"))
     visit().sign_in()
     visitor = visit()
@@ -227,27 +227,29 @@ def test_the_password_stays(provider: Provider, visit: Callable[[], Visitor]) ->
         "a thin token",
     ],
 )
-def test_providers_differ(provider: Provider, visitor: Visitor, conduct: Conduct) -> None:
-    """What the standard leaves open, or clocks and databases make different, keeps nobody out."""
+def test_variations_of_the_standard_are_accepted(
+    provider: Provider, visitor: Visitor, conduct: Conduct
+) -> None:
+    """Optional claims, clock differences and letter case do not prevent sign-in."""
     provider.conduct = conduct
     visitor.sign_in()
     assert visitor.who() == "bob · viewer"
 
 
-def test_the_admin_decides_each_time(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
-    """An e-mail that an admin gives to somebody else is theirs from then on: no
-    sign-in leaves a link behind.
-    """
+def test_email_address_is_matched_at_each_sign_in(
+    provider: Provider, visit: Callable[[], Visitor], site: Served
+) -> None:
+    """If an admin moves an address to another user, it is theirs: sign-in stores no link."""
     provider.conduct = Conduct(vouched("again@example.com"))
     visitor = visit()
     visitor.sign_in()
     assert visitor.who() == "again · viewer"
-    ask(site, "UPDATE dashboard_user SET email = '' WHERE username = 'again'")
-    ask(site, "UPDATE dashboard_user SET is_active = 1 WHERE username = 'was-here'")
+    query(site, "UPDATE dashboard_user SET email = '' WHERE username = 'again'")
+    query(site, "UPDATE dashboard_user SET is_active = 1 WHERE username = 'was-here'")
     visitor = visit()
     visitor.sign_in()
     assert visitor.who() == "was-here · viewer"
-    assert ask(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
+    assert query(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
 
 
 WORDS_OF_THE_STANDARD = {
@@ -278,22 +280,21 @@ UNKNOWN = "unknown-person"
 def test_unknown_user_is_neither_signed_in_nor_created(
     provider: Provider, visitor: Visitor, site: Served, person: dict[str, Any], notice: str
 ) -> None:
-    """Without one account whose e-mail the provider has confirmed, a page says so, and no account is made."""
+    """There must be exactly one account with an e-mail address that the provider has confirmed."""
     provider.conduct = Conduct(person)
     assert_refused(visitor, visitor.sign_in(), 403, notice)
-    assert sorted(ask(site, "SELECT username FROM dashboard_user")) == NAMES
+    assert sorted(query(site, "SELECT username FROM dashboard_user")) == NAMES
 
 
-def test_a_closed_account_stays_out(provider: Provider, visitor: Visitor) -> None:
-    """The provider's word does not open what an admin has closed."""
+def test_deactivated_user_cannot_sign_in_through_the_provider(provider: Provider, visitor: Visitor) -> None:
     provider.conduct = Conduct(vouched("cid@example.com"))
     assert "account-closed" in Page(visitor.sign_in()).notices
     assert visitor.who() is None
 
 
 def test_second_factor_is_required(provider: Provider, visitor: Visitor, site: Served) -> None:
-    """With an authenticator app, the provider alone opens no page; the code then
-    leads to the one asked for.
+    """With an authenticator app, the provider alone opens no page; the code redirects to the requested
+    one.
     """
     provider.conduct = Conduct(vouched("tom@example.com"))
     page = visitor.sign_in(WANTED)
@@ -304,10 +305,8 @@ def test_second_factor_is_required(provider: Provider, visitor: Visitor, site: S
     assert visitor.who() == "tom · sharer"
 
 
-def test_without_a_password_one_can_sign_out(provider: Provider, visitor: Visitor) -> None:
-    """Somebody who only ever comes by the provider has a menu that fits: no password to change, but a way
-    out.
-    """
+def test_user_without_a_password_can_sign_out(provider: Provider, visitor: Visitor) -> None:
+    """Their menu has no link to change the password."""
     provider.conduct = Conduct(vouched("pam@example.com"))
     page = visitor.sign_in("/shares/")
     assert visitor.who() == "pam · admin"
@@ -345,7 +344,7 @@ WRONG = {
 def test_invalid_response_does_not_sign_in(
     provider: Provider, visitor: Visitor, status: int, notice: str, conduct: Conduct
 ) -> None:
-    """Whatever the provider says wrongly, or somebody in its place, ends with a sentence of ours."""
+    """Every invalid response of the provider, or of an attacker, ends with an error page of the site."""
     provider.conduct = conduct
     assert_refused(visitor, visitor.sign_in(), status, notice)
 
@@ -366,15 +365,15 @@ CONFIGURATION = "/.well-known/openid-configuration"
 def test_without_configuration_there_is_no_redirect(
     provider: Provider, visitor: Visitor, answer: Response, status: int, notice: str
 ) -> None:
-    """A provider that does not say where it signs people in leaves them with a sentence of ours."""
+    """A provider without a valid configuration leads to an error page of the site."""
     provider.conduct = Conduct(answers={CONFIGURATION: answer})
     assert_refused(visitor, visitor.send(visitor.open("/"), START), status, notice)
 
 
 def test_provider_outage_is_reported(provider: Provider, visitor: Visitor) -> None:
-    """On the way there and on the way back, and afterwards sign-in works again."""
+    """Before and after the redirect; afterwards sign-in works again."""
     provider.conduct = Conduct(BOB)
-    back = visitor.come_back()
+    back = visitor.provider_redirect()
     with provider.down():
         assert_refused(visitor, visitor.send(visitor.open("/"), START), 503, SILENT)
         assert_refused(visitor, visitor.open(back), 503, SILENT)
@@ -382,16 +381,16 @@ def test_provider_outage_is_reported(provider: Provider, visitor: Visitor) -> No
     assert visitor.who() == "bob · viewer"
 
 
-def test_a_way_back_is_one_browsers_and_good_once(provider: Provider, visit: Callable[[], Visitor]) -> None:
-    """With a state that is wrong, missing, spent or of another browser, nobody is signed in."""
+def test_state_is_valid_once_and_in_one_browser(provider: Provider, visit: Callable[[], Visitor]) -> None:
+    """A state that is wrong, missing, used or of another browser signs no user in."""
     provider.conduct = Conduct(BOB)
     visitor, victim, stale = (
         visit(),
         visit(),
         "expired",
     )
-    back = visitor.come_back()
-    victim.leave()
+    back = visitor.provider_redirect()
+    victim.provider_address()
     for address in (
         back,
         back.replace(parameters(back)["state"][0], "wrong"),
@@ -404,9 +403,9 @@ def test_a_way_back_is_one_browsers_and_good_once(provider: Provider, visit: Cal
     assert stale in Page(visitor.open(back)).notices
 
 
-def test_the_way_there_asks_for_no_more(provider: Provider, visitor: Visitor) -> None:
-    """The provider gets a proof of key and fresh words each time, and what is added to our address is not
-    passed on.
+def test_redirect_has_the_standard_parameters_only(provider: Provider, visitor: Visitor) -> None:
+    """The key proof and the random values are new each time, and parameters added to the address are
+    ignored.
     """
     page = visitor.open("/")
     added = "?scope=all&auth_params=redirect_uri%3Dhttps://evil.example%26prompt%3Dnone"
@@ -419,9 +418,9 @@ def test_the_way_there_asks_for_no_more(provider: Provider, visitor: Visitor) ->
     assert all(first[name] != second[name] for name in ("state", "code_challenge"))
 
 
-def test_nothing_can_be_linked(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
-    """Somebody signed in cannot tie another identity to their account; nor is what
-    comes back then anybody.
+def test_identities_cannot_be_linked(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
+    """A signed-in user cannot add another identity, and the provider's response does not sign in another
+    user.
     """
     provider.conduct = Conduct(BOB)
     visitor = visit()
@@ -435,11 +434,11 @@ def test_nothing_can_be_linked(provider: Provider, visit: Callable[[], Visitor],
         assert visitor.open(onward(page)).status_code == 403
         assert visitor.who() == "bob · viewer"
     assert_refused(visitor := visit(), visitor.sign_in(), 403, UNKNOWN)
-    assert ask(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
+    assert query(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
 
 
 def test_redirects_stay_on_the_site(provider: Provider, visitor: Visitor, site: Served) -> None:
-    """A page asked for that is not ours is forgotten, and a form of others starts nothing."""
+    """A next page on another site is ignored, and a form from another site is refused."""
     provider.conduct = Conduct(BOB)
     away = onward(visitor.send(visitor.open("/"), START, next="https://evil.example/"))
     back = visitor.step(away)
@@ -448,16 +447,16 @@ def test_redirects_stay_on_the_site(provider: Provider, visitor: Visitor, site: 
     assert (page.status_code, Page(page).notices) == (403, {"form-expired"})
 
 
-def test_no_route_comes_with_it_but_there_and_back(all_routes: list[str]) -> None:
-    """None to sign up, to link, to mind apps and tokens in the admin: the rest is the same as without."""
+def test_provider_adds_two_routes_only(all_routes: list[str]) -> None:
+    """There is no route for sign-up or linking, nor for apps and tokens in the admin."""
     assert set(all_routes) == {*routes(get_resolver()), START[1:], BACK[1:]}
 
 
 @pytest.mark.parametrize("person", ["", "pam@example.com", "ann.lee@example.com"])
-def test_all_pages_are_ours(provider: Provider, visitor: Visitor, all_routes: list[str], person: str) -> None:
-    """Whatever is below /accounts/, for strangers and for people with and without a
-    password, has our frame.
-    """
+def test_account_pages_have_the_frame_of_the_site(
+    provider: Provider, visitor: Visitor, all_routes: list[str], person: str
+) -> None:
+    """For visitors, and for users with and without a password."""
     provider.conduct = Conduct(vouched(person))
     visitor.sign_in()
     assert bool(visitor.who()) == bool(person)
@@ -469,10 +468,8 @@ def test_all_pages_are_ours(provider: Provider, visitor: Visitor, all_routes: li
             assert Page(page).one("title").text
 
 
-def test_the_secret_stays_here(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
-    """It is in no page, header or address, and when the provider repeats it in an error, the log has it cut
-    out.
-    """
+def test_client_secret_is_not_exposed(provider: Provider, visit: Callable[[], Visitor], site: Served) -> None:
+    """It is in no page, header or address, and is cut from the log if the provider repeats it."""
     visitor = visit()
     provider.conduct = Conduct(BOB)
     visitor.sign_in()
@@ -489,10 +486,8 @@ def test_the_secret_stays_here(provider: Provider, visit: Callable[[], Visitor],
     assert "Traceback" not in site.stderr
 
 
-def test_a_real_browser_gets_there_and_back(provider: Provider, site: Served, chromium: Browser) -> None:
-    """Under our content policy, by keyboard and without script, Chromium goes to the
-    provider and comes back.
-    """
+def test_chromium_signs_in_through_the_provider(provider: Provider, site: Served, chromium: Browser) -> None:
+    """Under the content security policy, by keyboard and without script."""
     provider.conduct = Conduct(vouched("ann.lee@example.com"))
     context = chromium.new_context(base_url=site.url, java_script_enabled=False)
     tab = context.new_page()

@@ -1,4 +1,4 @@
-"""Color as eyes have it: contrast (WCAG 2), difference (CIEDE2000), and two kinds of color blindness."""
+"""Color vision: contrast (WCAG 2), difference (CIEDE2000), and two kinds of color blindness."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _product(matrix: Matrix, rgb: Triple) -> Triple:
 
 
 def seen(color: str, eye: Matrix) -> Triple:
-    """The color in CIELAB (D65) as that eye sees it."""
+    """The color in CIELAB (D65) as seen with that color vision."""
     red, green, blue = (min(1.0, max(0.0, value)) for value in _product(eye, linear(color)))
     x = (0.4124564 * red + 0.3575761 * green + 0.1804375 * blue) / 0.95047
     y = 0.2126729 * red + 0.7151522 * green + 0.0721750 * blue
@@ -72,7 +72,7 @@ def _luminance(color: str) -> float:
 
 
 def delta_e(one: Triple, other: Triple) -> float:
-    """CIEDE2000, as Sharma, Wu and Dalal write it out."""
+    """CIEDE2000 as published by Sharma, Wu and Dalal."""
     (l1, a1, b1), (l2, a2, b2) = one, other
     g = 0.5 * (1 - _seventh((hypot(a1, b1) + hypot(a2, b2)) / 2))
     a1, a2 = a1 * (1 + g), a2 * (1 + g)

@@ -1,4 +1,4 @@
-"""Series made by hand, for tests of what is drawn from them."""
+"""Series for tests of charts."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ values = st.one_of(
 )
 
 
-def a_query(days: int = 31, **changes: Any) -> Query:
+def query_of_days(days: int = 31, **changes: Any) -> Query:
     """That many UTC days up to the end of today, of one customer."""
     requested: dict[str, Any] = {"customer_id": "acme", "tz": "UTC", "bin_size": "day"}
     requested |= {"start": DAY - (days - 1) * DAY_MS, "end": DAY + DAY_MS}
     return Query(**(requested | changes))
 
 
-def a_series(lines: Sequence[Line], query: Query | None = None, **changes: Any) -> Series:
-    """A series with these lines; its features and totals are made to fit."""
+def series_of(lines: Sequence[Line], query: Query | None = None, **changes: Any) -> Series:
+    """A series with these lines, and matching features and totals."""
     size = len(lines[0].values) if lines else 31
-    query = query or a_query(size)
+    query = query or query_of_days(size)
     window = query.window(NOW)
     assert window is not None
     bins = bins_of(window, query.bin_size_for(window), query.zone)
@@ -74,18 +74,20 @@ def a_total(name: str, values: tuple[float, ...], previous: tuple[float, ...] | 
 
 
 def groups(*names: str, size: int = 31, **query: Any) -> Series:
-    """One feature by its models: each name a group, then Other and (none)."""
+    """One feature by model: each name is a group, then Other and the events without a group."""
     lines = [
         Line("group", name, tuple(float((at + 2) * 100 * (day + 1)) for day in range(size)))
         for at, name in enumerate(names)
     ]
     rest = [Line("other", "", (40.0,) * size, members=9), Line("none", "", (7.0,) * size)]
-    return a_series([*lines, *rest], a_query(size, group_by="properties.model", **query))
+    return series_of([*lines, *rest], query_of_days(size, group_by="properties.model", **query))
 
 
 @st.composite
 def any_series(draw: st.DrawFn) -> Series:
-    """Up to eight lines and Other, over up to forty days, in any shape, with or without a period before."""
+    """Up to eight lines and Other, over up to forty days, with any values, with or without a previous
+    period.
+    """
     size = draw(st.integers(1, 40))
     row = st.lists(values, min_size=size, max_size=size).map(tuple)
     before = st.one_of(st.none(), row)
@@ -94,5 +96,5 @@ def any_series(draw: st.DrawFn) -> Series:
     lines = [Line("group", name, draw(row), draw(before), draw(folded)) for name in chosen]
     lines.append(Line("other", "", draw(row), draw(before), members=3))
     shape = draw(st.sampled_from(["bars", "lines", "cumulative"]))
-    query = a_query(size, group_by="properties.model", chart=shape, compare="previous")
-    return a_series(lines, query, previous=draw(before))
+    query = query_of_days(size, group_by="properties.model", chart=shape, compare="previous")
+    return series_of(lines, query, previous=draw(before))

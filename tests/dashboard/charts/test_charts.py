@@ -30,11 +30,11 @@ from dashboard.charts.ticks import (
 from tests.dashboard.charts.sample_series import (
     DAY,
     HOSTILE,
-    a_query,
-    a_series,
     any_series,
     groups,
     names,
+    query_of_days,
+    series_of,
     values,
 )
 from usage.charts.series import Line, Series
@@ -46,7 +46,7 @@ moderate = st.floats(-1e15, 1e15, allow_nan=False)
 
 @given(st.tuples(values, values))
 def test_value_axis_covers_the_data(ends: tuple[float, float]) -> None:
-    """The axis holds zero and every value, and has a few round labels in it."""
+    """The axis includes zero and every value, and has a few round labels."""
     clamped = [0 if abs(end) < 1e-300 else min(max(end, -1e300), 1e300) for end in ends]
     low, high = value_range(min(clamped), max(clamped))
     ticks = value_ticks(low, high)
@@ -62,10 +62,8 @@ def test_value_axis_covers_the_data(ends: tuple[float, float]) -> None:
     st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland"]),
 )
 def test_time_axis_has_few_labels(days: int, size: Any, zone: str) -> None:
-    """At most nine labels on a wide screen, five on a narrow one, each at a bin; every bin has a name of its
-    own.
-    """
-    query = a_query(days if size != "hour" else days % 100 + 1, tz=zone)
+    """At most nine on a wide screen, five on a narrow one, each at a bin; every bin has a unique name."""
+    query = query_of_days(days if size != "hour" else days % 100 + 1, tz=zone)
     window = query.window(0)
     assert window is not None
     bins = bins_of(window, size, query.zone)
@@ -78,26 +76,25 @@ def test_time_axis_has_few_labels(days: int, size: Any, zone: str) -> None:
 
 
 def named(start: datetime, hours: int, size: BinSize, zone: str) -> tuple[str, ...]:
-    query = a_query(tz=zone)
+    query = query_of_days(tz=zone)
     ms = int(start.timestamp() * 1000)
     bins = bins_of(Window(ms, ms + hours * HOUR_MS), size, query.zone)
     return bin_labels(bin_times(bins, size, query.zone), size)
 
 
-def test_the_repeated_hour_is_two_bins() -> None:
-    """Where clocks go back, both hours are there, told apart by their offset."""
+def test_repeated_hour_has_two_bins() -> None:
+    """They have different offsets."""
     found = named(datetime(2026, 10, 25, tzinfo=UTC), 3, "hour", "Europe/Berlin")
     assert found == ("25 Oct 2026 02:00 UTC+2", "25 Oct 2026 02:00 UTC+1", "25 Oct 2026 03:00 UTC+1")
 
 
-def test_days_off_the_hour_keep_their_date() -> None:
-    """In Kolkata a day's bin begins half an hour before its midnight, and is still that day."""
+def test_days_off_the_hour_have_their_date() -> None:
+    """In Kolkata the bin of a day starts half an hour before its midnight."""
     found = named(datetime(2026, 11, 1, 18, 30, tzinfo=UTC), 48, "day", "Asia/Kolkata")
     assert found == ("2 Nov 2026", "3 Nov 2026")
 
 
-def test_cut_bins_say_where_they_begin() -> None:
-    """A first day or month that the window cuts is named by its beginning."""
+def test_cut_bins_name_their_start() -> None:
     found = named(datetime(2026, 11, 10, 14, tzinfo=UTC), 24, "day", "UTC")
     assert found == ("10 Nov 2026 from 14:00", "11 Nov 2026")
     found = named(datetime(2026, 11, 10, 14, tzinfo=UTC), 24 * 30, "month", "UTC")
@@ -105,8 +102,8 @@ def test_cut_bins_say_where_they_begin() -> None:
 
 
 @given(st.lists(st.tuples(*[moderate] * 3), min_size=1, max_size=9), st.booleans())
-def test_stacks_sum(lines: list[tuple[float, ...]], apart: bool) -> None:
-    """Every part is as long as its value, and the parts of a bin reach exactly as far as their sum."""
+def test_parts_of_a_stack_sum_to_the_bin(lines: list[tuple[float, ...]], apart: bool) -> None:
+    """Every part is as long as its value."""
     parts = stack(lines, apart=apart)
     for line, part in zip(lines, parts, strict=True):
         assert all(
@@ -124,8 +121,8 @@ def test_stacks_sum(lines: list[tuple[float, ...]], apart: bool) -> None:
 
 
 @given(st.sets(names, min_size=1, max_size=20), st.data())
-def test_colors_are_steady(rivals: set[str], data: st.DataObject) -> None:
-    """A filter that draws fewer series changes no color, as long as eight colors are enough for all."""
+def test_colors_do_not_change_with_filters(rivals: set[str], data: st.DataObject) -> None:
+    """If eight colors are enough for all series."""
     drawn = data.draw(st.sets(st.sampled_from(sorted(rivals)), min_size=1, max_size=8))
     found = slots("acme", "feature", drawn, rivals)
     assert set(found.values()) <= set(SLOTS)
@@ -135,8 +132,8 @@ def test_colors_are_steady(rivals: set[str], data: st.DataObject) -> None:
         assert all(found[name] == whole[name] for name in drawn)
 
 
-def test_colors_are_those_of_the_last_visit() -> None:
-    """Nothing about the process or the sizes decides a color: these are written down."""
+def test_colors_do_not_depend_on_the_process() -> None:
+    """Neither the process nor the sizes change them: the expected colors are constants."""
     assert slots("acme", "feature", ["api_calls", "emails"]) == slots(
         "acme", "feature", ["emails", "api_calls"]
     )
@@ -148,7 +145,7 @@ EXPECTED_COLORS = {"api_calls": "s1", "ai_tokens": "s5", "emails": "s4"}
 
 @given(any_series())
 def test_svg_is_well_formed(series: Series) -> None:
-    """Whatever names and values come, both drawings are XML that holds numbers and our own words only."""
+    """For any names and values, the drawings are XML with numbers and the chart's own elements only."""
     chart = chart_of(series)
     parts = svg.axes(chart), svg.marks(chart), svg.hatch(chart, "c"), svg.hits(["/e/?a=1&b=2"], ['<"&>'])
     tree = ElementTree.fromstring(f"<svg>{''.join(parts)}</svg>")
@@ -159,7 +156,7 @@ def test_svg_is_well_formed(series: Series) -> None:
 
 @given(any_series())
 def test_figure_is_valid(series: Series) -> None:
-    """graph_objects, which knows every attribute of Plotly, takes each figure as it is."""
+    """graph_objects, which checks every attribute of Plotly, accepts each figure."""
     spec = json.loads(figure.embedded(figure.figure(chart_of(series))))
     go.Figure(spec)
     assert len(figure.origins(chart_of(series))) == len(spec["data"])
@@ -167,9 +164,7 @@ def test_figure_is_valid(series: Series) -> None:
 
 @given(any_series())
 def test_figure_names_are_text(series: Series) -> None:
-    """No label leaves the figure with a raw < or >, and the JSON has none that could
-    end its script element.
-    """
+    """No label has an unescaped < or >, and the JSON cannot end its script element."""
     chart = chart_of(series)
     for trace in figure.figure(chart)["data"]:
         assert not {"<", ">"} & set(trace.get("name", ""))
@@ -181,19 +176,19 @@ def test_figure_names_are_text(series: Series) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, [1, {"a": -math.inf}]])
-def test_json_refuses_what_is_no_number(value: object) -> None:
-    """NaN and Infinity stop the page rather than become null in it."""
+def test_json_refuses_nan_and_infinity(value: object) -> None:
+    """They would become null in the page."""
     with pytest.raises(ValueError, match="NaN"):
         figure.embedded(value)
 
 
 def test_figure_is_small() -> None:
-    """90 days by 10 lines: a third of graph_objects' bytes at most, and the SVG stays under 12 KB."""
+    """90 days by 10 lines: at most a third of graph_objects' bytes, and the SVG is below 12 KB."""
     lines = [
         Line("feature", f"feature-{at}", tuple(float(at * 1000 + day * 37) for day in range(90)))
         for at in range(1, 11)
     ]
-    chart = chart_of(a_series(lines, a_query(90)))
+    chart = chart_of(series_of(lines, query_of_days(90)))
     ours = figure.embedded(figure.figure(chart))
     theirs = to_json(
         go.Figure([go.Bar(x=list(chart.labels), y=line.values, name=line.name) for line in chart.lines])
@@ -202,8 +197,8 @@ def test_figure_is_small() -> None:
     assert len(svg.axes(chart)) + len(svg.marks(chart)) <= 12_288
 
 
-def test_other_and_none_are_grey() -> None:
-    """Other says how many it holds; a group that is itself called Other is not mistaken for it."""
+def test_other_and_no_value_are_gray() -> None:
+    """Other has the number of its groups; a group named Other is a separate line."""
     chart = chart_of(groups("Other", "gpt"))
     assert [(line.label, line.slot in SLOTS) for line in chart.lines] == [
         ("“Other”", True),
@@ -213,16 +208,15 @@ def test_other_and_none_are_grey() -> None:
     ]
 
 
-def test_bins_to_come_stay_blank() -> None:
-    """A running sum ends at the running bin instead of going on as a flat line into the future."""
+def test_cumulative_line_ends_at_the_running_bin() -> None:
     line = Line("feature", "calls", (1.0,) * 31)
-    query = a_query(31, chart="cumulative")
-    later = replace(a_series([line], query), now=a_series([line], query).bins.starts[9])
+    query = query_of_days(31, chart="cumulative")
+    later = replace(series_of([line], query), now=series_of([line], query).bins.starts[9])
     assert chart_of(later).lines[0].values == tuple(float(day) for day in range(1, 11))
 
 
-def test_legend_and_table_say_what_the_chart_shows() -> None:
-    """The legend's sums and the table's cells are the series' own, with ≈ where groups are inside Other."""
+def test_legend_and_table_have_the_figures_of_the_series() -> None:
+    """With ≈ for groups that are partly in Other."""
     series = groups("gpt", "embed", size=3)
     folded = replace(series, lines=(replace(series.lines[0], folded=frozenset({1})), *series.lines[1:]))
     panel = chart_panel(folded)
@@ -237,17 +231,17 @@ def test_legend_and_table_say_what_the_chart_shows() -> None:
     assert panel.table.rows[2].label == "23 Nov 2026 (partial)"
 
 
-def test_partial_until_the_bars_end() -> None:
-    """Today is partial until now, or until the last full hour where the bars end there to be compared."""
-    running = a_series([Line("feature", "tokens", (1.0, 2.0))], a_query(2))
+def test_partial_interval_ends_with_the_bars() -> None:
+    """Now, or at the last full hour if the chart is compared."""
+    running = series_of([Line("feature", "tokens", (1.0, 2.0))], query_of_days(2))
     assert chart_panel(running).check_line.partial == "Today is partial. It includes events until 13:02."
-    cut = a_query(2, end=DAY + 12 * HOUR_MS)
-    compared = a_series([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
+    cut = query_of_days(2, end=DAY + 12 * HOUR_MS)
+    compared = series_of([Line("feature", "tokens", (1.0, 2.0))], cut, running=1)
     assert chart_panel(compared).check_line.partial == "Today is partial. It includes events until 12:00."
 
 
-def test_links_change_one_thing() -> None:
-    """Only this, all again, a bin, another shape: each is the same query with that one change."""
+def test_chart_links_change_one_parameter() -> None:
+    """One group, all groups, a bin, another chart type."""
     panel = chart_panel(
         groups("gpt", "", size=2), base_path="/shared/7/usage/", events_path="/shared/7/events/"
     )
@@ -262,36 +256,38 @@ def test_links_change_one_thing() -> None:
     assert "group=gpt" not in str(again.legend.rows[0].href)
 
 
-def test_a_group_opens_its_own_rows() -> None:
-    """A bar of one group leads to that group's events, in place of an earlier filter on the same property."""
+def test_bar_of_a_group_links_to_its_rows() -> None:
+    """Its filter replaces an earlier filter on the same property."""
     series = groups("gpt", size=2, filter=(PropertyFilter("model", "embed"), PropertyFilter("region", "eu")))
     spec = json.loads(chart_panel(series).figure)
     assert "filter=model%3Agpt&filter=region%3Aeu" in spec["lines"][0]["rows"]
     assert "embed" not in spec["lines"][0]["rows"]
 
 
-def test_chosen_groups_open_their_own_rows() -> None:
-    """Under chosen groups a whole bin leads to the rows of those groups, not to those of the feature."""
+def test_bin_with_chosen_groups_links_to_their_rows() -> None:
+    """Not to those of the whole feature."""
     both = chart_panel(groups("gpt", "embed", size=2, group=("gpt", "embed")))
     assert "&filter=model%3Aembed&filter=model%3Agpt&" in both.table.rows[0].href
     one = chart_panel(
-        a_series([Line("group", "gpt", (1.0, 2.0))], a_query(2, group_by="properties.model", group=("gpt",)))
+        series_of(
+            [Line("group", "gpt", (1.0, 2.0))], query_of_days(2, group_by="properties.model", group=("gpt",))
+        )
     )
     assert "&filter=model%3Agpt&" in one.table.rows[0].href
     assert json.loads(one.figure)["lines"][0]["rows"].count("filter=") == 1
-    by_customer = a_query(2, customer_id=None, group_by="$customer_id", group=("acme",))
-    mine = chart_panel(a_series([Line("group", "acme", (1.0, 2.0))], by_customer))
+    by_customer = query_of_days(2, customer_id=None, group_by="$customer_id", group=("acme",))
+    mine = chart_panel(series_of([Line("group", "acme", (1.0, 2.0))], by_customer))
     for address in (mine.table.rows[0].href, json.loads(mine.figure)["lines"][0]["rows"]):
         assert "customer_id=acme" in address
         assert "group" not in address
 
 
-def test_hostile_names_everywhere() -> None:
-    """Every hostile name goes through every part of a panel; what is shown is
-    visible, and of bounded length.
-    """
+def test_hostile_names_are_visible_and_short() -> None:
+    """Every hostile name is used in every part of a panel."""
     for at in range(0, len(HOSTILE), 5):
-        series = a_series([Line("feature", name, (1.0, 2.0)) for name in HOSTILE[at : at + 5]], a_query(2))
+        series = series_of(
+            [Line("feature", name, (1.0, 2.0)) for name in HOSTILE[at : at + 5]], query_of_days(2)
+        )
         panel = chart_panel(series)
         for row in panel.legend.rows:
             assert len(row.label) <= 250

@@ -1,4 +1,4 @@
-"""The event browser over a store of a test's own, through the site's own addresses."""
+"""The event browser over a store of each test, by the addresses of the site."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MINUTE = 60_000
 
 
 class EventSite:
-    """Somebody before `autumn`'s events:
+    """A client of the site over `autumn`'s events.
 
-    `get` answers with a page, or with a part of it as htmx asks for it.
+    `get` returns a page, or a part of it as htmx requests it.
     """
 
     def __init__(self, autumn: Autumn) -> None:
@@ -43,18 +43,18 @@ class EventSite:
 
 @contextmanager
 def event_site(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Iterator[EventSite]:
-    """A desk at NOW, over an empty store."""
+    """The site at NOW, over an empty store."""
     with autumn(**options) as built:
         monkeypatch.setattr("dashboard.pages.staff.service", lambda: built.usage)
         yield EventSite(built)
 
 
 def event(number: int, **more: Any) -> dict[str, Any]:
-    """The event of so many minutes ago."""
+    """The event of `number` minutes ago."""
     known = {"id": f"evt_{number:05}", "timestamp": NOW - number * MINUTE - MINUTE, "value": number + 1}
     return {**known, "properties": {"user": f"user{number % 3}"}, **more}
 
 
 def weight(page: Page) -> int:
-    """Bytes as they travel: gzip at its usual level."""
+    """The size after compression with gzip's default level."""
     return len(gzip.compress(page.html.encode(), 6))

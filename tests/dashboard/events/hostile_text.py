@@ -1,4 +1,4 @@
-"""Five hundred texts that would be markup, script or another query, if a page let them."""
+"""Five hundred texts that would be markup, script or another query if a page did not escape them."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ MARKUP = frozenset("<>&\"'`=/\\{}%$#?;()*,+!|[]")
 
 
 def payloads() -> list[str]:
-    """All of them, each told from the others by its first characters."""
+    """All of them; their first characters differ."""
     texts = [wrap.replace("{}", base) for base in BASES for wrap in WRAPS]
     return [f"p{number}{text}" for number, text in enumerate(texts)]
 
 
 def twin(text: str) -> str:
-    """As long a text with the same dots, colons, spaces and unseen characters, but none that means anything
-    to HTML.
+    """A text of the same length with the same dots, colons, spaces and invisible characters, but no HTML
+    syntax.
     """
     return "".join("q" if character in MARKUP else character for character in text)

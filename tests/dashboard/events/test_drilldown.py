@@ -1,4 +1,4 @@
-"""From a bar to its events: what Autumn counts there, what is listed, and whether the two agree."""
+"""From a bar to its events: Autumn's count, the listed rows, and whether the two agree."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ IN_VIEW = {"HX-Request": "true", "HX-Target": "events-in-view"}
 
 
 def opened(page: Client, **params: Any) -> Page:
-    """What a chart swaps in below itself for a bar."""
+    """The part that a chart swaps in for a bar."""
     return Page(page.get(f"/events/?{urlencode(params, doseq=True)}", headers=IN_VIEW))
 
 
 def line(page: Client, **params: Any) -> Element:
-    """The line that reconciles the bar with its rows."""
+    """The line that compares the bar with its rows."""
     return opened(page, **params).one(data_reconciled=True)
 
 
@@ -31,30 +31,26 @@ def closed_hour(sample: Store) -> int:
     return sample.now() // HOUR * HOUR - 30 * HOUR
 
 
-def agrees(said: Element, total: float, count: int) -> bool:
-    """Whether Autumn's sum, that of the rows, and the sample's own SQL are the same."""
-    figures = [float(said[name] or "nan") for name in ("data-total", "data-listed", "data-events")]
-    return said["data-reconciled"] == "yes" and figures == pytest.approx([total, total, count])
+def agrees(compared: Element, total: float, count: int) -> bool:
+    """Whether Autumn's sum, that of the rows, and the sample's SQL are equal."""
+    figures = [float(compared[name] or "nan") for name in ("data-total", "data-listed", "data-events")]
+    return compared["data-reconciled"] == "yes" and figures == pytest.approx([total, total, count])
 
 
-def test_a_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
-    """The sum of a closed hour's bar is that of its rows and of the sample's own
-    SQL, and the line says so.
-    """
+def test_bar_equals_the_sum_of_its_events(page: Client, sample: Store, sql: Sql) -> None:
+    """For a closed hour, it also equals the sample's SQL, and the line says so."""
     start = closed_hour(sample)
     count, total = sql(
         "SELECT count(*), sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
         " AND timestamp >= ? AND timestamp < ?",
         *(ACME, start, start + HOUR),
     )[0]
-    said = line(page, customer_id=ACME, feature_id="ai_tokens", start=start, end=start + HOUR, tz="UTC")
-    assert agrees(said, total, count)
+    compared = line(page, customer_id=ACME, feature_id="ai_tokens", start=start, end=start + HOUR, tz="UTC")
+    assert agrees(compared, total, count)
 
 
-def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -> None:
-    """A group's part of a bar is counted by Autumn with the group as a filter, and its rows are those that
-    match.
-    """
+def test_bar_of_a_group_equals_the_sum_of_its_events(page: Client, sample: Store, sql: Sql) -> None:
+    """Autumn counts it with the group as a filter."""
     start = closed_hour(sample) - 12 * HOUR
     count, total = sql(
         "SELECT count(*), sum(value) FROM events WHERE customer_id = ? AND feature_id = 'ai_tokens'"
@@ -62,7 +58,7 @@ def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -
         *(ACME, start, start + 12 * HOUR),
     )[0]
     chosen = {"group_by": "properties.model", "group": "gpt-large", "filter": "model:gpt-large"}
-    said = line(
+    compared = line(
         page,
         customer_id=ACME,
         feature_id="ai_tokens",
@@ -73,13 +69,11 @@ def test_a_groups_bar_equals_its_events(page: Client, sample: Store, sql: Sql) -
         **chosen,
     )
     assert count > 1
-    assert agrees(said, total, count)
+    assert agrees(compared, total, count)
 
 
-def test_other_is_a_whole_bin(page: Client, sample: Store) -> None:
-    """Rows cannot be cut to Other or (none): what a click there opens is called the
-    bin's, never the bar's.
-    """
+def test_bar_of_other_lists_the_whole_bin(page: Client, sample: Store) -> None:
+    """Rows cannot be filtered by Other or by a missing value; the page says that they are the bin's."""
     start = closed_hour(sample)
     window = {
         "customer_id": ACME,
@@ -96,8 +90,8 @@ def test_other_is_a_whole_bin(page: Client, sample: Store) -> None:
         assert part.one(data_reconciled=True)["data-reconciled"] == "yes"
 
 
-def test_a_difference_is_said_with_its_reason(page: Client, sample: Store) -> None:
-    """Where a page does not list the whole bar, both figures stand there, and no check mark."""
+def test_incomplete_list_shows_both_figures(page: Client, sample: Store) -> None:
+    """There is no check mark if a page does not list the whole bar."""
     start = closed_hour(sample) - 240 * HOUR
     bar: dict[str, Any] = {"customer_id": ACME, "start": start, "end": start + 48 * HOUR, "tz": "UTC"}
     said = line(page, **bar, feature_id="ai_tokens", per_page=50)
@@ -115,10 +109,9 @@ def test_a_difference_is_said_with_its_reason(page: Client, sample: Store) -> No
     [{"exclude": "model:gpt-large"}, {"value_min": 1}, {"filter": ["model:gpt-large", "model:embed"]}],
     ids=["exclude", "value", "either"],
 )
-def test_what_autumn_cannot_count_is_not_compared(
+def test_filters_that_autumn_cannot_count_are_not_compared(
     page: Client, sample: Store, filters: dict[str, Any]
 ) -> None:
-    """Under filters that Autumn's aggregate cannot apply, its count is not held against the rows."""
     start = closed_hour(sample)
     window = {
         "customer_id": ACME,
@@ -132,10 +125,10 @@ def test_what_autumn_cannot_count_is_not_compared(
     assert not any(part.one("header").values("data-matches"))
 
 
-def test_what_rows_cannot_tell_is_said(page: Client, sample: Store) -> None:
-    """Rows name no entity, so a bar of one entity shows all of the bin's events and says that it does."""
+def test_bar_of_an_entity_lists_the_whole_bin(page: Client, sample: Store) -> None:
+    """Rows have no entity, and the page says so."""
     start = closed_hour(sample)
-    said = line(
+    compared = line(
         page,
         customer_id=ACME,
         start=start,
@@ -145,11 +138,11 @@ def test_what_rows_cannot_tell_is_said(page: Client, sample: Store) -> None:
         group="team-a",
         per_page=500,
     )
-    assert NO_ROWS_FOR["$entity_id"] in said.text
+    assert NO_ROWS_FOR["$entity_id"] in compared.text
 
 
-def test_the_part_fits_into_the_usage_page(page: Client, sample: Store) -> None:
-    """What a chart swaps in is one section with the id of its place; without htmx it is the event browser."""
+def test_drilldown_part_is_one_section(page: Client, sample: Store) -> None:
+    """It has the id of its target; without htmx the response is the event browser."""
     start = closed_hour(sample)
     address = f"/events/?{urlencode({'customer_id': ACME, 'start': start, 'end': start + HOUR, 'tz': 'UTC'})}"
     part = page.get(address, headers=IN_VIEW)

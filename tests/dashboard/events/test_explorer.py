@@ -1,6 +1,4 @@
-"""The event browser's pages: searching, paging, facets, one event, live rows and
-checks, by their addresses.
-"""
+"""The event browser: search, pages, facets, one event, live tail and checks, by their addresses."""
 
 from __future__ import annotations
 
@@ -25,28 +23,26 @@ def at(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[EventSite]:
         yield made
 
 
-def goes_on(scan: Element) -> bool:
-    """Whether the search takes its next step by itself."""
+def is_searching(scan: Element) -> bool:
+    """Whether the search starts its next step without a click."""
     return "load" in (scan["hx-trigger"] or "")
 
 
-def so_far(scan: Element) -> dict[str, str]:
-    """The headers that a step sends along."""
+def step_headers(scan: Element) -> dict[str, str]:
+    """The headers that the next step sends."""
     headers: dict[str, str] = json.loads(scan["hx-headers"] or "{}")
     return {"Scan-So-Far": headers["Scan-So-Far"]}
 
 
 def step(at: EventSite, scan: Element, status: int = 200) -> Page:
-    """The search's next step."""
-    return at.get(scan["hx-get"] or "", part=True, headers=so_far(scan), status=status)
+    """The next step of the search."""
+    return at.get(scan["hx-get"] or "", part=True, headers=step_headers(scan), status=status)
 
 
 def search(at: EventSite, page: Page) -> tuple[list[str], Element]:
-    """Follows a search as the page does by itself: the rows of all further steps, and the line after the
-    last.
-    """
+    """Follow a search to its end: the rows of all further steps, and the status line after the last one."""
     rows, scan = list[str](), page.one(id="scan")
-    while goes_on(scan):
+    while is_searching(scan):
         page = step(at, scan)
         scan = page.one(id="scan")
         rows += page.rows
@@ -62,12 +58,12 @@ def related(page: Page, kind: str) -> Element:
 
 
 def facet(part: Page, path: str, value: str) -> Element:
-    """A value among the top values."""
+    """One of the top values."""
     return part.one("li", data_path=path, data_value=value)
 
 
 def test_search_finds_each_match_once(at: EventSite) -> None:
-    """Thirty-seven matches among nine thousand rows: each found once, in steps of at most four calls."""
+    """37 matches among 9,000 rows, in steps of at most four calls."""
     marked = set(range(17, 9000, 243))
     at.autumn.add(*(event(number, properties={"mark": number in marked}) for number in range(9000)))
     page = at.get("/events/", filter="mark:true", range="7d", tz="UTC")
@@ -76,22 +72,22 @@ def test_search_finds_each_match_once(at: EventSite) -> None:
     expected = [f"evt_{number:05}" for number in sorted(marked)]
     assert page.rows + rows == expected
     assert last["data-matches"] == "37"
-    assert int(last["data-searched"] or 0) >= 9000  # a row on the border of two steps counts twice
+    assert int(last["data-searched"] or 0) >= 9000  # a row at the border of two steps counts twice
     assert not last.has("a", data_go=True)
     assert at.autumn.calls() <= 12
 
 
 def test_search_stops_when_the_page_is_full(at: EventSite) -> None:
-    """A search goes on by itself only while its page has room; then a link leads on."""
+    """A link continues it."""
     at.autumn.add(*(event(number, properties={"mark": number % 20 == 0}) for number in range(9000)))
     page = at.get("/events/", filter="mark:true", range="7d", tz="UTC", per_page=50)
     assert len(page.rows) == 50
-    assert not goes_on(page.one(id="scan"))
+    assert not is_searching(page.one(id="scan"))
     assert page.has("a", data_go=True)
 
 
 def test_search_without_script(at: EventSite) -> None:
-    """Its link leads to pages that show the rest of the matches, none twice."""
+    """The links show each remaining match once."""
     at.autumn.add(*(event(number, properties={"mark": number % 900 == 0}) for number in range(9000)))
     page, rows = at.get("/events/", filter="mark:true", range="7d", tz="UTC"), list[str]()
     while True:
@@ -102,8 +98,8 @@ def test_search_without_script(at: EventSite) -> None:
     assert rows == [f"evt_{number:05}" for number in range(0, 9000, 900)]
 
 
-def test_paging_under_arrivals(at: EventSite) -> None:
-    """Events that arrive while somebody pages, late ones too, neither repeat a row nor hide one."""
+def test_arrivals_do_not_repeat_or_hide_rows(at: EventSite) -> None:
+    """New and late events arrive between pages."""
     at.autumn.add(*(event(number) for number in range(430)))
     page, rows, extra = at.get("/events/", range="7d", tz="UTC", per_page=50), list[str](), 0
     while True:
@@ -119,7 +115,7 @@ def test_paging_under_arrivals(at: EventSite) -> None:
 
 
 def test_rows_are_numbered_from_the_newest(at: EventSite) -> None:
-    """An address that names a page but no place in the list shows the newest rows, and numbers them so."""
+    """An address with a page number but no position shows the newest rows, numbered from 1."""
     at.autumn.add(*(event(number) for number in range(120)))
     page = at.get("/events/", page=5, per_page=50, range="7d", tz="UTC")
     assert page.rows[0] == "evt_00000"
@@ -128,8 +124,8 @@ def test_rows_are_numbered_from_the_newest(at: EventSite) -> None:
 
 
 def test_zone_is_that_of_the_rows(at: EventSite) -> None:
-    """The head names the offset of the rows, or the zone where they have two; each row's title its exact
-    moment.
+    """The header has the offset of the rows, or the zone if there are two; each row's title has the exact
+    time.
     """
     for day in (20, 24, 27):
         at.autumn.add(event(day, timestamp=int(datetime(2025, 10, day, 10, tzinfo=UTC).timestamp() * 1000)))
@@ -148,17 +144,15 @@ def test_zone_is_that_of_the_rows(at: EventSite) -> None:
 
 
 def titles(page: Page) -> list[str]:
-    """The exact moments of the rows, as their links' titles have them."""
+    """The exact times of the rows, from the titles of their links."""
     return page.one("tbody", id="found").values("title", "a")
 
 
 @pytest.mark.parametrize(
     "chosen", [{"value_min": 1000}, {"feature_id": "mail"}, {"until": NOW - 90 * MINUTE}]
 )
-def test_nothing_says_what_may_hide_it(at: EventSite, chosen: dict[str, Any]) -> None:
-    """Where chosen values, features or a moment leave no rows, the page says that they may, and leads back to
-    all.
-    """
+def test_empty_list_names_its_filters(at: EventSite, chosen: dict[str, Any]) -> None:
+    """If values, features or a time hide all rows, the page says so and links to all rows."""
     at.autumn.add(event(1, feature_id="calls"), event(900, feature_id="mail", customer_id="cus_2"))
     page = at.get("/events/", customer_id="cus_1", range="7d", tz="UTC", **chosen)
     assert page.rows == []
@@ -167,8 +161,8 @@ def test_nothing_says_what_may_hide_it(at: EventSite, chosen: dict[str, Any]) ->
 
 
 def test_events_in_view_are_those_of_the_chart(at: EventSite) -> None:
-    """Below a grouped chart are its feature's rows; where the chart chose the
-    feature, the section says all.
+    """The rows of the grouped feature; if the chart selected the feature itself, the rows are those of all
+    features.
     """
     at.autumn.add(event(1, feature_id="calls"), event(2, feature_id="mail"))
     requested: dict[str, Any] = {
@@ -186,10 +180,8 @@ def test_events_in_view_are_those_of_the_chart(at: EventSite) -> None:
     assert unnamed.one(id="events-in-view")["data-whole"] == "no"
 
 
-def test_columns(at: EventSite) -> None:
-    """Chosen properties are columns in their order, nested ones too; the form carries the rest of the query
-    along.
-    """
+def test_chosen_properties_are_columns(at: EventSite) -> None:
+    """In their order, nested ones too; the form has the rest of the query."""
     at.autumn.add(event(1, properties={"a": 1, "b": {"c": "deep"}, "z": [None]}))
     page = at.get("/events/", columns=["b.c", "z"], filter="a:1", range="7d", tz="UTC")
     assert [(head["data-path"], head.text) for head in page.all("th", data_path=True)] == [
@@ -204,7 +196,9 @@ def test_columns(at: EventSite) -> None:
 
 
 def test_facets_toggle(at: EventSite) -> None:
-    """A value's link filters by it, keeps it out, or lets it go; counts are those of the newest rows."""
+    """The links of a value filter by it, exclude it, or remove its filter; counts are those of the newest
+    rows.
+    """
     at.autumn.add(*(event(number, feature_id="calls" if number % 4 else "mail") for number in range(30)))
     part = at.get("/events/facets/", part=True, range="7d", tz="UTC")
     assert part.has(data_rows="30", data_whole=True)
@@ -216,10 +210,8 @@ def test_facets_toggle(at: EventSite) -> None:
     assert len(follow(at, facet(chosen, "user", "user0").one("a", aria_current=True)).rows) == 30
 
 
-def test_open_event(at: EventSite) -> None:
-    """An open event tells its properties, its JSON, why it was charged, and leads to its neighbors and
-    itself.
-    """
+def test_open_event_shows_its_details(at: EventSite) -> None:
+    """Properties, JSON, deductions, and links to its neighbors and itself."""
     reset = {"interval": "month", "resets_at": NOW}
     took = {"balance_id": "bal_1", "feature_id": "credits", "plan_id": "pro", "reset": reset, "value": 8.41}
     properties = {"request_id": "req_9", "user": "ana", "meta": {"tier": "gold"}}
@@ -240,16 +232,16 @@ def test_open_event(at: EventSite) -> None:
     assert '"customer_id":"cus_1"' in curl
 
 
-def test_event_that_is_gone(at: EventSite) -> None:
-    """An address whose event is not there says so, above the rows, and is a 404."""
+def test_unknown_event_returns_404(at: EventSite) -> None:
+    """A notice is above the rows."""
     at.autumn.add(event(1))
     gone = at.get("/events/", event=f"{NOW - MINUTE},evt_none", range="7d", tz="UTC", status=404)
     assert "unknown-event" in gone.notices
     assert gone.rows == ["evt_00001"]
 
 
-def test_live_rows(at: EventSite) -> None:
-    """Only rows above the one that the page names come, newest first, with how old this news is."""
+def test_live_tail_returns_newer_rows(at: EventSite) -> None:
+    """Rows above the one in the header, newest first, and the age of the data."""
     at.autumn.add(*(event(number) for number in range(5)))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
     page = at.get("/events/", **params)
@@ -262,10 +254,8 @@ def test_live_rows(at: EventSite) -> None:
     assert quiet.rows == []
 
 
-def test_live_rows_that_match(at: EventSite) -> None:
-    """Under a property filter only rows that match come, and no search through the
-    window is made for them.
-    """
+def test_live_tail_applies_property_filters(at: EventSite) -> None:
+    """It does not search the whole window."""
     at.autumn.add(*(event(number, properties={"mark": number % 2}) for number in range(3000)))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC", "filter": "mark:1"}
     part = at.get(
@@ -275,8 +265,8 @@ def test_live_rows_that_match(at: EventSite) -> None:
     assert at.autumn.calls() <= 2
 
 
-def test_live_says_what_it_left_out(at: EventSite) -> None:
-    """More arrivals than one answer holds are not passed over in silence."""
+def test_live_tail_reports_missed_rows(at: EventSite) -> None:
+    """If more rows arrive than one response has."""
     at.autumn.add(*(event(number) for number in range(300)))
     part = at.get(
         "/events/live/",
@@ -288,8 +278,8 @@ def test_live_says_what_it_left_out(at: EventSite) -> None:
     assert part.has(id="behind", data_missed=True)
 
 
-def test_checks_lead_to_their_rows(at: EventSite) -> None:
-    """Twins, a time to come, an outlier and a silence are told, and each link shows just those rows."""
+def test_checks_link_to_their_rows(at: EventSite) -> None:
+    """Duplicates, a future timestamp, an outlier and a gap; each link lists exactly those rows."""
     at.autumn.add(*(event(number, value=10, properties={"n": number}) for number in range(60)))
     twin = {"value": 11, "properties": {"request_id": "req_twin"}, "timestamp": NOW - 30 * MINUTE + 500}
     at.autumn.add(event(0, id="twin_1", **twin), event(0, id="twin_2", **twin))
@@ -303,10 +293,8 @@ def test_checks_lead_to_their_rows(at: EventSite) -> None:
 
 
 @pytest.mark.parametrize("part", ["histogram", "facets", "more", "live"])
-def test_parts_answer_for_themselves(at: EventSite, part: str) -> None:
-    """A part is a page of its own without htmx, keeps to the form's rules, and never changes the page's
-    address.
-    """
+def test_parts_are_pages_without_htmx(at: EventSite, part: str) -> None:
+    """A part validates the query like a page, and never changes the page's address."""
     at.autumn.add(event(1))
     assert at.get(f"/events/{part}/", range="7d", tz="UTC").has("html")
     wrong = at.get(f"/events/{part}/", part=True, status=400, foo="1")
@@ -316,30 +304,28 @@ def test_parts_answer_for_themselves(at: EventSite, part: str) -> None:
     assert "HX-Push-Url" not in response
 
 
-def test_search_outlives_a_failure(at: EventSite) -> None:
-    """A step that Autumn fails says so and leaves a way on; what was found until then is still counted."""
+def test_search_can_continue_after_a_failure(at: EventSite) -> None:
+    """A failed step has a notice and a link, and the counts so far."""
     at.autumn.add(*(event(number) for number in range(6000)))
     scan = at.get("/events/", filter="user:nobody", range="7d", tz="UTC").one(id="scan")
     at.autumn.app.fail_next("internal_error", times=20)
     failed = step(at, scan, status=503).one(id="scan")
     assert failed.has(data_notice="offline")
     assert failed.has("a", data_go=True)
-    assert so_far(failed) == {"Scan-So-Far": "4000 0"}
+    assert step_headers(failed) == {"Scan-So-Far": "4000 0"}
     assert (failed["data-searched"], failed["data-matches"]) == ("4000", "0")
-    assert not goes_on(failed)
+    assert not is_searching(failed)
 
 
-def test_page_asks_once_and_its_parts_share(at: EventSite) -> None:
-    """Rows cost one call; histogram and count share another, facets and checks a third; again, all of it
-    costs none.
-    """
+def test_page_makes_one_call_and_its_parts_share_calls(at: EventSite) -> None:
+    """Rows take one call; histogram and count share one, facets and checks one; a second view takes none."""
     at.autumn.know("messages")
     at.autumn.add(*(event(number) for number in range(300)))
     params: dict[str, Any] = {"customer_id": "cus_1", "range": "7d", "tz": "UTC"}
     at.get("/events/", **params)
     assert at.autumn.calls() == 1
     at.get("/events/histogram/", part=True, **params)
-    assert at.autumn.calls() <= 3  # and what the server can do, and which features there are: once an hour
+    assert at.autumn.calls() <= 3  # including capabilities and features, which are fetched once an hour
     part = at.get("/events/facets/", part=True, **params)
     assert at.autumn.calls() <= 1
     for address in ("/events/", "/events/histogram/", "/events/facets/"):
@@ -349,8 +335,8 @@ def test_page_asks_once_and_its_parts_share(at: EventSite) -> None:
     assert part.has(data_rows="300", data_whole=True)
 
 
-def test_page_is_light(at: EventSite) -> None:
-    """A page of a hundred rows with some properties each weighs at most 25 KB compressed."""
+def test_page_of_a_hundred_rows_is_small(at: EventSite) -> None:
+    """At most 25 KB compressed."""
     names = ("model", "endpoint", "region", "status", "user", "request_id", "trial", "tier")
     for number in range(100):
         properties = {name: f"{name}_{number * 7919 % 97:x}{number}" for name in names}
@@ -360,10 +346,8 @@ def test_page_is_light(at: EventSite) -> None:
     assert weight(page) <= 25_000
 
 
-def test_within_a_link(at: EventSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The holder of a link sees allowed properties, no deductions, no API call, and no customer in an
-    address.
-    """
+def test_event_browser_of_a_link(at: EventSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipient sees allowed properties, no deductions, no API call, and no customer in an address."""
     took = {
         "balance_id": "bal_secret",
         "feature_id": "credits",

@@ -1,6 +1,4 @@
-"""Hostile text in every place of the event browser: a page has the same elements and attributes as with plain
-text.
-"""
+"""Hostile text in every field of the event browser: a page has the same elements as with plain text."""
 
 from __future__ import annotations
 
@@ -23,11 +21,11 @@ LINKS = ("href", "action", "hx-get", "data-base", "data-live", "src")
 
 
 UNLESS_SHOWN = {"data-p", "data-v"}
-"""Attributes that hold a text which the cell shows differently: JSON escapes a backslash, but no letter."""
+"""Attributes with a text that the cell shows differently: JSON escapes a backslash, but no letter."""
 
 
 class Shape(HTMLParser):
-    """A page's elements with the names of their attributes, its words, and where its links lead."""
+    """A page's elements with the names of their attributes, its text, and the targets of its links."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -48,8 +46,8 @@ class Shape(HTMLParser):
         self.elements["!--", ()] += 1
 
 
-def looked_at(at: EventSite, texts: list[str]) -> list[Shape]:
-    """Pages over one event for each text, with it in every place of the event that strangers write."""
+def shapes_of(at: EventSite, texts: list[str]) -> list[Shape]:
+    """Pages over one event for each text, with the text in every field that a customer can set."""
     for number, text in enumerate(texts):
         reset = {"interval": text, "resets_at": NOW}
         took = {"balance_id": text, "feature_id": text, "plan_id": text, "reset": reset, "value": 2}
@@ -84,19 +82,19 @@ Browse = Callable[[list[str]], list[Shape]]
 
 @pytest.fixture
 def browse(monkeypatch: pytest.MonkeyPatch, db: None) -> Browse:
-    """Looks at texts on a fresh desk."""
+    """Open the pages of texts on a new site."""
 
-    def look(texts: list[str]) -> list[Shape]:
+    def open_pages(texts: list[str]) -> list[Shape]:
         with monkeypatch.context() as patch, event_site(patch) as at:
-            # Autumn finds nothing by some texts, such as those with "%"; here every text is found.
+            # Autumn does not match some texts, such as those with "%"; here every text matches.
             patch.setattr("usage.sample.events.lost_on_the_way", lambda *_: False)
             patch.setattr("usage.sample.aggregates.sources.lost_on_the_way", lambda *_: False)
-            return looked_at(at, texts)
+            return shapes_of(at, texts)
 
-    return look
+    return open_pages
 
 
-def hold(browse: Browse, texts: list[str]) -> None:
+def assert_same_shape(browse: Browse, texts: list[str]) -> None:
     hostile, plain = browse(texts), browse([twin(text) for text in texts])
     for one, other in zip(hostile, plain, strict=True):
         assert one.elements == other.elements
@@ -107,11 +105,9 @@ def hold(browse: Browse, texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, len(payloads()), TOGETHER))
-def test_no_element_appears(browse: Browse, first: int) -> None:
-    """Rows, chips, facets, titles, trees, JSON and links: the elements and attributes are those of plain
-    text.
-    """
-    hold(browse, payloads()[first : first + TOGETHER])
+def test_hostile_text_adds_no_element(browse: Browse, first: int) -> None:
+    """In rows, chips, facets, titles, trees, JSON and links."""
+    assert_same_shape(browse, payloads()[first : first + TOGETHER])
 
 
 @pytest.mark.slow
@@ -121,11 +117,9 @@ def test_no_element_appears(browse: Browse, first: int) -> None:
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60), min_size=2, max_size=4
     )
 )
-def test_no_text_breaks_a_page(browse: Browse, texts: list[str]) -> None:
-    """Any texts at all, as long as they are texts: the same."""
-    hold(browse, [f"t{number}{text}" for number, text in enumerate(texts)])
+def test_any_text_adds_no_element(browse: Browse, texts: list[str]) -> None:
+    assert_same_shape(browse, [f"t{number}{text}" for number, text in enumerate(texts)])
 
 
-def test_there_are_five_hundred() -> None:
-    """The list is as long as was promised, and says nothing twice."""
+def test_there_are_five_hundred_payloads() -> None:
     assert len(set(payloads())) >= 500

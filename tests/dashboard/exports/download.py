@@ -1,4 +1,4 @@
-"""Taking files through the test client, piece by piece."""
+"""Exports through the test client, piece by piece."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture(autouse=True)
-def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stream looks after itself at every piece, not only each quarter second."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.0)
+def checks_at_each_piece(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The stream checks its lease at every piece, not only each quarter second."""
+    monkeypatch.setattr(stream, "CHECK_INTERVAL_S", 0.0)
     yield
     views.export_slots.cache_clear()
 
 
-def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
-    """An export of which the first pieces have been read."""
+def start_export(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse, Iterator[bytes]]:
+    """An export whose first pieces have been read."""
     response: Any = client.get(path)
     assert response.status_code == 200
     pieces = iter(response)
@@ -44,11 +44,11 @@ def begun(client: Client, path: str = EVERYTHING) -> tuple[StreamingHttpResponse
 
 
 def record() -> ExportRecord:
-    """The one record that there is."""
+    """The only record."""
     return ExportRecord.objects.get()
 
 
-def somebody(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Exporter:
+def exporter_of(allowed: Callable[[], bool] = lambda: True, key: str = "share:1") -> Exporter:
     return Exporter(key, "a share", allowed)
 
 

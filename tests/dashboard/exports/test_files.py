@@ -1,4 +1,4 @@
-"""What the files hold: every event once, every figure of the chart, and no formula."""
+"""The contents of the files: every event once, every figure of the chart, and no formula."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.exports.files import CsvRows, JsonRows, chart_csv, file_name, guarded
-from tests.dashboard.charts.sample_series import a_query, a_series, a_total
+from tests.dashboard.charts.sample_series import a_total, query_of_days, series_of
 from usage.charts.series import Line
 from usage.results import Deduction, Event, Reset, decode_rows
 from usage.sample import Store
@@ -65,7 +65,7 @@ events = st.builds(
 
 
 def read(data: bytes) -> list[dict[str, str]]:
-    """The lines of a CSV file under the names of its columns."""
+    """The rows of a CSV file by column name."""
     return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
 
 
@@ -86,9 +86,7 @@ def sql(store: Store, where: str = "true", *given: object) -> list[dict[str, Any
 
 @given(st.lists(events, max_size=5))
 def test_no_cell_is_a_formula_and_none_is_lost(rows: list[Event]) -> None:
-    """Any text comes back from a CSV reader as it was, behind an apostrophe where a
-    spreadsheet would run it.
-    """
+    """A CSV reader returns any text unchanged, after an apostrophe if a spreadsheet would run it."""
     table = CsvRows(rows)
     found = read(table.head + table.of(rows))
     assert len(found) == len(rows)
@@ -105,8 +103,7 @@ def test_no_cell_is_a_formula_and_none_is_lost(rows: list[Event]) -> None:
 
 
 @given(texts)
-def test_the_guard_is_the_only_change(text: str) -> None:
-    """The guard adds an apostrophe before what begins like a formula, and does nothing else."""
+def test_guard_adds_an_apostrophe_only(text: str) -> None:
     assert guarded(text) in (text, f"'{text}")
     assert not DANGEROUS.match(guarded(text))
 
@@ -114,15 +111,13 @@ def test_the_guard_is_the_only_change(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["=1", "  =1", "+1", "-1", "@x", "\tx", "\rx", "\nx", " \tx", "＝1", "＋1", "－1", "＠x"]
 )
-def test_each_beginning_of_a_formula_is_guarded(text: str) -> None:
-    """Every beginning that a spreadsheet runs, full-width twins and leading blanks included."""
+def test_each_prefix_of_a_formula_is_guarded(text: str) -> None:
+    """Every prefix that a spreadsheet runs, including full-width variants and leading blanks."""
     assert guarded(text) == f"'{text}"
 
 
-def test_numbers_stay_numbers() -> None:
-    """A JSON number is written as a number, negative or not; a text that looks like
-    one stays a guarded text.
-    """
+def test_json_numbers_are_numbers() -> None:
+    """Negative ones too; a text that looks like a number is a guarded text."""
     row = Event(
         "e", 0, "f", "c", -1.5, {"debt": -3, "text": "-3", "yes": True, "no": None, "deep": {"a": [1]}}
     )
@@ -133,10 +128,8 @@ def test_numbers_stay_numbers() -> None:
     assert line["timestamp"] == "1970-01-01T00:00:00.000Z"
 
 
-def test_the_fifty_commonest_properties_are_columns() -> None:
-    """Fifty columns by how many of the newest events have them; the last column has
-    all properties of each.
-    """
+def test_fifty_most_common_properties_are_columns() -> None:
+    """By number of newest events; the last column has all properties."""
     rows = [Event(str(n), 0, "f", "c", 1, {f"p{k:02}": n for k in range(60 - n)}) for n in range(60)]
     table = CsvRows(rows)
     (line, *_) = read(table.head + table.of(rows))
@@ -145,8 +138,8 @@ def test_the_fifty_commonest_properties_are_columns() -> None:
 
 
 @given(st.lists(events, max_size=5))
-def test_json_lines_come_back(rows: list[Event]) -> None:
-    """A line is an event, and reads back as the same one."""
+def test_json_lines_round_trip(rows: list[Event]) -> None:
+    """Each line decodes to its event."""
     lines = JsonRows(rows).of(rows).splitlines()
     again = b'{"list":[%s],"has_more":false}' % b",".join(lines)
     unique = list({event.id: event for event in reversed(rows)}.values())
@@ -154,7 +147,7 @@ def test_json_lines_come_back(rows: list[Event]) -> None:
 
 
 def test_json_lines_have_the_fields_of_the_api() -> None:
-    """The API's fields in its order, deductions included; what it leaves out stays out."""
+    """In the API's order, deductions included; fields that it omits are absent."""
     taken_from = Deduction("bal", "f", 2, None, Reset("month", resets_at=5))
     (line,) = JsonRows([]).of([Event("e", 7, "f", "c", 30, {"a": 1}, [taken_from])]).splitlines()
     assert line.startswith(
@@ -175,16 +168,14 @@ def test_json_lines_have_the_fields_of_the_api() -> None:
     "customer", ['../"a"\r\nX: y', "a\u202eb", "café-müller", "", None, "x" * 500, "a/b\\c"]
 )
 def test_file_names_are_safe(customer: str | None) -> None:
-    """Whatever a customer is called, a file's name has no folder, quote, control or bidi character, and an
-    end.
-    """
+    """For any customer, the name has no folder, quote, control or bidi character, and a limited length."""
     name = file_name("events", customer, local(0, UTC), "csv")
     assert re.fullmatch(r"events-[\w.@=-]{0,80}-1970-01-01\.csv", name)
 
 
 @pytest.mark.parametrize("file", ["events/export.csv", "events/export.jsonl"])
-def test_an_export_is_the_samples_own_rows(page: Client, sample: Store, file: str) -> None:
-    """Every event of a customer's window once, whatever page the address says is open."""
+def test_export_equals_the_samples_rows(page: Client, sample: Store, file: str) -> None:
+    """Every event of a customer's window once, whatever page is in the address."""
     start, end = int(time.time() * 1000) - 20 * DAY_MS, int(time.time() * 1000) - DAY_MS
     data = taken(
         page, f"/{file}", customer_id=ACME, start=start, end=end, page=7, before=f"{end},x", per_page=50
@@ -199,8 +190,8 @@ def test_an_export_is_the_samples_own_rows(page: Client, sample: Store, file: st
         assert properties == json.loads(true["properties"])
 
 
-def test_filters_apply(page: Client, sample: Store) -> None:
-    """Features, properties and values narrow an export as they narrow the page."""
+def test_export_applies_filters(page: Client, sample: Store) -> None:
+    """Features, properties and values."""
     end = int(time.time() * 1000) - DAY_MS
     data = taken(
         page,
@@ -224,8 +215,8 @@ def test_filters_apply(page: Client, sample: Store) -> None:
 
 
 @pytest.mark.slow
-def test_each_event_once_while_others_arrive(page: Client, sample: Store) -> None:
-    """Events that arrive during an export, early and late ones, neither repeat a row nor push one out."""
+def test_export_has_each_event_once_while_others_arrive(page: Client, sample: Store) -> None:
+    """Early and late arrivals neither repeat nor hide a row."""
     now = int(time.time() * 1000)
     start = now - 60 * DAY_MS
     there = {row["id"] for row in sql(sample, "timestamp BETWEEN ? AND ?", start, now - 10_000)}
@@ -248,9 +239,11 @@ def test_each_event_once_while_others_arrive(page: Client, sample: Store) -> Non
     assert there <= set(ids)
 
 
-def test_chart_csv_is_the_series() -> None:
-    """Each bin and line has its row, with the zone's offset on both sides of a change of the clocks."""
-    query = a_query(tz="Europe/Berlin", group_by="properties.model", start=1761343200000, end=1761519600000)
+def test_chart_csv_has_a_row_for_each_bin_and_line() -> None:
+    """With the zone's offset before and after a clock change."""
+    query = query_of_days(
+        tz="Europe/Berlin", group_by="properties.model", start=1761343200000, end=1761519600000
+    )
     size = 2
     lines = (
         Line("group", "=gpt", (1.0,) * size),
@@ -258,7 +251,7 @@ def test_chart_csv_is_the_series() -> None:
         Line("other", "", (0.0,) * size),
         Line("none", "", (-2.0,) * size),
     )
-    series = a_series(lines, query)
+    series = series_of(lines, query)
     rows, data = chart_csv(series)
     found = read(data)
     assert rows == len(found) == 4 * size
@@ -275,10 +268,10 @@ def test_chart_csv_is_the_series() -> None:
 
 
 def test_ungrouped_chart_csv_has_all_features() -> None:
-    """Without groups every feature that is shown has its rows, also those that the chart sums up as Other."""
+    """Even those that the chart shows as Other."""
     size = 31
     features = tuple(a_total(f"f{at}", (float(at),) * size) for at in range(12))
-    rows, data = chart_csv(a_series((), features=features))
+    rows, data = chart_csv(series_of((), features=features))
     found = read(data)
     assert rows == len(found) == 12 * size
     assert {(row["group_kind"], row["group"]) for row in found} == {("", "")}
@@ -286,7 +279,7 @@ def test_ungrouped_chart_csv_has_all_features() -> None:
 
 
 def test_usage_export_equals_sql(page: Client, sample: Store) -> None:
-    """The figures of the file sum to what the sample's SQL sums to, feature by feature."""
+    """The sums of each feature equal the sample's SQL."""
     end = int(time.time() * 1000) // DAY_MS * DAY_MS - DAY_MS
     data = taken(page, "/usage/export.csv", customer_id=ACME, start=end - 10 * DAY_MS, end=end, tz="UTC")
     sums: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Exports over the real server: a file that ended cleanly is whole, and every other one is seen not to be."""
+"""Exports by the real server: a complete file ends normally, and every other one ends with an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILE = "/events/export.jsonl?range=90d&tz=UTC"
 
 @pytest.fixture(scope="module")
 def autumn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Switch, str, Store]]:
-    """An Autumn with some thousand events that can be told to fail, its address, and its store."""
+    """An Autumn with thousands of events that can be set to fail, its address, and its store."""
     store = Store(tmp_path_factory.mktemp("autumn") / "autumn.sqlite3")
     newest = int(time.time() * 1000) - 60_000
     store.add(
@@ -52,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, autumn: tuple[Switch, str, St
 
 @pytest.fixture
 def switch(autumn: tuple[Switch, str, Store], site: Keyed) -> Iterator[Switch]:
-    """What Autumn is told to do; afterwards it works again, and the turn is free."""
+    """The switch that makes Autumn fail; afterwards it works again, and the lease is free."""
     switch = autumn[0]
     yield switch
     switch.fails = lambda _: False
@@ -62,41 +62,41 @@ def switch(autumn: tuple[Switch, str, Store], site: Keyed) -> Iterator[Switch]:
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
     limit = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < limit, "it did not come about"
+        assert time.monotonic() < limit, "the condition is not true in time"
         time.sleep(0.05)
 
 
 def rest_of(response: HTTPResponse) -> bytes:
-    """What still came of a download that does not end well."""
+    """The remaining bytes of a download that ends with an error."""
     with pytest.raises(IncompleteRead) as caught:
         response.read()
     return caught.value.partial
 
 
 def line_of(site: Keyed) -> Element:
-    """The page's line about the export: `data-ending` is empty while it runs."""
+    """The status line of the export: `data-ending` is empty while it runs."""
     return Page(site.http.get("/events/export/")).one(data_ending=True)
 
 
 def after(calls: int) -> Callable[[int], bool]:
-    """Fails from the call after so many."""
+    """Fail from a call on."""
     return lambda number: number > calls
 
 
 @pytest.mark.slow
-def test_a_whole_file_ends_cleanly(site: Keyed, switch: Switch) -> None:
-    """All rows, and then the end that HTTP has for an answer that is complete."""
-    with site.begun(FILE) as response:
+def test_complete_file_ends_normally(site: Keyed, switch: Switch) -> None:
+    """It has all rows, and the last chunk."""
+    with site.download(FILE) as response:
         ids = [json.loads(line)["id"] for line in response.read().splitlines()]
     assert ids == [f"evt_{n:05}" for n in range(EVENTS)]
     line = line_of(site)
     assert (line["data-ending"], line["data-rows"]) == ("whole", str(EVENTS))
 
 
-def test_an_autumn_that_fails_midway(site: Keyed, switch: Switch) -> None:
-    """When Autumn fails after some thousand rows, the connection is cut, and the log has a sentence."""
+def test_failure_during_an_export_cuts_the_connection(site: Keyed, switch: Switch) -> None:
+    """The log has the sentence, without a traceback."""
     switch.lists, switch.fails = 0, after(5)
-    with site.begun(FILE) as response:
+    with site.download(FILE) as response:
         rows = rest_of(response).count(b"\n")
     assert 1000 <= rows < EVENTS
     assert line_of(site)["data-ending"] == "failed"
@@ -104,8 +104,8 @@ def test_an_autumn_that_fails_midway(site: Keyed, switch: Switch) -> None:
     assert "Traceback" not in site.served.stderr
 
 
-def test_the_last_chunk_is_never_sent(site: Keyed, switch: Switch) -> None:
-    """The bytes themselves: a file that broke off lacks the empty chunk, and the connection is closed."""
+def test_interrupted_file_has_no_last_chunk(site: Keyed, switch: Switch) -> None:
+    """The connection is closed instead."""
     switch.lists, switch.fails = 0, after(3)
     with socket.create_connection(("127.0.0.1", site.served.port), timeout=60) as raw:
         raw.sendall(f"GET {FILE} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {site.cookies}\r\n\r\n".encode())
@@ -116,8 +116,8 @@ def test_the_last_chunk_is_never_sent(site: Keyed, switch: Switch) -> None:
 
 
 def test_stop_cuts_the_connection(site: Keyed, switch: Switch) -> None:
-    """Stop, pressed in the page, ends the download within moments, and it is seen not to be whole."""
-    with site.begun(FILE) as response:
+    """Stop on the page ends the download within moments, with an error."""
+    with site.download(FILE) as response:
         response.read(100_000)
         answer = site.post("/events/export/", site.http.get("/events/export/").text)
         assert answer.status_code == 302
@@ -131,10 +131,10 @@ def test_stop_cuts_the_connection(site: Keyed, switch: Switch) -> None:
 @pytest.mark.parametrize(
     "path", [FILE, f"{FILE}&filter=nothing:like-this"], ids=["rows", "scan without a match"]
 )
-def test_autumn_is_left_alone_when_the_client_goes(site: Keyed, switch: Switch, path: str) -> None:
-    """A client that hangs up ends the calls to Autumn, also where there is nothing to send to it."""
+def test_disconnected_client_ends_the_calls(site: Keyed, switch: Switch, path: str) -> None:
+    """Even while there is no data to send."""
     switch.lists = 0
-    with site.begun(path):
+    with site.download(path):
         pass
     eventually(lambda: line_of(site)["data-ending"] == "left", 10)
     calls = switch.lists
@@ -143,17 +143,16 @@ def test_autumn_is_left_alone_when_the_client_goes(site: Keyed, switch: Switch, 
 
 
 def test_pages_do_not_wait_for_an_export(site: Keyed, switch: Switch) -> None:
-    """While one runs, others are refused at once and pages are quick."""
-    with site.begun(FILE):
+    """A second export is refused at once, and pages are fast."""
+    with site.download(FILE):
         assert site.http.get(FILE, headers={"Accept": "text/html"}).status_code == 409
         assert site.http.get("/healthz").elapsed.total_seconds() < 1
 
 
 @pytest.mark.slow
-def test_a_server_that_is_killed(tmp_path: Path, autumn: tuple[Switch, str, Store]) -> None:
-    """kill -9 in the middle of a file is a broken connection too."""
+def test_killed_server_cuts_the_connection(tmp_path: Path, autumn: tuple[Switch, str, Store]) -> None:
     site = Keyed(tmp_path, autumn[1])
-    with site.begun(FILE) as response:
+    with site.download(FILE) as response:
         response.read(100_000)
         master = site.served.process.pid
         (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()

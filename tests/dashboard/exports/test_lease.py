@@ -1,4 +1,4 @@
-"""Exports on their way: one at a time, stopped, revoked, broken off, given up, recorded."""
+"""Exports: one at a time, stopped, revoked, interrupted, abandoned, recorded."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.dashboard.exports.download import (
     EVERYTHING,
     HTMX,
     PAGE,
-    begun,
+    checks_at_each_piece,
+    exporter_of,
     failing_app,
-    looks_each_time,
     record,
     requested,
-    somebody,
+    start_export,
 )
 from tests.page import Page as Html
 from usage.api.deadline import EXPORT_S
@@ -41,25 +41,25 @@ from usage.results import Event
 from usage.sample import SampleApp, Store
 from usage.scope import Scope
 
-__all__ = ["failing_app", "looks_each_time"]
+__all__ = ["checks_at_each_piece", "failing_app"]
 
 Ending = ExportRecord.Ending
 
 
 def ending(response: Any) -> str | None:
-    """How the export ended, as its line has it."""
+    """How the export ended, from its status line."""
     return Html(response).one(data_ending=True)["data-ending"]
 
 
-def asks_again(response: Any) -> bool:
-    """Whether the line asks for news by itself."""
+def is_polling(response: Any) -> bool:
+    """Whether the status line polls for updates."""
     return "every" in (Html(response).one(id="export")["hx-trigger"] or "")
 
 
 @pytest.mark.slow
-def test_one_at_a_time(page: Client, sample: Store) -> None:
-    """A second export of the same person waits for the first one's end, and is told so."""
-    response, pieces = begun(page)
+def test_second_export_of_a_user_returns_409(page: Client, sample: Store) -> None:
+    """Until the first one ends."""
+    response, pieces = start_export(page)
     refused = page.get("/events/export.csv?range=24h", headers=PAGE)
     assert refused.status_code == 409
     assert refused.headers["Retry-After"]
@@ -71,17 +71,17 @@ def test_one_at_a_time(page: Client, sample: Store) -> None:
     assert page.get("/events/export.csv?range=24h").getvalue()
 
 
-def test_others_export_meanwhile(page: Client, sample: Store) -> None:
-    """The demo user is whoever comes: two addresses are two people."""
-    response, _ = begun(page)
-    other, _ = begun(Client(REMOTE_ADDR="192.0.2.7"))
+def test_demo_user_has_an_export_for_each_address(page: Client, sample: Store) -> None:
+    """Two addresses are two users."""
+    response, _ = start_export(page)
+    other, _ = start_export(Client(REMOTE_ADDR="192.0.2.7"))
     response.close()
     other.close()
     assert ExportRecord.objects.filter(ending=Ending.LEFT).count() == 2
 
 
-def test_a_whole_file_leaves_its_record(signed_in: Callable[..., Client], sample: Store) -> None:
-    """Who, which query, how many rows, and that it was whole."""
+def test_complete_export_is_recorded(signed_in: Callable[..., Client], sample: Store) -> None:
+    """User, query, number of rows, and the ending."""
     data = (
         signed_in("viewer")
         .get("/events/export.jsonl?range=7d&customer_id=acme-robotics&tz=UTC&page=3")
@@ -94,8 +94,8 @@ def test_a_whole_file_leaves_its_record(signed_in: Callable[..., Client], sample
     assert found.ended_at is not None
 
 
-def test_usage_leaves_its_record(page: Client, sample: Store) -> None:
-    """Figures are taken at once, and recorded like rows."""
+def test_usage_export_is_recorded(page: Client, sample: Store) -> None:
+    """It is sent at once, and recorded like rows."""
     data = page.get("/usage/export.csv?range=7d&customer_id=acme-robotics").content
     assert (record().file, record().ending, record().rows) == (
         "usage.csv",
@@ -104,9 +104,9 @@ def test_usage_leaves_its_record(page: Client, sample: Store) -> None:
     )
 
 
-def test_stopping(page: Client, sample: Store) -> None:
-    """Stop frees the lease at once, and the stream is cut before it asks Autumn again."""
-    response, pieces = begun(page)
+def test_stopped_export_releases_the_lease(page: Client, sample: Store) -> None:
+    """The stream ends before its next call."""
+    response, pieces = start_export(page)
     answer = page.post("/events/export/", headers=HTMX)
     assert ending(answer) == "stopped"
     with pytest.raises(BrokenOff, match="stopped"):
@@ -118,16 +118,14 @@ def test_stopping(page: Client, sample: Store) -> None:
     assert page.get("/events/export.csv?range=24h").status_code == 200
 
 
-def test_progress(page: Client, sample: Store) -> None:
-    """The line says how many rows are sent, of about how many, asks again each second, and ends with the
-    truth.
-    """
-    assert not asks_again(page.get("/events/export/", headers=HTMX))
-    response, pieces = begun(page, "/events/export.jsonl?range=30d&customer_id=acme-robotics")
+def test_status_line_reports_progress(page: Client, sample: Store) -> None:
+    """It has the rows sent and the expected number, polls each second, and reports the ending."""
+    assert not is_polling(page.get("/events/export/", headers=HTMX))
+    response, pieces = start_export(page, "/events/export.jsonl?range=30d&customer_id=acme-robotics")
     for _ in range(20):
         next(pieces)
     line = page.get("/events/export/", headers=HTMX)
-    assert asks_again(line)
+    assert is_polling(line)
     running = Html(line).one("form", data_ending="")
     assert 0 < int(running["data-rows"] or 0) <= int(running["data-total"] or 0)
     assert running.has("button", id="export-stop")
@@ -137,51 +135,50 @@ def test_progress(page: Client, sample: Store) -> None:
     line = page.get("/events/export/", headers=HTMX)
     assert ending(line) == "whole"
     assert Html(line).one(data_ending="whole")["data-rows"] == str(record().rows)
-    assert not asks_again(line)
+    assert not is_polling(line)
     assert record().total == record().rows
 
 
-def test_a_client_that_leaves(page: Client, sample: Store) -> None:
-    """A download that is given up ends the export: nothing more is asked, and the lease is free."""
-    response, _ = begun(page)
+def test_canceled_download_ends_the_export(page: Client, sample: Store) -> None:
+    """There are no further calls, and the lease is free."""
+    response, _ = start_export(page)
     response.close()
     assert record().ending == Ending.LEFT
     assert page.get("/events/export.csv?range=24h").status_code == 200
 
 
 def test_unread_response_releases_the_lease(page: Client, sample: Store) -> None:
-    """An answer that is closed before its first piece gives its lease back too."""
+    """Even if it is closed before its first piece."""
     page.get(EVERYTHING).close()
     assert record().ending == Ending.LEFT
 
 
-def test_a_process_that_dies(db: None) -> None:
-    """A lease that nobody has renewed for the length of the lease is taken by the next export."""
-    dead = ExportLease.take(somebody(), "events.csv", "")
+def test_expired_lease_is_taken_by_the_next_export(db: None) -> None:
+    """After a process has died, its lease is not renewed."""
+    expired = ExportLease.take(exporter_of(), "events.csv", "")
     with pytest.raises(AlreadyExporting):
-        ExportLease.take(somebody(), "events.csv", "")
+        ExportLease.take(exporter_of(), "events.csv", "")
     ExportRecord.objects.update(seen_at=timezone.now() - LEASE - timedelta(seconds=1))
-    ExportLease.take(somebody(), "events.csv", "")
-    assert ExportRecord.objects.get(pk=dead.record.pk).ending == Ending.LOST
+    ExportLease.take(exporter_of(), "events.csv", "")
+    assert ExportRecord.objects.get(pk=expired.record.pk).ending == Ending.LOST
     with pytest.raises(BrokenOff):
-        dead.renew()
+        expired.renew()
 
 
-def test_old_records_go(db: None) -> None:
-    """Records have a retention time: a new one takes those beyond it along."""
-    lease = ExportLease.take(somebody(), "events.csv", "")
+def test_old_records_are_deleted(db: None) -> None:
+    """A new record deletes those beyond the retention time."""
+    lease = ExportLease.take(exporter_of(), "events.csv", "")
     lease.end(Ending.WHOLE)
     ExportRecord.objects.update(began_at=timezone.now() - RECORD_RETENTION - timedelta(days=1))
-    ExportLease.take(somebody(), "events.csv", "")
+    ExportLease.take(exporter_of(), "events.csv", "")
     assert ExportRecord.objects.count() == 1
 
 
-def test_revocation_in_the_middle(sample: Store) -> None:
-    """A share that is revoked while its file is sent sends nothing more."""
+def test_revoked_link_ends_its_export(sample: Store) -> None:
     allowed = [True]
     mount = Mount(
         services.usage().within(Scope(customer_id="acme-robotics", exports=True)),
-        somebody(lambda: allowed[0]),
+        exporter_of(lambda: allowed[0]),
     )
     request = requested(path="/x?range=90d")
     response: Any = views.export_events(request, mount, JSON_LINES)
@@ -194,17 +191,16 @@ def test_revocation_in_the_middle(sample: Store) -> None:
 
 
 def test_deactivated_user_loses_the_export(signed_in: Callable[..., Client], sample: Store) -> None:
-    """Somebody who is let go of takes no more rows."""
-    _, pieces = begun(signed_in("viewer"))
+    _, pieces = start_export(signed_in("viewer"))
     User.objects.filter(username="viewer").update(is_active=False)
     with pytest.raises(BrokenOff):
         list(pieces)
 
 
-def test_a_share_takes_what_it_shows(sample: Store) -> None:
-    """Through a scope there is one customer, without hidden properties, and nothing where exports are off."""
+def test_export_of_a_link_has_its_scope(sample: Store) -> None:
+    """One customer, without hidden properties; refused if exports are off."""
     scope = Scope(customer_id="acme-robotics", properties=frozenset({"model"}), exports=True)
-    mount = Mount(services.usage().within(scope), somebody())
+    mount = Mount(services.usage().within(scope), exporter_of())
     answer: Any = views.export_events(requested(path="/x?range=7d"), mount, CSV)
     data = answer.getvalue().decode()
     assert data.splitlines()[0] == "id,timestamp,customer_id,feature_id,value,properties.model,properties"
@@ -214,9 +210,9 @@ def test_a_share_takes_what_it_shows(sample: Store) -> None:
         views.export_events(requested(path="/x?range=7d"), shut, CSV)
 
 
-def test_a_break_midway(page: Client, failing_app: SampleApp) -> None:
-    """When Autumn fails after the first rows, the iteration raises; it never just ends."""
-    _, pieces = begun(page)
+def test_failure_during_an_export_raises(page: Client, failing_app: SampleApp) -> None:
+    """The iteration never ends normally."""
+    _, pieces = start_export(page)
     failing_app.fail_next("internal_error", 6)  # three for the count, which may fail, and three for rows
     with pytest.raises(BrokenOff):
         list(pieces)
@@ -225,7 +221,7 @@ def test_a_break_midway(page: Client, failing_app: SampleApp) -> None:
 
 
 def test_pages_offer_their_files(page: Client) -> None:
-    """The events page offers CSV and JSON Lines, the usage page CSV, both of the query that they show."""
+    """The events page offers CSV and JSON Lines, the usage page CSV, for the query they show."""
     query = "customer_id=acme-robotics&filter=model%3Agpt-large&range=7d&tz=UTC"
     shown = Html(page.get(f"/events/?{query}"))
     assert shown.values("href", "a", data_export=True) == [
@@ -236,8 +232,8 @@ def test_pages_offer_their_files(page: Client) -> None:
     assert f"/usage/export.csv?{query}" in shown.values("href", "a", data_export=True)
 
 
-def test_who_took_what_is_for_admins(signed_in: Callable[..., Client], sample: Store) -> None:
-    """Admins read the records; nobody writes them."""
+def test_admins_can_read_export_records(signed_in: Callable[..., Client], sample: Store) -> None:
+    """No user can write them."""
     admin = signed_in("admin")
     admin.get("/usage/export.csv?range=7d&customer_id=acme-robotics")
     shown = admin.get("/admin/dashboard/exportrecord/").text
@@ -246,15 +242,15 @@ def test_who_took_what_is_for_admins(signed_in: Callable[..., Client], sample: S
     assert admin.get("/admin/dashboard/exportrecord/add/").status_code == 403
 
 
-def test_the_lease_outlasts_every_wait() -> None:
-    """A lease is not lost while its stream waits for Autumn and then for its client."""
+def test_lease_is_longer_than_every_wait() -> None:
+    """Those for Autumn and for the client."""
     waits = [0.0, EXPORT_S, EXPORT_S + STALLED_S, LEASE.total_seconds()]
     assert all(shorter < longer for shorter, longer in pairwise(waits))
 
 
-def test_rows_that_could_not_be_read_are_counted(db: None) -> None:
-    """What Autumn sent and nobody could read is not in the file, and its line says how many that were."""
-    lease = ExportLease.take(somebody(), "events.jsonl", "")
+def test_invalid_rows_are_counted(db: None) -> None:
+    """They are not in the file; the status line has their number."""
+    lease = ExportLease.take(exporter_of(), "events.jsonl", "")
     row = Event("e", 1, "f", "c", 1)
     freed, first, second = threading.Event(), Batch([row], [row], 2, True), Batch([], [], 1, False)
     file = Stream(
@@ -265,23 +261,21 @@ def test_rows_that_could_not_be_read_are_counted(db: None) -> None:
     assert (record().rows, record().unreadable, record().total, record().ending) == (1, 3, 7, Ending.WHOLE)
 
 
-def test_a_stopped_stream_never_seems_whole(db: None) -> None:
-    """Stopped before its last look, or asked for more after its end, a stream
-    raises; it does not just end.
-    """
-    lease = ExportLease.take(somebody(), "events.jsonl", "")
+def test_stopped_stream_raises(db: None) -> None:
+    """Whether it is stopped before its last check, or read after its end; it never ends normally."""
+    lease = ExportLease.take(exporter_of(), "events.jsonl", "")
     file = Stream(lease, Connection(requested()), iter([b"a", b"b"]), threading.Event().set)
     assert next(file) == b"a"
-    stop(somebody())
+    stop(exporter_of())
     for _ in range(2):
         with pytest.raises(BrokenOff):
             next(file)
 
 
-def test_who_is_there() -> None:
-    """A client that is silent, or already sends more, is there; one that has closed is not.
+def test_connection_detects_a_closed_client() -> None:
+    """A client that is silent, or already sends more, is connected; one that has closed is not.
 
-    None is waited for long.
+    The check does not block.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -297,8 +291,8 @@ def test_who_is_there() -> None:
         assert connection.has_left()
 
 
-def test_formats_say_what_they_are(page: Client) -> None:
-    """Type, name and freshness of a file, and nothing before its first column's name."""
+def test_export_response_headers(page: Client) -> None:
+    """Type, name and caching; the body starts with the name of the first column."""
     response = page.get(
         "/events/export.csv?customer_id=%3Dcaf%C3%A9%22%0D%0A&range=24h", HTTP_ACCEPT="text/plain"
     )

@@ -1,4 +1,4 @@
-"""Exports that do not begin: said before the first byte, with a status and a sentence."""
+"""Refused exports: the status and a sentence are sent before the first byte."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from pytest_django.fixtures import Settings
 
 from dashboard.exports.files import JSON_LINES
 from dashboard.models import ExportRecord
-from tests.dashboard.exports.download import EVERYTHING, PAGE, begun, failing_app, looks_each_time, record
+from tests.dashboard.exports.download import (
+    EVERYTHING,
+    PAGE,
+    checks_at_each_piece,
+    failing_app,
+    record,
+    start_export,
+)
 from tests.page import Page
 from usage.sample import SampleApp, Store
 
-__all__ = ["failing_app", "looks_each_time"]
+__all__ = ["checks_at_each_piece", "failing_app"]
 
 Ending = ExportRecord.Ending
 
@@ -24,8 +31,8 @@ Ending = ExportRecord.Ending
     ["nonsense=1", "range=8d", "range=7d&range=30d", "value_min=x", "range=1bc&customer_id=tiny-tools"],
 )
 @pytest.mark.parametrize("file", ["events/export.csv", "events/export.jsonl", "usage/export.csv"])
-def test_what_cannot_be_meant(page: Client, file: str, query: str) -> None:
-    """A query that makes no page makes no file either: a sentence, as a page or as plain text."""
+def test_invalid_query_returns_400(page: Client, file: str, query: str) -> None:
+    """As a page or as plain text."""
     answer = page.get(f"/{file}?{query}", headers=PAGE)
     assert answer.status_code == 400
     assert "invalid-query" in Page(answer).notices
@@ -37,10 +44,10 @@ def test_what_cannot_be_meant(page: Client, file: str, query: str) -> None:
 @pytest.mark.parametrize(
     ("code", "status"), [("invalid_secret_key", 502), ("internal_error", 503), ("service_unavailable", 503)]
 )
-def test_problems_come_before_the_first_byte(
+def test_failure_before_the_first_byte_has_a_status(
     page: Client, failing_app: SampleApp, code: str, status: int
 ) -> None:
-    """What Autumn refuses or fails is a status and a sentence, not an empty file."""
+    """The response is a sentence, not an empty file."""
     failing_app.fail_next(code, 3)
     answer = page.get(EVERYTHING)
     assert answer.status_code == status
@@ -48,8 +55,8 @@ def test_problems_come_before_the_first_byte(
     assert record().ending == Ending.FAILED
 
 
-def test_no_known_customers(page: Client) -> None:
-    """A customer whom Autumn lacks is a 404; one without events in the window is a file with a head."""
+def test_unknown_customer_returns_404(page: Client) -> None:
+    """A customer without events in the window has a file with a header."""
     assert page.get("/events/export.csv?customer_id=nobody-at-all").status_code == 404
     empty = page.get(
         "/events/export.csv?customer_id=acme-robotics&start=2001-01-01&end=2001-01-02"
@@ -57,13 +64,13 @@ def test_no_known_customers(page: Client) -> None:
     assert empty == b"id,timestamp,customer_id,feature_id,value,properties\r\n"
 
 
-def test_old_http(page: Client) -> None:
-    """HTTP/1.0 cannot tell a whole file from a part, so it gets none."""
+def test_http_1_0_returns_505(page: Client) -> None:
+    """HTTP/1.0 cannot mark an incomplete file."""
     assert page.get(EVERYTHING, SERVER_PROTOCOL="HTTP/1.0").status_code == 505
 
 
-def test_without_a_record_there_is_no_export(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the database takes no record, as with a full disk, the answer is 503."""
+def test_export_without_a_record_returns_503(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example when the disk of the database is full."""
 
     def full(*_: object, **__: object) -> None:
         raise DatabaseError("disk full")
@@ -74,9 +81,9 @@ def test_without_a_record_there_is_no_export(page: Client, monkeypatch: pytest.M
 
 
 def test_most_threads_are_reserved_for_pages(page: Client, sample: Store, settings: Settings) -> None:
-    """A process that has as many exports as it may refuses another one, and frees its place at the end."""
+    """A process with the maximum number of exports refuses another one until one ends."""
     settings.WEB_THREADS = 4
-    response, _ = begun(page)
+    response, _ = start_export(page)
     refused = Client(REMOTE_ADDR="192.0.2.7").get(EVERYTHING)
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "30"
@@ -85,8 +92,8 @@ def test_most_threads_are_reserved_for_pages(page: Client, sample: Store, settin
     assert Client(REMOTE_ADDR="192.0.2.7").get("/events/export.csv?range=24h").getvalue()
 
 
-def test_asking_for_the_headers_alone(page: Client) -> None:
-    """HEAD asks Autumn for no rows and takes no turn."""
+def test_head_request_takes_no_lease(page: Client) -> None:
+    """It requests no rows from Autumn."""
     answer = page.head(EVERYTHING)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, JSON_LINES.content_type)
     assert not ExportRecord.objects.exists()

@@ -1,4 +1,4 @@
-"""What people see when Autumn does not answer, or answers nonsense."""
+"""Pages when Autumn does not answer, or sends an invalid response."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROW = {
 
 @pytest.fixture
 def autumn(settings: Settings, httpserver: HTTPServer) -> Iterator[HTTPServer]:
-    """The site with a key, pointed at a server that answers as a test says."""
+    """The site with a key, and a server that answers as the test says."""
     settings.AUTUMN_SECRET_KEY = KEY
     settings.AUTUMN_MODE = "test"
     settings.AUTUMN_API_URL = httpserver.url_for("").rstrip("/")
@@ -64,7 +64,7 @@ def error(status: int, code: str, message: str = "No.") -> Callable[[Request], R
     ],
     ids=["401", "403", "500", "html", "429", "redirect"],
 )
-def test_trouble_has_its_sentence_and_status(
+def test_each_failure_has_its_notice_and_status(
     autumn: HTTPServer,
     signed_in: Callable[..., Client],
     address: str,
@@ -72,7 +72,7 @@ def test_trouble_has_its_sentence_and_status(
     status: int,
     notice: str,
 ) -> None:
-    """Each failure of Autumn's has a title, a truthful status and a way to try again; the key is in none."""
+    """The page has a title and a way to try again; the key is on none."""
     every_call(autumn, answer)
     page = signed_in().get(address)
     shown = Page(page)
@@ -82,10 +82,8 @@ def test_trouble_has_its_sentence_and_status(
     assert KEY not in shown.html
 
 
-def test_pages_seen_before_stay(autumn: HTTPServer, signed_in: Callable[..., Client]) -> None:
-    """When Autumn goes down, a page that was seen is served again with its figures,
-    its age and the reason.
-    """
+def test_cached_page_is_served_during_an_outage(autumn: HTTPServer, signed_in: Callable[..., Client]) -> None:
+    """With its figures, their age and the reason."""
     rows = {"list": [ROW], "has_more": False, "offset": 0, "limit": 100, "total": 1}
     autumn.expect_request("/v1/events.list").respond_with_json(rows)
     person = signed_in()
@@ -104,7 +102,7 @@ def test_pages_seen_before_stay(autumn: HTTPServer, signed_in: Callable[..., Cli
 def test_rows_of_another_customer_are_discarded_and_reported(
     autumn: HTTPServer, signed_in: Callable[..., Client]
 ) -> None:
-    """A row of another customer than was asked for is not shown; the page says that there was one."""
+    """The page says how many rows were discarded."""
     other = {**ROW, "id": "evt_foreign", "customer_id": "cus_2"}
     rows = {"list": [ROW, other, {"id": 5}], "has_more": False, "offset": 0, "limit": 100, "total": 3}
     autumn.expect_request("/v1/events.list").respond_with_json(rows)
@@ -119,7 +117,6 @@ def test_rows_of_another_customer_are_discarded_and_reported(
 def test_test_and_live_keys_are_distinguished(
     autumn: HTTPServer, settings: Settings, signed_in: Callable[..., Client]
 ) -> None:
-    """A test key and a live key are told apart on every page."""
     every_call(autumn, error(500, "internal_error"))
     person = signed_in()
     modes, texts = [], set()
@@ -131,7 +128,7 @@ def test_test_and_live_keys_are_distinguished(
 
 
 def test_sign_in_is_required(autumn: HTTPServer) -> None:
-    """With a key, whoever has not signed in is led to the sign-in page, and Autumn is not asked."""
+    """With a key, visitors are redirected to the sign-in page, and no call is sent."""
     answer = Client().get("/usage/?customer_id=cus_1")
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/accounts/login/")
@@ -139,6 +136,6 @@ def test_sign_in_is_required(autumn: HTTPServer) -> None:
 
 
 def test_sample_key_is_not_a_secret(settings: Settings) -> None:
-    """The embedded sample has a key of its own, so that no page ever needs a real one to be seen."""
+    """The embedded sample has its own key, so that pages can be viewed without a real one."""
     assert settings.AUTUMN_SECRET_KEY is None
     assert SAMPLE_KEY == "am_sk_sample"

@@ -1,4 +1,4 @@
-"""The three lenses through their addresses, over the sample's story; figures against the sample's own SQL."""
+"""The three pages by their addresses, over the sample's story; figures are compared with the sample's SQL."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ TOTAL = "total"
 
 
 def legend(page: Page) -> dict[str, float]:
-    """The legend's sums by what a row stands for (a name; `other` or `none` for those without one), and their
-    total.
-    """
+    """The legend's sums by name (`other` or `none` for lines without one), and their total."""
     table = page.one(class_="legend")
     rows = {
         row["data-group"] or row["data-group-kind"] or "": float(row["data-sum"] or "nan")
@@ -69,7 +67,7 @@ def bars(page: Page) -> list[float]:
 
 
 def local_days(zone: str, days: int, ending: str) -> tuple[int, int]:
-    """[start, end) of that many local days, the last of which is `ending`."""
+    """[start, end) of that many local days up to `ending`."""
     last = datetime.fromisoformat(ending).replace(tzinfo=ZoneInfo(zone))
     first = last.replace(tzinfo=None) - timedelta(days - 1)
     start = first.replace(tzinfo=ZoneInfo(zone)).timestamp()
@@ -77,8 +75,8 @@ def local_days(zone: str, days: int, ending: str) -> tuple[int, int]:
     return round(start * 1000), round(end * 1000)
 
 
-def test_newest_events_are_those_of_the_sample(page: Client, sample: Store, sql: Sql) -> None:
-    """The event browser's first page holds the newest hundred rows of the window, in order, and no others."""
+def test_first_page_has_the_newest_hundred_rows(page: Client, sample: Store, sql: Sql) -> None:
+    """In order, and no others."""
     end = sample.now() // 3_600_000 * 3_600_000
     start = end - 7 * 86_400_000
     listed = get(page, "/events/", customer_id=ACME, start=start, end=end, tz="UTC").positions
@@ -90,8 +88,8 @@ def test_newest_events_are_those_of_the_sample(page: Client, sample: Store, sql:
     assert listed == [tuple(row) for row in rows]
 
 
-def test_pages_neither_repeat_nor_skip(page: Client, sample: Store, sql: Sql) -> None:
-    """Following ›, while late events arrive, every event of the window is seen once."""
+def test_pages_have_each_event_once(page: Client, sample: Store, sql: Sql) -> None:
+    """Following the next links while late events arrive."""
     end = sample.now() // 3_600_000 * 3_600_000
     start = end - 86_400_000
     ids = "SELECT id FROM events WHERE customer_id = ? AND timestamp >= ? AND timestamp < ?"
@@ -117,7 +115,7 @@ def test_pages_neither_repeat_nor_skip(page: Client, sample: Store, sql: Sql) ->
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"])
 def test_chart_equals_sql_over_a_dst_change(page: Client, sql: Sql, zone: str) -> None:
-    """Thirty local days across the change of the clocks: each feature's sum is the sample's own."""
+    """Thirty local days across a clock change: each feature's sum equals the sample's."""
     start, end = local_days(zone, 30, "2026-11-10")
     shown = get(page, "/usage/", customer_id=ACME, start=start, end=end, tz=zone)
     expected = window_sums(sql, ACME, start, end)
@@ -128,9 +126,7 @@ def test_chart_equals_sql_over_a_dst_change(page: Client, sql: Sql, zone: str) -
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"])
 def test_every_bar_equals_sql(page: Client, sql: Sql, zone: str) -> None:
-    """Each local day's row in the table beside the chart is the sum of that day's events in the sample's own
-    SQL.
-    """
+    """Each local day in the table beside the chart is the sum of its events."""
     start, end = local_days(zone, 14, "2026-11-05")
     shown = get(page, "/usage/", customer_id=ACME, feature_id="ai_tokens", start=start, end=end, tz=zone)
     edges = [local_days(zone, 1, f"{date(2026, 10, 23) + timedelta(at)}") for at in range(14)]
@@ -139,8 +135,8 @@ def test_every_bar_equals_sql(page: Client, sql: Sql, zone: str) -> None:
 
 
 def test_days_off_the_hour_are_the_nearest_hours(page: Client, sql: Sql) -> None:
-    """In Kolkata days begin on the half hour, which Autumn cannot tell: bars are the nearest 24 hours, and
-    say so.
+    """Days in Kolkata start at the half hour, which Autumn does not support: bars are the nearest 24
+    hours, marked.
     """
     start, end = local_days("Asia/Kolkata", 14, "2026-11-05")
     half = 1_800_000
@@ -156,9 +152,7 @@ def test_days_off_the_hour_are_the_nearest_hours(page: Client, sql: Sql) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
 def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: str) -> None:
-    """90 days by 250 groups: the page shows the top ones and Other, adds up to SQL's
-    sum, and weighs little.
-    """
+    """The page shows the largest groups and Other, sums to SQL's total, and is small."""
     start, end = local_days(zone, 90, "2026-11-20")
     step = (end - start) // 5_000
     customer = f"many-{zone}"
@@ -175,7 +169,7 @@ def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: st
     grouped = {"customer_id": customer, "group_by": "properties.job", "bin_size": "day", "tz": zone}
     answer = page.get(f"/usage/?{urlencode({**grouped, 'start': start, 'end': end})}")
     sums = legend(Page(answer))
-    assert len(sums) == 8 + 1 + 1  # the top ones, Other and the total
+    assert len(sums) == 8 + 1 + 1  # the largest groups, Other and the total
     assert "other" in sums
     assert sums[TOTAL] == pytest.approx(window_sums(sql, customer, start, end)["ai_tokens"])
     assert len(gzip.compress(answer.content)) < 100_000
@@ -183,10 +177,8 @@ def test_250_groups_over_90_days(page: Client, sample: Store, sql: Sql, zone: st
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("zone", "drawn"), [("UTC", True), ("Pacific/Auckland", False)])
-def test_thousands_of_groups(page: Client, sql: Sql, zone: str, drawn: bool) -> None:
-    """Grouping by what differs in each event asks for fewer groups where that helps, and says where nothing
-    does.
-    """
+def test_grouping_by_a_unique_property(page: Client, sql: Sql, zone: str, drawn: bool) -> None:
+    """The call requests fewer groups if that helps; otherwise the page says that grouping is not possible."""
     start, end = local_days(zone, 90, "2026-11-20")
     grouped = {
         "customer_id": ACME,
@@ -202,8 +194,8 @@ def test_thousands_of_groups(page: Client, sql: Sql, zone: str, drawn: bool) -> 
         assert legend(shown)[TOTAL] == pytest.approx(window_sums(sql, ACME, start, end)["ai_tokens"])
 
 
-def test_groups_add_up_to_the_feature(page: Client, sql: Sql) -> None:
-    """A grouped legend has the SQL sum of each group and of what lacks the property; its total is theirs."""
+def test_groups_sum_to_the_feature(page: Client, sql: Sql) -> None:
+    """The legend has the SQL sum of each group and of events without the property; its total is their sum."""
     start, end = local_days("UTC", 7, "2026-11-20")
     grouped = {"customer_id": ACME, "focus": "ai_tokens", "group_by": "properties.region"}
     shown = get(page, f"/usage/?{urlencode(grouped)}", start=start, end=end, tz="UTC")
@@ -219,7 +211,7 @@ def test_groups_add_up_to_the_feature(page: Client, sql: Sql) -> None:
 
 
 def test_overview_totals(page: Client, sql: Sql) -> None:
-    """The overview's tiles are the organization's sums, and its busiest customer the one with the largest."""
+    """The tiles are the organization's sums, and the first customer is the one with the largest sum."""
     start, end = local_days("UTC", 7, "2026-11-20")
     shown = get(page, "/", start=start, end=end, tz="UTC", focus="api_calls")
     sums = sql(
@@ -233,18 +225,16 @@ def test_overview_totals(page: Client, sql: Sql) -> None:
 
 
 @pytest.mark.parametrize("address", ["/usage/", "/events/"])
-def test_unknown_customer(page: Client, address: str) -> None:
-    """A customer that Autumn does not know is a 404 that says so, not an empty page."""
+def test_unknown_customer_returns_404(page: Client, address: str) -> None:
+    """The page says so."""
     answer = page.get(address, {"customer_id": "nobody-of-that-name"})
     assert answer.status_code == 404
     assert "unknown-customer" in Page(answer).notices
 
 
 @pytest.mark.parametrize("address", LENSES)
-def test_bad_query_is_said_beside_its_field(page: Client, address: str) -> None:
-    """A start after the end is a 400 with its sentence beside the field, and the
-    form keeps what was written.
-    """
+def test_invalid_query_returns_400_with_an_error_beside_its_field(page: Client, address: str) -> None:
+    """The form has the submitted values."""
     answer = page.get(address, {"start": "2026-11-05T00:00", "end": "2026-11-01T00:00", "tz": "UTC"})
     assert answer.status_code == 400
     shown = Page(answer)
@@ -254,8 +244,8 @@ def test_bad_query_is_said_beside_its_field(page: Client, address: str) -> None:
 
 
 @pytest.mark.parametrize("address", LENSES)
-def test_part_is_the_pages_own(page: Client, address: str) -> None:
-    """What htmx swaps is the very part of the whole page; restoring history gets the whole one."""
+def test_partial_response_equals_the_part_of_the_page(page: Client, address: str) -> None:
+    """A request that restores history gets the whole page."""
     params = {"customer_id": ACME, "range": "7d", "tz": "UTC"}
     whole_page = page.get(address, params)
     part = page.get(address, params, headers=HTMX)
@@ -269,17 +259,15 @@ def test_part_is_the_pages_own(page: Client, address: str) -> None:
     assert Page(part).one("form", id="filters").source == Page(whole_page).one("form", id="filters").source
 
 
-def test_links_carry_the_query(page: Client) -> None:
-    """From the chart to the events and back, the customer, the window and the zone come along."""
+def test_navigation_links_have_the_query(page: Client) -> None:
+    """The customer, the window and the zone."""
     wanted = {"customer_id": ACME, "range": "7d", "tz": "Asia/Kolkata"}
     nav = Page(page.get("/usage/", wanted)).one("nav", id="nav").links(**wanted)
     assert {urlsplit(address).path for address in nav} >= {"/", "/events/", "/usage/"}
 
 
-def test_pages_go_out_compressed(page: Client) -> None:
-    """A browser that takes gzip gets pages in a fraction of their length; 100 rows of events in 25 KB at
-    most.
-    """
+def test_pages_are_compressed(page: Client) -> None:
+    """100 rows of events take at most 25 KB."""
     plain = page.get(f"/events/?customer_id={ACME}&range=7d&tz=UTC")
     packed = page.get(f"/events/?customer_id={ACME}&range=7d&tz=UTC", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -288,10 +276,8 @@ def test_pages_go_out_compressed(page: Client) -> None:
     assert len(packed.content) <= 25_000
 
 
-def test_links_to_copy(page: Client, sample: Store) -> None:
-    """Two links to a view are offered: one whose range moves with time, one that holds the very dates on
-    display.
-    """
+def test_two_links_can_be_copied(page: Client, sample: Store) -> None:
+    """One with the relative range, one with the dates that are shown."""
     shown = get(page, "/usage/", customer_id=ACME, range="7d", tz="Europe/Berlin")
     moving, frozen = shown.values("href", "a", data_copy="address")
     assert parameters(moving)["range"] == ["7d"]
@@ -305,10 +291,8 @@ def test_links_to_copy(page: Client, sample: Store) -> None:
 
 
 @pytest.mark.parametrize("address", ["/", "/events/", "/usage/", "/events/histogram/", "/events/facets/"])
-def test_windows_of_millennia(page: Client, address: str) -> None:
-    """A window that reaches far back or ahead is shown, or refused with a sentence: no calendar is too small
-    for it.
-    """
+def test_windows_of_thousands_of_years(page: Client, address: str) -> None:
+    """They are shown, or refused with a sentence."""
     for window in (
         "start=1970-01-01&end=3940-01-01",
         "start=0&end=253370764799999",
@@ -318,43 +302,39 @@ def test_windows_of_millennia(page: Client, address: str) -> None:
 
 
 @pytest.mark.parametrize("hour", [1792886400000, 1792890000000])
-def test_the_hour_that_clocks_show_twice(page: Client, hour: int) -> None:
-    """Sending the form on from either 02:00 of the change of the clocks looks at the very same hour again."""
+def test_form_preserves_either_repeated_hour(page: Client, hour: int) -> None:
+    """Submitting the form again shows the same hour, for either 02:00 of the clock change."""
     shown = get(page, "/usage/", customer_id=ACME, start=hour, end=hour + 3_600_000, tz="Europe/Berlin")
     fields = {name: shown.field(name)["value"] or "" for name in ("start", "end", "tz")}
     again = get(page, "/usage/", customer_id=ACME, **fields)
     assert again.figure["edges"] == shown.figure["edges"] == [hour, hour + 3_600_000]
 
 
-def test_a_bad_query_is_said_where_the_short_address_leads(page: Client) -> None:
-    """/customers/ID drops nothing that it was given: what can't be meant is a 400 on the page that it leads
-    to.
-    """
+def test_short_address_passes_invalid_parameters_on(page: Client) -> None:
+    """/customers/ID redirects with all parameters, and the page returns 400."""
     answer = page.get("/customers/globex?range=bogus&junk=1", follow=True)
     assert answer.status_code == 400
     assert Page(answer).has(data_error="__all__")
     assert page.get("/customers/?junk=1").status_code == 400
 
 
-def test_a_cycle_comes_along_to_the_overview(page: Client) -> None:
-    """From a customer's billing cycle the navigation leads to an overview of days, which says why it is of
-    days.
-    """
+def test_overview_of_a_billing_cycle_shows_days(page: Client) -> None:
+    """A notice says why."""
     answer = page.get(f"/?customer_id={ACME}&range=1bc&tz=UTC")
     assert answer.status_code == 200
     assert "cycle-as-days" in Page(answer).notices
     assert "cycle-as-days" not in get(page, "/", range="30d", tz="UTC").notices
 
 
-def test_customer_address(page: Client) -> None:
-    """/customers/ID leads to the customer's charts, whatever the id is made of."""
+def test_customer_address_redirects_to_the_charts(page: Client) -> None:
+    """For any characters in the id."""
     answer = page.get("/customers/a%2Fb%20%3F%26")
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/usage/?customer_id=a%2Fb+%3F%26&")
 
 
 def test_open_row_has_its_own_address(page: Client, sql: Sql) -> None:
-    """The address of an open event finds it again, on a page that does not list it."""
+    """The address of an open event finds it on a page that does not list it."""
     old = "SELECT timestamp, id FROM events WHERE customer_id = ? ORDER BY timestamp LIMIT 1 OFFSET 5000"
     at, name = sql(old, ACME)[0]
     assert get(page, "/events/", customer_id=ACME, event=f"{at},{name}", range="24h", tz="UTC").has(
@@ -398,17 +378,17 @@ def check_any(client: Client, address: str, drawn: Iterable[tuple[str, str]]) ->
 
 @given(drawn=pairs)
 def test_no_input_breaks_the_overview(page: Client, drawn: list[tuple[str, str]]) -> None:
-    """Whatever its query string, the overview answers, and says beside a field what is wrong with it."""
+    """For any query string, it has a page or an error beside a field."""
     check_any(page, "/", drawn)
 
 
 @given(drawn=pairs)
 def test_no_input_breaks_the_event_browser(page: Client, drawn: list[tuple[str, str]]) -> None:
-    """Whatever its query string, the event browser answers, and says beside a field what is wrong with it."""
+    """For any query string, it has a page or an error beside a field."""
     check_any(page, "/events/", drawn)
 
 
 @given(drawn=pairs)
 def test_no_input_breaks_the_charts(page: Client, drawn: list[tuple[str, str]]) -> None:
-    """Whatever its query string, the usage page answers, and says beside a field what is wrong with it."""
+    """For any query string, the usage page has a page or an error beside a field."""
     check_any(page, "/usage/", drawn)

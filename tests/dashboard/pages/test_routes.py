@@ -1,6 +1,4 @@
-"""Every route, by every method, for everybody: one table, and a walk of the URLconf that holds the site to
-it.
-"""
+"""Every route, by every method, for every visitor: one table, compared with the URLconf."""
 
 from __future__ import annotations
 
@@ -18,16 +16,16 @@ from pytest_django.fixtures import Settings
 from dashboard.models import User
 from dashboard.sharing.urls import urlpatterns as sharing
 
-# A column is somebody who comes. What they hold, they are given in `visitor`.
-NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin", "superuser"
-PUBLIC = frozenset({NOBODY, VIEWER, SHARER, ADMIN, SUPERUSER})
-PERSON = PUBLIC - {NOBODY}
+# A column is a kind of visitor. `visitor` creates its client.
+VISITOR, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin", "superuser"
+PUBLIC = frozenset({VISITOR, VIEWER, SHARER, ADMIN, SUPERUSER})
+USER = PUBLIC - {VISITOR}
 ADMINS = frozenset({ADMIN, SUPERUSER})
 SUPERUSERS = frozenset({SUPERUSER})
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-LOOK = frozenset({"GET", "HEAD"})
-FORM = LOOK | {"POST"}
+READ = frozenset({"GET", "HEAD"})
+FORM = READ | {"POST"}
 POST = frozenset({"POST"})
 
 
@@ -35,46 +33,46 @@ POST = frozenset({"POST"})
 class Route:
     who: frozenset[str]
     methods: frozenset[str]
-    read_only: bool = False  # a form whose view knows POST, and refuses it to everybody
+    read_only: bool = False  # a form whose view supports POST, and refuses it for all users
 
 
 TABLE = {
-    "": Route(PERSON, LOOK),
-    "events/": Route(PERSON, LOOK),
-    "events/histogram/": Route(PERSON, LOOK),
-    "events/facets/": Route(PERSON, LOOK),
-    "events/more/": Route(PERSON, LOOK),
-    "events/live/": Route(PERSON, LOOK),
-    "events/export.csv": Route(PERSON, LOOK),
-    "events/export.jsonl": Route(PERSON, LOOK),
-    "events/export/": Route(PERSON, FORM),
-    "usage/": Route(PERSON, LOOK),
-    "usage/export.csv": Route(PERSON, LOOK),
-    "customers/": Route(PERSON, LOOK),
-    "customers/<path:customer_id>": Route(PERSON, LOOK),
-    "healthz": Route(PUBLIC, LOOK),
-    "readyz": Route(PUBLIC, LOOK),
+    "": Route(USER, READ),
+    "events/": Route(USER, READ),
+    "events/histogram/": Route(USER, READ),
+    "events/facets/": Route(USER, READ),
+    "events/more/": Route(USER, READ),
+    "events/live/": Route(USER, READ),
+    "events/export.csv": Route(USER, READ),
+    "events/export.jsonl": Route(USER, READ),
+    "events/export/": Route(USER, FORM),
+    "usage/": Route(USER, READ),
+    "usage/export.csv": Route(USER, READ),
+    "customers/": Route(USER, READ),
+    "customers/<path:customer_id>": Route(USER, READ),
+    "healthz": Route(PUBLIC, READ),
+    "readyz": Route(PUBLIC, READ),
     "accounts/login/": Route(PUBLIC, FORM),
     "accounts/logout/": Route(PUBLIC, FORM),
-    "accounts/inactive/": Route(PUBLIC, LOOK),
-    "accounts/reauthenticate/": Route(PERSON, FORM),
-    "accounts/password/change/": Route(PERSON, FORM),
-    "accounts/password/set/": Route(PERSON, FORM),
-    "accounts/2fa/": Route(PERSON, LOOK),
+    "accounts/inactive/": Route(PUBLIC, READ),
+    "accounts/reauthenticate/": Route(USER, FORM),
+    "accounts/password/change/": Route(USER, FORM),
+    "accounts/password/set/": Route(USER, FORM),
+    "accounts/2fa/": Route(USER, READ),
     "accounts/2fa/authenticate/": Route(PUBLIC, FORM),
-    "accounts/2fa/reauthenticate/": Route(PERSON, FORM),
-    "accounts/2fa/totp/activate/": Route(PERSON, FORM),
-    "accounts/2fa/totp/deactivate/": Route(PERSON, FORM),
-    "accounts/2fa/recovery-codes/": Route(PERSON, LOOK),
-    "accounts/2fa/recovery-codes/generate/": Route(PERSON, FORM),
-    "accounts/2fa/recovery-codes/download/": Route(PERSON, FORM),
+    "accounts/2fa/reauthenticate/": Route(USER, FORM),
+    "accounts/2fa/totp/activate/": Route(USER, FORM),
+    "accounts/2fa/totp/deactivate/": Route(USER, FORM),
+    "accounts/2fa/recovery-codes/": Route(USER, READ),
+    "accounts/2fa/recovery-codes/generate/": Route(USER, FORM),
+    "accounts/2fa/recovery-codes/download/": Route(USER, FORM),
     "admin/": Route(ADMINS, FORM),
     "admin/login/": Route(ADMINS, FORM),
     "admin/logout/": Route(ADMINS, POST),
     "admin/password_change/": Route(ADMINS, FORM),
-    "admin/password_change/done/": Route(ADMINS, LOOK),
-    "admin/autocomplete/": Route(frozenset(), LOOK),
-    "admin/jsi18n/": Route(ADMINS, LOOK),
+    "admin/password_change/done/": Route(ADMINS, READ),
+    "admin/autocomplete/": Route(frozenset(), READ),
+    "admin/jsi18n/": Route(ADMINS, READ),
     "admin/r/<path:content_type_id>/<path:object_id>/": Route(ADMINS, FORM),
     "admin/^(?P<app_label>dashboard|mfa)/$": Route(ADMINS, FORM),
     "admin/(?P<url>.*)$": Route(ADMINS, FORM),
@@ -85,23 +83,23 @@ TABLE = {
     "admin/dashboard/user/<path:object_id>/history/": Route(ADMINS, FORM),
     "admin/dashboard/user/<path:object_id>/change/": Route(ADMINS, FORM),
     "admin/dashboard/user/<path:object_id>/delete/": Route(ADMINS, FORM),
-    # Who took what is there to be read.
+    # Export records are read-only.
     "admin/dashboard/exportrecord/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/add/": Route(frozenset(), FORM),
     "admin/dashboard/exportrecord/<path:object_id>/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/<path:object_id>/history/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/<path:object_id>/change/": Route(ADMINS, FORM, read_only=True),
     "admin/dashboard/exportrecord/<path:object_id>/delete/": Route(frozenset(), FORM),
-    # A lost second factor: only superusers take one away.
+    # A lost second factor: only superusers can remove it.
     "admin/mfa/authenticator/": Route(SUPERUSERS, FORM),
     "admin/mfa/authenticator/add/": Route(SUPERUSERS, FORM),
-    "admin/mfa/authenticator/<path:object_id>/": Route(ADMINS, FORM),  # leads on to its change page
+    "admin/mfa/authenticator/<path:object_id>/": Route(ADMINS, FORM),  # redirects to its change page
     "admin/mfa/authenticator/<path:object_id>/history/": Route(SUPERUSERS, FORM),
     "admin/mfa/authenticator/<path:object_id>/change/": Route(SUPERUSERS, FORM),
     "admin/mfa/authenticator/<path:object_id>/delete/": Route(SUPERUSERS, FORM),
 }
 
-# Share links have a table of their own, with those who come with a link: tests/sharing/test_matrix.py.
+# Share links have their own table, with recipients: tests/dashboard/sharing/test_access.py.
 SHARING = {str(pattern.pattern) for pattern in sharing}
 
 FILLED = {
@@ -142,23 +140,23 @@ def expected(route: Route, who: str, method: str) -> str:
 def happened(response: Any, who: str) -> str:
     location = response.headers.get("Location", "")
     sent_away = location.startswith(("/accounts/login/?", "/admin/login/?"))
-    to_closed_door = location == "/admin/" and who not in ADMINS
-    if response.status_code == 403 or sent_away or to_closed_door:
+    to_admin = location == "/admin/" and who not in ADMINS
+    if response.status_code == 403 or sent_away or to_admin:
         return "refused"
     return {405: "no such method", 500: "broken"}.get(response.status_code, "answered")
 
 
-def visitor(who: str, people: dict[str, User]) -> Client:
-    cache.clear()  # throttles count tries by address, and all of these have one
+def visitor(who: str, users: dict[str, User]) -> Client:
+    cache.clear()  # throttles count attempts by address, and all clients here have the same
     client = Client(raise_request_exception=False)
-    if who in people:
-        client.force_login(people[who])
+    if who in users:
+        client.force_login(users[who])
     return client
 
 
 @pytest.fixture
-def people(db: None, live_mode: Settings) -> dict[str, User]:
-    """Somebody of each role. The viewer is number 1, whose pages in the admin are asked for."""
+def users(db: None, live_mode: Settings) -> dict[str, User]:
+    """One user of each role. The viewer is number 1, whose admin pages are requested."""
     made = {
         who: User.objects.create(
             pk=number, username=who, role=role, password="set", is_superuser=who == SUPERUSER
@@ -171,18 +169,17 @@ def people(db: None, live_mode: Settings) -> dict[str, User]:
     return made
 
 
-def test_the_table_is_the_site() -> None:
-    """A route that the table lacks fails here, and so does a row whose route is gone."""
+def test_table_has_every_route_of_the_site() -> None:
     assert set(routes(get_resolver())) - SHARING == set(TABLE)
 
 
 @pytest.mark.parametrize("route", TABLE)
-def test_each_route_answers_whom_it_should(route: str, people: dict[str, User]) -> None:
-    """Each cell of this route, everybody by every method, is as the table says."""
+def test_each_route_has_the_results_in_the_table(route: str, users: dict[str, User]) -> None:
+    """For every visitor and every method."""
     cells = [(who, method) for who in sorted(PUBLIC) for method in METHODS]
     written = {cell: expected(TABLE[route], *cell) for cell in cells}
     found = {
-        (who, method): happened(visitor(who, people).generic(method, address(route)), who)
+        (who, method): happened(visitor(who, users).generic(method, address(route)), who)
         for who, method in cells
     }
     assert found == written

@@ -1,4 +1,4 @@
-"""Query strings as somebody makes them up who wants more than a link shows."""
+"""Query strings of an attacker who tries to see more than a link shows."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 
 
 def values() -> dict[str, tuple[str, ...]]:
-    """Values for each parameter that mean something, or nearly; moments within, beyond and on the bounds."""
+    """Valid and nearly valid values for each parameter; moments within, beyond and at the bounds."""
     start, end = bounds()
     times = (0, start - DAY, start - 1, start, start + 5 * HOUR, end - 1, end, end + HOUR, end + 9 * DAY)
     moments = tuple(map(str, times))
@@ -111,7 +111,7 @@ def values() -> dict[str, tuple[str, ...]]:
 
 
 def query(random: Random) -> str:
-    """A query string: mostly known names with values of theirs, some twice, some of another kind, some
+    """A query string: mostly known names with their values, some repeated, some of another kind, some
     unknown.
     """
     known, pairs = values(), []

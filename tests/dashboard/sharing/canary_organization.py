@@ -1,5 +1,5 @@
-"""A small organization with canaries: whatever a link must not show says CANARY, or
-is one of three figures.
+"""A small organization with canaries: values that a link must not show contain CANARY or are one of three
+figures.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 SEEN, OTHER = "cus_seen", "cus_other"
 FIGURES = (b"777,777", b"777777", b"555,555", b"555555", b"333,333", b"333333")
-"""Values of somebody else, of a hidden feature, and of events beyond the bounds."""
+"""Values of another customer, of a hidden feature, and of events beyond the bounds."""
 
 
 def now_ms() -> int:
@@ -79,7 +79,7 @@ def _event(at: int, customer: str, feature: str, value: float, **more: Any) -> d
 
 
 class Wire:
-    """Between the site and the sample: keeps each question that went out."""
+    """A WSGI app between the site and the sample that records each call."""
 
     def __init__(self, app: SampleApp) -> None:
         self.app = app
@@ -97,7 +97,7 @@ class Wire:
 
 
 class CanarySite:
-    """The site over that organization, with somebody who makes links."""
+    """The site over that organization, with a user who creates links."""
 
     def __init__(self, store: Store, owner: User) -> None:
         self.store = store
@@ -106,20 +106,20 @@ class CanarySite:
         self.age = "current"
 
     def take(self) -> list[tuple[str, dict[str, Any]]]:
-        """The questions that went out since the last time."""
+        """The calls since the last use of this method."""
         requested = [question for wire in self.wires for question in wire.requested]
         for wire in self.wires:
             wire.requested.clear()
         return requested
 
-    def fall_silent(self) -> None:
-        """From now on Autumn does not answer, and nothing that it said before is kept."""
-        self.renew()
+    def go_down(self) -> None:
+        """From now on Autumn does not answer, and the cache is empty."""
+        self.restart()
         services.gateway()
         self.wires[-1].down = True
 
-    def renew(self) -> None:
-        """Ends the process's service with all that it has kept: the next request makes another."""
+    def restart(self) -> None:
+        """End the process's service with its cache: the next request creates a new one."""
         if services.gateway.cache_info().currsize:
             services.gateway().close()
         for made in (services.usage, services.known_customers, services.gateway):
@@ -128,7 +128,7 @@ class CanarySite:
     def share(self, password: str | None = None, **given: Any) -> tuple[Share, str]:
         """A link, and its token.
 
-        It shows one feature, two properties, and one period unless told otherwise.
+        It shows one feature, two properties, and one period by default.
         """
         start, end = bounds()
         narrow = {"features": ["api_calls"], "properties": ["model", "meta.tier"], "start": start, "end": end}
@@ -139,7 +139,7 @@ class CanarySite:
         return share, links.make(share, password)
 
     def recipient_client(self, share: Share, token: str, password: str | None = None) -> Client:
-        """Somebody who has opened the link, and unlocked it where there is a password to give."""
+        """A client that has opened the link, and unlocked it if there is a password."""
         client = Client()
         client.get(f"/s/{token}")
         if password is not None:

@@ -17,9 +17,7 @@ from usage.sample import SampleApp, Store
 def canary_site(
     person: Callable[..., User], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[CanarySite]:
-    """The site as with a live key, so that everybody has to sign in, over an
-    organization of the tests' own.
-    """
+    """The site with a live key, so that users have to sign in, over an organization for the tests."""
     settings.AUTUMN_MODE = "live"
     settings.AUTUMN_PACE = 100_000
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
@@ -33,7 +31,7 @@ def canary_site(
 
     monkeypatch.setattr(services, "sample_store", cache(lambda: store))
     monkeypatch.setattr(services, "SampleApp", wired)
-    canary_site.renew()
+    canary_site.restart()
     yield canary_site
-    canary_site.renew()
+    canary_site.restart()
     store.close()

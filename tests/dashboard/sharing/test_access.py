@@ -1,4 +1,4 @@
-"""Every route of the links, by every method, for everybody: one table, held against the URLconf."""
+"""Every route of the links, by every method, for every visitor: one table, compared with the URLconf."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 WHO = ("nobody", "locked", "unlocked", "another", "expired", "revoked", "viewer", "sharer", "admin")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
-# What each of WHO gets, in that order. The sharer is somebody else than the link's owner.
+# The result for each of WHO, in that order. The sharer is not the link's owner.
 PAGE = (404, 403, 200, 404, 404, 404, 404, 404, 404)
 PAGE_SENT = (404, 403, 405, 404, 404, 404, 404, 404, 404)
 NO_FILE = (404, 403, 404, 404, 404, 404, 404, 404, 404)
@@ -35,11 +35,11 @@ NO_DRAFT = (302,) * 6 + (403, 302, 302)
 ITS_PAGE = (302, 302, 302, 302, 302, 302, 403, 404, 200)
 ACTS = (302, 302, 302, 302, 302, 302, 403, 404, 302)
 ACTS_SHOWN = (302, 302, 302, 302, 302, 302, 403, 404, 200)
-ACTS_ASKED = (302, 302, 302, 302, 302, 302, 403, 405, 405)
-ALL_ASKED = (302, 302, 302, 302, 302, 302, 403, 403, 405)
+ACTS_READ = (302, 302, 302, 302, 302, 302, 403, 405, 405)
+ALL_READ = (302, 302, 302, 302, 302, 302, 403, 403, 405)
 ALL = (302, 302, 302, 302, 302, 302, 403, 403, 302)
 
-# Route: what GET and HEAD bring, what POST brings. All other methods are a 405 for everybody.
+# Route: the results of GET and HEAD, those of POST. All other methods return 405.
 TABLE = {
     "s/<str:token>": (TOKEN, TOKEN_SENT),
     "shared/<slug:share_id>/unlock": (UNLOCK, UNLOCK_SENT),
@@ -70,24 +70,24 @@ TABLE = {
     "shares/preview/<slug:share_id>/events/export.jsonl": (NO_DRAFT, STAFF_SENT),
     "shares/preview/<slug:share_id>/events/export/": (NO_DRAFT, NO_DRAFT),
     "shares/preview/<slug:share_id>/usage/export.csv": (NO_DRAFT, STAFF_SENT),
-    "shares/revoke-all": (ALL_ASKED, ALL),
+    "shares/revoke-all": (ALL_READ, ALL),
     "shares/<slug:share_id>/": (ITS_PAGE, STAFF_SENT),
-    "shares/<slug:share_id>/revoke": (ACTS_ASKED, ACTS),
-    "shares/<slug:share_id>/extend": (ACTS_ASKED, ACTS),
-    "shares/<slug:share_id>/password": (ACTS_ASKED, ACTS_SHOWN),
+    "shares/<slug:share_id>/revoke": (ACTS_READ, ACTS),
+    "shares/<slug:share_id>/extend": (ACTS_READ, ACTS),
+    "shares/<slug:share_id>/password": (ACTS_READ, ACTS_SHOWN),
 }
 SENT = {"life": "7", "sure": "yes", "password": "new"}
 
 
 def expected(route: str, method: str, who: str) -> int:
-    looked, sent = TABLE[route]
+    read, sent = TABLE[route]
     if method not in {"GET", "HEAD", "POST"}:
         return 405
-    return (sent if method == "POST" else looked)[WHO.index(who)]
+    return (sent if method == "POST" else read)[WHO.index(who)]
 
 
 def visitor(who: str, canary_site: CanarySite, person: Callable[..., User]) -> tuple[Client, Share, str]:
-    """Somebody, the link whose pages they ask for, and its token."""
+    """A client, the link whose pages it requests, and its token."""
     password = "correct horse" if who in {"locked", "unlocked"} else None
     share, token = canary_site.share(password)
     client = (
@@ -110,15 +110,15 @@ def visitor(who: str, canary_site: CanarySite, person: Callable[..., User]) -> t
     return client, share, token
 
 
-def test_the_table_is_the_urlconf() -> None:
-    """A route that the table lacks fails here, and so does a row whose route is gone."""
+def test_table_has_every_route_of_the_urlconf() -> None:
     assert {str(pattern.pattern) for pattern in urlpatterns} == set(TABLE)
 
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("route", TABLE)
-def test_each_cell(route: str, who: str, canary_site: CanarySite, person: Callable[..., User]) -> None:
-    """Each route, by each method, for each of them, is as the table says."""
+def test_each_route_returns_the_status_in_the_table(
+    route: str, who: str, canary_site: CanarySite, person: Callable[..., User]
+) -> None:
     client, share, token = visitor(who, canary_site, person)
     address = "/" + route.replace("<slug:share_id>", share.pk).replace("<str:token>", token)
     written = {method: expected(route, method, who) for method in METHODS}
@@ -132,10 +132,10 @@ def test_each_cell(route: str, who: str, canary_site: CanarySite, person: Callab
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_headers_of_every_answer(who: str, canary_site: CanarySite, person: Callable[..., User]) -> None:
-    """Pages, redirects, refusals and errors below a link are kept by no cache, no
-    search engine and no frame.
-    """
+def test_responses_are_not_cached_indexed_or_framed(
+    who: str, canary_site: CanarySite, person: Callable[..., User]
+) -> None:
+    """Pages, redirects, refusals and errors below a link."""
     client, share, token = visitor(who, canary_site, person)
     for route in TABLE:
         if route.startswith(("s/", "shared/")):
@@ -148,8 +148,10 @@ def test_headers_of_every_answer(who: str, canary_site: CanarySite, person: Call
                 assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
-def test_headers_when_something_breaks(canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that fails on our side says nothing, and is kept nowhere either."""
+def test_server_error_is_not_cached_or_indexed(
+    canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not contain details of the error."""
     share, token = canary_site.share()
     client = canary_site.recipient_client(share, token)
     client.raise_request_exception = False

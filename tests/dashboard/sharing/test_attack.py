@@ -1,6 +1,4 @@
-"""Whatever is asked of a link, nothing comes out that it does not show, and nothing goes out that it may not
-ask.
-"""
+"""For any query string, a link returns only data that it shows, and sends only calls within its scope."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def routes(share: Share) -> list[str]:
-    """Each address below a link, made from the URLconf."""
+    """Each address below a link, built from the URLconf."""
     patterns = [str(pattern.pattern) for pattern in get_resolver().url_patterns]
     return [
         f"/{route}".replace("<slug:share_id>", share.pk) for route in patterns if route.startswith("shared/")
@@ -33,17 +31,17 @@ def routes(share: Share) -> list[str]:
 
 
 def assault(client: Client, share: Share, seed: int) -> Any:
-    """One made-up request. Nothing of what is hidden comes back, and it is no failure of ours."""
+    """Send one random request. The response has no hidden data, and is not a server error."""
     random = Random(seed)
     query, method = attack_queries.query(random), random.choice(attack_queries.METHODS)
     address = f"{random.choice(routes(share))}?{query}"
     response = client.generic(method, address, headers=random.choice(attack_queries.HEADERS))
-    said = body_of(response) + str(response.headers).encode()
+    text = body_of(response) + str(response.headers).encode()
     about = f"{seed}: {method} {address}"
     assert response.status_code in {200, 302, 400, 403, 404, 405, 409}, about
-    assert b"CANARY" not in said, about
-    assert OTHER.encode() not in said or OTHER in query, about
-    assert not [figure for figure in FIGURES if figure in said], about
+    assert b"CANARY" not in text, about
+    assert OTHER.encode() not in text or OTHER in query, about
+    assert not [figure for figure in FIGURES if figure in text], about
     return response
 
 
@@ -51,9 +49,9 @@ def body_of(response: Any) -> bytes:
     return b"".join(response) if response.streaming else response.content
 
 
-def held(requested: list[tuple[str, dict[str, Any]]]) -> None:
-    """Each question that went out names the one customer, its feature and a time within the bounds; the list
-    of the organization's features has no question.
+def assert_in_scope(requested: list[tuple[str, dict[str, Any]]]) -> None:
+    """Each call names the link's customer, its feature and a time within the bounds; the list of the
+    organization's features names nothing.
     """
     start, end = bounds()
     for call, body in requested:
@@ -69,27 +67,27 @@ def held(requested: list[tuple[str, dict[str, Any]]]) -> None:
 
 
 @pytest.fixture
-def held_link(canary_site: CanarySite) -> tuple[Client, Share]:
-    """A link with files, as it has the most to give away."""
+def exporting_link(canary_site: CanarySite) -> tuple[Client, Share]:
+    """A link with exports, which shows the most data."""
     share, token = canary_site.share(exports=True)
     return canary_site.recipient_client(share, token), share
 
 
 @given(seed=st.integers(0, 2**32))
-def test_no_foreign_byte(canary_site: CanarySite, held_link: tuple[Client, Share], seed: int) -> None:
-    """No query string, by no method, on no route brings a canary of other customers, properties, features or
-    times.
-    """
-    assault(*held_link, seed)
-    held(canary_site.take())
+def test_no_request_returns_hidden_data(
+    canary_site: CanarySite, exporting_link: tuple[Client, Share], seed: int
+) -> None:
+    """No query string, method or route returns a canary of other customers, properties, features or times."""
+    assault(*exporting_link, seed)
+    assert_in_scope(canary_site.take())
 
 
 @given(seed=st.integers(0, 2**32))
-def test_nothing_at_all_while_locked(
-    canary_site: CanarySite, held_link: tuple[Client, Share], seed: int
+def test_locked_link_shows_no_data(
+    canary_site: CanarySite, exporting_link: tuple[Client, Share], seed: int
 ) -> None:
-    """Whoever has not given the password sees no byte of the customer, and Autumn is not even asked."""
-    client, share = held_link
+    """A visitor without the password gets no byte of the customer, and no call is sent."""
+    client, share = exporting_link
     if not share.password_hash:
         passwords.change_password(share, "correct horse")
         share.refresh_from_db()
@@ -99,9 +97,9 @@ def test_nothing_at_all_while_locked(
     assert canary_site.take() == []
 
 
-def test_the_link_does_show_something(canary_site: CanarySite, held_link: tuple[Client, Share]) -> None:
-    """The attack is no show: the page that it runs against has rows, groups, figures and filters."""
-    client, share = held_link
+def test_attacked_link_shows_data(canary_site: CanarySite, exporting_link: tuple[Client, Share]) -> None:
+    """The attack is against pages with rows, groups, figures and filters."""
+    client, share = exporting_link
     page = client.get(
         f"{share.root}usage/?group_by=properties.model&columns=meta.tier&filter=meta.tier:gold&tz=UTC"
     )
@@ -116,11 +114,11 @@ def test_the_link_does_show_something(canary_site: CanarySite, held_link: tuple[
 @pytest.mark.parametrize(
     "query", ["customer_id=cus_seen", "customer_id=cus_other", "customer_id=&customer_id=cus_seen"]
 )
-def test_a_link_has_no_customers_to_choose_from(
-    canary_site: CanarySite, held_link: tuple[Client, Share], query: str
+def test_link_refuses_every_customer_parameter(
+    canary_site: CanarySite, exporting_link: tuple[Client, Share], query: str
 ) -> None:
-    """Any customer is a 400 with a sentence, its own too; and no page names one in an address or a field."""
-    client, share = held_link
+    """Even its own customer is a 400; no page has a customer in an address or a field."""
+    client, share = exporting_link
     for page in ("usage/", "events/"):
         response = client.get(f"{share.root}{page}?{query}")
         assert response.status_code == 400
@@ -148,9 +146,9 @@ def test_a_link_has_no_customers_to_choose_from(
         "nothing=1",
     ],
 )
-def test_what_a_link_refuses(held_link: tuple[Client, Share], query: str) -> None:
-    """What it does not show it does not filter, group or list by: a refused guess cannot be checked."""
-    client, share = held_link
+def test_link_refuses_hidden_data_in_queries(exporting_link: tuple[Client, Share], query: str) -> None:
+    """A refused filter cannot confirm a guess."""
+    client, share = exporting_link
     for page in ("usage/", "events/"):
         assert client.get(f"{share.root}{page}?{query}").status_code == 400, page
 
@@ -160,9 +158,9 @@ def opened_row(client: Client, share: Share) -> Page:
     return Page(client.get(listed.links()[0]))
 
 
-def test_an_open_row_shows_what_is_allowed(held_link: tuple[Client, Share]) -> None:
-    """Its JSON has the allowed properties, nested ones alone among their kind, and no deductions."""
-    opened = opened_row(*held_link)
+def test_open_row_shows_allowed_properties_only(exporting_link: tuple[Client, Share]) -> None:
+    """Its JSON has the allowed properties, without siblings of nested ones, and no deductions."""
+    opened = opened_row(*exporting_link)
     shown = json.loads(opened.one("pre").text)
     assert shown["properties"]["meta"] == {"tier": "gold"}
     assert "deductions" not in shown
@@ -170,25 +168,23 @@ def test_an_open_row_shows_what_is_allowed(held_link: tuple[Client, Share]) -> N
 
 
 @pytest.mark.parametrize("plans", [False, True])
-def test_deductions_where_allowed(canary_site: CanarySite, plans: bool) -> None:
-    """They show their balance, and their plan only where plans may be seen too."""
+def test_allowed_deductions_are_shown(canary_site: CanarySite, plans: bool) -> None:
+    """They show their balance, and their plan only if plans are allowed too."""
     share, token = canary_site.share(deductions=True, plans=plans)
     opened = opened_row(canary_site.recipient_client(share, token), share)
     assert "CANARY_balance" in opened.html
     assert ("CANARY_plan" in opened.html) == plans
 
 
-def test_deductions_of_other_features(canary_site: CanarySite) -> None:
-    """A link to some features says nothing of balances of others, but that it does not; one to all shows
-    them.
-    """
+def test_deductions_of_hidden_features_are_not_shown(canary_site: CanarySite) -> None:
+    """The row says that some are not shown; a link to all features shows them."""
     some, token = canary_site.share(deductions=True, exports=True)
     recipient_client = canary_site.recipient_client(some, token)
     opened = opened_row(recipient_client, some)
-    for said in (opened.html, body_of(recipient_client.get(f"{some.root}events/export.jsonl")).decode()):
-        assert "CANARY_balance" in said
-        assert "CANARY_credits" not in said
-        assert "CANARY_pool" not in said
+    for text in (opened.html, body_of(recipient_client.get(f"{some.root}events/export.jsonl")).decode()):
+        assert "CANARY_balance" in text
+        assert "CANARY_credits" not in text
+        assert "CANARY_pool" not in text
     assert opened.has(data_left_out="balances")
     every, token = canary_site.share(deductions=True, features=None)
     assert "CANARY_pool" in opened_row(canary_site.recipient_client(every, token), every).html

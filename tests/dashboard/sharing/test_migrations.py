@@ -29,14 +29,14 @@ def migrate(to: tuple[str, str]) -> Apps:
 
 @pytest.fixture
 def earlier(transactional_db: None) -> Iterator[Apps]:
-    """The models as they were; the newest ones are back afterwards."""
+    """The models before the migration; the newest ones are restored afterwards."""
     yield migrate(BEFORE)
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
-def test_attempts_that_an_earlier_version_logged_keep_their_kind(earlier: Apps) -> None:
-    """Also back again, so that an upgrade can be undone."""
+def test_logged_attempts_have_their_kind_after_migration(earlier: Apps) -> None:
+    """The migration can be reversed."""
     share = earlier.get_model("sharing", "Share").objects.create(
         token_hash="x" * 64, source="sample", recipient="Ada", customer_id="cus_1", expires_at=timezone.now()
     )

@@ -1,4 +1,4 @@
-"""Snapshots: figures stay what they were, wherever the link's own pages lead."""
+"""Snapshots: figures never change, on every page that the link leads to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def track(canary_site: CanarySite, at: int, feature: str, value: float, model: s
 
 
 def made(canary_site: CanarySite, view: str, **changes: Any) -> tuple[Client, Share]:
-    """A snapshot of the period, and somebody who has it open."""
+    """A snapshot of the period, and a client that has opened it."""
     start, end = bounds()
     fixed = {"period": "fixed", "start": str(start), "end": str(end), "fresh": "snapshot"}
     open_to_all = {"password": "none", "properties": ["model"]}
@@ -45,9 +45,7 @@ def made(canary_site: CanarySite, view: str, **changes: Any) -> tuple[Client, Sh
 
 @pytest.fixture
 def late(canary_site: CanarySite) -> CanarySite:
-    """The organization with a dozen more features, to which `arrive` adds what comes
-    too late for a snapshot.
-    """
+    """The organization with a dozen more features, to which `arrive` adds events after the snapshot."""
     start, _ = bounds()
     for number, feature in enumerate(FEATURES):
         track(canary_site, start + number * HOUR, feature, 20 + number, MODELS[number % 2])
@@ -56,21 +54,21 @@ def late(canary_site: CanarySite) -> CanarySite:
 
 
 def arrive(canary_site: CanarySite) -> None:
-    """Events of each feature, for the period that is over, under a value that was not there before."""
+    """Add events of each feature to the past period, with a new group."""
     start, _ = bounds()
     for number, feature in enumerate((*FEATURES, "api_calls", "of_later")):
         track(canary_site, start + number * HOUR + 9, feature, 9_999_999, "late")
-    canary_site.renew()
+    canary_site.restart()
 
 
 def figures(page: Page) -> list[object]:
-    """The cards, the chart and its legend: all but the rows below."""
+    """The cards, the chart and its legend: everything except the rows."""
     cards, chart = page.one(class_="feature-cards"), page.one("section", aria_labelledby="chart-title")
     return [cards.source, chart.source]
 
 
 def leads(page: Page, root: str) -> set[str]:
-    """Where the tiles, the legend and the shapes of a chart lead, and the choices of its form."""
+    """The links of the tiles, the legend and the chart types, and the choices of the form."""
     links = {href for href in page.hrefs if href.startswith(f"{root}usage/?")}
     for name in ("bin_size", "group_by"):
         links |= {f"?tz=UTC&{name}={value}" for value in page.field(name).values("value", "option") if value}
@@ -83,8 +81,8 @@ def leads(page: Page, root: str) -> set[str]:
     "view", ["", "&group_by=properties.model", "&group_by=properties.model&bin_size=week"]
 )
 def test_everything_that_a_snapshot_offers_is_stored(late: CanarySite, view: str) -> None:
-    """Each tile, line, shape, size of bins, group and feature shows figures as they were; so do those they
-    lead to.
+    """Each tile, line, chart type, interval, group and feature shows the stored figures; so do the pages
+    they link to.
     """
     client, share = made(late, view)
     arrive(late)
@@ -106,8 +104,8 @@ def test_everything_that_a_snapshot_offers_is_stored(late: CanarySite, view: str
     assert len(seen) > 20
 
 
-def test_a_bar_of_a_snapshot_opens_its_rows(late: CanarySite) -> None:
-    """The rows of now, late ones among them, with a sentence on why they need not add up to the bar."""
+def test_drilldown_of_a_snapshot_lists_current_rows(late: CanarySite) -> None:
+    """Late events are listed, with a sentence on why rows may not sum to the bar."""
     client, share = made(late, "")
     arrive(late)
     start, _ = bounds()
@@ -120,7 +118,7 @@ def test_a_bar_of_a_snapshot_opens_its_rows(late: CanarySite) -> None:
 
 
 def test_snapshot_stores_all_features(late: CanarySite) -> None:
-    """Also those beyond the largest dozen; what is tracked under a new name later is no part of it."""
+    """Even those beyond the twelve largest; a feature that is new later is not part of it."""
     start, end = bounds()
     for at in range(end - 2000, end - 900):
         track(late, at, "api_calls", 1, "model-0")  # more rows than are read to see which features there are
@@ -136,7 +134,7 @@ def test_snapshot_stores_all_features(late: CanarySite) -> None:
 
 
 def test_missing_chart_of_a_snapshot_is_reported(late: CanarySite) -> None:
-    """A part of the period and a filter have no figures of their own; their rows are there all the same."""
+    """A part of the period and a filter have no stored figures; their rows are listed."""
     client, share = made(late, "")
     start, end = bounds()
     for query in (f"start={start + DAY}&end={end}", "filter=model:model-0"):
@@ -148,9 +146,7 @@ def test_missing_chart_of_a_snapshot_is_reported(late: CanarySite) -> None:
 
 
 def test_snapshot_offers_only_stored_views(late: CanarySite) -> None:
-    """No dates, comparison, filters, other grouping, or range to draw with the mouse
-    stand on the usage page.
-    """
+    """The usage page has no dates, comparison, filters, other groupings or range selection."""
     client, share = made(late, "&group_by=properties.model&filter=model:model-0")
     page = Page(client.get(f"{share.root}usage/?{share.view}"))
     offered = {"start", "end", "range", "compare", "filter"}
@@ -169,17 +165,15 @@ def test_snapshot_offers_only_stored_views(late: CanarySite) -> None:
 
 
 def test_snapshot_survives_an_empty_cache(late: CanarySite) -> None:
-    """What is kept is kept in the database: another process, that has asked nothing yet, shows the same
-    figures.
-    """
+    """Figures are stored in the database: a new process shows the same ones."""
     client, share = made(late, "&group_by=properties.model")
     before = figures(Page(client.get(f"{share.root}usage/?{share.view}")))
-    late.renew()
+    late.restart()
     assert figures(Page(client.get(f"{share.root}usage/?{share.view}"))) == before
 
 
 def test_larger_bins_are_sums_of_stored_ones(late: CanarySite) -> None:
-    """Weeks and months of a snapshot are those that Autumn itself would have said, to the figure."""
+    """Weeks and months of a snapshot equal those of Autumn."""
     start, end = bounds()
     client, share = made(late, "", exports="on")
     staff = Client()
@@ -193,7 +187,7 @@ def test_larger_bins_are_sums_of_stored_ones(late: CanarySite) -> None:
 
 
 def test_stale_figures_are_not_stored_in_a_snapshot(late: CanarySite) -> None:
-    """While Autumn does not answer there is no snapshot to make, though older answers would serve a page."""
+    """While Autumn does not answer, no snapshot is created, although a page would show cached figures."""
     start, end = bounds()
     view = f"customer_id={SEEN}&start={start}&end={end}&tz=UTC"
     staff = Client()
@@ -208,8 +202,8 @@ def test_stale_figures_are_not_stored_in_a_snapshot(late: CanarySite) -> None:
     assert not Share.objects.exists()
 
 
-def test_a_snapshot_of_nothing(late: CanarySite) -> None:
-    """A period without usage has no figures to keep: the sentence stands beside the customer."""
+def test_snapshot_of_an_empty_period_is_refused(late: CanarySite) -> None:
+    """The error is beside the customer."""
     owner = Client()
     owner.force_login(late.owner)
     empty = {"period": "fixed", "start": "2026-01-01", "end": "2026-01-02", "fresh": "snapshot"}

@@ -16,10 +16,10 @@ from dashboard.web.logging import LineFormatter
 
 
 @pytest.mark.django_db
-def test_liveness_makes_no_call(
+def test_liveness_makes_no_query(
     client: Client, live_mode: Settings, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """It answers somebody with a stale session without a look at the database, and sets no cookie."""
+    """Even with an old session cookie; it sets no cookie."""
     client.cookies["sessionid"] = "made-up-but-long-enough-to-be-one"
     with django_assert_num_queries(0):
         response = client.get("/healthz")
@@ -29,15 +29,15 @@ def test_liveness_makes_no_call(
 
 @pytest.mark.django_db
 def test_readiness_names_its_parts(client: Client, live_mode: Settings) -> None:
-    """With database and cache at hand it says so of each."""
+    """It reports database and cache separately."""
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.json() == {"database": "ok", "cache": "ok", "autumn": {}}
 
 
 @pytest.mark.django_db
-def test_readiness_says_what_fails(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that is gone is a 503 which names it, and the cache's word stands beside it."""
+def test_unreachable_database_returns_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response names it, and reports the cache too."""
 
     def gone() -> None:
         raise OperationalError("connection refused")
@@ -49,9 +49,7 @@ def test_readiness_says_what_fails(client: Client, monkeypatch: pytest.MonkeyPat
 
 
 def test_readiness_counts_calls_to_autumn(page: Client) -> None:
-    """After a page, readiness tells how many calls were made and answered from
-    where; it makes none itself.
-    """
+    """It reports the number of calls and where they were answered; it makes none itself."""
     page.get("/events/?customer_id=acme-robotics&tz=UTC")
     before = page.get("/readyz").json()["autumn"]
     assert before["calls"] >= 1
@@ -59,14 +57,12 @@ def test_readiness_counts_calls_to_autumn(page: Client) -> None:
     assert page.get("/readyz").json()["autumn"] == before
 
 
-def test_a_cache_that_forgets_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache that takes a value and doesn't give it back is not called ok."""
+def test_cache_that_loses_values_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "get", lambda key: None)
     assert health.shared_cache() == "forgetful"
 
 
-def test_nothing_is_pickled() -> None:
-    """What goes to Redis and back is JSON."""
+def test_redis_values_are_json() -> None:
     serializer = health.JsonSerializer()
     assert serializer.dumps({"tries": [1, 2.5]}) == b'{"tries":[1,2.5]}'
     assert serializer.loads(b'{"tries":[1,2.5]}') == {"tries": [1, 2.5]}
@@ -82,10 +78,10 @@ def test_nothing_is_pickled() -> None:
         (1, {"X-Forwarded-Proto": "https, http"}, "127.0.0.1", "http"),
     ],
 )
-def test_only_vouched_hops_are_believed(
+def test_only_trusted_proxies_set_address_and_scheme(
     settings: Settings, proxies: int, headers: dict[str, str], client: str, scheme: str
 ) -> None:
-    """The address and scheme are those that the last trusted proxy saw; whatever a client adds is not."""
+    """Headers that the client adds are ignored."""
     settings.TRUSTED_PROXIES = proxies
     request = RequestFactory(headers=headers | {"X-Forwarded-Host": "evil.example"}).get("/")
     trusted_proxies(health.healthz)(request)
@@ -97,8 +93,8 @@ def test_only_vouched_hops_are_believed(
     "sentence",
     ["Not Found: /s/kX9-secret_token", "GET /s/kX9-secret_token?x=1", 'File "/s/kX9-secret_token/events/"'],
 )
-def test_logs_hold_no_token_and_no_key(sentence: str) -> None:
-    """Whoever wrote the sentence, the token and the secrets are cut from the finished line."""
+def test_log_lines_have_no_token_and_no_key(sentence: str) -> None:
+    """They are cut from the finished line."""
     formatter = LineFormatter(secrets=["am_sk_live_77"])
     record = logging.LogRecord("django.request", 40, "", 1, f"{sentence} am_sk_live_77", None, None)
     line = formatter.format(record)
@@ -108,8 +104,8 @@ def test_logs_hold_no_token_and_no_key(sentence: str) -> None:
 
 
 @pytest.mark.django_db
-def test_the_policy_has_no_inline_scripts(signed_in: Callable[..., Client]) -> None:
-    """Scripts come from here only, styles from here or by hash, and nobody frames us."""
+def test_policy_allows_no_inline_scripts(signed_in: Callable[..., Client]) -> None:
+    """Scripts come from the site only, styles from the site or by hash, and framing is forbidden."""
     response = signed_in().get("/healthz")
     policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'"

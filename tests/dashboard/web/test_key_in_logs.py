@@ -1,4 +1,4 @@
-"""The key in the log of the real site, at its most talkative, in front of an Autumn that repeats the key."""
+"""The key in the most verbose log of the real site, with an Autumn that repeats the key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def repeating(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Refuses every call, with the key that came in message, code and header."""
+    """A server that refuses every call, and repeats its key in message, code and header."""
     given = environ["HTTP_AUTHORIZATION"]
     start_response("401 Unauthorized", [("Content-Type", "application/json"), ("X-Given", given)])
     return [json.dumps({"message": given, "code": given, "env": "live"}).encode()]

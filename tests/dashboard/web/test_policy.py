@@ -1,4 +1,4 @@
-"""The content security policy is made when a page needs it, not when the settings are imported."""
+"""The content security policy is built when a response needs it, not when the settings are imported."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ print(before, len(reads), policy.count("'sha256-"))
 
 
 def test_plotly_is_read_once_with_the_first_response() -> None:
-    """Neither the settings nor a management command reads its megabytes; three responses read them once."""
+    """Neither the settings nor a management command reads its megabytes; three responses read it once."""
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],

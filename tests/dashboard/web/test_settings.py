@@ -1,4 +1,4 @@
-"""What an operator may set, and what is refused with which sentence."""
+"""The settings from the environment, and the messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.web.checks import kept_secret
+from dashboard.web.checks import stored_secret
 from dashboard.web.env import Environment, Unusable
 from tests.conftest import ROOT, Served
 
@@ -68,8 +68,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("environment", "sentence"), REFUSED, ids=lambda value: str(value)[:48])
-def test_what_cannot_be_used_is_refused(tmp_path: Path, environment: dict[str, str], sentence: str) -> None:
-    """The start ends with code 2 and one sentence that names the setting, without trace or secret."""
+def test_invalid_settings_are_refused(tmp_path: Path, environment: dict[str, str], sentence: str) -> None:
+    """The process exits with code 2 and one sentence that names the setting, without a trace or a secret."""
     done = start(tmp_path, **environment)
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr
@@ -84,8 +84,8 @@ print(s.AUTUMN_MODE, s.AUTUMN_SECRET_KEY, s.TIME_ZONE, s.PORT, s.ALLOWED_HOSTS, 
 """
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
-    """Values are stripped; the process's own come before `.env`; NAME_FILE names a file that holds one."""
+def test_environment_overrides_the_file(tmp_path: Path) -> None:
+    """Values are stripped; NAME_FILE names a file with the value."""
     (tmp_path / ".env").write_text(
         "TIME_ZONE= Europe/Berlin \nPORT=9000\nALLOWED_HOSTS= a.example , b.example\n"
     )
@@ -96,8 +96,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert done.stdout.strip() == expected, done.stderr
 
 
-def test_an_operator_behind_a_proxy_may_start(tmp_path: Path) -> None:
-    """A live key with named hosts, a secret of its own and HTTPS in front is what we ask for."""
+def test_public_site_with_a_live_key_starts(tmp_path: Path) -> None:
+    """It needs named hosts, its own secret, and HTTPS at a proxy."""
     public = {"ALLOWED_HOSTS": "usage.example.com", "SECRET_KEY": LONG, "TRUSTED_PROXIES": "1"}
     done = start(tmp_path, "shell", "--no-imports", "-c", SHOW, **LIVE, **public)
     assert done.stdout.startswith("live"), done.stderr
@@ -105,17 +105,17 @@ def test_an_operator_behind_a_proxy_may_start(tmp_path: Path) -> None:
 
 
 def test_generated_secret_is_private_to_its_user(tmp_path: Path) -> None:
-    """It is made once, is long, and only its owner may read it."""
+    """It is created once, is long, and can be read only by the user who owns the file."""
     path = tmp_path / ".secret_key"
-    first = kept_secret(path)
-    assert kept_secret(path) == first
+    first = stored_secret(path)
+    assert stored_secret(path) == first
     assert len(first) >= 50
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_loopback_needs_no_https(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A sample served on this machine may be asked over plain HTTP; the same host name elsewhere may not."""
+    """A sample on this machine may use plain HTTP; a host with a similar name elsewhere may not."""
     env = Environment(tmp_path / ".env")
     monkeypatch.setenv("AUTUMN_API_URL", "http://127.0.0.1:8900/")
     assert env.api_url("AUTUMN_API_URL") == "http://127.0.0.1:8900"
@@ -125,13 +125,13 @@ def test_loopback_needs_no_https(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_serving_prints_one_line(served: Served) -> None:
-    """The real server says one line with its address, and nothing else until something is wrong."""
+    """The real server prints its address, and nothing else without an error."""
     assert served.first_line.endswith(f" {served.url}\n")
     assert served.stderr == ""
 
 
-def test_a_taken_port_is_a_sentence(served: Served, tmp_path: Path) -> None:
-    """A second server on the same port names the port and how to choose another."""
+def test_port_in_use_prints_one_sentence(served: Served, tmp_path: Path) -> None:
+    """It names the port and how to choose another."""
     done = start(tmp_path, "serve", PORT=str(served.port))
     assert done.returncode == 2
     assert f"{served.port} " in done.stderr

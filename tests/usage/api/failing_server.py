@@ -28,14 +28,14 @@ BODY = {"customer_id": "cus_secretive"}
 
 
 class Sleeps(list[float]):
-    """Instead of waiting: notes for how long."""
+    """A replacement for `time.sleep` that records the seconds."""
 
     def __call__(self, seconds: float) -> None:
         self.append(seconds)
 
 
 class CanarySite:
-    """A gateway in front of a server, with a clock for the cache that can be put forward."""
+    """A gateway in front of a server, with a clock for the cache that tests can move."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -43,13 +43,13 @@ class CanarySite:
         self.sleeps = Sleeps()
         self.client = Client(url=server.url, key=KEY, read_s=1)
         cache = Cache(MemoryStore(clock=self.clock), clock=self.clock)
-        # Twenty times the pace, so that no test waits for the limiter; its own tests are next door.
+        # Twenty times the pace, so that no test waits for the limiter; test_limiter tests that.
         self.gateway = Gateway(self.client, Limiter(MemoryWindow(0.05)), cache, sleep=self.sleeps)
 
     def clock(self) -> float:
         return time.time() + self.ahead_s
 
-    def ask(self, *, seconds: float = 15, body: dict[str, object] | None = None, **options: Any) -> Cached:
+    def call(self, *, seconds: float = 15, body: dict[str, object] | None = None, **options: Any) -> Cached:
         return self.gateway.answer(
             "events.list",
             BODY if body is None else body,

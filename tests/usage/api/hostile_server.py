@@ -1,4 +1,4 @@
-"""A server of raw sockets that can misbehave in every way a network knows."""
+"""A server of raw sockets that can fail in every way that a network allows."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Iterator[
 
 
 def answer(status: int = 200, body: bytes = b"{}", headers: dict[str, str] | None = None) -> bytes:
-    """A whole HTTP answer; `headers` may overrule its Content-Length."""
+    """A whole HTTP response; `headers` can override its Content-Length."""
     fields = {"Content-Type": "application/json", "Content-Length": str(len(body))} | (headers or {})
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode("latin-1") + body
@@ -107,13 +107,13 @@ def always(data: bytes) -> Handler:
     return lambda connection, _number: connection.sendall(data)
 
 
-def in_turn(*answers: bytes) -> Handler:
-    """A handler that sends one answer after the other, and the last one from then on."""
+def one_by_one(*answers: bytes) -> Handler:
+    """A handler that sends the answers one after the other, and repeats the last one."""
     return lambda connection, number: connection.sendall(answers[min(number, len(answers) - 1)])
 
 
 def then_close(data: bytes) -> Handler:
-    """A handler that hangs up after `data`."""
+    """A handler that closes the connection after `data`."""
 
     def handle(connection: socket.socket, _number: int) -> None:
         connection.sendall(data)
@@ -124,17 +124,17 @@ def then_close(data: bytes) -> Handler:
 
 
 def reset(connection: socket.socket, _number: int = 0) -> None:
-    """Hang up with a TCP reset."""
+    """Close the connection with a TCP reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def packed(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0)  # the same bytes in every worker: tests are named by them
+    return gzip.compress(body, mtime=0)  # the same bytes in every worker: they are part of test ids
 
 
 def gzip_bomb(mebibytes: int) -> bytes:
-    """gzip of so many MiB of zeros, built without ever holding them: equal blocks, each flushed."""
+    """gzip of zeros, built from equal blocks that are flushed one by one, so that it takes little memory."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     first = squeeze.compress(bytes(1 << 20)) + squeeze.flush(zlib.Z_FULL_FLUSH)
     block = squeeze.compress(bytes(1 << 20)) + squeeze.flush(zlib.Z_FULL_FLUSH)

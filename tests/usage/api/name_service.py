@@ -1,4 +1,4 @@
-"""The calls for names over the sample behind the real wire, on one clock that tests move."""
+"""The calls for names to the sample over HTTP, with one clock that tests can move."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENDPOINTS = ("customers.get", "customers.list", "features.list")
 
 
 class OpenWindow:
-    """A window with room for every call; `taken` has each call's bucket and the bucket's pace."""
+    """A window that never waits; `taken` has each call's bucket and the bucket's pace."""
 
     length_s = 1.1
 
@@ -49,7 +49,7 @@ class OpenWindow:
 
 
 class NameService:
-    """`answers` has what is answered instead of the sample's answer, by endpoint: (status line, body)."""
+    """`answers` replaces the sample's responses, by endpoint: (status line, body)."""
 
     def __init__(self, *, key: str, age: str, limit_per_second: int | None, window: RateWindow) -> None:
         self.store = Store()
@@ -64,11 +64,11 @@ class NameService:
         self.names = NameCalls(self.gateway, self.unavailable)
 
     def within(self, scope: Scope) -> NameCalls:
-        """The calls for the recipient of a link."""
+        """The calls for a recipient."""
         return NameCalls(self.gateway, self.unavailable, scope)
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The WSGI app behind the wire."""
+        """The WSGI app that answers the calls."""
         found = self.answers.get(environ["PATH_INFO"].removeprefix("/v1/"))
         if found is None:
             return self.app(environ, start_response)
@@ -85,7 +85,7 @@ class NameService:
         return calls[endpoint]()
 
     def sent(self) -> list[str]:
-        """The endpoints that were called since this was asked the last time."""
+        """The endpoints that were called since the last use of this method."""
         endpoints = [path.removeprefix("/v1/") for path, _ in self.wire.bodies]
         self.wire.bodies.clear()
         return endpoints
@@ -113,7 +113,7 @@ def name_service(
     limit_per_second: int | None = None,
     window: RateWindow | None = None,
 ) -> Iterator[NameService]:
-    """A fresh one at NOW, with the customer `cus_1`."""
+    """A new service at NOW, with the customer `cus_1`."""
     with time_machine.travel(NOW / 1000, tick=False):
         built = NameService(
             key=key, age=age, limit_per_second=limit_per_second, window=window or OpenWindow()

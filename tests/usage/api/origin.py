@@ -1,4 +1,4 @@
-"""What a cache asks, and a clock that goes when it is told to."""
+"""A fetch function for the cache, and a clock that tests can move."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from usage.errors import (
 
 
 class Clock:
-    """Epoch seconds that pass when they are told to; also the store's, so that a test can outlive a day."""
+    """Epoch seconds that tests set; also the store's clock, so that a test can last longer than a day."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -24,7 +24,7 @@ class Clock:
 
 
 class Origin:
-    """What is asked: counts its calls, and answers or fails as it is told."""
+    """A fetch function that counts its calls, and answers or fails as set."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
@@ -38,11 +38,11 @@ class Origin:
         with self.mutex:
             self.calls.append(urgent)
             number = len(self.calls)
-        asked_at = self.clock()
+        called_at = self.clock()
         self.gate.wait(min(20, deadline.left()))
         if self.failure:
             raise self.failure
-        return FetchedBody(f"answer {number}".encode(), asked_at)
+        return FetchedBody(f"answer {number}".encode(), called_at)
 
 
 def get(
@@ -52,8 +52,8 @@ def get(
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Wait for another thread, for as long as a slow machine may need."""
+    """Wait until a condition of another thread is true, with a long time limit for slow machines."""
     limit = Deadline.after(20)
     while not condition():
-        assert limit.left() > 0, "it did not come about"
+        assert limit.left() > 0, "the condition is not true in time"
         time.sleep(0.002)

@@ -1,4 +1,4 @@
-"""Asking a server once, as the client's tests do."""
+"""One call to a server, for the client's tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = "am_sk_canary_5f0c1d"
 BODY = {"customer_id": "cus_1"}
 
 
-def ask(server: Server, *, seconds: float = 5.0, **settings: Any) -> Reply:
+def call(server: Server, *, seconds: float = 5.0, **settings: Any) -> Reply:
     client = Client(url=server.url, key=KEY, **settings)
     try:
         return client.post("events.list", BODY, Deadline.after(seconds))
@@ -32,7 +32,7 @@ def ask(server: Server, *, seconds: float = 5.0, **settings: Any) -> Reply:
 
 def failure(server: Server, *, seconds: float = 5.0) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        ask(server, seconds=seconds)
+        call(server, seconds=seconds)
     assert KEY not in str(caught.value)
     return caught.value
 

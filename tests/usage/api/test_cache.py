@@ -1,4 +1,4 @@
-"""Fresh, stale, one caller at a time, failures shared."""
+"""The cache: fresh and stale answers, one fetch at a time, shared failures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cache(clock: Clock) -> Cache:
 
 
 def viewers(number: int, call: Callable[[], object]) -> list[object]:
-    """What `number` threads got at once: answers, and the errors they raised."""
+    """The results of `number` concurrent threads: answers, and the errors they raised."""
     results: list[object] = []
 
     def one() -> None:
@@ -56,22 +56,22 @@ def viewers(number: int, call: Callable[[], object]) -> list[object]:
 
 
 def refreshing() -> bool:
-    """Whether a background thread still refreshes."""
+    """Whether a background thread is still refreshing."""
     return any(thread.name == "refresh" for thread in threading.enumerate())
 
 
-def test_fresh_answers_are_served_as_they_are(cache: Cache, origin: Origin, clock: Clock) -> None:
-    """Once live, then from the cache, with the time they were asked for."""
+def test_fresh_answer_is_served_with_its_time(cache: Cache, origin: Origin, clock: Clock) -> None:
+    """The first answer is live, later ones come from the cache."""
     assert get(cache, origin) == Cached(b"answer 1", clock.now, "live")
-    asked_at, clock.now = clock.now, clock.now + 14
-    assert get(cache, origin) == Cached(b"answer 1", asked_at, "cache")
+    fetched_at, clock.now = clock.now, clock.now + 14
+    assert get(cache, origin) == Cached(b"answer 1", fetched_at, "cache")
     assert len(origin.calls) == 1
 
 
-def test_a_recent_answer_is_served_at_once_while_one_asks_behind(
+def test_recent_answer_is_served_and_refreshed_in_the_background(
     cache: Cache, origin: Origin, clock: Clock
 ) -> None:
-    """Nobody waits, one background call is made, and the next person has its result."""
+    """No caller waits, one background call is made, and the next caller gets its result."""
     get(cache, origin)
     clock.now += 100
     origin.gate.clear()
@@ -84,21 +84,21 @@ def test_a_recent_answer_is_served_at_once_while_one_asks_behind(
     assert origin.calls == [True, False]
 
 
-def test_an_old_answer_is_worth_a_wait(cache: Cache, origin: Origin, clock: Clock) -> None:
-    """Past the time in which it may be served at once, it is fetched anew."""
+def test_old_answer_is_fetched_again(cache: Cache, origin: Origin, clock: Clock) -> None:
+    """After the time in which it may be served at once."""
     get(cache, origin)
     clock.now += 15 + 301
     assert get(cache, origin).body == b"answer 2"
 
 
-def test_refresh_asks_even_for_what_is_fresh(cache: Cache, origin: Origin) -> None:
-    """Somebody pressed the button."""
+def test_refresh_fetches_a_fresh_answer_again(cache: Cache, origin: Origin) -> None:
+    """The user pressed the refresh button."""
     get(cache, origin)
     assert get(cache, origin, refresh=True).body == b"answer 2"
 
 
 def test_two_hundred_callers_cost_one_fetch(cache: Cache, origin: Origin) -> None:
-    """All get the answer of the one who asked."""
+    """All callers get the same answer."""
     origin.gate.clear()
     threading.Timer(0.3, origin.gate.set).start()
     results = viewers(200, lambda: get(cache, origin))
@@ -106,8 +106,8 @@ def test_two_hundred_callers_cost_one_fetch(cache: Cache, origin: Origin) -> Non
     assert len(origin.calls) == 1
 
 
-def test_a_failure_is_shared_and_not_tried_by_each(cache: Cache, origin: Origin) -> None:
-    """One try for two hundred; each raises an error of its own, so that traces do not mix."""
+def test_concurrent_callers_share_a_failure(cache: Cache, origin: Origin) -> None:
+    """One fetch for 200 callers; each raises an error of its own, so that traces do not mix."""
     origin.failure = Unreachable("Autumn has a failure of its own.")
     results = viewers(200, lambda: get(cache, origin))
     assert {str(result) for result in results} == {"Autumn has a failure of its own."}
@@ -116,8 +116,8 @@ def test_a_failure_is_shared_and_not_tried_by_each(cache: Cache, origin: Origin)
     assert len(origin.calls) == 1
 
 
-def test_a_failure_is_forgotten_after_seconds(cache: Cache, origin: Origin, clock: Clock) -> None:
-    """Two, or what Autumn asked for, but at most ten: recovery is seen within ten seconds."""
+def test_failure_is_cached_for_seconds(cache: Cache, origin: Origin, clock: Clock) -> None:
+    """Two, or Retry-After up to ten: recovery is detected within ten seconds."""
     for retry_after_s, remembered in ((None, 2), (6.0, 6), (3600.0, 10)):
         origin.failure = Unreachable("down", retry_after_s=retry_after_s)
         calls = len(origin.calls)
@@ -141,8 +141,8 @@ def test_a_failure_is_forgotten_after_seconds(cache: Cache, origin: Origin, cloc
         Malformed("HTML"),
     ],
 )
-def test_every_error_keeps_its_class_and_words(cache: Cache, origin: Origin, error: UsageError) -> None:
-    """For the caller that asked, and for the next one."""
+def test_cached_error_has_its_class_and_sentence(cache: Cache, origin: Origin, error: UsageError) -> None:
+    """For the caller that fetched, and for the next one."""
     origin.failure = error
     for _ in range(2):
         with pytest.raises(UsageError) as caught:
@@ -157,21 +157,19 @@ def test_every_error_keeps_its_class_and_words(cache: Cache, origin: Origin, err
 
 
 def test_error_serves_the_stale_answer_with_its_reason(cache: Cache, origin: Origin, clock: Clock) -> None:
-    """For a day; then the error is all there is."""
+    """For a day; after that the error is raised."""
     get(cache, origin)
-    asked_at = clock.now
+    fetched_at = clock.now
     origin.failure = Unreachable("Autumn did not answer in time.")
     clock.now += 3_600
-    assert get(cache, origin) == Cached(b"answer 1", asked_at, "stale", "Autumn did not answer in time.")
+    assert get(cache, origin) == Cached(b"answer 1", fetched_at, "stale", "Autumn did not answer in time.")
     clock.now += 86_400
     with pytest.raises(Unreachable):
         get(cache, origin)
 
 
-def test_a_recent_answer_says_so_when_asking_behind_has_failed(
-    cache: Cache, origin: Origin, clock: Clock
-) -> None:
-    """And those who look meanwhile cost no further call."""
+def test_failed_background_refresh_marks_the_answer_stale(cache: Cache, origin: Origin, clock: Clock) -> None:
+    """Callers in the meantime cause no further call."""
     get(cache, origin)
     clock.now += 60
     origin.failure = Unreachable("down")
@@ -181,8 +179,8 @@ def test_a_recent_answer_says_so_when_asking_behind_has_failed(
     assert len(origin.calls) == 2
 
 
-def test_background_work_without_room_is_no_failure(cache: Cache, origin: Origin, clock: Clock) -> None:
-    """A person would have found room: nothing is remembered against them."""
+def test_rate_limited_background_refresh_is_no_failure(cache: Cache, origin: Origin, clock: Clock) -> None:
+    """An urgent call could have succeeded, so the failure is not cached."""
     get(cache, origin)
     clock.now += 60
     origin.failure = RateLimited("no room", retry_after_s=5)
@@ -194,8 +192,8 @@ def test_background_work_without_room_is_no_failure(cache: Cache, origin: Origin
     assert get(cache, origin, refresh=True).source == "live"
 
 
-def test_a_waiter_with_less_time_leaves_earlier(cache: Cache, origin: Origin) -> None:
-    """Within its own deadline, while the one who asks goes on."""
+def test_waiting_caller_leaves_at_its_own_deadline(cache: Cache, origin: Origin) -> None:
+    """The caller that fetches goes on."""
     origin.gate.clear()
     asking = threading.Thread(target=get, args=(cache, origin))
     asking.start()
@@ -208,19 +206,19 @@ def test_a_waiter_with_less_time_leaves_earlier(cache: Cache, origin: Origin) ->
     assert get(cache, origin).source == "cache"
 
 
-def test_a_mistake_in_a_fetch_does_not_leave_others_waiting(cache: Cache, origin: Origin) -> None:
-    """It is raised where it happened; the next caller asks again."""
+def test_exception_in_a_fetch_does_not_block_others(cache: Cache, origin: Origin) -> None:
+    """It is raised to its caller, and the next caller fetches again."""
 
-    def mistaken(deadline: Deadline, *, urgent: bool) -> FetchedBody:
+    def failing(deadline: Deadline, *, urgent: bool) -> FetchedBody:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        cache.get("k", mistaken, fresh_s=15, deadline=Deadline.after(5))
+        cache.get("k", failing, fresh_s=15, deadline=Deadline.after(5))
     assert get(cache, origin).source == "live"
 
 
 def test_peek_makes_no_call(cache: Cache, origin: Origin, clock: Clock) -> None:
-    """It shows what is kept, or nothing."""
+    """It returns the cached answer, or None."""
     assert cache.peek("k") is None
     get(cache, origin)
     clock.now += 1_000
@@ -228,9 +226,9 @@ def test_peek_makes_no_call(cache: Cache, origin: Origin, clock: Clock) -> None:
     assert len(origin.calls) == 1
 
 
-def test_a_person_has_a_turn_of_their_own(cache: Cache) -> None:
-    """Who waits for a background call that found no room in the queue asks again as a person, and gets the
-    answer.
+def test_waiting_caller_fetches_urgently_after_a_rate_limited_refresh(cache: Cache) -> None:
+    """A caller that waits for a background call without room in the queue makes an urgent call and gets
+    the answer.
     """
     started, joined = threading.Event(), threading.Event()
 

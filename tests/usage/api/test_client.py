@@ -1,4 +1,4 @@
-"""The wire: what is sent, and what each kind of answer becomes."""
+"""The client: the requests that it sends, and the result of each kind of response."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pytest
 from tests.usage.api.hostile_server import (
     always,
     answer,
-    in_turn,
+    one_by_one,
     packed,
     serving,
 )
-from tests.usage.api.request import BODY, KEY, ask, failure, refusal
+from tests.usage.api.request import BODY, KEY, call, failure, refusal
 from usage.api.client import BODY_LIMIT, Client
 from usage.api.deadline import Deadline
 from usage.errors import (
@@ -33,10 +33,10 @@ from usage.errors import (
 )
 
 
-def test_a_call_says_who_asks_what_and_in_which_version() -> None:
-    """Both the key and the version go with each call; an Idempotency-Key never does."""
+def test_call_has_key_and_version() -> None:
+    """An Idempotency-Key is never sent."""
     with serving(always(answer())) as server:
-        ask(server)
+        call(server)
     (request,) = server.requests
     assert request.line == "POST /v1/events.list HTTP/1.1"
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -46,12 +46,12 @@ def test_a_call_says_who_asks_what_and_in_which_version() -> None:
     assert json.loads(request.body) == BODY
 
 
-def test_a_reply_carries_its_bytes_time_and_rate_limit() -> None:
-    """The body is the wire's own, and the age of an answer counts from its question."""
+def test_reply_has_body_time_and_rate_limit() -> None:
+    """The body is unchanged, and the age of an answer counts from its request."""
     limits = {"RateLimit-Limit": "5", "RateLimit-Remaining": "3", "RateLimit-Reset": "1"}
     before = time.time()
     with serving(always(answer(200, b'{"list": []}', limits))) as server:
-        reply = ask(server)
+        reply = call(server)
     assert reply.body == b'{"list": []}'
     assert before <= reply.fetched_at <= time.time()
     assert (reply.limit, reply.remaining, reply.reset_s) == (5, 3, 1.0)
@@ -59,15 +59,14 @@ def test_a_reply_carries_its_bytes_time_and_rate_limit() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "nan", "-1", "1e9", "9" * 5000, "²"])
-def test_odd_rate_limit_headers_count_as_absent(value: str) -> None:
-    """A header that is not a plain number is no reason to fail."""
+def test_invalid_rate_limit_headers_are_ignored(value: str) -> None:
     with serving(always(answer(headers={"RateLimit-Remaining": value}))) as server:
-        assert ask(server).remaining is None
+        assert call(server).remaining is None
 
 
 def test_connections_are_reused() -> None:
     """Three calls in a row, refusals among them, share one connection."""
-    with serving(in_turn(answer(), answer(400), answer())) as server:
+    with serving(one_by_one(answer(), answer(400), answer())) as server:
         client = Client(url=server.url, key=KEY)
         client.post("events.list", BODY, Deadline.after(5))
         with pytest.raises(Refused):
@@ -77,8 +76,8 @@ def test_connections_are_reused() -> None:
     assert (server.connections, len(server.requests)) == (1, 3)
 
 
-def test_reused_connection_takes_each_call_s_own_deadline() -> None:
-    """A first call with little time does not shorten the second one on the same connection."""
+def test_reused_connection_has_the_deadline_of_each_call() -> None:
+    """A short deadline of the first call does not apply to the second one on the same connection."""
 
     def slowly(connection: socket.socket, number: int) -> None:
         server.stopping.wait(0.4 * number)
@@ -110,21 +109,20 @@ def test_reused_connection_takes_each_call_s_own_deadline() -> None:
     ],
 )
 def test_each_status_has_its_error(status: int, kind: type[UsageError]) -> None:
-    """The class tells what may help: another key, waiting, or nothing."""
+    """The class says what can help: another key, waiting, or nothing."""
     body = b"" if status == 204 else b"slow down"
     with serving(always(answer(status, body))) as server:
         assert type(failure(server)) is kind
 
 
-def test_a_redirect_is_not_followed() -> None:
-    """Not even to the same host: the key goes where it was told to go, once."""
+def test_redirect_is_not_followed() -> None:
+    """Not even to the same host: the key is sent to the configured URL only."""
     with serving(always(answer(307, b"", {"Location": "/elsewhere"}))) as server:
         assert isinstance(failure(server), Malformed)
         assert len(server.requests) == 1
 
 
 def test_cookies_are_not_stored() -> None:
-    """What a server sets is never sent back."""
     with serving(always(answer(headers={"Set-Cookie": "id=1"}))) as server:
         client = Client(url=server.url, key=KEY)
         for _ in range(2):
@@ -138,22 +136,22 @@ def test_cookies_are_not_stored() -> None:
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_reported(status: int, header: dict[str, str], seconds: float | None) -> None:
-    """Seconds where Autumn sends them, None where it does not or where they make no sense."""
+    """Seconds if Autumn sends valid ones, otherwise None."""
     with serving(always(answer(status, b"Too many requests", header))) as server:
         assert failure(server).retry_after_s == seconds
 
 
 def test_retry_after_may_be_a_date() -> None:
-    """A date is turned into seconds from now, never below zero."""
+    """A date is converted to seconds from now, never below zero."""
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     with serving(
-        in_turn(*(answer(429, b"", {"Retry-After": at}) for at in (soon, "Thu, 01 Jan 1970 00:00:00 GMT")))
+        one_by_one(*(answer(429, b"", {"Retry-After": at}) for at in (soon, "Thu, 01 Jan 1970 00:00:00 GMT")))
     ) as s:
         assert 0 < (failure(s).retry_after_s or 0) <= 60
         assert failure(s).retry_after_s == 0
 
 
-def test_a_refusal_repeats_autumn_s_words_as_plain_text() -> None:
+def test_refusal_has_autumns_message_as_plain_text() -> None:
     """Control and bidi characters become spaces, and a long message is cut."""
     with serving(always(answer(400, refusal("limit: too \u202elong\x1b[31m " + "x" * 999)))) as server:
         error = failure(server)
@@ -163,10 +161,10 @@ def test_a_refusal_repeats_autumn_s_words_as_plain_text() -> None:
     assert (error.status, error.code) == (400, "invalid_inputs")
 
 
-def test_a_refusal_keeps_autumn_s_whole_message_apart_from_its_sentence() -> None:
-    """For code to read, at most 4 KiB of it."""
+def test_refusal_has_autumns_whole_message_as_detail() -> None:
+    """It is for code to parse, and has at most 4 KiB."""
     message = f"max_groups: {'x' * 999} customer_id: is required"
-    with serving(in_turn(*(answer(400, refusal(text)) for text in (message, "y" * 9999)))) as server:
+    with serving(one_by_one(*(answer(400, refusal(text)) for text in (message, "y" * 9999)))) as server:
         first, second = failure(server), failure(server)
     assert isinstance(first, Refused)
     assert isinstance(second, Refused)
@@ -174,8 +172,8 @@ def test_a_refusal_keeps_autumn_s_whole_message_apart_from_its_sentence() -> Non
     assert second.detail == "y" * 4096
 
 
-def test_an_unknown_customer_has_an_error_of_its_own() -> None:
-    """404 alone is not enough: a wrong URL is a 404 too."""
+def test_unknown_customer_has_its_own_error() -> None:
+    """The status 404 is not enough: a wrong URL is a 404 too."""
     with serving(always(answer(404, refusal("no", "customer_not_found")))) as server:
         assert type(failure(server)) is UnknownCustomer
 
@@ -183,8 +181,7 @@ def test_an_unknown_customer_has_an_error_of_its_own() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[" * 50_000, b'{"message": 1}', b'{"message": "\xff"}', b"x" * 70_000]
 )
-def test_a_refusal_without_a_readable_reason_is_still_one(body: bytes) -> None:
-    """Whatever its body looks like."""
+def test_refusal_without_a_readable_message_is_a_refusal(body: bytes) -> None:
     with serving(always(answer(400, body))) as server:
         error = failure(server)
         assert isinstance(error, Refused)
@@ -193,17 +190,17 @@ def test_a_refusal_without_a_readable_reason_is_still_one(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>oops</html>", b"[1]"])
-def test_bytes_are_handed_on_unread(body: bytes) -> None:
-    """What they mean is decided a floor above."""
+def test_body_is_returned_unparsed(body: bytes) -> None:
+    """Parsing is the task of a higher layer."""
     with serving(always(answer(200, body))) as server:
-        assert ask(server).body == body
+        assert call(server).body == body
 
 
 def test_gzip_is_unpacked() -> None:
     """Over many chunks, byte for byte."""
     body = json.dumps(list(range(200_000))).encode()
     with serving(always(answer(200, packed(body), {"Content-Encoding": "gzip"}))) as server:
-        assert ask(server).body == body
+        assert call(server).body == body
 
 
 @pytest.mark.parametrize(
@@ -218,20 +215,20 @@ def test_gzip_is_unpacked() -> None:
     ],
 )
 def test_other_encodings_are_not_unpacked(encoding: str, body: bytes, kind: type[UsageError]) -> None:
-    """One gzip member, whole, is what was asked for; a cut one is a connection that broke."""
+    """The client accepts one complete gzip member; an incomplete one is a broken connection."""
     with serving(always(answer(200, body, {"Content-Encoding": encoding}))) as server:
         assert type(failure(server)) is kind
 
 
-def test_a_body_at_the_limit_is_read_and_one_above_is_not() -> None:
-    """16 MiB on the wire."""
-    with serving(in_turn(answer(200, b"x" * BODY_LIMIT), answer(200, b"x" * (BODY_LIMIT + 1)))) as server:
-        assert len(ask(server, seconds=30).body) == BODY_LIMIT
+def test_body_above_16_mebibytes_is_malformed() -> None:
+    """A body at the limit is read."""
+    with serving(one_by_one(answer(200, b"x" * BODY_LIMIT), answer(200, b"x" * (BODY_LIMIT + 1)))) as server:
+        assert len(call(server, seconds=30).body) == BODY_LIMIT
         assert isinstance(failure(server, seconds=30), Malformed)
 
 
-def test_a_wsgi_app_can_be_the_other_side() -> None:
-    """Through httpx's own transport, on any host name."""
+def test_client_can_call_a_wsgi_app() -> None:
+    """It uses httpx's own transport, with any host name."""
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", "application/json"), ("RateLimit-Remaining", "0")])

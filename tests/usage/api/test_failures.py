@@ -1,4 +1,4 @@
-"""A failing Autumn is an inconvenience: each kind of failure, through client, limiter and cache."""
+"""Each kind of failure of Autumn, through client, limiter and cache."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ KINDS: dict[str, Handler] = {
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "slow drip"])
-def test_a_failing_autumn_is_an_inconvenience(kind: str) -> None:
-    """What was seen stays, with its reason; the new explains itself; in time; and recovery takes seconds."""
+def test_cached_answers_survive_each_kind_of_failure(kind: str) -> None:
+    """Cached answers have the reason, other calls raise an error in time, and recovery takes seconds."""
     servers: list[Server] = []
     failing = KINDS.get(kind) or drip_body(servers)
     healthy = [True]
@@ -56,19 +56,19 @@ def test_a_failing_autumn_is_an_inconvenience(kind: str) -> None:
     def handle(connection: socket.socket, number: int) -> None:
         (always(answer()) if healthy[0] else failing)(connection, number)
 
-    with canary_site(handle) as home:
-        servers.append(home.server)
-        assert home.ask(seconds=10).source == "live"
+    with canary_site(handle) as site:
+        servers.append(site.server)
+        assert site.call(seconds=10).source == "live"
         healthy[0] = False
-        home.ahead_s += 3_600
+        site.ahead_s += 3_600
         start = time.monotonic()
-        seen = home.ask(seconds=1.5)
+        seen = site.call(seconds=1.5)
         assert seen.source == "stale"
         assert seen.reason
         with pytest.raises(UsageError) as caught:
-            home.ask(seconds=1.5, body={"customer_id": "new"})
+            site.call(seconds=1.5, body={"customer_id": "new"})
         assert time.monotonic() - start < 3 + 4
         assert caught.value.sentence == seen.reason
         healthy[0] = True
-        home.ahead_s += 10
-        assert home.ask(seconds=10).source == "live"
+        site.ahead_s += 10
+        assert site.call(seconds=10).source == "live"

@@ -1,4 +1,4 @@
-"""One call as the service makes it: cached, tried again where that helps, told, and never with the key."""
+"""Calls through the gateway: cached, retried where that helps, logged, and never with the key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.usage.api.failing_server import BODY, KEY, canary_site, json_object
 from tests.usage.api.hostile_server import (
     always,
     answer,
-    in_turn,
+    one_by_one,
     reset,
     serving,
 )
@@ -28,57 +28,57 @@ from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageErro
 
 
 def test_answer_is_requested_once_and_then_cached() -> None:
-    """Live, then from the cache; the counters tell."""
-    with canary_site(always(answer(200, b'{"list": []}'))) as home:
-        assert home.ask().source == "live"
-        assert home.ask() == Cached(b'{"list": []}', home.ask().fetched_at, "cache")
-        assert len(home.server.requests) == 1
-        counts = home.gateway.counts()
+    """The first answer is live, the next ones are from the cache; the counters say so."""
+    with canary_site(always(answer(200, b'{"list": []}'))) as site:
+        assert site.call().source == "live"
+        assert site.call() == Cached(b'{"list": []}', site.call().fetched_at, "cache")
+        assert len(site.server.requests) == 1
+        counts = site.gateway.counts()
     assert counts == {
         "calls": 1, "retries": 0, "limited": 0, "failures": 0, "live": 1, "cache": 2, "stale": 0
     }  # fmt: skip
 
 
-def test_the_order_of_a_body_s_fields_does_not_matter_but_all_else_does() -> None:
-    """Endpoint, body and scope are the question; so is the key, by its fingerprint."""
-    with canary_site(always(answer())) as home:
-        home.ask(body={"customer_id": "a", "limit": 5})
-        home.ask(body={"limit": 5, "customer_id": "a"})
-        assert len(home.server.requests) == 1
-        home.ask(body={"customer_id": "a", "limit": 6})
-        home.ask(body={"customer_id": "a", "limit": 5}, scope="share:1")
-        home.gateway.answer(
+def test_cache_key_has_endpoint_body_scope_and_key() -> None:
+    """The order of the body's fields does not matter; the key counts by its fingerprint."""
+    with canary_site(always(answer())) as site:
+        site.call(body={"customer_id": "a", "limit": 5})
+        site.call(body={"limit": 5, "customer_id": "a"})
+        assert len(site.server.requests) == 1
+        site.call(body={"customer_id": "a", "limit": 6})
+        site.call(body={"customer_id": "a", "limit": 5}, scope="share:1")
+        site.gateway.answer(
             "events.aggregate",
             {"customer_id": "a", "limit": 5},
             fresh_s=15,
             deadline=Deadline.after(15),
             check=json_object,
         )
-        assert len(home.server.requests) == 4
+        assert len(site.server.requests) == 4
 
 
 def test_hidden_data_is_removed_before_caching() -> None:
     """The transformed bytes are the answer, and those in the cache."""
-    with canary_site(always(answer(200, b'{"hidden": 1}'))) as home:
+    with canary_site(always(answer(200, b'{"hidden": 1}'))) as site:
         for _ in range(2):
-            body = home.ask(scope="share:1", transform=lambda raw: raw.replace(b"hidden", b"shown")).body
+            body = site.call(scope="share:1", transform=lambda raw: raw.replace(b"hidden", b"shown")).body
             assert body == b'{"shown": 1}'
-        assert len(home.server.requests) == 1
+        assert len(site.server.requests) == 1
 
 
-def test_direct_asks_each_time_and_keeps_nothing() -> None:
-    """An export reads what is there now."""
-    with canary_site(always(answer())) as home:
+def test_direct_neither_reads_nor_writes_the_cache() -> None:
+    """An export reads current data."""
+    with canary_site(always(answer())) as site:
         for _ in range(2):
-            found = home.gateway.direct("events.list", BODY, deadline=Deadline.after(15), check=json_object)
+            found = site.gateway.direct("events.list", BODY, deadline=Deadline.after(15), check=json_object)
             assert found.source == "live"
-        assert home.ask().source == "live"
-        assert len(home.server.requests) == 3
+        assert site.call().source == "live"
+        assert len(site.server.requests) == 3
 
 
 @pytest.mark.parametrize("failing", [answer(500), answer(503, b"", {"Retry-After": "1"}), b""])
 def test_failing_call_is_tried_three_times(failing: bytes) -> None:
-    """With a pause between that grows, is partly random, and is never shorter than what Autumn asks for."""
+    """The pauses grow, are partly random, and are never shorter than Retry-After."""
 
     def handle(connection: socket.socket, number: int) -> None:
         if number < 2 and not failing:
@@ -86,82 +86,79 @@ def test_failing_call_is_tried_three_times(failing: bytes) -> None:
         else:
             connection.sendall(failing if number < 2 else answer())
 
-    with canary_site(handle) as home:
-        assert home.ask().source == "live"
-        assert len(home.server.requests) == 3
-        assert home.gateway.counts()["retries"] == 2
-    asked_for = 1.0 if b"Retry-After" in failing else 0.0
-    assert asked_for <= home.sleeps[0] <= asked_for + 0.5
-    assert asked_for <= home.sleeps[1] <= asked_for + 1.0
+    with canary_site(handle) as site:
+        assert site.call().source == "live"
+        assert len(site.server.requests) == 3
+        assert site.gateway.counts()["retries"] == 2
+    least = 1.0 if b"Retry-After" in failing else 0.0
+    assert least <= site.sleeps[0] <= least + 0.5
+    assert least <= site.sleeps[1] <= least + 1.0
 
 
-def test_three_failures_are_the_answer() -> None:
-    """And the next caller is told without a fourth."""
-    with canary_site(always(answer(500))) as home:
+def test_error_after_three_failures_is_cached() -> None:
+    """The next caller gets it without a fourth call."""
+    with canary_site(always(answer(500))) as site:
         for _ in range(2):
             with pytest.raises(Unreachable):
-                home.ask()
-        assert len(home.server.requests) == 3
-        assert home.gateway.counts()["failures"] == 1
+                site.call()
+        assert len(site.server.requests) == 3
+        assert site.gateway.counts()["failures"] == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 307])
 def test_refusal_is_not_retried(status: int) -> None:
-    """Another try would bring the same."""
-    with canary_site(always(answer(status))) as home:
+    with canary_site(always(answer(status))) as site:
         with pytest.raises((Refused, Malformed)):
-            home.ask()
-        assert len(home.server.requests) == 1
+            site.call()
+        assert len(site.server.requests) == 1
 
 
 @pytest.mark.parametrize("header", [{"Retry-After": "0.2"}, {}])
-def test_a_429_is_waited_out(header: dict[str, str]) -> None:
-    """For as long as Autumn says, or until its next second: nobody sees it."""
+def test_429_is_retried_after_its_pause(header: dict[str, str]) -> None:
+    """The pause is Retry-After, or until Autumn's next second; the caller gets the answer."""
     times: list[float] = []
 
     def handle(connection: socket.socket, number: int) -> None:
         times.append(time.monotonic())
         connection.sendall(answer(429, b"Too many requests", header) if number == 0 else answer())
 
-    with canary_site(handle) as home:
-        assert home.ask().source == "live"
-        assert home.gateway.counts()["limited"] == 1
+    with canary_site(handle) as site:
+        assert site.call().source == "live"
+        assert site.gateway.counts()["limited"] == 1
     assert times[1] - times[0] >= float(header.get("Retry-After", 1.0))
 
 
-def test_a_429_holds_everybody_who_asks_about_that_customer() -> None:
-    """And nobody else."""
-    with canary_site(in_turn(answer(429, b"", {"Retry-After": "30"}), answer())) as home:
+def test_429_pauses_calls_of_its_customer_only() -> None:
+    with canary_site(one_by_one(answer(429, b"", {"Retry-After": "30"}), answer())) as site:
         with pytest.raises(RateLimited):
-            home.ask()
+            site.call()
         with pytest.raises(RateLimited):
-            home.ask(body=BODY | {"limit": 1})
-        assert len(home.server.requests) == 1
-        assert home.ask(body={"customer_id": "another"}).source == "live"
+            site.call(body=BODY | {"limit": 1})
+        assert len(site.server.requests) == 1
+        assert site.call(body={"customer_id": "another"}).source == "live"
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_beyond_the_deadline_is_not_begun(status: int) -> None:
-    """The error comes at once, and says when to come back."""
-    with canary_site(always(answer(status, b"", {"Retry-After": "60"}))) as home:
+def test_pause_beyond_the_deadline_raises_at_once(status: int) -> None:
+    """The error says when to try again."""
+    with canary_site(always(answer(status, b"", {"Retry-After": "60"}))) as site:
         start = time.monotonic()
         with pytest.raises(UsageError) as caught:
-            home.ask()
+            site.call()
         assert time.monotonic() - start < 5
         assert caught.value.retry_after_s == 60
-        assert (len(home.server.requests), home.sleeps) == (1, [])
+        assert (len(site.server.requests), site.sleeps) == (1, [])
 
 
-def test_what_autumn_has_left_is_believed() -> None:
-    """None remaining means that the next call waits for Autumn's next second."""
-    with canary_site(always(answer(headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}))) as home:
-        home.ask()
+def test_next_call_waits_if_autumn_has_no_calls_remaining() -> None:
+    with canary_site(always(answer(headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}))) as site:
+        site.call()
         with pytest.raises(RateLimited):
-            home.ask(body=BODY | {"limit": 1})
+            site.call(body=BODY | {"limit": 1})
 
 
 def test_calls_in_the_last_second_are_counted_by_customer() -> None:
-    """For the strip; a customer's calls and those about all have buckets of their own."""
+    """For the status bar; calls of a customer and organization-wide calls have separate buckets."""
     with serving(always(answer())) as server:
         client = Client(url=server.url, key=KEY)
         gateway = Gateway(client, Limiter(MemoryWindow(60)), Cache(MemoryStore()))
@@ -173,30 +170,30 @@ def test_calls_in_the_last_second_are_counted_by_customer() -> None:
 
 
 def test_two_hundred_viewers_cost_one_call() -> None:
-    """Of a cold page, with an Autumn that takes 150 ms."""
+    """Of a page that is not cached, with an Autumn that takes 150 ms."""
 
     def slowly(connection: socket.socket, _number: int) -> None:
-        home.server.stopping.wait(0.15)
+        site.server.stopping.wait(0.15)
         connection.sendall(answer())
 
-    with canary_site(slowly) as home:
-        threads = [threading.Thread(target=home.ask) for _ in range(200)]
+    with canary_site(slowly) as site:
+        threads = [threading.Thread(target=site.call) for _ in range(200)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(home.server.requests) == 1
-        assert sum(home.gateway.counts()[state] for state in ("live", "cache")) == 200
+        assert len(site.server.requests) == 1
+        assert sum(site.gateway.counts()[state] for state in ("live", "cache")) == 200
 
 
-def test_each_attempt_leaves_a_line_without_key_customer_or_body() -> None:
-    """Endpoint, a hash of the customer, status or error, time, size and attempt; and the cache's state."""
+def test_each_attempt_is_logged_without_key_customer_or_body() -> None:
+    """Endpoint, a hash of the customer, status or error, time, size, attempt, and the state of the cache."""
     with (
-        canary_site(in_turn(answer(500), answer(200, b'{"list": ["private"]}'))) as home,
+        canary_site(one_by_one(answer(500), answer(200, b'{"list": ["private"]}'))) as site,
         capture_logs() as lines,
     ):
-        home.ask()
-        home.ask()
+        site.call()
+        site.call()
     assert [(line["event"], line.get("error"), line.get("attempt"), line.get("state")) for line in lines] == [
         ("autumn.call", "Unreachable", 1, None),
         ("autumn.call", None, 2, None),
@@ -210,8 +207,8 @@ def test_each_attempt_leaves_a_line_without_key_customer_or_body() -> None:
         assert secret not in repr(lines)
 
 
-def test_upstreams_over_one_redis_share_answers_and_pace(redis_url: str) -> None:
-    """What one process has fetched, the other serves; the key is nowhere in Redis."""
+def test_gateways_over_one_redis_share_answers_and_pace(redis_url: str) -> None:
+    """One process serves what the other has fetched; the key is not in Redis."""
     with serving(always(answer(200, b'{"list": []}'))) as server:
         first, second = (open_gateway(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
         for gateway, source in ((first, "live"), (second, "cache")):
@@ -221,10 +218,10 @@ def test_upstreams_over_one_redis_share_answers_and_pace(redis_url: str) -> None
             assert found.source == source
         first.close()
         second.close()
-    assert_nowhere_in_redis(redis_url, KEY, "cus_secretive")
+    assert_not_in_redis(redis_url, KEY, "cus_secretive")
 
 
-def assert_nowhere_in_redis(url: str, *secrets: str) -> None:
+def assert_not_in_redis(url: str, *secrets: str) -> None:
     with Redis.from_url(url) as redis:
         names = list(redis.scan_iter())
         dump = repr([(name, redis.dump(name)) for name in names])

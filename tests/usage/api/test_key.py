@@ -1,4 +1,4 @@
-"""The key goes to Autumn and nowhere else, and a question never grows by accident."""
+"""The key is sent to Autumn only, and a request is never broader than intended."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from usage.errors import (
 @pytest.mark.parametrize(
     ("status", "code"), [(401, "invalid_secret_key"), (403, "insufficient_scopes"), (400, KEY)]
 )
-def test_a_server_that_repeats_the_key_is_not_repeated(status: int, code: str) -> None:
-    """Not in the sentence, the code or the detail."""
+def test_error_does_not_repeat_the_key(status: int, code: str) -> None:
+    """Neither its sentence, its code nor its detail, even if the server repeats the key."""
     with serving(always(answer(status, refusal(f"wrong: {KEY}", code)))) as server:
         error = failure(server)
     assert isinstance(error, Refused)
@@ -50,8 +50,8 @@ def test_a_server_that_repeats_the_key_is_not_repeated(status: int, code: str) -
         "",
     ],
 )
-def test_a_url_that_would_leak_the_key_is_refused(url: str) -> None:
-    """Before anything is sent, and without repeating what was given."""
+def test_url_that_would_leak_the_key_is_refused(url: str) -> None:
+    """Before anything is sent; the error does not repeat the URL."""
     with pytest.raises(ValueError, match="Autumn's URL") as caught:
         Client(url=url, key=KEY)
     assert KEY not in str(caught.value)
@@ -60,14 +60,14 @@ def test_a_url_that_would_leak_the_key_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1", "http://localhost", "http://[::1]:8", "https://api.useautumn.com/"]
 )
-def test_https_or_this_machine_is_fine(url: str) -> None:
-    """A path's last slash does not matter."""
+def test_https_and_loopback_urls_are_accepted(url: str) -> None:
+    """A trailing slash does not matter."""
     Client(url=url, key=KEY).close()
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "line\nbreak", "schlüssel"])
-def test_a_key_that_cannot_be_one_is_refused(key: str) -> None:
-    """In a sentence that does not repeat it."""
+def test_invalid_key_is_refused(key: str) -> None:
+    """The sentence does not repeat it."""
     with pytest.raises(ValueError, match="secret key") as caught:
         Client(url="https://api.useautumn.com", key=key)
     assert key not in str(caught.value) or not key.strip()
@@ -75,7 +75,7 @@ def test_a_key_that_cannot_be_one_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize("customer", ["", "  ", None, 7])
 def test_blank_customer_is_never_sent(customer: object) -> None:
-    """To Autumn it would be no filter: the answer were the whole organization."""
+    """Autumn would read it as no filter and return the whole organization."""
     with serving(always(answer())) as server:
         client = Client(url=server.url, key=KEY)
         with pytest.raises(ValueError, match="customer_id"):
@@ -84,8 +84,8 @@ def test_blank_customer_is_never_sent(customer: object) -> None:
     assert server.connections == 0
 
 
-def test_the_fingerprint_tells_keys_and_servers_apart() -> None:
-    """And says nothing about either."""
+def test_fingerprint_depends_on_key_and_server() -> None:
+    """It contains neither."""
 
     def fingerprint(url: str, key: str) -> str:
         return Client(url=url, key=key, transport=DeadlineTransport()).fingerprint
@@ -102,8 +102,8 @@ def every_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFix
         yield caplog
 
 
-def test_the_key_is_in_no_repr_error_trace_or_log(every_log: pytest.LogCaptureFixture) -> None:
-    """Not even in the local variables that error reports print."""
+def test_key_is_in_no_repr_error_trace_or_log(every_log: pytest.LogCaptureFixture) -> None:
+    """Not even in the local variables of error reports."""
     handlers = [
         always(answer(401, refusal(KEY))),
         always(answer(500)),
@@ -116,7 +116,7 @@ def test_the_key_is_in_no_repr_error_trace_or_log(every_log: pytest.LogCaptureFi
             client = Client(url=server.url, key=KEY)
             with pytest.raises(UsageError) as caught:
                 client.post("events.list", BODY, Deadline.after(5))
-            # This test's own frame is left out: it knows the key, and what the server received.
+            # This test's own frame is excluded: it has the key, and the requests that the server received.
             error = caught.value.with_traceback(caught.tb.tb_next)
             report = traceback.TracebackException.from_exception(error, capture_locals=True)
             assert KEY not in "".join(report.format()) + repr(client) + repr(error.args)

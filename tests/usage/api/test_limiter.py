@@ -1,4 +1,4 @@
-"""Never more than Autumn allows, in order, people first, and no waiting in vain."""
+"""The limiter: Autumn's limit, order, priority, and no waiting without a chance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ FAST = 0.11
 
 
 class Recorded:
-    """A window that notes whom it let through, and between which two moments (monotonic seconds)."""
+    """A window that records each granted call: its room, and the times before and after (monotonic
+    seconds).
+    """
 
     def __init__(self, window: RateWindow) -> None:
         self.window = window
@@ -44,7 +46,7 @@ class Recorded:
 
 
 def together(*calls: Callable[[], object]) -> None:
-    """Run all of them at once, each in its thread, and wait."""
+    """Run all of them concurrently, each in its thread, and wait."""
     threads = [threading.Thread(target=call) for call in calls]
     for thread in threads:
         thread.start()
@@ -53,8 +55,8 @@ def together(*calls: Callable[[], object]) -> None:
 
 
 @given(st.lists(st.floats(0, 1.5), max_size=60), st.floats(0, 1))
-def test_no_fixed_second_sees_more_than_four(gaps: list[float], phase: float) -> None:
-    """However calls arrive, and wherever Autumn's seconds begin."""
+def test_no_second_has_more_than_four_calls(gaps: list[float], phase: float) -> None:
+    """For any arrivals, and any start of Autumn's seconds."""
     clock = Clock()
     window = MemoryWindow(clock=clock)
     seconds: Counter[int] = Counter()
@@ -67,8 +69,8 @@ def test_no_fixed_second_sees_more_than_four(gaps: list[float], phase: float) ->
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 0.09)), max_size=60), st.floats(0, 1))
-def test_a_shaking_network_keeps_within_five(calls: list[tuple[float, float]], phase: float) -> None:
-    """With delays that differ by up to 90 ms, no second of Autumn's sees a sixth call."""
+def test_network_jitter_stays_within_five_calls(calls: list[tuple[float, float]], phase: float) -> None:
+    """With delays that differ by up to 90 ms, no second of Autumn's gets a sixth call."""
     clock = Clock()
     window = MemoryWindow(clock=clock)
     seconds: Counter[int] = Counter()
@@ -82,7 +84,7 @@ def test_a_shaking_network_keeps_within_five(calls: list[tuple[float, float]], p
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1)), max_size=40))
 def test_reported_wait_suffices(arrivals: list[tuple[str, float]]) -> None:
-    """After it a call goes through, and a moment before it does not."""
+    """After it a call is granted, and a moment before it is not."""
     clock = Clock()
     window = MemoryWindow(clock=clock)
     for bucket, gap in arrivals:
@@ -95,8 +97,8 @@ def test_reported_wait_suffices(arrivals: list[tuple[str, float]]) -> None:
             assert window.take(bucket, 3) == 0
 
 
-def test_buckets_at_rest_are_forgotten() -> None:
-    """Memory does not grow with the number of customers ever seen."""
+def test_idle_buckets_are_removed() -> None:
+    """Memory does not grow with the number of customers."""
     clock = Clock()
     window = MemoryWindow(clock=clock)
     for number in range(3 * SWEEP_AT):
@@ -117,20 +119,20 @@ def fast_window(request: pytest.FixtureRequest) -> Iterator[RateWindow]:
     link.close()
 
 
-def test_forty_threads_on_one_bucket_keep_the_pace(fast_window: RateWindow) -> None:
-    """All get through, and a fifth call never comes within a window's length of the first."""
+def test_forty_threads_on_one_bucket_stay_within_the_limit(fast_window: RateWindow) -> None:
+    """All are granted, and a fifth call never comes within a window's length of the first."""
     recorded = Recorded(fast_window)
     limiter = Limiter(recorded)
     together(*[lambda: limiter.acquire("b", Deadline.after(60))] * 40)
     assert len(recorded.grants) == 40
-    # Whatever delays a thread: no five lie surely within one window, a millisecond of the clock aside.
+    # Threads may be delayed: no five calls are certainly within one window, within a clock millisecond.
     noted = sorted(recorded.grants, key=lambda grant: grant[2])
     fives = [noted[at : at + 5] for at in range(len(noted) - 4)]
     assert min(five[-1][2] - min(before for _, before, _ in five) for five in fives) >= FAST - 0.001
 
 
 def test_buckets_do_not_wait_for_each_other(fast_window: RateWindow) -> None:
-    """One that is full says nothing about another."""
+    """A full bucket does not affect another one."""
     limiter = Limiter(fast_window)
     fast_window.hold("full", 30)
     limiter.acquire("free", Deadline.after(5))
@@ -138,8 +140,8 @@ def test_buckets_do_not_wait_for_each_other(fast_window: RateWindow) -> None:
         limiter.acquire("full", Deadline.after(5))
 
 
-def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) -> None:
-    """Nobody waits in vain, and the error tells when it makes sense again."""
+def test_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) -> None:
+    """The error says when to try again."""
     limiter = Limiter(fast_window)
     limiter.pause("b", 40)
     start = time.monotonic()
@@ -149,8 +151,8 @@ def test_a_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) 
     assert 30 < (caught.value.retry_after_s or 0) <= 40
 
 
-def test_a_queue_beyond_the_deadline_is_refused_at_once() -> None:
-    """Behind a window's worth of others, and before any of them has gone through."""
+def test_queue_beyond_the_deadline_is_refused_at_once() -> None:
+    """Behind a window's worth of calls that are still waiting."""
     limiter = Limiter(MemoryWindow(1.0))
     for _ in range(4):
         limiter.acquire("b", Deadline.after(5))
@@ -163,7 +165,7 @@ def test_a_queue_beyond_the_deadline_is_refused_at_once() -> None:
 
 
 def queue_up(limiter: Limiter, *calls: Callable[[], object]) -> list[threading.Thread]:
-    """Start a thread for each call, the next one when the last one waits in line."""
+    """Start a thread for each call, each one when the one before waits in the queue."""
     threads: list[threading.Thread] = []
     for call in calls:
         threads.append(threading.Thread(target=call))
@@ -172,8 +174,10 @@ def queue_up(limiter: Limiter, *calls: Callable[[], object]) -> list[threading.T
     return threads
 
 
-def test_none_remaining_is_believed(fast_window: RateWindow) -> None:
-    """Until Autumn's second is over, whatever our own count says; a shorter wait never cuts a longer one."""
+def test_no_remaining_calls_pause_the_bucket(fast_window: RateWindow) -> None:
+    """Until Autumn's second is over, whatever the limiter's own count is; a shorter wait does not cut a
+    longer one.
+    """
     limiter = Limiter(fast_window)
     limiter.observe("b", 3, 30.0)
     limiter.observe("b", None, None)
@@ -185,8 +189,8 @@ def test_none_remaining_is_believed(fast_window: RateWindow) -> None:
     assert (caught.value.retry_after_s or 0) > 20
 
 
-def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
-    """A hostile header cannot close the house for a year."""
+def test_pause_is_at_most_a_minute(fast_window: RateWindow) -> None:
+    """A hostile header cannot stop all calls for a year."""
     limiter = Limiter(fast_window)
     limiter.pause("b", 1e9)
     with pytest.raises(RateLimited) as caught:
@@ -195,7 +199,7 @@ def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
 
 
 def test_calls_of_the_last_second_are_counted() -> None:
-    """For the strip that says how much room is left."""
+    """For the status bar."""
     clock = Clock()
     limiter = Limiter(MemoryWindow(clock=clock))
     assert limiter.in_use("b") == 0
@@ -207,8 +211,8 @@ def test_calls_of_the_last_second_are_counted() -> None:
     assert limiter.in_use("b") == 1
 
 
-def test_people_go_before_background_work_that_came_first() -> None:
-    """An export waits while somebody looks at a page."""
+def test_urgent_calls_precede_earlier_background_work() -> None:
+    """An export waits while a user views a page."""
     recorded = Recorded(MemoryWindow(FAST))
     limiter = Limiter(recorded)
     limiter.pause("b", 0.5)
@@ -218,12 +222,12 @@ def test_people_go_before_background_work_that_came_first() -> None:
 
     for thread in queue_up(limiter, *map(enter, (False, False, True, True))):
         thread.join()
-    # Only people find all four places; background work leaves one as soon as people are about.
+    # Urgent calls may use all four; background work leaves one while there are urgent calls.
     assert [room for room, _, _ in recorded.grants] == [4, 4, 3, 3]
 
 
 def test_background_work_uses_the_whole_rate_when_idle() -> None:
-    """An export alone goes at the limiter's pace, and leaves a place once people come."""
+    """An export alone uses the limiter's whole rate, and leaves one call as soon as urgent calls come."""
     recorded = Recorded(MemoryWindow(FAST))
     limiter = Limiter(recorded)
     limiter.acquire("b", Deadline.after(5), urgent=False)
@@ -232,8 +236,7 @@ def test_background_work_uses_the_whole_rate_when_idle() -> None:
     assert [room for room, _, _ in recorded.grants] == [4, 4, 3]
 
 
-def test_first_come_first_served() -> None:
-    """Among people, the order of arrival is the order of calls."""
+def test_urgent_calls_are_in_order_of_arrival() -> None:
     limiter = Limiter(MemoryWindow(FAST), per_second=1)
     limiter.pause("b", 0.3)
     order: list[int] = []
@@ -251,7 +254,7 @@ def test_first_come_first_served() -> None:
 
 
 def test_two_processes_share_one_count(redis_url: str) -> None:
-    """Two windows over one Redis grant four together, not four each."""
+    """Two windows over one Redis grant four calls together, not four each."""
     links = [RedisLink(redis_url, timeout_s=10) for _ in range(2)]
     windows = [RedisWindow(link, 30) for link in links]
     granted = [windows[number % 2].take("b", 4) == 0 for number in range(8)]
@@ -263,8 +266,8 @@ def test_two_processes_share_one_count(redis_url: str) -> None:
         link.close()
 
 
-def test_without_its_redis_a_process_keeps_to_a_count_of_its_own() -> None:
-    """Nobody sees an error, and the pace holds."""
+def test_redis_outage_uses_a_count_of_the_process() -> None:
+    """No error is raised, and the limit holds."""
     link = RedisLink(f"redis://127.0.0.1:{free_port()}/0")
     limiter = Limiter(RedisWindow(link, 30))
     for _ in range(4):
@@ -275,6 +278,6 @@ def test_without_its_redis_a_process_keeps_to_a_count_of_its_own() -> None:
     link.close()
 
 
-def test_the_real_window_is_longer_than_a_second() -> None:
-    """Or a shaking network would push a sixth call into one of Autumn's."""
+def test_window_is_longer_than_a_second() -> None:
+    """Network jitter would otherwise push a sixth call into one of Autumn's seconds."""
     assert MemoryWindow().length_s == WINDOW_S > 1

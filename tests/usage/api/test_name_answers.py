@@ -1,4 +1,4 @@
-"""Answers of the calls for names: what is read of them, what may be missing, and where the bounds are."""
+"""Responses of the calls for names: decoded fields, missing fields, and limits."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_feature_falls_back_from_unit_to_name_to_id() -> None:
 
 
 def test_credit_costs_of_a_feature() -> None:
-    """None where Autumn leaves the schema out: the rates are not known."""
+    """None if Autumn omits the schema: the rates are unknown."""
     schema = [
         {"metered_feature_id": "messages", "credit_cost": 0.2},
         {"metered_feature_id": "", "credit_cost": 1},
@@ -65,14 +65,14 @@ def test_credit_costs_of_a_feature() -> None:
     assert feature(credit_schema=[]).credit_schema == ()
 
 
-def test_texts_are_cut_and_made_printable() -> None:
+def test_texts_are_cut_and_sanitized() -> None:
     name = decode_customer(encoded({"id": "a", "name": "\u202eA\n" + "x" * 999})).name
     assert name is not None
     assert (len(name), name[:3]) == (TEXT_LIMIT, "A x")
 
 
-def test_row_beyond_a_bound_is_left_out() -> None:
-    """At the bound it is still there."""
+def test_row_beyond_a_limit_is_discarded() -> None:
+    """A row at the limit is not."""
     ids = ["a" * ID_LIMIT, "a" * (ID_LIMIT + 1), "", "b", "b"]
     body = encoded({"list": [{"id": each} for each in ids], "total_filtered_count": 9})
     page = decode_customer_page(body, search="", offset=0, limit=9)
@@ -83,7 +83,7 @@ def test_row_beyond_a_bound_is_left_out() -> None:
         decode_customer(encoded({"id": "a", "subscriptions": [SUBSCRIPTION] * (MAX_PARTS + 1)}))
 
 
-def test_features_beyond_the_bound_are_cut_off() -> None:
+def test_features_beyond_the_limit_are_discarded() -> None:
     rows = [CREDITS | {"id": str(number)} for number in range(MAX_FEATURES + 1)]
     assert len(decode_features(encoded({"list": rows}))) == MAX_FEATURES
     assert [item.id for item in decode_features(encoded({"list": [CREDITS, 7, {}, CREDITS]}))] == ["credits"]

@@ -1,4 +1,4 @@
-"""The optional calls for names: read where they are allowed, and silently absent where they are not."""
+"""The optional calls for names: used if they are allowed, and absent without an error if not."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_key_with_all_scopes_reads_names(age: str) -> None:
     ],
 )
 def test_unavailable_call_is_switched_off_for_an_hour(endpoint: str, key: str, age: str) -> None:
-    """Quietly: no error, no warning, and no other call is switched off with it."""
+    """There is no error and no warning, and other calls stay on."""
     with capture_logs() as logs, name_service(key=key, age=age) as service:
         assert [service.call(endpoint) for _ in range(3)] == [None] * 3
         with later(HOUR - 1000):
@@ -83,7 +83,7 @@ def test_bad_key_is_an_error(endpoint: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_names_that_the_key_may_no_longer_read_are_not_served_stale(endpoint: str) -> None:
-    """But they are while Autumn fails."""
+    """They are served stale while Autumn fails."""
     with name_service() as service:
         service.store.put_feature(CREDITS)
         before = service.call(endpoint)
@@ -199,8 +199,8 @@ def test_scope_that_allows_plans_has_them() -> None:
     assert [item.plan_id for item in customer.subscriptions] == ["pro"]
 
 
-def test_scope_reads_nothing_else() -> None:
-    """Neither another customer, nor a list, and nothing goes out."""
+def test_scope_refuses_other_customers_and_lists() -> None:
+    """No call is sent."""
     with capture_logs() as logs, name_service() as service:
         names = service.within(Scope(customer_id="cus_2"))
         with pytest.raises(ValueError, match="scope"):
@@ -214,7 +214,7 @@ def test_scope_reads_nothing_else() -> None:
 
 
 def test_search_matches_literally_and_pages_by_offset() -> None:
-    """To Autumn an underscore is any character: `ab9` matches there. No ID, no row."""
+    """For Autumn an underscore is any character: `ab9` matches there. Rows without an ID are discarded."""
     with name_service() as service:
         for number in range(7):
             service.store.put_customer(

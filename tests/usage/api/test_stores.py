@@ -1,4 +1,4 @@
-"""Memory and a real Redis: bounded, timed, shared by processes, and no error when it is down."""
+"""Memory and a real Redis: limited, with expiry, shared by processes, and without errors in an outage."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
 ROOT = Path(__file__).parents[3]
 
 
-def test_memory_is_bounded_in_bytes() -> None:
-    """The least recently used go first, and what is larger than all of it is not kept."""
+def test_memory_is_limited_in_bytes() -> None:
+    """The least recently used entries are removed first; an entry larger than the limit is not stored."""
     store = MemoryStore(100_000)
     for number in range(1_000):
         store.set(str(number), bytes(1_000), 60)
@@ -35,8 +35,8 @@ def test_memory_is_bounded_in_bytes() -> None:
     assert store.get("huge") is None
 
 
-def test_memory_forgets_in_time() -> None:
-    """Each entry has a time of its own."""
+def test_memory_entries_expire() -> None:
+    """Each entry has its own time."""
     clock = Clock()
     store = MemoryStore(clock=clock)
     store.set("short", b"1", 2)
@@ -59,7 +59,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[CacheStore]:
 
 
 class TestEveryStore:
-    """What the cache relies on, whichever store it has."""
+    """The contract of every store."""
 
     def test_returns_the_bytes_that_were_set(self, store: CacheStore) -> None:
         bodies = {"empty": b"", "json": b'{"a":1}', "binary": bytes(range(256)), "large": b"x" * 1_000_000}
@@ -121,8 +121,8 @@ def link(redis_url: str) -> Iterator[RedisLink]:
     link.close()
 
 
-def test_redis_keeps_the_very_bytes_for_their_time(link: RedisLink) -> None:
-    """Compressed, with a time to live, under names of ours."""
+def test_redis_stores_bytes_until_they_expire(link: RedisLink) -> None:
+    """Compressed, with a time to live, under prefixed names."""
     store = RedisStore(link)
     body = json.dumps(list(range(1_000))).encode() + b"\xff"
     store.set("k", body, 100)
@@ -135,8 +135,8 @@ def test_redis_keeps_the_very_bytes_for_their_time(link: RedisLink) -> None:
     assert 90_000 < left_ms <= 100_000
 
 
-def test_what_another_program_left_in_redis_counts_as_nothing(link: RedisLink) -> None:
-    """Neither a value that is not ours nor a key of another type is an error."""
+def test_foreign_redis_values_are_ignored(link: RedisLink) -> None:
+    """Neither an unknown value nor a key of another type is an error."""
     store = RedisStore(link)
     link.redis.set("autumn-usage:k", b"garbage")
     assert store.get("k") is None
@@ -145,7 +145,7 @@ def test_what_another_program_left_in_redis_counts_as_nothing(link: RedisLink) -
 
 
 def test_redis_lock_is_exclusive_and_expires(link: RedisLink) -> None:
-    """It is free when its block ends, and when its lease has run out; nobody frees another's."""
+    """It is released at the end of its block or when its lease expires, and only by its owner."""
     store = RedisStore(link)
     with store.lock("k", 60) as first, store.lock("k", 60) as second:
         assert (first, second) == (True, False)
@@ -156,7 +156,7 @@ def test_redis_lock_is_exclusive_and_expires(link: RedisLink) -> None:
 
 
 def test_redis_outage_causes_no_error() -> None:
-    """The process goes on with a memory of its own, and does not knock at each call."""
+    """The process uses its own memory, and does not retry Redis at each call."""
     link = RedisLink(f"redis://127.0.0.1:{free_port()}/0")
     store = RedisStore(link)
     cache = Cache(store)
@@ -168,7 +168,7 @@ def test_redis_outage_causes_no_error() -> None:
     link.close()
 
 
-def test_a_redis_that_hangs_costs_one_time_limit() -> None:
+def test_hanging_redis_costs_one_time_limit() -> None:
     """Not one for each call."""
     with serving(lambda _connection, _number: None) as server:
         link = RedisLink(f"redis://127.0.0.1:{server.port}/0", timeout_s=0.3, rest_s=60)
@@ -181,8 +181,7 @@ def test_a_redis_that_hangs_costs_one_time_limit() -> None:
         link.close()
 
 
-def test_a_redis_that_comes_back_is_used_again(redis_url: str) -> None:
-    """After its rest."""
+def test_redis_is_used_again_after_an_outage(redis_url: str) -> None:
     link = RedisLink(redis_url, timeout_s=10, rest_s=0)
     link.redis.lpush("list", 1)
     assert link.attempt(lambda: link.redis.incr("list"), lambda: "meanwhile") == "meanwhile"
@@ -222,32 +221,32 @@ except UsageError as error:
 
 
 def caller(url: str, name: str, mode: str) -> subprocess.Popen[str]:
-    """A process of its own that asks through the cache once it is told to go."""
+    """A separate process that reads through the cache after a signal."""
     return subprocess.Popen(
         [sys.executable, "-c", CALLER, url, name, mode], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def output_of(process: subprocess.Popen[str]) -> str:
     out, _ = process.communicate(timeout=40)
     return out.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(("mode", "words"), [("answer", ""), ("fail", "down, as ")])
-def test_two_processes_ask_once(redis_url: str, mode: str, words: str) -> None:
+def test_two_processes_fetch_once(redis_url: str, mode: str, words: str) -> None:
     """The second waits for the answer of the first, or for its failure."""
     processes = [caller(redis_url, name, mode) for name in ("one", "two")]
     with Redis.from_url(redis_url) as probe:
         eventually(lambda: probe.llen("ready") == 2)
         probe.rpush("go", 1, 1)
-        first, second = map(said, processes)
+        first, second = map(output_of, processes)
         assert first == second
         assert first.startswith(words)
         assert probe.get("fetches") == b"1"
 
 
 def test_killed_leader_does_not_block_others_for_long(redis_url: str) -> None:
-    """Its lease runs out, and the next caller asks."""
+    """Its lease expires, and the next caller fetches."""
     hanging = caller(redis_url, "killed", "hang")
     with Redis.from_url(redis_url) as probe:
         probe.rpush("go", 1)
@@ -256,4 +255,4 @@ def test_killed_leader_does_not_block_others_for_long(redis_url: str) -> None:
         hanging.communicate()
         following = caller(redis_url, "next", "answer")
         probe.rpush("go", 1)
-        assert said(following) == "next"
+        assert output_of(following) == "next"

@@ -1,4 +1,4 @@
-"""Nothing outlives its deadline or outgrows its size, and nobody but Autumn is spoken to."""
+"""The transport: deadlines, size limits, and no connection to other servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.usage.api.hostile_server import (
     serving,
     then_close,
 )
-from tests.usage.api.request import BODY, KEY, ask, failure
+from tests.usage.api.request import BODY, KEY, call, failure
 from usage.api.client import Client
 from usage.api.deadline import Deadline
 from usage.api.transport import DeadlineTransport, bounded_by
@@ -45,8 +45,8 @@ except Malformed:
 """
 
 
-def test_a_gzip_bomb_costs_at_most_64_mebibytes() -> None:
-    """1 GiB of zeros in 1 MB is refused while it is being unpacked."""
+def test_gzip_bomb_takes_at_most_64_mebibytes() -> None:
+    """1 GiB of zeros in 1 MB is refused during decompression."""
     with serving(always(answer(200, gzip_bomb(1024), {"Content-Encoding": "gzip"}))) as server:
         probe = [sys.executable, "-c", BOMB_PROBE, server.url]
         root = Path(__file__).parents[3]
@@ -64,14 +64,13 @@ def test_a_gzip_bomb_costs_at_most_64_mebibytes() -> None:
         b"this is not HTTP\r\n\r\n",
     ],
 )
-def test_a_connection_that_breaks_off_is_unreachable(data: bytes) -> None:
-    """At whatever point it does."""
+def test_connection_closed_at_any_point_is_unreachable(data: bytes) -> None:
     with serving(then_close(data)) as server:
         assert isinstance(failure(server), Unreachable)
 
 
-def test_a_reset_is_unreachable() -> None:
-    """Before a byte of the answer."""
+def test_reset_is_unreachable() -> None:
+    """Before the first byte of the response."""
     with serving(reset) as server:
         assert isinstance(failure(server), Unreachable)
 
@@ -91,8 +90,8 @@ DRIPS = {"headers": headers_without_end(), "body": answer(200, b" " * 100_000)}
 
 
 @pytest.mark.parametrize("part", DRIPS)
-def test_a_slow_drip_ends_with_the_deadline(part: str) -> None:
-    """A byte every 50 ms would never trip a limit on each read, of headers or of the body."""
+def test_slow_response_ends_at_the_deadline(part: str) -> None:
+    """A byte every 50 ms would never reach a time limit of each read, of headers or of the body."""
     head, _, rest = DRIPS[part].partition(b"\r\n\r\n")
 
     def drip(connection: socket.socket, _number: int) -> None:
@@ -106,8 +105,8 @@ def test_a_slow_drip_ends_with_the_deadline(part: str) -> None:
         assert time.monotonic() - start < 3
 
 
-def test_interim_answers_without_end_stop_at_the_deadline() -> None:
-    """A flood of 100 Continue is always readable, and never the answer."""
+def test_endless_interim_responses_end_at_the_deadline() -> None:
+    """A stream of 100 Continue is always readable, and never the response."""
 
     def flood(connection: socket.socket, _number: int) -> None:
         while not server.stopping.is_set():
@@ -119,24 +118,23 @@ def test_interim_answers_without_end_stop_at_the_deadline() -> None:
         assert time.monotonic() - start < 5
 
 
-def test_silence_ends_with_the_read_limit() -> None:
-    """Where the deadline is far away."""
+def test_silent_server_ends_at_the_read_limit() -> None:
+    """With a deadline that is later."""
     with serving(lambda _connection, _number: None) as server:
         start = time.monotonic()
         with pytest.raises(Unreachable):
-            ask(server, seconds=60, read_s=0.2)
+            call(server, seconds=60, read_s=0.2)
         assert time.monotonic() - start < 5
 
 
-def test_a_deadline_that_has_passed_asks_nothing() -> None:
-    """No connection is opened for it."""
+def test_passed_deadline_opens_no_connection() -> None:
     with serving(always(answer())) as server:
         assert isinstance(failure(server, seconds=0), Unreachable)
         assert server.connections == 0
 
 
-def test_a_resolver_that_hangs_is_left_behind() -> None:
-    """The system's own takes no time limit."""
+def test_hanging_resolver_is_abandoned() -> None:
+    """The system's resolver has no time limit."""
     woken = threading.Event()
 
     def hang(_host: str, _port: int) -> list[Any]:
@@ -149,8 +147,8 @@ def test_a_resolver_that_hangs_is_left_behind() -> None:
     woken.set()
 
 
-def test_the_second_address_is_tried() -> None:
-    """A name may have an address where nobody listens."""
+def test_second_address_is_tried() -> None:
+    """A name can have an address where no server listens."""
     with serving(always(answer())) as server:
 
         def two(_host: str, _port: int) -> list[Any]:
@@ -164,7 +162,7 @@ def test_the_second_address_is_tried() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and certificate for 127.0.0.1, signed by itself, in one file."""
+    """A key and a self-signed certificate for 127.0.0.1, in one file."""
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     options = (
         "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
@@ -182,8 +180,8 @@ def tls(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-def test_tls_is_spoken_and_bounded_too(tls: ssl.SSLContext, certificate: Path) -> None:
-    """An answer comes through; a slow drip of its headers ends with the deadline."""
+def test_tls_has_the_same_deadline(tls: ssl.SSLContext, certificate: Path) -> None:
+    """A response is received; slow headers end at the deadline."""
 
     def handle(connection: socket.socket, number: int) -> None:
         if number == 0:
@@ -203,23 +201,23 @@ def test_tls_is_spoken_and_bounded_too(tls: ssl.SSLContext, certificate: Path) -
 
 
 def test_self_signed_certificate_is_not_trusted(tls: ssl.SSLContext) -> None:
-    """The key is never sent to whoever answers."""
+    """The key is not sent to an unverified server."""
     with serving(always(answer()), tls=tls) as server:
         assert isinstance(failure(server), Unreachable)
         assert server.requests == []
 
 
 def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key would go through them."""
+    """The key would pass through them."""
     with serving(always(answer())) as server, serving(always(answer(500))) as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        assert ask(server).body == b"{}"
+        assert call(server).body == b"{}"
     assert proxy.connections == 0
 
 
 def test_forty_threads_share_the_pool() -> None:
-    """More callers than connections: all get their own answer."""
+    """There are more callers than connections, and each gets its own response."""
 
     def echo(connection: socket.socket, number: int) -> None:
         connection.sendall(answer(200, server.requests[number].body))
@@ -242,8 +240,8 @@ def test_forty_threads_share_the_pool() -> None:
     }
 
 
-def test_a_transport_used_outside_a_deadline_is_a_mistake_that_shows() -> None:
-    """There is no unbounded read."""
+def test_transport_without_a_deadline_raises() -> None:
+    """There is no read without a time limit."""
     with serving(always(answer())) as server:
         transport = DeadlineTransport()
         request = httpx.Request("POST", server.url)

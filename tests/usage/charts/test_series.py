@@ -35,7 +35,7 @@ def hours(groups: list[dict[str, float]]) -> list[AutumnBin]:
 
 
 def fold(cell: dict[str, float], most: int) -> dict[str, float]:
-    """As Autumn does: the largest keep their value, the others get a 0, their sum a name of its own."""
+    """Fold like Autumn: the largest have their value, the others a 0, their sum a name of its own."""
     ranked = sorted(cell, key=lambda group: (-cell[group], group))
     rest = ranked[most:]
     stored = {group: 0.0 if group in rest else value for group, value in cell.items()}
@@ -43,8 +43,8 @@ def fold(cell: dict[str, float], most: int) -> dict[str, float]:
 
 
 @given(st.lists(cells, max_size=18))
-def test_groups_keep_the_sum(groups: list[dict[str, float]]) -> None:
-    """Whatever is drawn by name, as Other or as (none): together it is the feature, bin by bin."""
+def test_groups_sum_to_the_feature(groups: list[dict[str, float]]) -> None:
+    """Named groups, Other and events without a group sum to the feature in each bin."""
     periods = hours(groups)
     whole = [value + 5 for value in by_name(periods, ["f"], DAYS)["f"]]
     lines = group_lines(by_group(periods, ["f"], DAYS, 250), whole, None)
@@ -57,8 +57,8 @@ def test_groups_keep_the_sum(groups: list[dict[str, float]]) -> None:
 
 
 @given(st.lists(cells, max_size=18), st.integers(1, 9))
-def test_folded_bins(groups: list[dict[str, float]], most: int) -> None:
-    """A group's bin is either exact, or marked as being inside Other; and nothing is lost."""
+def test_folded_bins_are_marked(groups: list[dict[str, float]], most: int) -> None:
+    """A group's bin is exact, or marked as part of Other; the sums stay the same."""
     folded = by_group(hours([fold(cell, most) for cell in groups]), ["f"], DAYS, most)
     truth = by_group(hours(groups), ["f"], DAYS, 250)
     assert [exact(value) for value in folded.sums()] == [exact(value) for value in truth.sums()]
@@ -82,8 +82,10 @@ def test_nothing_is_marked_that_was_not_folded(groups: list[dict[str, float]]) -
 
 
 @given(st.lists(cells, max_size=18), st.lists(cells, max_size=18))
-def test_periods_before(now: list[dict[str, float]], then: list[dict[str, float]]) -> None:
-    """The period before is shared out among the same lines, and sums to its own whole."""
+def test_previous_period_has_the_same_lines(
+    now: list[dict[str, float]], then: list[dict[str, float]]
+) -> None:
+    """It sums to its own total."""
     current, previous = by_group(hours(now), ["f"], DAYS, 250), by_group(hours(then), ["f"], DAYS, 250)
     lines = group_lines(current, current.sums(), (previous, previous.sums()))
     totals = [sum(column) for column in zip(*(line.previous or () for line in lines), strict=True)]
@@ -98,7 +100,7 @@ def test_names_of_a_feature_are_added() -> None:
     assert {name: values[0] for name, values in groups.values.items()} == {"x": 7.0, "y": 1.0}
 
 
-def test_a_group_folded_under_one_name_is_marked() -> None:
+def test_group_folded_under_one_name_is_marked() -> None:
     """A group that one name has whole, and another one folds, is not exact."""
     cell = AutumnBin(
         0,
@@ -122,22 +124,20 @@ def test_reserved_names() -> None:
     assert by_group(hours([cell]), ["f"], DAYS, 3).values.keys() == cell.keys()
 
 
-def test_folded_to_nothing() -> None:
-    """Groups that were folded and sum to zero are marked all the same."""
+def test_folded_groups_that_sum_to_zero_are_marked() -> None:
     groups = by_group(hours([{"a": 5.0, "b": 4.0, "c": 0.0, "AUTUMN_RESERVED": 0.0}]), ["f"], DAYS, 2)
     assert groups.folded["c"] == {0}
     assert not groups.folded["a"]
 
 
-def test_reconciliation() -> None:
-    """The dust of floats is no difference; anything more is."""
+def test_float_rounding_is_no_difference() -> None:
+    """A larger difference is reported."""
     assert Reconciliation(0.1 + 0.2, 0.3, 2).difference == 0
     assert Reconciliation(1e15, 1e15 + 0.125, 2).difference == 0
     assert Reconciliation(10, 12.5, 2).difference == 2.5
 
 
 def test_no_negative_zero() -> None:
-    """Minus zero is zero."""
     assert str(exact(-0.0)) == str(exact(-1e-12)) == "0.0"
 
 
@@ -146,8 +146,7 @@ class Part:
         self.fetched_at, self.source, self.reason = fetched_at, source, reason
 
 
-def test_freshness() -> None:
-    """Figures are as old as their oldest part, and as doubtful as their worst."""
+def test_freshness_is_that_of_the_oldest_and_worst_part() -> None:
     parts = [Part(30, "live"), Part(10, "cache"), Part(20, "stale", "Autumn is out of reach.")]
     fresh = freshness_of(parts, bad_rows=2)
     assert (fresh.fetched_at, fresh.source, fresh.reason) == (10, "stale", "Autumn is out of reach.")

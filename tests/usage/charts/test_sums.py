@@ -1,4 +1,4 @@
-"""For any events, windows, zones and sizes: what the service says equals sums over the raw events."""
+"""For any events, windows, zones and intervals, figures of the service equal sums over the raw events."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ values = st.one_of(st.integers(-50, 1000), st.integers(-400, 4000).map(lambda n:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[int, list[dict[str, Any]]]:
-    """A present, and events around it: most at odd times, some on the edges of hours, a few in the future."""
+    """The current time, and events around it: most at random times, some at the edges of hours, a few in the
+    future.
+    """
     now = draw(moments)
     ats = st.integers(now - 2 * SPAN, now + DAY)
     ats = st.one_of(ats, ats.map(lambda at: at - at % HOUR), ats.map(lambda at: at - at % HOUR - 1))
@@ -67,13 +69,13 @@ def windows(draw: st.DrawFn, now: int) -> dict[str, Any]:
 
 
 def expected(events: list[dict[str, Any]], edges: tuple[int, ...], feature: str, now: int) -> list[float]:
-    """Sums over the raw events; those in hours that have not begun are nobody's yet."""
-    begun = now - now % HOUR + HOUR
+    """Sums over the raw events, without those in hours that have not now_end."""
+    now_end = now - now % HOUR + HOUR
     sums = [0.0] * (len(edges) - 1)
     for event in events:
         for index, (start, end) in enumerate(pairwise(edges)):
             of_cell = event["customer_id"] == "cus_1" and event["feature_id"] == feature
-            if of_cell and start <= event["timestamp"] < min(end, begun):
+            if of_cell and start <= event["timestamp"] < min(end, now_end):
                 sums[index] += event["value"]
     return sums
 
@@ -100,10 +102,10 @@ def charted(service: Autumn, query: Query, now: int) -> Series | None:
 
 
 @given(worlds(), st.data())
-def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """Each feature's bin holds the sum of the events in it, in every zone and size; so does the period
-    before.
-    """
+def test_bins_of_features_equal_raw_sums(
+    world: tuple[int, list[dict[str, Any]]], data: st.DataObject
+) -> None:
+    """In every zone and interval; so do those of the previous period."""
     now, events = world
     query = Query(
         customer_id="cus_1",
@@ -129,10 +131,8 @@ def test_features(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) 
 
 
 @given(worlds(), st.data())
-def test_groups(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """Each group's bin holds the sum of its events, (none) those without the property, and all together
-    everything.
-    """
+def test_bins_of_groups_equal_raw_sums(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
+    """Events without the property are a group of their own, and all groups sum to the total."""
     now, events = world
     query = Query(
         customer_id="cus_1",
@@ -165,8 +165,10 @@ def test_groups(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) ->
 
 @given(worlds(), st.sampled_from(["7d", "30d"]), st.sampled_from(ZONES), st.booleans())
 @settings(max_examples=100)
-def test_before(world: tuple[int, list[dict[str, Any]]], chosen: Any, zone: str, grouped: bool) -> None:
-    """The period before is summed bin by bin over the same local times, as many dates back."""
+def test_previous_period_equals_raw_sums(
+    world: tuple[int, list[dict[str, Any]]], chosen: Any, zone: str, grouped: bool
+) -> None:
+    """Each bin has the same local times, the same number of dates earlier."""
     now, events = world
     group_by = "properties.model" if grouped else None
     query = Query(
@@ -192,7 +194,7 @@ def test_before(world: tuple[int, list[dict[str, Any]]], chosen: Any, zone: str,
 
 
 def service_edges(series: Series, days: int) -> list[int]:
-    """Each edge so many local dates earlier, worked out from its wall clock."""
+    """Each edge moved back by a number of local dates, calculated from its local time."""
     zone, found = series.query.zone, []
     for edge in series.bins.edges:
         then = datetime.fromtimestamp(edge / 1000, zone).replace(tzinfo=None, fold=0) - timedelta(days)
@@ -203,10 +205,10 @@ def service_edges(series: Series, days: int) -> list[int]:
 
 @given(worlds(), st.data())
 @settings(max_examples=100)
-def test_lists(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """A list, and an export, hold exactly the events of the window, newest first; so
-    do pages put together.
-    """
+def test_list_and_export_have_exactly_the_events_of_the_window(
+    world: tuple[int, list[dict[str, Any]]], data: st.DataObject
+) -> None:
+    """Newest first; all pages together have the same events."""
     now, events = world
     query = Query(customer_id="cus_1", tz=data.draw(st.sampled_from(ZONES)), **data.draw(windows(now)))
     events = [event | {"id": f"evt_{number:03}"} for number, event in enumerate(events)]
@@ -228,8 +230,10 @@ def test_lists(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> 
 
 @given(worlds(), st.data())
 @settings(max_examples=100)
-def test_counts(world: tuple[int, list[dict[str, Any]]], data: st.DataObject) -> None:
-    """Where a count is given, it is that of the listed events."""
+def test_count_equals_the_number_of_listed_events(
+    world: tuple[int, list[dict[str, Any]]], data: st.DataObject
+) -> None:
+    """The count may be None."""
     now, events = world
     query = Query(customer_id="cus_1", tz=data.draw(st.sampled_from(ZONES)), **data.draw(windows(now)))
     stored = [event for event in events if event["timestamp"] < now]

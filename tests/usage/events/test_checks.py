@@ -1,4 +1,4 @@
-"""The checks of rows: what they find is there, what is planted they find, and order does not matter."""
+"""The checks of rows: their findings are correct, planted cases are found, and order does not matter."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def event(at: int, value: float = 1, /, **properties: object) -> Event:
 
 @given(rows)
 def test_duplicates_are_alike_and_close(events: list[Event]) -> None:
-    """Each run has rows of one customer, feature, value and property set, each at most a second after the
-    last.
-    """
+    """Rows of a run have one customer, feature, value and property set, and each follows within a second."""
     for run in duplicates(events):
         assert len(run) > 1
         assert (
@@ -67,8 +65,8 @@ def test_duplicates_are_alike_and_close(events: list[Event]) -> None:
 
 
 @given(rows)
-def test_every_pair_of_twins_is_found(events: list[Event]) -> None:
-    """Two rows that are alike and at most a second apart are in one run, and no row is in two."""
+def test_every_pair_of_duplicates_is_found(events: list[Event]) -> None:
+    """Two alike rows at most a second apart are in one run, and no row is in two runs."""
     runs = duplicates(events)
     where = {id(item): at for at, run in enumerate(runs) for item in run}
     assert len(where) == sum(map(len, runs))
@@ -85,8 +83,7 @@ def test_every_pair_of_twins_is_found(events: list[Event]) -> None:
 
 
 @given(rows, st.randoms(use_true_random=False))
-def test_order_does_not_matter(events: list[Event], chance: random.Random) -> None:
-    """The same rows in another order have the same findings."""
+def test_order_of_rows_does_not_matter(events: list[Event], chance: random.Random) -> None:
     distinct = list({item.id: item for item in events}.values())
     shuffled = distinct[:]
     chance.shuffle(shuffled)
@@ -95,8 +92,8 @@ def test_order_does_not_matter(events: list[Event], chance: random.Random) -> No
 
 
 @given(values)
-def test_outliers_lie_outside(amounts: list[float]) -> None:
-    """Any finite values: no error; as many lie at or beyond a bound as are told, never the middle half."""
+def test_outliers_lie_outside_the_middle_half(amounts: list[float]) -> None:
+    """For any finite values, the count is the number of values at or beyond the bound."""
     for item in outliers([event(at, value) for at, value in enumerate(amounts)]):
         beyond = [value for value in amounts if (value >= item.bound if item.above else value <= item.bound)]
         assert len(beyond) == item.count
@@ -104,24 +101,21 @@ def test_outliers_lie_outside(amounts: list[float]) -> None:
         assert item.count <= len(amounts) / 2
 
 
-def test_same_request_is_a_duplicate() -> None:
-    """A retry that only differs in its attempt is found by its request_id; the same request a minute later is
-    not.
-    """
+def test_retry_with_the_same_request_id_is_a_duplicate() -> None:
+    """The same request a minute later is not."""
     first = event(NOW, 5, request_id="req_1", attempt=1)
     again = event(NOW + 900, 5, request_id="req_1", attempt=2, more=True)
     later = event(NOW + 60_000, 5, request_id="req_1")
     assert duplicates([later, again, first]) == [(first, again)]
 
 
-def test_future() -> None:
-    """A clock may be a minute ahead; what lies beyond is from a time to come."""
+def test_timestamps_over_a_minute_ahead_are_reported() -> None:
     near, far = event(NOW + SKEW_MS), event(NOW + SKEW_MS + 1)
     assert checks_of([near, far], NOW).ahead == (far,)
 
 
-def test_gap() -> None:
-    """Silence of an hour among rows a second apart is the one gap; rows a day apart have none."""
+def test_silence_among_frequent_rows_is_a_gap() -> None:
+    """An hour among rows a second apart is the only gap; rows a day apart have none."""
     before = [event(NOW + at * 1000) for at in range(MIN_ROWS)]
     after = [event(NOW + 3_600_000 + at * 1000) for at in range(MIN_ROWS)]
     (gap,) = gaps(before + after)
@@ -130,16 +124,13 @@ def test_gap() -> None:
     assert gaps([event(NOW + at * 86_400_000) for at in range(MIN_ROWS)]) == []
 
 
-def test_outlier() -> None:
-    """One value a thousand times the others' is found with its bound; values that are spread widely are all
-    usual.
-    """
+def test_single_extreme_value_is_an_outlier() -> None:
+    """Widely spread values are not."""
     (found,) = outliers([event(at, 100 + at % 7) for at in range(100)] + [event(NOW, 90_000)])
     assert (found.bound, found.count, found.above, found.rows) == (90_000, 1, True, 101)
     assert outliers([event(at, 1.2**at) for at in range(60)]) == []
 
 
-def test_few_rows_say_nothing() -> None:
-    """Below thirty rows nothing is called unusual."""
+def test_fewer_than_thirty_rows_have_no_findings() -> None:
     few = [event(at, 1) for at in range(MIN_ROWS - 2)] + [event(NOW, 1e9)]
     assert (gaps(few), outliers(few)) == ([], [])

@@ -1,4 +1,4 @@
-"""What is asked of single rows, and what rows have in common."""
+"""Filters on single rows, and the values that rows have in common."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def event(value: float = 1, feature: str = "f", **properties: Any) -> Event:
         ("__class__", MISSING),
     ],
 )
-def test_lookup(path: str, found: object) -> None:
-    """A path leads through nested objects; a key with dots itself is found before."""
+def test_lookup_follows_nested_objects(path: str, found: object) -> None:
+    """A key that contains dots itself takes precedence."""
     assert lookup(PROPERTIES, path) == found
 
 
@@ -66,7 +66,7 @@ def test_lookup(path: str, found: object) -> None:
         ({"value_max": 0.5}, False),
     ],
 )
-def test_matches(requested: dict[str, Any], passes: bool) -> None:
+def test_matches_combines_conditions(requested: dict[str, Any], passes: bool) -> None:
     """The same path twice is or, different paths are and; exclusions win; bounds are inclusive."""
     for name in {"filter", "exclude"} & requested.keys():
         requested[name] = tuple(PropertyFilter(*text.split(":", 1)) for text in requested[name])
@@ -81,8 +81,8 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), json_values, min_size=1, max_size=4))
-def test_every_value_can_be_filtered_for(properties: dict[str, Any]) -> None:
-    """What a facet names, a filter finds: path and text of each property lead back to rows that have it."""
+def test_filter_finds_every_value_of_a_facet(properties: dict[str, Any]) -> None:
+    """Path and text of each property find the rows that have it."""
     row = Event("e", 1, "f", "c", 1, properties)
     for path, value in flatten(properties):
         if lookup(properties, path) == value:
@@ -90,10 +90,8 @@ def test_every_value_can_be_filtered_for(properties: dict[str, Any]) -> None:
             assert matches(found, row)
 
 
-def test_facets() -> None:
-    """Features and properties by how many rows have them, with their commonest values, and how many there
-    are.
-    """
+def test_facets_count_rows() -> None:
+    """Features and properties by number of rows, with the most common values and the number of values."""
     rows = [event(feature="f" if n % 3 else "g", model=f"m{n % 4}", meta={"n": n}) for n in range(12)]
     facets = facets_of(rows, paths=2, values=3)
     assert (facets.rows, facets.features) == (12, (("f", 8), ("g", 4)))
@@ -103,10 +101,8 @@ def test_facets() -> None:
     assert facets_of([]).rows == 0
 
 
-def test_depth() -> None:
-    """Properties nested deeper than four stay whole, so that a hostile row cannot make a thousand paths of
-    one.
-    """
+def test_properties_deeper_than_four_are_not_flattened() -> None:
+    """A hostile row cannot create a thousand paths."""
     deep: dict[str, Any] = {"x": 1}
     for _ in range(50):
         deep = {"x": deep}

@@ -1,4 +1,4 @@
-"""Lists: each event once, whatever arrives meanwhile and however many share a moment."""
+"""Lists have each event once, even if events arrive in between or share a millisecond."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINE = Query(customer_id="cus_1", feature_id=("messages",))
 
 
 def pages(service: Autumn, query: Query, most: int = 1000) -> list[list[str]]:
-    """The ids of page after page, as somebody clicks through them."""
+    """The ids of each page, following the links to the next page."""
     found, page = [], service.usage.page(query)
     while True:
         found.append([event.id for event in page.events])
@@ -38,8 +38,8 @@ def newest_first(rows: list[dict[str, Any]]) -> list[str]:
 
 @given(st.lists(st.integers(0, 3000), max_size=130), st.sampled_from([50, 100]))
 @settings(max_examples=60)
-def test_pages_put_together(ages: list[int], per_page: Any) -> None:
-    """Pages put together are the list, with ties on their edges and seconds full of rows."""
+def test_pages_together_are_the_list(ages: list[int], per_page: Any) -> None:
+    """With ties at their edges, and with seconds that have many rows."""
     rows = [
         {"timestamp": NOW - HOUR - age // 20 * 20, "id": f"evt_{number:04}"}
         for number, age in enumerate(ages)
@@ -51,10 +51,8 @@ def test_pages_put_together(ages: list[int], per_page: Any) -> None:
     assert all(len(page) == per_page for page in found[:-1])
 
 
-def test_one_millisecond() -> None:
-    """2,500 events in one millisecond: pages and exports have each once, by offsets that stay below that
-    many.
-    """
+def test_2500_events_of_one_millisecond_are_listed_once() -> None:
+    """In pages and exports; offsets do not exceed the number of events."""
     rows = [{"timestamp": NOW - HOUR, "id": f"evt_{number:04}"} for number in range(2500)]
     rows += [{"timestamp": NOW - HOUR + side, "id": f"evt_x{side}"} for side in (-2000, -1, 1, 2000)]
     with autumn() as service:
@@ -66,8 +64,8 @@ def test_one_millisecond() -> None:
         assert max(body["offset"] for endpoint, body in service.sent if endpoint == "list") <= 3000
 
 
-def test_offsets_stay_small() -> None:
-    """A long export goes on from its last row: offsets count within one second only."""
+def test_export_continues_from_its_last_row() -> None:
+    """Offsets count within one second only."""
     with autumn() as service:
         service.add(
             *({"timestamp": NOW - HOUR - number * 100, "id": f"evt_{number:05}"} for number in range(5500))
@@ -76,21 +74,19 @@ def test_offsets_stay_small() -> None:
         assert max(body["offset"] for _, body in service.sent) == 0
 
 
-def test_arrivals_between_pages() -> None:
-    """New events, late ones and ties arrive between all pages of an export: each
-    that was there comes once.
-    """
+def test_arrivals_between_pages_do_not_repeat_or_hide_events() -> None:
+    """New events, late ones and ties arrive between all pages of an export."""
     with autumn() as service:
         rows = [{"timestamp": NOW - HOUR - number // 7, "id": f"evt_{number:05}"} for number in range(6000)]
         service.add(*rows)
         found = list[Event]()
         for event in service.usage.iterate(MINE):
             if len(found) % 500 == 0:
-                place = len(found)
+                count = len(found)
                 service.add(
-                    {"timestamp": NOW, "id": f"new_{place}"},
-                    {"timestamp": event.timestamp + 5, "id": f"late_{place}"},
-                    {"timestamp": event.timestamp, "id": f"zzz_{place}"},
+                    {"timestamp": NOW, "id": f"new_{count}"},
+                    {"timestamp": event.timestamp + 5, "id": f"late_{count}"},
+                    {"timestamp": event.timestamp, "id": f"zzz_{count}"},
                 )
             found.append(event)
         ids = [event.id for event in found]
@@ -99,8 +95,8 @@ def test_arrivals_between_pages() -> None:
         assert not any(event_id.startswith("new_") for event_id in ids)
 
 
-def test_pinned() -> None:
-    """The first page says where the list ends; its viewers share one call, and see one list."""
+def test_first_page_pins_the_end_of_the_list() -> None:
+    """Its viewers share one call, and see the same list."""
     with autumn() as service:
         service.add(*({"timestamp": NOW - number * 1000} for number in range(5, 300)))
         first = service.usage.page(MINE)
@@ -113,7 +109,7 @@ def test_pinned() -> None:
 
 
 def test_full_pages_need_one_call() -> None:
-    """A page costs one call, the largest too; facets cost one."""
+    """Even the largest page; facets take one call too."""
     with autumn() as service:
         service.add(*({"timestamp": NOW - HOUR - number} for number in range(2500)))
         for per_page in (50, 100, 500, 1000):
@@ -123,10 +119,8 @@ def test_full_pages_need_one_call() -> None:
         assert service.calls() <= 1
 
 
-def test_scans() -> None:
-    """A property filter is scanned for in bounded steps that say what they read, and go on where they
-    stopped.
-    """
+def test_property_filter_scans_in_bounded_steps() -> None:
+    """Each step reports the number of rows searched, and the next one continues there."""
     with autumn() as service:
         service.add(
             *(
@@ -148,8 +142,7 @@ def test_scans() -> None:
         assert [event.id for event in service.usage.iterate(query)] == ["evt_04000", "evt_08001"]
 
 
-def test_scans_that_end() -> None:
-    """A scan that has read everything is finished, however little it found."""
+def test_scan_of_all_rows_is_finished() -> None:
     with autumn() as service:
         service.add(*({"timestamp": NOW - HOUR, "value": number} for number in range(20)))
         page = service.usage.page(MINE.having(value_min=5, value_max=7))
@@ -162,7 +155,7 @@ def test_scans_that_end() -> None:
 
 
 class Endless:
-    """A server whose list never ends: always the same row, always more."""
+    """A server whose list never ends: always the same row, and always more."""
 
     def __init__(self, _app: WSGIApplication) -> None:
         row = {
@@ -181,8 +174,8 @@ class Endless:
         return [self.body]
 
 
-def test_lists_without_end() -> None:
-    """A list that never ends is Malformed to an export, and to a page a bounded number of calls."""
+def test_endless_list_is_malformed() -> None:
+    """An export raises Malformed; a page makes a bounded number of calls."""
     with autumn(wrap=Endless) as service:
         page = service.usage.page(MINE.having(value_min=5))
         assert (page.events, len(service.sent)) == ((), 50)
@@ -191,7 +184,7 @@ def test_lists_without_end() -> None:
 
 
 def test_exports_are_not_cached() -> None:
-    """An export asks for each page itself, and leaves nothing in the cache."""
+    """An export fetches each page itself, and writes nothing to the cache."""
     with autumn() as service:
         service.add(*({"timestamp": NOW - HOUR} for _ in range(10)))
         assert len(list(service.usage.iterate(MINE))) == len(list(service.usage.iterate(MINE))) == 10

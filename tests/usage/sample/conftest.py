@@ -1,4 +1,4 @@
-"""A small organization whose clock the tests move, and the whole story."""
+"""A small organization with a clock that tests can move, and the whole story."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ NOW = ms("2025-11-12T14:25:30.250")
 
 
 class Clock:
-    """Seconds since the epoch, until somebody moves them."""
+    """Seconds since the epoch, which stand still until a test moves them."""
 
     def __init__(self, now_ms: int = NOW) -> None:
         self.now = now_ms / 1000
@@ -40,7 +40,7 @@ class Clock:
 
 
 class Organization:
-    """A store, the app over it, and a client that crosses the wire to it."""
+    """A store, the app over it, and an HTTP client for the app."""
 
     def __init__(self, *, age: str = DEFAULT_AGE, limit_per_second: int | None = None) -> None:
         self.clock = Clock()
@@ -137,7 +137,7 @@ def story(store: Store) -> Iterator[Story]:
 
 
 class Copy(Story):
-    """The story in a file of its own, with a clock that a test may move."""
+    """The story in a file of its own, with a clock that a test can move."""
 
     def __init__(self, path: Path) -> None:
         self.clock = Clock()
@@ -165,7 +165,7 @@ MakeOrg = Callable[..., Organization]
 
 @pytest.fixture
 def make_org() -> Iterator[MakeOrg]:
-    """Makes organizations, and closes them afterwards."""
+    """Create organizations, and close them after the test."""
     made: list[Organization] = []
 
     def make(*, age: str = DEFAULT_AGE, limit_per_second: int | None = None) -> Organization:
@@ -184,7 +184,7 @@ def org(make_org: MakeOrg) -> Organization:
 
 
 def between(start: str, end: str) -> dict[str, dict[str, int]]:
-    """The custom range [start, end), as trap 6 says to ask for it."""
+    """The custom range for [start, end), allowing for trap 6."""
     return {"custom_range": {"start": ms(start), "end": ms(end) - 1}}
 
 

@@ -1,7 +1,7 @@
-"""The table of ages, cell by cell: what servers of three ages know, and where their figures differ.
+"""The table of ages, cell by cell: the fields of servers of three ages, and how their figures differ.
 
-The table and the sections A1 to A13 are those of Autumn's server ages; ``test_recorded`` holds the current
-age to more.
+The table and the sections A1 to A13 are those of Autumn's server ages; ``test_recorded`` checks the current
+age in more detail.
 """
 
 import re
@@ -35,18 +35,18 @@ WORDS = {"$customer_id", "$entity_id", "$plan_id", "$feature_id"}
 
 
 def row(older: object, current: object, newest: object) -> pytest.MarkDecorator:
-    """A row of the table: what each age is expected to do."""
+    """A row of the table: the expected value for each age."""
     return pytest.mark.parametrize(
         ("age", "expected"), [*zip(AGES, (older, current, newest), strict=True)], ids=AGES
     )
 
 
-def test_ages_are_those_of_the_table() -> None:
+def test_there_are_three_ages() -> None:
     assert [*AGES] == ["older", "current", "newest"]
 
 
 @row(SDK_FIELDS | {"customer_id"}, SUMMER_FIELDS, SUMMER_FIELDS | {"timezone", "measure", "group_ranking"})
-def test_fields_named_by_the_wrong_call(make_org: MakeOrg, age: str, expected: set[str]) -> None:
+def test_supported_fields_of_each_age(make_org: MakeOrg, age: str, expected: set[str]) -> None:
     answer = make_org(age=age).aggregate(**WRONG)
     head, _, problems = answer.json()["message"].partition("] ")
     assert (answer.status_code, head) == (400, "[Validation Errors")
@@ -54,7 +54,7 @@ def test_fields_named_by_the_wrong_call(make_org: MakeOrg, age: str, expected: s
 
 
 @row(set(), WORDS, WORDS)
-def test_words_of_group_by(make_org: MakeOrg, age: str, expected: set[str]) -> None:
+def test_supported_groupings_of_each_age(make_org: MakeOrg, age: str, expected: set[str]) -> None:
     message = make_org(age=age).aggregate(customer_id="cus_1", group_by="x").json()["message"]
     assert message.startswith('group_by: group_by must start with "properties."')
     assert set(re.findall(r"\$\w+", message)) == expected
@@ -62,7 +62,7 @@ def test_words_of_group_by(make_org: MakeOrg, age: str, expected: set[str]) -> N
 
 @row({"a": 1, "b": 2}, {"a": 1}, {"a": 1})
 def test_newer_fields_are_dropped(make_org: MakeOrg, age: str, expected: dict[str, float]) -> None:
-    """An older server answers as if the fields had not been sent."""
+    """An older server ignores the fields."""
     org = make_org(age=age)
     org.track(NOON, 1, entity_id="ws_1", properties={"model": "a"})
     org.track(NOON, 2, properties={"model": "b"})
@@ -110,13 +110,13 @@ def test_edge_hours_grouped(make_org: MakeOrg, age: str, expected: tuple[float, 
 
 @row((WHOLE, BY_SECOND), (WHOLE - NOT_EU, BY_SECOND - NOT_EU), (BY_SECOND - NOT_EU, BY_SECOND - NOT_EU))
 def test_edge_hours_filtered(make_org: MakeOrg, age: str, expected: tuple[float, float]) -> None:
-    """An older server has no filters, so that its figures are the unfiltered ones."""
+    """An older server has no filters, so its figures are unfiltered."""
     assert edge_answer(make_org(age=age), filter_by={"region": "eu"}) == expected
 
 
 @row(5, 5, 0)
 def test_probe_of_one_millisecond(make_org: MakeOrg, age: str, expected: float) -> None:
-    """A1's probe: one millisecond of a whole hour is that hour, or nothing."""
+    """A1's probe: a range of one millisecond returns the whole hour or nothing."""
     org = make_org(age=age)
     org.track("2025-11-10T12:30", 5)
     start = ms(NOON)
@@ -125,7 +125,7 @@ def test_probe_of_one_millisecond(make_org: MakeOrg, age: str, expected: float) 
 
 @row((1, 0), (1, 1), (1, 1))
 def test_value_of_null(make_org: MakeOrg, age: str, expected: tuple[float, float]) -> None:
-    """Counts 1 in bins at every age, and in the total since June 2026."""
+    """A null counts as 1 in bins at every age, and in the total since June 2026."""
     org = make_org(age=age)
     org.store.add([{"timestamp": ms(NOON), "customer_id": "cus_1", "feature_id": "messages", "value": None}])
     answer = org.aggregate(customer_id="cus_1", **DAY_10).json()
@@ -135,7 +135,7 @@ def test_value_of_null(make_org: MakeOrg, age: str, expected: tuple[float, float
 
 @row(3, 3, 6)
 def test_future_bins(make_org: MakeOrg, age: str, expected: int) -> None:
-    """Of six hours from noon, the first three have begun."""
+    """The first three of six hours from noon have begun."""
     org = make_org(age=age)
     org.track("2025-11-12T12:10", 7)
     values = org.values(bin_size="hour", **between("2025-11-12T12:00", "2025-11-12T18:00"))
@@ -205,7 +205,7 @@ def groups_of(org: Organization, *values: object) -> dict[str, float]:
 
 @row(PLAIN, ROLLED, ROLLED)
 def test_property_groups(make_org: MakeOrg, age: str, expected: dict[str, float]) -> None:
-    """Rows know UUIDs, the roll-up objects; with as many events in both, the roll-up stays."""
+    """UUIDs are groups in rows, objects in the roll-up; the roll-up is used if both have as many events."""
     assert groups_of(make_org(age=age), "a", UUID, ["x", "y"], {"b": 1}) == expected
 
 
@@ -213,13 +213,13 @@ def test_property_groups(make_org: MakeOrg, age: str, expected: dict[str, float]
 def test_property_groups_with_more_events_in_rows(
     make_org: MakeOrg, age: str, expected: dict[str, float]
 ) -> None:
-    """The retry on rows has more events, and is taken whole."""
+    """The groups read from rows have more events, and replace those of the roll-up."""
     assert groups_of(make_org(age=age), "a", UUID, UUID, ["x", "y"], {"b": 1}) == expected
 
 
 @row({"a": 9_960, UUID: 40}, {"a": 9_960, UUID: 40}, {"a": 9_960})
 def test_property_groups_with_a_small_gap(make_org: MakeOrg, age: str, expected: dict[str, float]) -> None:
-    """Of 10,000 events, less than 0.5 % may be missing from the newest servers' groups."""
+    """The newest servers' groups may lack less than 0.5 % of 10,000 events."""
     assert groups_of(make_org(age=age), *["a"] * 9_960, *[UUID] * 40) == expected
 
 
@@ -229,14 +229,14 @@ def test_property_groups_with_a_small_gap(make_org: MakeOrg, age: str, expected:
     {"": 4, "prod_gone": 8, "pro": 3},
 )
 def test_plans_as_groups(make_org: MakeOrg, age: str, expected: dict[str, float] | None) -> None:
-    """Internal ids, one for each version, or plans; an older server has no such word."""
+    """Groups are internal ids, one for each version, or plans; an older server refuses `$plan_id`."""
     answer = plan_answer(make_org(age=age), max_groups=250)
     assert (answer["list"][0]["grouped_values"]["messages"] if "list" in answer else None) == expected
 
 
 @row(None, {"prod_gone": 8, "AUTUMN_RESERVED": 7}, {"": 4, "prod_gone": 8, "pro": 3})
 def test_plans_beyond_max_groups(make_org: MakeOrg, age: str, expected: dict[str, float] | None) -> None:
-    """The newest servers make room for every version of a plan."""
+    """The newest servers include every version of a plan."""
     answer = plan_answer(make_org(age=age), max_groups=1)
     assert (answer["list"][0]["grouped_values"]["messages"] if "list" in answer else None) == expected
 
@@ -261,7 +261,7 @@ def test_calls_for_names(make_org: MakeOrg, name: str, age: str, expected: tuple
 
 @row([0, 0], [0, 0], [66_600_000] * 2)
 def test_time_zone(make_org: MakeOrg, age: str, expected: list[int]) -> None:
-    """Days of Kolkata begin at 18:30 UTC; servers that do not know the field have days of UTC."""
+    """Days in Kolkata start at 18:30 UTC; servers without the field return UTC days."""
     org = make_org(age=age)
     org.track(NOON)
     window = {"custom_range": {"start": NOW - 2 * DAY, "end": NOW - DAY}}
@@ -271,7 +271,7 @@ def test_time_zone(make_org: MakeOrg, age: str, expected: list[int]) -> None:
 
 @row([5], [5], [2])
 def test_measure(make_org: MakeOrg, age: str, expected: list[float]) -> None:
-    """Numbers of events, or still their sum."""
+    """The number of events, or their sum on servers without the field."""
     org = make_org(age=age)
     org.track(NOON, 2)
     org.track(NOON, 3)
@@ -280,7 +280,7 @@ def test_measure(make_org: MakeOrg, age: str, expected: list[float]) -> None:
 
 @row({"a", "b"}, {"a", "b", "AUTUMN_RESERVED"}, {"a", "AUTUMN_RESERVED"})
 def test_ranking_of_groups(make_org: MakeOrg, age: str, expected: set[str]) -> None:
-    """The larger group of each hour, or of the window; an older server keeps nine of each hour."""
+    """The larger group of each hour, or of the window; an older server returns nine for each hour."""
     org = make_org(age=age)
     for hour, model, value in ((0, "a", 9), (0, "b", 1), (1, "a", 2), (1, "b", 3)):
         org.track(ms(NOON) + hour * HOUR, value, properties={"model": model})

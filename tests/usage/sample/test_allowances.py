@@ -20,8 +20,8 @@ def test_every_customer_with_events_is_listed(story: Story, store: Store) -> Non
     assert all(each["created_at"] < NOW for each in listed)
 
 
-def test_the_forty_have_names_and_addresses(story: Story) -> None:
-    """Two of them have no name or no address on purpose, and plans are those of their deductions."""
+def test_forty_customers_have_names_and_addresses(story: Story) -> None:
+    """One of them has no name and some have no address on purpose; plans match those of their deductions."""
     found = {each["id"]: each for each in story.customers()}
     nameless = [each.id for each in CUSTOMERS if found[each.id]["name"] is None]
     assert nameless == ["first-try"]
@@ -42,8 +42,8 @@ def test_two_customers_have_one_name(story: Story) -> None:
     assert len({each["created_at"] for each in twins}) == 1
 
 
-def test_states_of_subscriptions(story: Story) -> None:
-    """Past due, ending, on trial, scheduled and added on; each is there."""
+def test_subscriptions_have_every_state(story: Story) -> None:
+    """Past due, ending, on trial, scheduled and added on."""
     subscriptions = [one for each in story.customers() for one in each["subscriptions"]]
     assert [one for one in subscriptions if one["past_due"]]
     assert [one for one in subscriptions if one["canceled_at"] and one["expires_at"] > NOW]
@@ -71,7 +71,7 @@ def test_periods_hold_now_and_start_inside_an_hour(story: Story) -> None:
 
 
 def test_periods_and_usage_move_with_the_clock(copy: Copy) -> None:
-    """A month later the period is the next one, and its usage has begun anew."""
+    """A month later the next period is the current one, and its usage starts again."""
     before = copy.call("customers.get", customer_id="acct_0091")
     copy.clock.now = before["subscriptions"][0]["current_period_end"] / 1000 + 1
     after = copy.call("customers.get", customer_id="acct_0091")
@@ -84,8 +84,8 @@ def test_periods_and_usage_move_with_the_clock(copy: Copy) -> None:
 
 
 @pytest.mark.parametrize("customer_id", ["hooli", "acct_0091", "vandelay-imports"])
-def test_usage_of_a_balance_is_that_of_the_rows_since_its_reset(story: Story, customer_id: str) -> None:
-    """Recomputed from rows, from the start of the period to now."""
+def test_balance_usage_is_the_sum_of_rows_since_its_reset(story: Story, customer_id: str) -> None:
+    """The test sums the rows from the start of the period to now."""
     body = story.call("customers.get", customer_id=customer_id)
     start = body["subscriptions"][0]["current_period_start"]
     rows = story.rows(customer_id, custom_range={"start": start, "end": NOW + DAY})
@@ -100,7 +100,7 @@ def test_usage_of_a_balance_is_that_of_the_rows_since_its_reset(story: Story, cu
 
 
 def test_balances_add_up(story: Story) -> None:
-    """Granted and used are the sums of the parts, and what remains is never below zero."""
+    """`granted` and `usage` are the sums of the parts, and `remaining` is never below zero."""
     balances = [balance for each in story.customers() for balance in each["balances"].values()]
     for balance in balances:
         parts = balance["breakdown"]
@@ -118,8 +118,8 @@ def test_balances_add_up(story: Story) -> None:
     assert {name for each in controls for name in each} == {"usage_limits", "spend_limits"}
 
 
-def test_balances_are_those_of_deductions(story: Story) -> None:
-    """A row's deduction names a balance that its customer has, with the reset of that balance."""
+def test_deductions_name_balances_of_their_customer(story: Story) -> None:
+    """A row's deduction names a balance of its customer, with the reset of that balance."""
     for customer_id in ("hooli", "cus_7f3a9k", "acct_0091"):
         body = story.call("customers.get", customer_id=customer_id)
         parts = {part["id"]: part for each in body["balances"].values() for part in each["breakdown"]}

@@ -1,4 +1,4 @@
-"""The story's small customers with something hard about them."""
+"""The small customers of the story, each with a case that usage pages often get wrong."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ WEEK = {"custom_range": {"start": NOW // DAY * DAY - 7 * DAY, "end": NOW // DAY 
 
 
 def test_twenty_features_have_five_events_each_in_a_week(story: Story) -> None:
-    """Twelve of 10 and eight of 9."""
+    """Twelve features have the value 10, eight have 9."""
     rows = story.rows(story.id_of("Bellweather Controls"), **WEEK)
     counts = Counter((row["feature_id"], row["value"]) for row in rows)
     assert len(rows) == 100
@@ -30,15 +30,15 @@ def test_seventy_features_have_their_largest_last_in_the_alphabet(story: Story) 
 
 def test_yearly_feature_has_three_events_behind_a_thousand_newer_rows(story: Story) -> None:
     rows = story.rows(story.id_of("Northwind Cartography"))
-    places = [place for place, row in enumerate(rows) if row["feature_id"] == "seats_yearly"]
-    assert len(places) == 3
-    assert places[0] > 1000
-    assert [rows[place]["value"] for place in places] == [500, 500, 500]
+    positions = [position for position, row in enumerate(rows) if row["feature_id"] == "seats_yearly"]
+    assert len(positions) == 3
+    assert positions[0] > 1000
+    assert [rows[position]["value"] for position in positions] == [500, 500, 500]
     assert rows[-1]["timestamp"] < NOW - 300 * DAY
 
 
 def test_credit_system_is_drawn_on_by_other_features(story: Story) -> None:
-    """Its own events are none; what it lost is in deductions, at the rates that features.list has."""
+    """It has no events of its own; deductions draw on it, at the rates of `features.list`."""
     features = {each["id"]: each for each in story.call("features.list")["list"]}
     costs = {each["metered_feature_id"]: each["credit_cost"] for each in features["credits"]["credit_schema"]}
     assert features["credits"]["type"] == "credit_system"
@@ -56,7 +56,7 @@ def test_credit_system_is_drawn_on_by_other_features(story: Story) -> None:
 
 
 def test_features_have_event_names(story: Story) -> None:
-    """Events are tracked under names that one feature or two have, never under the feature's own."""
+    """Events are tracked under names that belong to one feature or two, never under the feature's own id."""
     features = story.call("features.list")["list"]
     owners = Counter(name for each in features for name in each["event_names"])
     seen = {row["feature_id"] for row in story.rows("cus_7f3a9k")}
@@ -67,7 +67,9 @@ def test_features_have_event_names(story: Story) -> None:
 
 
 def test_features_are_of_every_kind(story: Story) -> None:
-    """Metered, held, boolean, archived, credit systems with and without rates, without display texts."""
+    """Metered, not consumable, boolean, archived, without display texts; credit systems with and without
+    rates.
+    """
     features = story.call("features.list")["list"]
     assert {each["type"] for each in features} == {"metered", "boolean", "credit_system", "ai_credit_system"}
     assert [each["archived"] for each in features] == sorted(each["archived"] for each in features)
@@ -98,7 +100,7 @@ def test_hundreds_of_rows_share_a_millisecond(story: Story) -> None:
 
 
 def test_property_values_look_alike(story: Story) -> None:
-    """Three ARNs of one first 40 characters; ids, hex digits and decimals; one path written in two ways."""
+    """Three ARNs with the same first 40 characters; ids, hex digits, decimals; one path in two notations."""
     rows = story.rows(story.id_of("Meridian Cloudworks"))
     arns = {row["properties"]["arn"] for row in rows}
     assert (len(arns), len({arn[:40] for arn in arns})) == (3, 1)
@@ -115,7 +117,7 @@ def test_property_values_look_alike(story: Story) -> None:
 
 
 def test_clocks_that_are_ahead_and_rows_that_arrive_late(copy: Copy) -> None:
-    """A row is minutes ahead of now; others come in behind newer ones that were there before."""
+    """One row is minutes ahead of now; others arrive later than rows that are newer."""
     customer_id = copy.id_of("Drift & Sons")
     before = copy.rows(customer_id)
     assert NOW < before[0]["timestamp"] <= NOW + 6 * 60_000
@@ -130,7 +132,7 @@ def test_clocks_that_are_ahead_and_rows_that_arrive_late(copy: Copy) -> None:
 
 
 def test_story_of_an_earlier_version_gets_its_catalog(copy: Copy) -> None:
-    """A file without a catalog has it after the next start, with the events that go with it, each once."""
+    """A file without a catalog has one after the next start, with its events, each once."""
     count = "SELECT count(*) FROM events"
     expected = copy.sql(count)
     copy.sql("DELETE FROM catalog_features")

@@ -1,4 +1,4 @@
-"""What the fields of a request may hold, and what is said of those that hold something else."""
+"""Checks of the fields of a request, and the messages for invalid ones."""
 
 import pytest
 
@@ -36,7 +36,7 @@ RANGE = {"custom_range": {"start": 1, "end": 2}}
 def test_invalid_field_is_named_first(
     org: Organization, call: str, body: dict[str, object], field: str
 ) -> None:
-    """The message of the 400 begins with the field's name."""
+    """The message of the 400 starts with the field's name."""
     answer = getattr(org, call)(**body)
     assert answer.status_code == 400
     assert answer.json()["code"] == "invalid_inputs"
@@ -58,8 +58,8 @@ def test_deductions_refuse_filters_and_plans(org: Organization, more: dict[str, 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
-def test_range_of_0_wins_over_a_preset(org: Organization) -> None:
-    """Only one of the two is allowed, but a bound of 0 is taken for none."""
+def test_custom_range_from_0_is_used_instead_of_a_preset(org: Organization) -> None:
+    """Only one of the two is allowed, but a bound of 0 counts as none."""
     org.track("1970-01-02T12:00", 3)
     window = {"start": 0, "end": 2 * 86_400_000 - 1}
     assert org.values(range="7d", custom_range=window, bin_size="day") == [0, 3]
@@ -72,13 +72,13 @@ def test_aggregate_needs_a_feature(org: Organization, content: bytes) -> None:
 
 
 def test_whole_numbers_may_be_written_with_a_point(org: Organization) -> None:
-    """100.0 is a whole number in JSON, and the SDK writes bounds so."""
+    """100.0 is a whole number in JSON, and the SDK writes bounds this way."""
     answer = org.client.post("/v1/events.list", content=b'{"limit": 5.0, "custom_range": {"end": 5.0}}')
     assert answer.raise_for_status().json()["limit"] == 5
 
 
-def test_json_that_is_no_object(org: Organization) -> None:
-    """A body of other JSON is invalid_request."""
+def test_body_that_is_not_an_object_is_refused(org: Organization) -> None:
+    """The code is `invalid_request`."""
     answer = org.client.post("/v1/events.list", content=b"[1]")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 

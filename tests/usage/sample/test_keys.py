@@ -1,4 +1,4 @@
-"""What each key may read, and how often: the calls for names have limits of their own."""
+"""What each key may read, and the rate limits of each call."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_key_reads_everything(org: Organization, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAME_CALLS)
 def test_analytics_key_reads_events_only(org: Organization, name: str) -> None:
-    """The scope is looked at before the body."""
+    """The scope is checked before the body."""
     key = "am_sk_sample_analytics"
     answer = call(org, name, key, limit=0)
     scope = "features:read" if name == "features.list" else "customers:read"
@@ -28,7 +28,7 @@ def test_analytics_key_reads_events_only(org: Organization, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAME_CALLS)
 def test_old_key_finds_no_such_call(org: Organization, name: str) -> None:
-    """The answer is the one to a path that there is not; the key itself is good."""
+    """The response is that of an unknown path; the key itself is valid."""
     key = "am_sk_sample_old"
     answer = call(org, name, key)
     assert answer.status_code == 401
@@ -41,13 +41,13 @@ def test_old_key_finds_no_such_call(org: Organization, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAME_CALLS)
-def test_bad_key_is_another_401(org: Organization, name: str) -> None:
+def test_unknown_key_returns_invalid_secret_key(org: Organization, name: str) -> None:
     answer = call(org, name, "am_sk_other")
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_secret_key")
 
 
 def test_each_call_has_its_own_limit(make_org: MakeOrg) -> None:
-    """Five lists of customers and 25 of features in a second, beside five calls for events."""
+    """Five lists of customers and 25 of features per second, in addition to five calls for events."""
     org = make_org(limit_per_second=5)
     org.store.put_customer(described("cus_1"))
     answers = {

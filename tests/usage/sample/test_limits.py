@@ -17,14 +17,13 @@ NOON = "2025-11-10T12:00"
     ],
 )
 def test_invalid_key(org: Organization, headers: dict[str, str], status: int, code: str) -> None:
-    """Without the key nothing is answered."""
     answer = org.client.post("/v1/events.list", json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["env"] == "sandbox"
 
 
 @pytest.mark.parametrize("version", ["2.1", "2.1.0", "2026-03-17", "2026-03-17.clover"])
-def test_versions_that_mean_2_1(org: Organization, version: str) -> None:
+def test_aliases_of_version_2_1(org: Organization, version: str) -> None:
     answer = org.client.post("/v1/events.list", json={}, headers={"x-api-version": version})
     assert answer.raise_for_status().json()["total"] == 0
 
@@ -36,8 +35,8 @@ def test_other_versions_are_invalid(org: Organization, version: str) -> None:
     assert answer.json()["message"] == f'"{version}" is not a valid API version'
 
 
-def test_a_forgotten_version_is_noticed(org: Organization) -> None:
-    """Without the header this new organization gets cursor paging, which has another shape."""
+def test_missing_version_returns_cursor_pages(org: Organization) -> None:
+    """Cursor paging, the default of this new organization, has another shape."""
     org.track(NOON)
     del org.client.headers["x-api-version"]
     answer = org.listing(limit=1).json()
@@ -55,8 +54,8 @@ def test_a_forgotten_version_is_noticed(org: Organization) -> None:
         ("service_unavailable", 503),
     ],
 )
-def test_failures_on_demand(org: Organization, code: str, status: int) -> None:
-    """Errors that the sample has no reason to give can be ordered, for as many calls as wanted."""
+def test_fail_next_returns_an_error(org: Organization, code: str, status: int) -> None:
+    """`fail_next` returns errors that the sample never returns by itself."""
     org.app.fail_next(code)
     answer = org.listing()
     assert (answer.status_code, answer.json()["code"]) == (status, code)
@@ -64,8 +63,7 @@ def test_failures_on_demand(org: Organization, code: str, status: int) -> None:
     assert org.listing().status_code == 200
 
 
-def test_a_repeated_idempotency_key_is_a_conflict(org: Organization) -> None:
-    """The second call under an Idempotency-Key is a 409."""
+def test_repeated_idempotency_key_returns_409(org: Organization) -> None:
     org.client.headers["Idempotency-Key"] = "k1"
     assert [org.listing().status_code for _ in range(2)] == [200, 409]
     org.client.headers["Idempotency-Key"] = "k2"
@@ -75,14 +73,14 @@ def test_a_repeated_idempotency_key_is_a_conflict(org: Organization) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/v1/events.list"), ("POST", "/v1/plans.list"), ("POST", "/")]
 )
-def test_unknown_path_asks_for_a_login(org: Organization, method: str, path: str) -> None:
-    """A path that the server does not have is a 401 of its own, whatever the key."""
+def test_unknown_path_returns_no_auth_header(org: Organization, method: str, path: str) -> None:
+    """The 401 does not depend on the key."""
     answer = org.client.request(method, path)
     assert (answer.status_code, answer.json()["code"]) == (401, "no_auth_header")
 
 
-def test_the_sixth_call_of_a_second(make_org: MakeOrg) -> None:
-    """Five calls of list and aggregate together, then a plain-text 429 until the second is over."""
+def test_sixth_call_of_a_second_returns_429(make_org: MakeOrg) -> None:
+    """List and aggregate share the limit; the 429 is plain text."""
     org = make_org(limit_per_second=5)
     org.store.add_customer("cus_1")
     answers = [org.listing(customer_id="cus_1") for _ in range(3)]
@@ -103,28 +101,27 @@ def test_the_sixth_call_of_a_second(make_org: MakeOrg) -> None:
 
 
 def test_each_customer_has_a_bucket_and_all_without_share_one(make_org: MakeOrg) -> None:
-    """Blank and missing customers take from one bucket, other customers have theirs."""
+    """Blank and missing customers share a bucket, other customers have their own."""
     org = make_org(limit_per_second=2)
     calls = [{"customer_id": "a"}, {"customer_id": "a"}, {"customer_id": "b"}, {}, {"customer_id": ""}]
     assert [org.listing(**body).status_code for body in calls] == [200] * 5
     assert [org.listing(**body).status_code for body in calls] == [429, 429, 200, 429, 429]
 
 
-def test_a_wrong_key_takes_no_call_and_a_bad_body_does(make_org: MakeOrg) -> None:
-    """The limit is counted after the key and before the work."""
+def test_wrong_key_does_not_count_and_bad_body_does(make_org: MakeOrg) -> None:
+    """Calls are counted after the key is checked and before the body is."""
     org = make_org(limit_per_second=1)
     wrong = org.client.post("/v1/events.list", json={}, headers={"Authorization": "Bearer no"})
     assert "RateLimit-Limit" not in wrong.headers
     assert [org.listing(limit=0).status_code, org.listing().status_code] == [400, 429]
 
 
-def test_no_limit_means_no_headers(org: Organization) -> None:
-    """The RateLimit headers may be absent."""
+def test_headers_are_absent_without_a_limit(org: Organization) -> None:
     assert not [name for name in org.listing().headers if name.startswith("ratelimit")]
 
 
-def test_calls_are_counted(org: Organization) -> None:
-    """The app remembers which calls it was asked, the refused ones too."""
+def test_calls_are_recorded(org: Organization) -> None:
+    """The app stores the calls that it received, including refused ones."""
     org.listing(customer_id="cus_1")
     org.listing(limit=0)
     org.aggregate(customer_id="nobody")
@@ -132,7 +129,7 @@ def test_calls_are_counted(org: Organization) -> None:
 
 
 def test_answers_are_json_with_a_length(org: Organization) -> None:
-    """A body says how long it is, so that connections can be kept."""
+    """Content-Length lets clients reuse connections."""
     answer: httpx.Response = org.listing()
     assert answer.headers["Content-Type"] == "application/json"
     assert int(answer.headers["Content-Length"]) == len(answer.content)

@@ -27,7 +27,7 @@ Serve = Callable[..., httpx.Client]
 
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Starts the command with a file of lines, as far as its app, and returns a client of that."""
+    """Run the command with a file of lines up to its app, and return a client for the app."""
     apps: list[SampleApp] = []
 
     def serve(*lines: object, options: tuple[str, ...] = ()) -> httpx.Client:
@@ -50,7 +50,7 @@ def posted(client: httpx.Client, name: str, **body: object) -> Any:
 
 
 def test_micros_decide_the_order_within_a_millisecond(serve: Serve) -> None:
-    """They are kept and not shown; the larger id is not the newer row."""
+    """They are stored but not returned; the larger id is not the newer row."""
     client = serve(*(EVENT | {"id": name, "micros": micros} for name, micros in (("b", 1), ("a", 999))))
     rows = posted(client, "events.list")["list"]
     assert [row["id"] for row in rows] == ["a", "b"]

@@ -17,7 +17,7 @@ def call(org: Organization, name: str, key: str = SAMPLE_KEY, **body: Any) -> ht
 
 
 def described(customer_id: str | None, **more: object) -> dict[str, Any]:
-    """A customer's body, as `Store.put_customer` takes it."""
+    """A customer's body for `Store.put_customer`."""
     empty: dict[str, Any] = {"subscriptions": [], "balances": {}, "billing_controls": {}, "stripe_id": None}
     return {"id": customer_id, "name": None, "email": None, "created_at": 1_771_409_161_016} | empty | more
 
@@ -79,8 +79,10 @@ def test_customer_with_events_alone_has_no_name(org: Organization) -> None:
         ({"customer_id": "nobody"}, 404, "Customer nobody not found"),
     ],
 )
-def test_get_refuses(org: Organization, body: dict[str, Any], status: int, message: str) -> None:
-    """An id with other characters is refused for a customer that exists, too."""
+def test_get_refuses_invalid_and_unknown_ids(
+    org: Organization, body: dict[str, Any], status: int, message: str
+) -> None:
+    """An id with other characters is refused even for a customer that exists."""
     org.store.put_customer(described("café"))
     answer = call(org, "customers.get", **body)
     assert answer.status_code == status
@@ -100,14 +102,14 @@ def test_get_refuses(org: Organization, body: dict[str, Any], status: int, messa
         {"processors": ["paddle"]},
     ],
 )
-def test_list_refuses(org: Organization, body: dict[str, Any]) -> None:
+def test_list_refuses_invalid_fields(org: Organization, body: dict[str, Any]) -> None:
     answer = call(org, "customers.list", **body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_inputs")
     assert answer.json()["message"].startswith(next(iter(body)))
 
 
 def test_list_is_newest_first_in_pages(named: Organization) -> None:
-    """A page that is full says that there is more, the last one too; total is the page's own."""
+    """A full page has `has_more`, even the last one; `total` is the page's own count."""
     pages = [call(named, "customers.list", limit=2, offset=offset).json() for offset in (0, 2, 4)]
     assert [[each["id"] for each in page["list"]] for page in pages] == [["d", "c"], ["b-1", "a_1"], []]
     assert [page["has_more"] for page in pages] == [True, True, False]
@@ -119,7 +121,7 @@ def test_list_is_newest_first_in_pages(named: Organization) -> None:
 
 
 def test_customers_of_one_millisecond_repeat_between_pages(org: Organization) -> None:
-    """There is no second key to the order: one is on both pages, another on none."""
+    """The order has no second key: one customer is on both pages, the other on none."""
     for customer_id in ("x", "y"):
         org.store.put_customer(described(customer_id))
     assert listed(org, limit=1) == listed(org, limit=1, offset=1)
@@ -144,7 +146,7 @@ def test_customers_of_one_millisecond_repeat_between_pages(org: Organization) ->
         ("nobody", []),
     ],
 )
-def test_search_reads_wildcards(named: Organization, search: str, found: list[str]) -> None:
+def test_search_supports_wildcards(named: Organization, search: str, found: list[str]) -> None:
     """A text within id, name or address, in any case; % and _ are patterns. Stripe ids are not searched."""
     answer = call(named, "customers.list", search=search).json()
     assert [each["id"] for each in answer["list"]] == found
@@ -188,7 +190,7 @@ def test_customer_without_an_id_is_listed(org: Organization) -> None:
 
 
 def test_features_are_listed_archived_ones_last(org: Organization) -> None:
-    """Whole, in one answer, whatever the body says."""
+    """The whole list is one response, for any request body."""
     features = [
         {"id": name, "name": name.upper(), "type": "metered", "consumable": True, "archived": name == "old"}
         for name in ("old", "b", "a")

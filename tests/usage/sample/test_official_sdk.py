@@ -1,4 +1,4 @@
-"""The official SDK against the sample on a port: the best outside judge of it."""
+"""The official SDK against the sample on a port: the best independent check of it."""
 
 import shutil
 import socket
@@ -22,8 +22,8 @@ WINDOW_MS = 5 * 24 * 3_600_000
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path]) -> Iterator[str]:
-    story = shutil.copy2(begun() / "sample.sqlite3", tmp_path_factory.mktemp("sdk"))
+def address(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[], Path]) -> Iterator[str]:
+    story = shutil.copy2(prepared_folder() / "sample.sqlite3", tmp_path_factory.mktemp("sdk"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -36,7 +36,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, begun: Callable[[], Path])
 
 
 def _answering(address: str) -> str:
-    """Connect until it listens; its first answer comes when the story is made."""
+    """Wait until the server listens; its first response comes when the story is complete."""
     with httpx.Client(transport=httpx.HTTPTransport(retries=6), headers=HEADERS, timeout=60) as client:
         client.post(f"{address}/v1/events.list", json={}).raise_for_status()
     return address
@@ -50,19 +50,19 @@ def autumn(address: str) -> Iterator[Autumn]:
 
 @pytest.fixture
 def end() -> int:
-    """An end of windows that nothing arrives in any more: the last full hour but one."""
+    """The end of windows that get no more events: the last full hour but one."""
     return int(time.time() // 3600 - 1) * 3_600_000
 
 
-def test_list(autumn: Autumn) -> None:
-    """A page is parsed into rows of the customer asked for."""
+def test_sdk_parses_a_list(autumn: Autumn) -> None:
+    """The rows are those of the requested customer."""
     page = autumn.events.list(customer_id="acme-robotics", limit=20, feature_id="api_calls")
     assert (len(page.list), page.total, page.has_more) == (20, 20, True)
     assert {(row.customer_id, row.feature_id) for row in page.list} == {("acme-robotics", "api_calls")}
 
 
 def test_paging_to_the_end(autumn: Autumn, end: int) -> None:
-    """Page after page gives each event of a pinned range once, as many as the aggregate counts."""
+    """All pages of a pinned range have each event once, as many as the aggregate counts."""
     window: ListEventsCustomRangeTypedDict = {"start": end - WINDOW_MS, "end": end - 1000}
     seen: list[str] = []
     more = True
@@ -78,8 +78,8 @@ def test_paging_to_the_end(autumn: Autumn, end: int) -> None:
     assert len(seen) == len(set(seen)) == sum(total.count for total in counted.total.values()) > 100
 
 
-def test_aggregate(autumn: Autumn) -> None:
-    """Thirty days are thirty-one bins, each with its sum."""
+def test_sdk_parses_an_aggregate(autumn: Autumn) -> None:
+    """Thirty days have 31 bins, each with its sum."""
     answer = autumn.events.aggregate(
         customer_id="globex", feature_id=["ai_tokens", "api_calls"], range="30d", bin_size="day"
     )
@@ -88,8 +88,7 @@ def test_aggregate(autumn: Autumn) -> None:
     assert answer.total["ai_tokens"].sum > answer.list[5].values["ai_tokens"] > 0
 
 
-def test_aggregate_in_groups(autumn: Autumn) -> None:
-    """Each bin's groups sum to its value."""
+def test_groups_of_a_bin_sum_to_its_value(autumn: Autumn) -> None:
     answer = autumn.events.aggregate(
         customer_id="globex", feature_id="ai_tokens", range="7d", bin_size="day", group_by="properties.model"
     )
@@ -99,8 +98,8 @@ def test_aggregate_in_groups(autumn: Autumn) -> None:
     assert "sonata-2" in (answer.list[-2].grouped_values or {})["ai_tokens"]
 
 
-def test_customers_are_parsed(autumn: Autumn) -> None:
-    """Names, subscriptions and balances of a page, and a search."""
+def test_sdk_parses_customers(autumn: Autumn) -> None:
+    """Names, subscriptions and balances of a page, and of a search."""
     page = autumn.customers.list(request={"limit": 100})
     assert len(page.list) == page.total_count > 40
     (found,) = autumn.customers.list(request=SEARCH).list
@@ -108,37 +107,35 @@ def test_customers_are_parsed(autumn: Autumn) -> None:
     assert found.balances["credits"].usage > 0
 
 
-def test_features_are_parsed(autumn: Autumn) -> None:
+def test_sdk_parses_features(autumn: Autumn) -> None:
     features = {each.id: each for each in autumn.features.list().list}
     assert features["exports"].event_names == ["export_pdf", "export_csv", "report_sent"]
     schema = features["credits"].credit_schema or []
     assert {each.metered_feature_id for each in schema} == {"image_renders", "video_minutes"}
 
 
-def test_a_wrong_key(address: str) -> None:
-    """A wrong key raises with 401."""
-    stranger = Autumn(x_api_version="2.1", secret_key="am_sk_wrong", server_url=address)
-    with stranger as sdk, pytest.raises(errors.AutumnDefaultError, match="invalid_secret_key") as caught:
+def test_sdk_raises_401_for_a_wrong_key(address: str) -> None:
+    unknown = Autumn(x_api_version="2.1", secret_key="am_sk_wrong", server_url=address)
+    with unknown as sdk, pytest.raises(errors.AutumnDefaultError, match="invalid_secret_key") as caught:
         sdk.events.list()
     assert caught.value.status_code == 401
 
 
-def test_bad_input(autumn: Autumn) -> None:
-    """A limit too large raises with 400 and the field's name."""
+def test_sdk_raises_400_for_bad_input(autumn: Autumn) -> None:
+    """The message has the field's name."""
     with pytest.raises(errors.AutumnDefaultError, match="limit: ") as caught:
         autumn.events.list(limit=5000, customer_id="initech")
     assert caught.value.status_code == 400
 
 
-def test_an_unknown_customer(autumn: Autumn) -> None:
-    """An aggregate of a customer that does not exist raises with 404."""
+def test_sdk_raises_404_for_an_unknown_customer(autumn: Autumn) -> None:
     with pytest.raises(errors.AutumnDefaultError, match="customer_not_found") as caught:
         autumn.events.aggregate(customer_id="nobody", feature_id="api_calls", range="7d")
     assert caught.value.status_code == 404
 
 
-def test_too_many_calls(autumn: Autumn) -> None:
-    """Six calls within a second raise with 429, after which to try again in a second."""
+def test_sdk_raises_429_for_too_many_calls(autumn: Autumn) -> None:
+    """Six calls within a second raise 429 with `Retry-After: 1`."""
 
     def hurry() -> None:
         for _ in range(100):
@@ -151,7 +148,7 @@ def test_too_many_calls(autumn: Autumn) -> None:
 
 
 def test_connections_are_pooled(address: str) -> None:
-    """A second call comes over the first one's connection."""
+    """A second call reuses the connection of the first."""
     with httpx.Client(base_url=address, headers=HEADERS) as client:
         answers = [client.post("/v1/events.list", json={"customer_id": name}) for name in ("oscorp", "hooli")]
         streams = [answer.extensions["network_stream"] for answer in answers]

@@ -1,4 +1,4 @@
-"""The recorded answers: what Autumn's two events calls said, and what the sample says at the same age."""
+"""Recorded responses of Autumn's two events calls, compared with the sample's at the same age."""
 
 import json
 import math
@@ -20,16 +20,17 @@ SETS: list[dict[str, Any]] = json.loads((RECORDED / "events.json").read_text())
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, httpx.Client]]:
-    """A server for each set, begun from a file of its events."""
+    """A server for each set, loaded from a file of its events."""
     apps = {
-        each["set"]: _begun(tmp_path_factory.mktemp("set") / "events.jsonl", each["events"]) for each in SETS
+        each["set"]: _started(tmp_path_factory.mktemp("set") / "events.jsonl", each["events"])
+        for each in SETS
     }
     yield {name: _client(app) for name, app in apps.items()}
     for app in apps.values():
         app.store.close()
 
 
-def _begun(path: Path, events: list[dict[str, Any]]) -> SampleApp:
+def _started(path: Path, events: list[dict[str, Any]]) -> SampleApp:
     path.write_text("".join(f"{json.dumps(event)}\n" for event in events))
     return open_sample(events=path, limit_per_second=None)
 
@@ -46,7 +47,7 @@ def test_there_are_120_cases() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_recorded_answer_is_given(clients: dict[str, httpx.Client], case: dict[str, Any]) -> None:
+def test_response_equals_the_recorded_one(clients: dict[str, httpx.Client], case: dict[str, Any]) -> None:
     """Status and body are equal, rows and bins in their order, numbers to 1e-9."""
     requested, expected = case["request"], case["response"]
     content = requested["raw"] if "raw" in requested else json.dumps(requested["body"])

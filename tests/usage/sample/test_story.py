@@ -1,4 +1,4 @@
-"""The story: what is in it, and that it is the same everywhere and goes on."""
+"""The story: its contents, that it is the same on every machine, and that it continues."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def make_store() -> Iterator[MakeStore]:
-    """Makes stores, in memory or at a path, and closes them afterwards."""
+    """Create stores, in memory or at a path, and close them after the test."""
     made: list[Store] = []
 
     def make(path: str | Path = ":memory:", clock: Clock | None = None) -> Store:
@@ -41,7 +41,7 @@ def make_store() -> Iterator[MakeStore]:
 
 @pytest.fixture
 def one_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A story of a single day, where its length does not matter."""
+    """A story of one day, for tests that do not depend on its length."""
     monkeypatch.setattr("usage.sample.story.events.DAYS", 1)
 
 
@@ -56,8 +56,8 @@ def one(store: Store, sql: str, *values: object) -> float:
     return float(found)
 
 
-def test_its_size(store: Store) -> None:
-    """About 250,000 events of forty customers, the largest with over 50,000, in 120 days; few of others."""
+def test_story_has_250000_events_of_forty_customers(store: Store) -> None:
+    """About 250,000 events in 120 days, over 50,000 of the largest customer; few of other customers."""
     assert 240_000 < one(store, "count(*) FROM events") < 260_000
     assert one(store, "count(DISTINCT customer_id) FROM events") == len(CUSTOMERS) + len(edge_cases.CUSTOMERS)
     assert len(CUSTOMERS) == 40
@@ -67,8 +67,8 @@ def test_its_size(store: Store) -> None:
     assert one(store, f"count(*) FROM events WHERE NOT {OF_THE_FORTY}") < 6_000
 
 
-def test_its_features(store: Store) -> None:
-    """Five features, and one name that no feature has, rare, of one small customer."""
+def test_story_has_five_features_and_one_unknown_event_name(store: Store) -> None:
+    """The name without a feature is rare, and only one small customer uses it."""
     of_the_forty = f"SELECT feature_id, count(*) FROM events WHERE {OF_THE_FORTY} GROUP BY 1"
     counts = dict(rows(store, of_the_forty))
     assert counts.pop("legacy_ping") < 30
@@ -77,14 +77,14 @@ def test_its_features(store: Store) -> None:
     assert one(store, strays) == 1
 
 
-def test_nothing_from_the_future(store: Store) -> None:
-    """The newest event of customers with a right clock is some minutes old at most, and not in the future."""
+def test_newest_event_is_minutes_old_and_not_in_the_future(store: Store) -> None:
+    """Customers whose clock is ahead do not count."""
     newest = one(store, "max(timestamp) FROM events WHERE properties ->> 'clock' IS NOT 'ahead'")
     assert NOW - 5 * 60_000 < newest <= NOW
 
 
 def test_roll_ups_are_the_sums_of_the_events(store: Store) -> None:
-    """Each hour's count and sum are those of its events, no hour more and none less."""
+    """The roll-up has exactly the hours that have events, each with their count and sum."""
     hours = rows(store, "SELECT * FROM hours ORDER BY 1, 2, 3")
     events = rows(
         store,
@@ -95,7 +95,7 @@ def test_roll_ups_are_the_sums_of_the_events(store: Store) -> None:
     assert [row[4] for row in hours] == pytest.approx([row[4] for row in events])
 
 
-def test_it_grows(store: Store) -> None:
+def test_event_rate_grows(store: Store) -> None:
     """The last four weeks have more events than the first four."""
     counted = "count(*) FROM events WHERE timestamp BETWEEN ? AND ?"
     first = one(store, counted, EPOCH - 119 * DAY, EPOCH - 91 * DAY)
@@ -103,8 +103,8 @@ def test_it_grows(store: Store) -> None:
     assert last > 1.2 * first
 
 
-def test_it_has_nights_and_weekends(store: Store) -> None:
-    """There is less at night than by day, and less on Sundays than on Tuesdays."""
+def test_event_rate_drops_at_night_and_on_weekends(store: Store) -> None:
+    """The rate is lower at night than by day, and lower on Sundays than on Tuesdays."""
     of_acme = "count(*) FROM events WHERE customer_id = 'acme-robotics' AND "
     hour = "timestamp / 3600000 % 24 = ?"
     assert one(store, of_acme + hour, 2) * 3 < one(store, of_acme + hour, 10)
@@ -112,8 +112,8 @@ def test_it_has_nights_and_weekends(store: Store) -> None:
     assert one(store, of_acme + day, "0") * 1.5 < one(store, of_acme + day, "2")
 
 
-def test_its_incidents(store: Store) -> None:
-    """A runaway job, a customer gone quiet, a move between models, a refund."""
+def test_story_has_its_incidents(store: Store) -> None:
+    """A runaway job, a customer that stops sending, a move between models, a refund."""
     runaway = "count(*) FROM events WHERE customer_id = 'hooli' AND properties ->> 'user' LIKE 'batch-job@%'"
     assert one(store, f"{runaway} AND timestamp > ?", EPOCH - 7 * DAY) > 2000
     quiet = "max(timestamp) FROM events WHERE customer_id = 'pied-piper'"
@@ -125,8 +125,8 @@ def test_its_incidents(store: Store) -> None:
     assert one(store, "count(*) FROM events WHERE value < -1000") == 1
 
 
-def test_its_properties(store: Store) -> None:
-    """Models by the dozen, regions that are missing, nested values, fractions, and hostile text."""
+def test_story_has_varied_properties(store: Store) -> None:
+    """More than ten models, missing regions, nested values, fractions, and hostile text."""
     assert one(store, "count(DISTINCT properties ->> 'model') FROM events") > 10
     for condition in (
         "properties -> 'region' IS NULL",
@@ -145,8 +145,8 @@ def test_its_properties(store: Store) -> None:
     assert one(store, "count(*) FROM events WHERE deductions ->> '$[0].reset.resets_at' <= timestamp") == 0
 
 
-def test_it_is_the_same_everywhere(store: Store) -> None:
-    """A day told again is the very same day, on every machine and under every Python."""
+def test_story_is_the_same_on_every_machine(store: Store) -> None:
+    """Generating a day again returns the same events, on every machine and Python version."""
     reported = sorted(map(tuple, events_between(EPOCH, EPOCH - DAY, EPOCH)))
     sql = f"SELECT {COLUMNS} FROM events WHERE timestamp BETWEEN ? AND ? ORDER BY id"
     stored = rows(store, sql, reported[0][1], reported[-1][1])
@@ -156,8 +156,8 @@ def test_it_is_the_same_everywhere(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("one_day")
-def test_it_goes_on(make_store: MakeStore) -> None:
-    """Told in small steps through the API or at once, two days bring the same events, and none twice."""
+def test_story_continues_the_same_in_steps_and_at_once(make_store: MakeStore) -> None:
+    """Two days refreshed in steps through the API have the same events as at once, and no duplicates."""
     stepped, leapt = Clock(), Clock()
     one_by_one, at_once = make_store(clock=stepped), make_store(clock=leapt)
     for each in (one_by_one, at_once):
@@ -172,16 +172,16 @@ def test_it_goes_on(make_store: MakeStore) -> None:
             assert stepped.now * 1000 - 10 * 60_000 < newest
     leapt.now = stepped.now
     at_once.refresh()
-    reported, told_at_once = (
+    reported, at_once_rows = (
         rows(each, f"SELECT {COLUMNS} FROM events ORDER BY id") for each in (one_by_one, at_once)
     )
-    assert reported == told_at_once
+    assert reported == at_once_rows
     assert len(reported) == one(one_by_one, "sum(count) FROM hours") > before + 1000
 
 
 @pytest.mark.usefixtures("one_day")
 def test_story_continues_at_most_once_a_second(make_store: MakeStore) -> None:
-    """A second look within the second finds what the first one found."""
+    """A second refresh within the same second adds nothing."""
     clock = Clock()
     store = make_store(clock=clock)
     store.ensure_story()
@@ -197,8 +197,8 @@ def test_story_continues_at_most_once_a_second(make_store: MakeStore) -> None:
 
 
 @pytest.mark.usefixtures("one_day")
-def test_two_processes_tell_it_once(make_store: MakeStore, tmp_path: Path) -> None:
-    """Two stores over one file bring the story up to now without an event twice or a sum too large."""
+def test_two_processes_extend_the_story_once(make_store: MakeStore, tmp_path: Path) -> None:
+    """Two stores over one file extend the story without duplicate events or sums that are too large."""
     clock = Clock()
     pair = [make_store(tmp_path / "sample.db", clock) for _ in range(2)]
     for each in pair:
@@ -213,15 +213,15 @@ def test_two_processes_tell_it_once(make_store: MakeStore, tmp_path: Path) -> No
     assert rows(pair[1], "SELECT * FROM hours") == rows(alone, "SELECT * FROM hours")
 
 
-def test_an_organization_without_a_story_stays_as_it_is(make_store: MakeStore) -> None:
-    """A store that was not asked for the story does not begin one."""
+def test_store_without_a_story_stays_empty(make_store: MakeStore) -> None:
+    """`refresh` does not begin a story."""
     store = make_store()
     store.refresh()
     assert one(store, "count(*) FROM events") == 0
 
 
-def test_a_failed_ingestion_leaves_nothing(make_store: MakeStore) -> None:
-    """Events go in together or not at all."""
+def test_failed_ingestion_stores_nothing(make_store: MakeStore) -> None:
+    """Events are stored all together or not at all."""
     store = make_store()
     good = {"timestamp": NOW, "customer_id": "cus_1", "feature_id": "messages"}
     with pytest.raises(sqlite3.IntegrityError):
@@ -229,8 +229,8 @@ def test_a_failed_ingestion_leaves_nothing(make_store: MakeStore) -> None:
     assert one(store, "count(*) FROM events") == 0
 
 
-def test_a_reader_may_bring_their_own_sql(make_store: MakeStore, tmp_path: Path) -> None:
-    """connection() reads what was added, in memory and on disk."""
+def test_connection_reads_added_events(make_store: MakeStore, tmp_path: Path) -> None:
+    """`connection()` reads what was added, in memory and on disk."""
     for path in (":memory:", tmp_path / "sample.db"):
         store = make_store(path)
         store.add([{"timestamp": NOW, "customer_id": "cus_1", "feature_id": "messages"}])

@@ -32,7 +32,7 @@ def aggregate(connection: sqlite3.Connection, body: AggregateBody, age: Age, now
 
 
 def _total(connection: sqlite3.Connection, body: AggregateBody, age: Age, window: Window) -> Answer:
-    """Whole, whatever the groups are: events that grouping drops are counted here."""
+    """The total without grouping: events that grouping drops are counted here."""
     events = total_source(body, age, window.total_start, window.end)
     sql = f"SELECT feature_id, sum(n), sum(v) FROM ({events.sql}) GROUP BY 1 HAVING sum(n) > 0"  # noqa: S608
     found = connection.execute(sql, events.values)

@@ -1,8 +1,8 @@
-"""The bins of an answer, and which of them an hour belongs to.
+"""The bins of an answer, and the bin of each hour.
 
 Bins are UTC; the newest servers can have days, weeks and months of another time zone. There they step through
 local midnights and join rows to bins by the local time as a text: after a midnight that does not exist the
-steps go on at one o'clock, and no row is found any more.
+steps continue at one o'clock, and no later row matches.
 """
 
 import re
@@ -35,7 +35,7 @@ class Bin(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """``label`` and ``period`` turn the values of ``sql``, an expression over ``at``, into such."""
+    """``label`` and ``period`` convert the values of ``sql``, an expression over ``at``."""
 
     grid: list[Bin]
     sql: str

@@ -47,7 +47,7 @@ def _find(connection: sqlite3.Connection, customer_id: str) -> None:
 
 
 def _period(connection: sqlite3.Connection, body: AggregateBody, age: Age, now: int) -> Period | None:
-    """The newest servers take the shortest cycle of the balances that fund a feature asked for."""
+    """The newest servers take the shortest cycle of the balances that fund a requested feature."""
     customer = customer_body(connection, body.customer_id) if body.customer_id else None
     if customer is None:
         return None
@@ -60,15 +60,15 @@ def _period(connection: sqlite3.Connection, body: AggregateBody, age: Age, now: 
     return _anchored(connection, body.customer_id, now) or _subscribed(customer)
 
 
-def _funding(connection: sqlite3.Connection, asked: set[str]) -> set[str]:
+def _funding(connection: sqlite3.Connection, requested: set[str]) -> set[str]:
     """The features themselves and the credit systems that they draw on."""
     systems = {
         feature["id"]
         for feature in feature_bodies(connection)
         for each in feature.get("credit_schema", [])
-        if each["metered_feature_id"] in asked
+        if each["metered_feature_id"] in requested
     }
-    return asked | systems
+    return requested | systems
 
 
 def _balance_periods(customer: Body, features: set[str]) -> list[Period]:

@@ -21,7 +21,7 @@ GROUPED = ("$entity_id", "$feature_id")
 
 
 class Part(NamedTuple):
-    """What was taken from a balance in part of a period, by one group."""
+    """What one group deducted from a balance in part of a period."""
 
     at: int
     balance: str
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 class Rates:
-    """What the catalog says of features and of the customer's balances."""
+    """The catalog's rates of features and the customer's balances."""
 
     def __init__(self, connection: sqlite3.Connection, body: AggregateBody) -> None:
         self._features: dict[str, Body] = {each["id"]: each for each in feature_bodies(connection)}
@@ -45,18 +45,18 @@ class Rates:
             for balance in customer.get("balances", {}).values()
             for part in balance.get("breakdown", [])
         }
-        asked = [name for name in feature_list(body.feature_id) if self.kind(name) != "credit_system"]
-        self._asked = asked[0] if len(asked) == 1 else None
+        requested = [name for name in feature_list(body.feature_id) if self.kind(name) != "credit_system"]
+        self._requested = requested[0] if len(requested) == 1 else None
 
     def kind(self, feature: str) -> str:
-        """A feature that is not known reads as a metered one."""
+        """An unknown feature counts as metered."""
         known = self._features.get(feature, {}).get("type")
         return "credit_system" if known == "credit_system" else "metered"
 
     def cost(self, system: str, feature: str | None = None) -> float | None:
-        """Credits for one unit of a feature: of the only one asked for, unless named."""
+        """Credits for one unit of a feature: of the only one requested, unless named."""
         schema = self._features.get(system, {}).get("credit_schema", [])
-        wanted = feature or self._asked
+        wanted = feature or self._requested
         costs: list[float] = [each["credit_cost"] for each in schema if each["metered_feature_id"] == wanted]
         return costs[0] if costs else None
 
@@ -122,8 +122,8 @@ def _scope(body: AggregateBody) -> tuple[str, Values]:
     features = cut_features(feature_list(body.feature_id))
     if not features:
         return "true", []
-    holders = ", ".join("?" * len(features))
-    return f"(events.feature_id IN ({holders}) OR owner IN ({holders}))", [*features, *features]
+    placeholders = ", ".join("?" * len(features))
+    return f"(events.feature_id IN ({placeholders}) OR owner IN ({placeholders}))", [*features, *features]
 
 
 def _values(parts: list[Part], rates: Rates) -> Answer:

@@ -16,7 +16,7 @@ from usage.sample.wire import PROPERTIES, AggregateBody, feature_list
 
 OTHER = "AUTUMN_RESERVED"
 STREAMED_CELLS = 200_000
-"""Answers with more groups times bins are made while they are sent: a client may hang up before the end."""
+"""Responses with more groups times bins are generated while they are sent: clients may disconnect early."""
 SMALL_GAP, LARGE_FEATURE = 0.005, 10_000
 
 Answer = dict[str, object]
@@ -38,17 +38,17 @@ class Found(NamedTuple):
 class Folded(NamedTuple):
     """A cell's largest groups, and the sum of the others; None where there are no others."""
 
-    kept: Groups
+    largest_groups: Groups
     rest: float | None
 
 
 def grouped_bins(
     connection: sqlite3.Connection, body: AggregateBody, age: Age, events: Source, bins: Bins
 ) -> list[Answer] | Iterator[Answer]:
-    """Every bin, with each feature's groups; none at all where no event has a group.
+    """Every bin, with each feature's groups; no bins if no event has a group.
 
     A group that was among the largest of one bin and feature is named in all of them: with a 0 where it has
-    nothing, and with the same 0 where it was folded. So is the rest, where any cell has one.
+    no events or was folded. The same applies to the rest, if any cell has one.
     """
     figures = "sum(n), sum(v)"
     sql = f"SELECT {bins.sql}, feature_id, key, {figures} FROM ({events.sql}) GROUP BY 1, 2, 3"  # noqa: S608
@@ -58,7 +58,7 @@ def grouped_bins(
         return []
     most = _most(connection, body, age)
     folded = _by_window(cells, most) if body.group_ranking == "window" else _by_bin(cells, most)
-    names = dict.fromkeys(sorted({name for cell in folded.values() for name in cell.kept}), 0.0)
+    names = dict.fromkeys(sorted({name for cell in folded.values() for name in cell.largest_groups}), 0.0)
     if any(cell.rest is not None for cell in folded.values()):
         names.setdefault(OTHER, 0.0)
     features = feature_list(body.feature_id)
@@ -85,7 +85,7 @@ def _filled(cell: Folded | None, names: Groups) -> Groups:
     """A real group may have the reserved name: the two are then one, as at the service."""
     if cell is None:
         return names
-    groups = names | cell.kept
+    groups = names | cell.largest_groups
     return groups if cell.rest is None else groups | {OTHER: groups[OTHER] + cell.rest}
 
 
@@ -99,8 +99,8 @@ def _by_window(cells: Cells, most: int) -> dict[tuple[object, str], Folded]:
     for (_, feature), groups in cells.items():
         for name, value in groups.items():
             totals[feature][name] += value
-    kept = {feature: _largest(groups, most) for feature, groups in totals.items()}
-    return {at: _fold(groups, kept[at[1]]) for at, groups in cells.items()}
+    largest_groups = {feature: _largest(groups, most) for feature, groups in totals.items()}
+    return {at: _fold(groups, largest_groups[at[1]]) for at, groups in cells.items()}
 
 
 def _largest(groups: Groups, most: int) -> set[str]:
@@ -109,8 +109,8 @@ def _largest(groups: Groups, most: int) -> set[str]:
 
 def _fold(groups: Groups, largest: set[str]) -> Folded:
     rest = [value for name, value in groups.items() if name not in largest]
-    kept = {name: value for name, value in groups.items() if name in largest}
-    return Folded(kept, sum(rest) if rest else None)
+    largest_groups = {name: value for name, value in groups.items() if name in largest}
+    return Folded(largest_groups, sum(rest) if rest else None)
 
 
 def _cells(
@@ -143,7 +143,7 @@ def _names(
 
 
 def _roll_up_stands(body: AggregateBody, age: Age, found: list[Found]) -> bool:
-    """Whether the roll-up's answer is taken: where it lacks events, rows win if they have more."""
+    """Whether the roll-up's answer is used: if it lacks events, rows are used if they have more."""
     rolled = _counted(row for row in found if texts(row.key).rolled is not None)
     if age.small_gaps:
         everything = bool(body.customer_id)

@@ -1,6 +1,6 @@
-"""Where the figures of an aggregate come from: the ``hours`` roll-up, and the rows of events.
+"""The sources of an aggregate's figures: the ``hours`` roll-up, and the rows of events.
 
-Whole hours count whole where start <= hour <= end. Exact figures take rows with start <= time <= end, to the
+Whole hours count in full if start <= hour <= end. Exact figures take rows with start <= time <= end, to the
 microsecond, and the roll-up for the full hours between.
 """
 
@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 
 def bins_source(body: AggregateBody, age: Age, start: int, end: int) -> Source:
-    """What the bins hold."""
+    """The rows of the bins."""
     features = cut_features(feature_list(body.feature_id))
     span = Span(start, end, age.exact_bins)
     if lost_on_the_way(body.customer_id, body.filter_by):
@@ -61,7 +61,7 @@ def bins_source(body: AggregateBody, age: Age, start: int, end: int) -> Source:
 
 
 def total_source(body: AggregateBody, age: Age, start: int, end: int) -> Source:
-    """What the total counts: whatever the groups are, and with a filter always by the second."""
+    """What the total counts: it ignores groups, and with a filter it is exact to the second."""
     plain = msgspec.structs.replace(body, group_by=UNSET)
     features = feature_list(body.feature_id)
     span = Span(start, end, age.exact_total or bool(body.filter_by), age.null_in_total)

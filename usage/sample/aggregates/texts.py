@@ -32,7 +32,7 @@ def texts(key: str | None) -> Texts:
 
 
 def plain_text(key: str | None) -> str:
-    """The text that filters compare, empty for what is no group."""
+    """The text that filters compare, empty for values without a group."""
     return texts(key).plain or ""
 
 

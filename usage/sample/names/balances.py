@@ -1,7 +1,7 @@
-"""What is left of a customer's allowances, and where its billing periods stand.
+"""The remaining allowances of a customer, and its current billing periods.
 
-The story goes on while the sample runs, so that both are worked out when somebody asks. A store without
-the story has what was put into it.
+The story continues while the sample runs, so both are calculated on each request. A store without
+the story returns what was put into it.
 """
 
 import sqlite3
@@ -86,7 +86,7 @@ def _drawn(connection: sqlite3.Connection, customer_id: str, feature: Body, star
 
 
 def _fill(balance: Body, drawn: float, resets_at: int | None) -> None:
-    """Grants are used up in their order; what exceeds them all is overage of the first."""
+    """Use up grants in their order; what exceeds them all is overage of the first."""
     left = drawn
     for part in balance["breakdown"]:
         granted = part["included_grant"] + part["prepaid_grant"]

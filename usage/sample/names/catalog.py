@@ -1,6 +1,6 @@
 """The catalog: customers and features as the API describes them, each a JSON body in a small table.
 
-A customer that only has events is in the catalog too, without a name: tracking an event makes one.
+A customer that only has events is in the catalog too, without a name: tracking an event creates one.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ import msgspec
 
 Body = dict[str, Any]
 
-# A customer made with nothing but an e-mail address has no id; position is the order of insertion.
+# A customer created with an e-mail address only has no id; position is the order of insertion.
 TABLES = """
 CREATE TABLE IF NOT EXISTS catalog_features (
     id TEXT NOT NULL UNIQUE, position INTEGER PRIMARY KEY, body TEXT NOT NULL
@@ -35,7 +35,7 @@ WHERE NOT EXISTS (SELECT 1 FROM catalog_customers AS named WHERE named.id = cust
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make what is missing."""
+    """Create missing tables."""
     for statement in TABLES.split(";"):
         connection.execute(statement)
 
@@ -73,7 +73,7 @@ def customers_matching(connection: sqlite3.Connection, search: str, offset: int)
     """All customers whose id, name or e-mail address contains a text, newest first.
 
     Case does not count, and ``%``, ``_`` and a backslash in the text are read as LIKE reads them. Customers
-    made in one millisecond come in another order on the first page than on later ones: the API promises none.
+    created in one millisecond have another order on the first page than on later ones: the API defines none.
     """
     connection.create_function("lowered", 1, lambda text: text and text.lower(), deterministic=True)
     pattern = f"%{search.strip().lower()}%" if search.strip() else None

@@ -33,7 +33,7 @@ Expand = Literal[
 
 
 class GetBody(Struct):
-    """``expand`` is checked and nothing else: the sample has none of it."""
+    """``expand`` is checked and ignored: the sample does not support it."""
 
     customer_id: Annotated[str, Meta(pattern=CUSTOMER_ID)]
     expand: list[Expand] = []
@@ -105,7 +105,7 @@ def _row(customer: Body, body: ListBody) -> Body:
 
 
 def _subscriptions(customer: Body, body: ListBody) -> list[Body]:
-    """Those of the status asked for."""
+    """Those of the requested status."""
     return [
         each
         for each in customer.get("subscriptions", [])

@@ -6,5 +6,5 @@ from usage.sample.names.catalog import feature_bodies
 
 
 def list_features(connection: sqlite3.Connection) -> dict[str, object]:
-    """The answer. There is nothing to ask for: fields of the request are dropped."""
+    """The answer. It has no parameters: fields of the request are ignored."""
     return {"list": feature_bodies(connection)}

@@ -1,1 +1,1 @@
-"""The story: 250,000 events of fifty customers, and what the catalog says of them."""
+"""The story: 250,000 events of fifty customers, and their catalog."""

@@ -1,4 +1,4 @@
-"""Who is in the story: forty customers, and the names they use."""
+"""The forty customers of the story, and the names they use."""
 
 from typing import NamedTuple
 
@@ -103,7 +103,7 @@ ENDPOINTS = {
     "seats": ("/v1/members",),
 }
 
-# What strangers write into their events. Two customers do so all the time.
+# Hostile property values. Two customers send them all the time.
 HOSTILE_CUSTOMERS = frozenset({"mallory-labs", "<script>alert(1)</script>"})
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

@@ -14,7 +14,7 @@ from usage.sample.story.plans import Account, customer_body
 from usage.sample.story.profiles import PROFILES, Profile
 from usage.sample.windows import DAY
 
-# Made by nothing but an e-mail address; it has no id until it does something.
+# Created with an e-mail address only; it has no id until its first event.
 INVITED = Profile(None, "invited@nobody-yet.example")
 TIME_BETWEEN = 1_021_000
 
@@ -28,12 +28,12 @@ def fill_catalog(connection: sqlite3.Connection, epoch: int) -> None:
     for account in _accounts(epoch):
         put_customer(connection, customer_body(account, epoch))
         add_customer(connection, account.id, account.anchor, account.interval)
-    nobody = Account("", INVITED, epoch - 3 * DAY, None, None, "month")
-    put_customer(connection, customer_body(nobody, epoch) | {"id": None})
+    invited = Account("", INVITED, epoch - 3 * DAY, None, None, "month")
+    put_customer(connection, customer_body(invited, epoch) | {"id": None})
 
 
 def _accounts(epoch: int) -> Iterator[Account]:
-    """Each was made before its first event and its first period, the two of one name in the same moment."""
+    """Each is created before its first event and its first period, the two of one name at the same time."""
     anchors = {customer: subscribed_at(customer, epoch) for customer in CUSTOMERS}
     anchors |= {customer: edge_cases.anchor_of(customer, epoch) for customer in edge_cases.CUSTOMERS}
     for number, (customer, anchor) in enumerate(anchors.items()):

@@ -1,4 +1,4 @@
-"""What an event of the story was taken from: balances, plans and their resets."""
+"""The balances, plans and resets that an event of the story is deducted from."""
 
 from functools import lru_cache
 from zlib import crc32
@@ -49,7 +49,7 @@ def deductions_of(
 
 @lru_cache(maxsize=1024)
 def balance_id(customer_id: str, feature: str) -> str:
-    """``topup`` as the feature: the balance that was bought on top of the plan's."""
+    """``topup`` as the feature: the balance that was bought in addition to the plan's."""
     return f"bal_{crc32(customer_id.encode()):08x}_{feature}"
 
 

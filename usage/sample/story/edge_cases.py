@@ -1,4 +1,4 @@
-"""Small customers of the story, each with something that usage pages get wrong.
+"""Small customers of the story, each with a case that usage pages often get wrong.
 
 Bellweather Controls has 20 features and Halcyon Grid 70; Northwind Cartography has a yearly feature with
 three events; Lumen Optics pays in credits and tracks event names; Fibonacci & Daughters has values of many
@@ -45,15 +45,15 @@ BURST_ROWS = 250
 
 
 class Draft(NamedTuple):
-    """An event before it has a customer and an id. ``at``: milliseconds into its hour.
+    """An event without a customer and an id. ``at``: milliseconds into its hour.
 
-    ``balance``: the feature whose balance it draws on, ``cost`` for each unit; None draws on nothing.
+    ``balance``: the feature whose balance it draws on, ``cost`` for each unit; None for no balance.
     """
 
     at: int
     feature: str
     value: float
-    properties: Properties = {}  # noqa: RUF012 nobody writes to it
+    properties: Properties = {}  # noqa: RUF012 never modified
     lag: int = USUAL_LAG
     micros: int = 0
     balance: str | None = None
@@ -226,7 +226,7 @@ def _twins(hour: int) -> Iterator[Draft]:
         yield Draft(26 * MINUTE + 90, "api_calls", 1, properties, balance="api_calls")
 
 
-# Who does what, from which hour on, counted from the story's epoch.
+# The events of each customer, and the first hour of them, counted from the story's epoch.
 SOURCES: tuple[tuple[Customer, int, Hourly], ...] = (
     (LUMEN, -40 * 24, _credits),
     (TWENTY_FEATURES, -14 * 24, _twenty),

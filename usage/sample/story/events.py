@@ -1,9 +1,10 @@
-"""The sample's story: 120 days of a software company's customers, and whatever comes after.
+"""The sample's story: 120 days of a software company's customers, and the time after them.
 
 An hour's events are a function of the customer, the hour and the story's epoch (the midnight, UTC, of the
-day it was made), so that they are the same on every machine, and a story told later goes on as it began.
+day it was made), so they are the same on every machine, and a story that is extended later
+continues in the same way.
 
-In it: days and nights, weekends, growth; hooli's runaway job in the week before the epoch; pied-piper, quiet
+It has days and nights, weekends, growth; hooli's runaway job in the week before the epoch; pied-piper, quiet
 for five weeks; globex moving from gpt-large to sonata-2; a refund.
 """
 
@@ -47,8 +48,8 @@ REFUND: Properties = {"reason": "refund", "model": "gpt-large", "ticket": "SUP-4
 STRAY_CUSTOMER, STRAY_NAME = "tiny-tools", "legacy_ping"
 
 
-class Told(NamedTuple):
-    """An event before it has an id; ``timestamp`` in epoch milliseconds."""
+class StoryEvent(NamedTuple):
+    """An event without an id; ``timestamp`` in epoch milliseconds."""
 
     timestamp: int
     feature: str
@@ -79,7 +80,7 @@ def events_between(epoch: int, after: int, until: int, seed: int = 0) -> Iterato
 
 
 def event_id(timestamp: int, payload: bytes) -> str:
-    """``evt_`` and 27 characters that sort by second; ``payload`` is 16 bytes that tell events apart."""
+    """``evt_`` and 27 characters that sort by second; ``payload`` is 16 bytes that distinguish events."""
     earlier, pair = divmod(max(0, timestamp // 1000 - KSUID_EPOCH), len(PAIRS))
     letters = b2a_base64(payload, newline=False).translate(LETTERS)[:21].decode()
     return f"evt_{_two_pairs(earlier)}{PAIRS[pair]}{letters}"
@@ -104,16 +105,16 @@ def _hour(customer: Customer, hour: int, epoch: int, seed: int) -> Iterator[Even
         yield _row(customer, anchor, event, luck, plan_version(customer.plan, relative))
 
 
-def _usual(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[Told]:
+def _usual(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[StoryEvent]:
     rate = _rate(customer, hour, relative)
     for _ in range(int(rate * (0.6 + 0.8 * rng.random()) + rng.random())):
         feature = FEATURES[min(bisect(MIXES[customer.kind], rng.random()), len(FEATURES) - 1)]
         value, properties = properties_of(customer, feature, relative / 24, rng)
-        yield Told(hour + int(rng.random() * HOUR), feature, value, properties)
+        yield StoryEvent(hour + int(rng.random() * HOUR), feature, value, properties)
 
 
 def _rate(customer: Customer, hour: int, relative: int) -> float:
-    """Events to expect in an hour. Growth goes on for a month after the epoch, not for ever."""
+    """Events to expect in an hour. Growth ends a month after the epoch."""
     if customer.id == QUIET_CUSTOMER and relative >= QUIET_DAY * 24:
         return 0.0
     local = hour // HOUR + customer.shift
@@ -122,18 +123,20 @@ def _rate(customer: Customer, hour: int, relative: int) -> float:
     return customer.per_day / 24 * rhythm * growth
 
 
-def _incidents(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[Told]:
+def _incidents(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[StoryEvent]:
     if customer.id == RUNAWAY_CUSTOMER and relative in RUNAWAY_HOURS:
         for _ in range(RUNAWAY_PER_HOUR):
             value, properties = properties_of(customer, "ai_tokens", relative / 24, rng)
-            yield Told(hour + int(rng.random() * HOUR), "ai_tokens", value, properties | RUNAWAY)
+            yield StoryEvent(hour + int(rng.random() * HOUR), "ai_tokens", value, properties | RUNAWAY)
     if customer.id == REFUND_CUSTOMER and relative == REFUND_HOUR:
-        yield Told(hour + 1_425_678, "ai_tokens", -48_000, REFUND)
+        yield StoryEvent(hour + 1_425_678, "ai_tokens", -48_000, REFUND)
     if customer.id == STRAY_CUSTOMER and relative % (7 * 24) == 9:
-        yield Told(hour + 61_803, STRAY_NAME, 1, {"source": "cron"})
+        yield StoryEvent(hour + 61_803, STRAY_NAME, 1, {"source": "cron"})
 
 
-def _row(customer: Customer, anchor: int | None, event: Told, luck: bytes, plan: str | None) -> EventRow:
+def _row(
+    customer: Customer, anchor: int | None, event: StoryEvent, luck: bytes, plan: str | None
+) -> EventRow:
     timestamp, feature, value, properties = event
     deductions = deductions_of(customer, anchor, feature, timestamp, value, luck)
     return EventRow(

@@ -34,7 +34,7 @@ def _switch(feature_id: str, name: str, *, archived: bool = False) -> Feature:
 
 SCHEMA = [{"metered_feature_id": feature, "credit_cost": cost} for feature, cost in CREDIT_COSTS.items()]
 
-# Archived ones come last in the answer, wherever they stand here. A credit system without credit_schema
+# Archived ones are last in the response, whatever their position here. A credit system without credit_schema
 # has rates of a kind that this version of the API cannot write.
 FEATURES: tuple[Feature, ...] = (
     _metered("api_calls", "API calls", "call", "calls"),

@@ -1,6 +1,6 @@
 """The plans of the story: what each grants, and the catalog's body of a customer that has one.
 
-A body is stored with usage and periods as of the story's beginning; ``balances`` brings it up to now.
+A body is stored with usage and periods as of the story's beginning; ``balances`` updates it.
 """
 
 from typing import Any, NamedTuple
@@ -18,9 +18,9 @@ MONTHS_GRANTED = {"week": 0.25, "month": 1, "quarter": 3, "year": 12}
 
 
 class Allowance(NamedTuple):
-    """What a plan grants of a feature in a month, or for good where it is held.
+    """What a plan grants of a feature in a month, or without an end for a feature that is not used up.
 
-    ``cycle``: the balance's own reset interval, None for the subscription's. ``prepaid``: bought on top,
+    ``cycle``: the balance's own reset interval, None for the subscription's. ``prepaid``: bought in addition,
     without a reset. ``most``: of the overage, where that has a bound.
     """
 
@@ -94,7 +94,7 @@ PLANS = {
 }
 WITH_SIGN_ON = frozenset({"enterprise", "scale"})
 
-# What a subscription has beside the usual, at the story's beginning.
+# Special states of subscriptions at the beginning of the story.
 PAST_DUE = frozenset({"los-pollos"})
 ENDING = frozenset({"pied-piper"})
 NEXT_PLAN = {"cyberdyne": "scale", "brightside-eu": "pro"}
@@ -194,7 +194,7 @@ def _flags(account: Account) -> Body:
 
 
 def _balance(account: Account, allowance: Allowance) -> Body:
-    """With nothing used yet."""
+    """A balance without usage."""
     interval = allowance.cycle or account.interval
     resets = account.anchor is not None and not allowance.held
     share = MONTHS_GRANTED[interval] if resets and allowance.cycle is None else 1

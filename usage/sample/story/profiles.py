@@ -1,4 +1,4 @@
-"""Names and e-mail addresses of the customers of the cast. Both may be missing, and names are no ids."""
+"""Names and e-mail addresses of the customers of the cast. Both may be missing, and names are not unique."""
 
 from typing import NamedTuple
 

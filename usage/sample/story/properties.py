@@ -1,4 +1,4 @@
-"""What an event of the story says of itself: its value and its properties."""
+"""The value and properties of an event of the story."""
 
 from random import Random
 from typing import TypeVar
@@ -56,11 +56,11 @@ def _user(customer: Customer, rng: Random) -> str:
 
 
 def _region(customer: Customer, rng: Random) -> str | None:
-    """The nearest region most of the time; now and then a null, which is no group either."""
+    """The nearest region most of the time; sometimes a null, which is not a group."""
     if rng.random() < 0.01:
         return None
-    home = abs(customer.shift) % len(REGIONS)
-    return REGIONS[(home + int(len(REGIONS) * rng.random() ** 3)) % len(REGIONS)]
+    nearest = abs(customer.shift) % len(REGIONS)
+    return REGIONS[(nearest + int(len(REGIONS) * rng.random() ** 3)) % len(REGIONS)]
 
 
 def _model(customer: Customer, day: float, rng: Random) -> str:

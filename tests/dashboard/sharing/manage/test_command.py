@@ -1,4 +1,4 @@
-"""`manage.py share`, as an operator types it."""
+"""`manage.py share` on the command line."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ def share(*words: str) -> str:
 
 
 @pytest.fixture
-def boss(canary_site: CanarySite) -> User:
-    return User.objects.create_superuser("boss", password="correct horse")
+def superuser(canary_site: CanarySite) -> User:
+    return User.objects.create_superuser("superuser", password="correct horse")
 
 
-def test_a_link_is_printed_once(canary_site: CanarySite, boss: User) -> None:
-    """The address opens the customer; without --properties none shows; seven days,
-    all features, no password.
-    """
+def test_create_prints_the_link_once(canary_site: CanarySite, superuser: User) -> None:
+    """Without options: no properties, seven days, all features, no password."""
     printed = share("create", "--customer", SEEN).strip()
     made = Share.objects.get()
-    assert (made.owner, made.properties, made.features, made.password_hash) == (boss, [], None, "")
+    assert (made.owner, made.properties, made.features, made.password_hash) == (superuser, [], None, "")
     assert timedelta(days=6) < made.expires_at - timezone.now() <= timedelta(days=7)
     recipient_client = canary_site.recipient_client(made, urlsplit(printed).path.rpartition("/")[2])
     page = recipient_client.get(f"{made.root}events/?range=90d&tz=UTC").content.decode()
@@ -42,8 +40,8 @@ def test_a_link_is_printed_once(canary_site: CanarySite, boss: User) -> None:
     assert "gold" not in page
 
 
-def test_its_choices(canary_site: CanarySite, boss: User) -> None:
-    """Expiry, properties, features and a password that opens."""
+def test_create_options(canary_site: CanarySite, superuser: User) -> None:
+    """Expiry, properties, features, and a password that opens the link."""
     printed = share(
         "create", "--customer", SEEN, "--expires", "12h", "--properties", "model, meta.tier",
         "--features", "api_calls", "--password", "--owner", "owner",
@@ -82,15 +80,17 @@ def test_its_choices(canary_site: CanarySite, boss: User) -> None:
         (),
     ],
 )
-def test_what_it_refuses(canary_site: CanarySite, boss: User, words: tuple[str, ...]) -> None:
-    """With a sentence, and nothing made or ended."""
+def test_invalid_arguments_are_refused(
+    canary_site: CanarySite, superuser: User, words: tuple[str, ...]
+) -> None:
+    """Nothing is created or revoked."""
     with pytest.raises(CommandError):
         share(*words)
     assert not Share.objects.exists()
 
 
-def test_properties_about_people_are_warned_of(canary_site: CanarySite, boss: User) -> None:
-    """Those that are named so are said on the error output, so that the link alone stands on the other."""
+def test_personal_properties_print_a_warning(canary_site: CanarySite, superuser: User) -> None:
+    """The warning is on standard error, so that standard output has the link only."""
     out, err = io.StringIO(), io.StringIO()
     call_command("share", "create", "--customer", SEEN, "--properties", "email,model", stdout=out, stderr=err)
     assert "email" in err.getvalue()
@@ -98,8 +98,8 @@ def test_properties_about_people_are_warned_of(canary_site: CanarySite, boss: Us
     assert out.getvalue().count("\n") == 1
 
 
-def test_a_list_cannot_be_forged(canary_site: CanarySite) -> None:
-    """Names from strangers take one field of one line, and send a terminal nothing but letters."""
+def test_list_escapes_control_characters(canary_site: CanarySite) -> None:
+    """A name takes one field of one line, and sends no control character to the terminal."""
     canary_site.share(recipient="a\nb\tc\x1b[31m", customer_id="\x1b]0;title\x07")
     [line] = share("list").splitlines()
     assert line.isascii()
@@ -108,14 +108,14 @@ def test_a_list_cannot_be_forged(canary_site: CanarySite) -> None:
 
 
 def test_link_needs_an_owner(canary_site: CanarySite) -> None:
-    """Without anybody who may share, the command says what to do."""
+    """The error says what to do if no user may create links."""
     User.objects.all().delete()
     with pytest.raises(CommandError):
         share("create", "--customer", SEEN)
 
 
 def test_list_and_revoke(canary_site: CanarySite) -> None:
-    """Every link with its state; one ends by its name, the rest with --all."""
+    """The list has every link with its state; `revoke` takes an ID or --all."""
     first, _ = canary_site.share(recipient="Ada")
     canary_site.share(recipient="Grace")
     assert share("revoke", first.pk) == "Revoked: 1\n"

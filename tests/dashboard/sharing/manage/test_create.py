@@ -1,4 +1,4 @@
-"""Making a link: from a view, with warnings, seen as the recipient first, shown once."""
+"""Creating a link: from a view, with warnings, with a preview, shown once."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def owner(canary_site: CanarySite) -> Client:
 
 
 def made(client: Client, **changes: Any) -> tuple[Any, Share]:
-    """The answer that shows a link once, and the link."""
+    """The response that shows a link once, and the link."""
     response = client.post("/shares/new", {**FORM, **changes})
     assert shown(response, "link"), response.content.decode()[-3000:]
     return response, Share.objects.get()
 
 
 def shown(response: Any, name: str) -> str:
-    """The link or the password, on the page that shows it once."""
+    """The link or the password on the page that shows it once."""
     return Page(response).one("input", id=name)["value"] or ""
 
 
@@ -66,7 +66,7 @@ def form_of(response: Any) -> dict[str, list[str]]:
 
 
 def warnings(response: Any) -> set[tuple[str, str]]:
-    """The warnings before a link is made: their kinds, and what each is about."""
+    """The warnings before a link is created: their codes, and the subject of each."""
     return {
         (warning["data-warning"] or "", warning["data-about"] or "")
         for warning in Page(response).all("li", data_warning=True)
@@ -74,14 +74,14 @@ def warnings(response: Any) -> set[tuple[str, str]]:
 
 
 def offered(response: Any, name: str) -> set[str]:
-    """The choices of a field of tick boxes."""
+    """The choices of a field of checkboxes."""
     return set(Page(response).values("value", "input", name=name))
 
 
-def test_every_view_offers_it(
+def test_views_link_to_the_form_with_their_query(
     canary_site: CanarySite, owner: Client, signed_in: Callable[..., Client]
 ) -> None:
-    """Usage and events lead to the form with their own query; not for those who may not share."""
+    """The link is not shown to users who may not share."""
     query = f"customer_id={SEEN}&feature_id=api_calls&range=90d&tz=UTC"
     for page in ("usage/", "events/"):
         assert f"/shares/new?{query}" in Page(owner.get(f"/{page}?{query}")).hrefs
@@ -89,10 +89,8 @@ def test_every_view_offers_it(
         User.objects.filter(username="viewer").delete()
 
 
-def test_the_form_is_filled_by_the_view(canary_site: CanarySite, owner: Client) -> None:
-    """Customer, feature, period and the properties that the view used stand in it; no other property is
-    ticked.
-    """
+def test_form_has_initial_values_from_the_view(canary_site: CanarySite, owner: Client) -> None:
+    """Customer, feature, period and the properties that the view uses; no other property is selected."""
     start, end = bounds()
     query = (
         f"customer_id={SEEN}&feature_id=api_calls&start={start}&end={end}&group_by=properties.model&tz=UTC"
@@ -109,8 +107,8 @@ def test_the_form_is_filled_by_the_view(canary_site: CanarySite, owner: Client) 
     assert filled["password"] == ["generated"]
 
 
-def test_a_new_form_shows_no_more_than_the_view(canary_site: CanarySite, owner: Client) -> None:
-    """A view that moves on opens "not before" its start; a link made so shows nothing older."""
+def test_form_of_a_relative_range_starts_at_its_start(canary_site: CanarySite, owner: Client) -> None:
+    """The link shows nothing older than the view."""
     filled = form_of(owner.get(f"/shares/new?customer_id={SEEN}&range=7d&tz=UTC"))
     assert (filled["period"], filled["start"], filled["end"]) == (["free"], [""], [""])
     first = (now_ms() // DAY - 6) * DAY
@@ -119,33 +117,31 @@ def test_a_new_form_shows_no_more_than_the_view(canary_site: CanarySite, owner: 
     assert (share.start, share.end) == (first, None)
 
 
-def test_a_period_that_was_not_written_is_that_of_the_view(canary_site: CanarySite, owner: Client) -> None:
-    """“This period only”, with its dates left empty, is what was looked at, up to the running hour."""
+def test_empty_period_is_that_of_the_view(canary_site: CanarySite, owner: Client) -> None:
+    """“This period only” with empty dates is the period of the view, up to the running hour."""
     _, share = made(owner, view="range=7d&tz=UTC", period="fixed")
     now = now_ms()
     assert share.start == (now // DAY - 6) * DAY
     assert share.end == -(-now // HOUR) * HOUR
 
 
-def test_a_billing_cycle_is_its_dates(canary_site: CanarySite, owner: Client) -> None:
-    """A view of a cycle fills the form with the hour that it began in, and a period left empty is the
-    cycle's.
-    """
+def test_billing_cycle_is_converted_to_dates(canary_site: CanarySite, owner: Client) -> None:
+    """The form starts at the hour in which the cycle started, and an empty period is the cycle's."""
     canary_site.age = "newest"  # older servers count a cycle's days back from now
-    canary_site.renew()
-    begun = (now_ms() // DAY - 12) * DAY
-    canary_site.store.add_customer(SEEN, subscribed_at_ms=begun)
+    canary_site.restart()
+    started = (now_ms() // DAY - 12) * DAY
+    canary_site.store.add_customer(SEEN, subscribed_at_ms=started)
     view = f"customer_id={SEEN}&range=1bc&tz=UTC"
     filled = form_of(owner.get(f"/shares/new?{view}"))
-    first = datetime.fromtimestamp(begun / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
+    first = datetime.fromtimestamp(started / 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M")
     assert (filled["period"], filled["since"]) == (["free"], [first])
     _, share = made(owner, view=view, period="fixed")
-    assert share.start == begun
+    assert share.start == started
     assert share.end is not None
 
 
-def test_an_hour_that_comes_twice(canary_site: CanarySite, owner: Client) -> None:
-    """Its fields cannot say which of the two is meant, so they are left empty, which is the view itself."""
+def test_repeated_hour_leaves_the_dates_empty(canary_site: CanarySite, owner: Client) -> None:
+    """The fields cannot distinguish the two hours; empty fields use the view's period."""
     zone = ZoneInfo("America/New_York")
     start, end = (datetime(2026, 11, 1, 1, tzinfo=zone, fold=1), datetime(2026, 11, 1, 6, tzinfo=zone))
     view = f"customer_id={SEEN}&start={to_ms(start)}&end={to_ms(end)}&tz={zone.key}"
@@ -155,27 +151,22 @@ def test_an_hour_that_comes_twice(canary_site: CanarySite, owner: Client) -> Non
     assert (share.start, share.end) == (to_ms(start), to_ms(end))
 
 
-def test_groups_that_were_chosen(canary_site: CanarySite, owner: Client) -> None:
-    """Plans are ticked where the view is by plan; where its groups cannot be shown, that they were chosen is
-    named.
-    """
+def test_chosen_groups_are_carried_over_or_reported(canary_site: CanarySite, owner: Client) -> None:
+    """Plans are selected if the view is grouped by plan; a warning names groups that cannot be shown."""
     view = f"customer_id={SEEN}&group_by=$plan_id&group=pro&range=90d&tz=UTC"
     assert form_of(owner.get(f"/shares/new?{view}"))["plans"] == ["on"]
     assert ("groups-left-out", "$plan_id") in warnings(owner.post("/shares/new", {**FORM, "view": view}))
 
 
-def test_a_view_of_a_time_to_come(canary_site: CanarySite, owner: Client) -> None:
-    """It has no dates to fill the form with; the form says so instead of failing."""
+def test_form_of_a_future_view_has_no_dates(canary_site: CanarySite, owner: Client) -> None:
     page = owner.get("/shares/new?start=2090-01-01&end=2090-02-01&tz=UTC")
     assert page.status_code == 200
     filled = form_of(page)
     assert (filled["since"], filled["start"], filled["end"]) == ([""], [""], [""])
 
 
-def test_what_the_view_had_and_a_link_cannot(canary_site: CanarySite, owner: Client) -> None:
-    """An entity and filters by hidden properties are named before a link is made that shows more than the
-    view did.
-    """
+def test_conditions_that_a_link_cannot_have_are_reported(canary_site: CanarySite, owner: Client) -> None:
+    """A warning names an entity and filters by hidden properties before the link shows more than the view."""
     conditions = "filter=model:model-0&exclude=meta.tier:tin"
     view = f"customer_id={SEEN}&entity_id=CANARY_entity&{conditions}&range=90d&tz=UTC"
     page = owner.post("/shares/new", {**FORM, "view": view, "properties": ["model"]})
@@ -183,8 +174,8 @@ def test_what_the_view_had_and_a_link_cannot(canary_site: CanarySite, owner: Cli
     assert not Share.objects.exists()
 
 
-def test_filters_that_come_along_are_no_bounds(canary_site: CanarySite, owner: Client) -> None:
-    """They are listed with the word that they can be taken off; and they can."""
+def test_filters_of_the_view_can_be_removed_by_the_recipient(canary_site: CanarySite, owner: Client) -> None:
+    """The form lists them with this note."""
     view = f"customer_id={SEEN}&filter=model:model-0&value_min=2&range=90d&tz=UTC"
     listed = Page(owner.get(f"/shares/new?{view}")).one(data_notice="filters-are-no-bounds")
     chips = listed.texts("span", class_="chip")
@@ -198,13 +189,11 @@ def test_filters_that_come_along_are_no_bounds(canary_site: CanarySite, owner: C
     assert "model-1" in recipient_client.get(f"{share.root}events/?range=90d&tz=UTC").content.decode()
 
 
-def test_offers_follow_the_customer(canary_site: CanarySite, owner: Client) -> None:
-    """Whoever begins without a customer writes one, and is offered what that one
-    has; what was chosen stays.
-    """
+def test_choices_follow_the_customer(canary_site: CanarySite, owner: Client) -> None:
+    """A form without a customer gets the customer's choices when it is entered; selected values stay."""
     assert not Page(owner.get("/shares/new")).has_field("properties")
-    begun = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
-    answer = owner.post("/shares/offers", begun)
+    started = {**FORM, "view": "range=90d&tz=UTC", "recipient": "", "properties": ["model"], "life": "30"}
+    answer = owner.post("/shares/offers", started)
     filled = form_of(answer)
     assert offered(answer, "properties") >= {"model", "user"}
     assert (filled["properties"], filled["life"]) == (["model"], ["30"])
@@ -212,8 +201,7 @@ def test_offers_follow_the_customer(canary_site: CanarySite, owner: Client) -> N
     assert not Share.objects.exists()
 
 
-def test_plans_need_no_deductions(canary_site: CanarySite, owner: Client) -> None:
-    """Figures by plan are a matter of their own: they can be shown where deductions are not."""
+def test_plans_can_be_shown_without_deductions(canary_site: CanarySite, owner: Client) -> None:
     response, share = made(owner, plans="on", view="group_by=$plan_id&range=90d&tz=UTC")
     assert (share.plans, share.deductions) == (True, False)
     recipient_client = canary_site.recipient_client(
@@ -222,10 +210,8 @@ def test_plans_need_no_deductions(canary_site: CanarySite, owner: Client) -> Non
     assert "CANARY_plan" in recipient_client.get(f"{share.root}usage/?{share.view}").content.decode()
 
 
-def test_it_offers_what_was_seen(canary_site: CanarySite, owner: Client) -> None:
-    """The customer's features, those of balances too, and properties by their paths, of that time; nobody
-    else's.
-    """
+def test_form_offers_features_and_properties_of_the_customer(canary_site: CanarySite, owner: Client) -> None:
+    """Those of the view's period, including features of balances; none of other customers."""
     page = owner.get(f"/shares/new?customer_id={SEEN}&range=90d&tz=UTC")
     assert offered(page, "properties") == {"model", "meta.tier", "meta.inner", "user", "CANARY_key"}
     assert offered(page, "features") == {"api_calls", "CANARY_hidden_feature", "CANARY_credits"}
@@ -233,10 +219,8 @@ def test_it_offers_what_was_seen(canary_site: CanarySite, owner: Client) -> None
     assert Page(page).values("data-privacy-hint") == ["user"]
 
 
-def test_a_link_is_shown_once(canary_site: CanarySite, owner: Client) -> None:
-    """The page that made it shows link and password, which open it; a reload of that page leads to its log
-    instead.
-    """
+def test_created_link_is_shown_once(canary_site: CanarySite, owner: Client) -> None:
+    """The response shows link and password; a reload redirects to the link's access log."""
     response, share = made(owner)
     link, password = shown(response, "link"), shown(response, "password")
     assert link.startswith("http://testserver/s/")
@@ -254,10 +238,8 @@ def test_a_link_is_shown_once(canary_site: CanarySite, owner: Client) -> None:
         assert link.rpartition("/")[2] not in owner.get(page).content.decode()
 
 
-def test_warnings_come_before_the_link(canary_site: CanarySite, owner: Client) -> None:
-    """Properties about people, no password and a long life are each named, and nothing is made until they
-    were read.
-    """
+def test_link_is_created_after_its_warnings_are_accepted(canary_site: CanarySite, owner: Client) -> None:
+    """Personal properties, no password and a long life each have a warning."""
     wanted = {**FORM, "properties": ["user", "model"], "password": "none", "life": "365"}
     response = owner.post("/shares/new", wanted)
     assert warnings(response) == {("personal-property", "user"), ("no-password", ""), ("long-life", "")}
@@ -268,8 +250,8 @@ def test_warnings_come_before_the_link(canary_site: CanarySite, owner: Client) -
     made(owner, **{**wanted, "accepted": accepted})
 
 
-def test_what_is_about_people() -> None:
-    """Judged by values first, then by the name; plain technical properties are let pass."""
+def test_privacy_hints() -> None:
+    """Values are checked first, then the name; technical properties have no hint."""
     assert privacy_hint("who", ["ada@example.com"]) == LOOKS_LIKE_EMAIL
     assert privacy_hint("who", ["Ada Lovelace", "x"]) == LOOKS_LIKE_NAME
     assert privacy_hint("user.email") == MAY_BE_PERSONAL
@@ -323,7 +305,7 @@ def test_what_is_about_people() -> None:
 def test_form_error_is_beside_its_field(
     canary_site: CanarySite, owner: Client, changes: dict[str, Any], field: str | None
 ) -> None:
-    """A 400, an error beside the field or, of what nobody sees, above the form; and no link."""
+    """Errors of hidden fields are above the form; no link is created."""
     for address in ("/shares/new", "/shares/preview/"):
         response = owner.post(address, {**FORM, **changes})
         assert response.status_code == 400
@@ -333,17 +315,15 @@ def test_form_error_is_beside_its_field(
     assert not Share.objects.exists()
 
 
-def test_a_link_can_be_made_while_autumn_is_down(canary_site: CanarySite, owner: Client) -> None:
-    """What nobody can tell now is no reason to refuse it: the link shows its customer once Autumn is back."""
-    canary_site.fall_silent()
+def test_link_can_be_created_while_autumn_is_down(canary_site: CanarySite, owner: Client) -> None:
+    """The link shows its customer when Autumn is back."""
+    canary_site.go_down()
     _, share = made(owner)
     assert share.customer_id == SEEN
 
 
-def test_bins_that_a_period_cannot_have(canary_site: CanarySite, owner: Client) -> None:
-    """Made from hours of a week, a link to half a year opens with bins that fit it; one to a week keeps its
-    hours.
-    """
+def test_interval_too_small_for_the_period_is_dropped(canary_site: CanarySite, owner: Client) -> None:
+    """A view by hour becomes a link to half a year without the interval, and a link to a week with it."""
     hours = f"customer_id={SEEN}&bin_size=hour&range=7d&tz=UTC"
     _, share = made(owner, view=hours, period="fixed", start="2026-01-01", end="2026-07-01")
     assert "bin_size" not in share.view
@@ -352,8 +332,8 @@ def test_bins_that_a_period_cannot_have(canary_site: CanarySite, owner: Client) 
     assert "bin_size=hour" in share.view
 
 
-def test_a_period_is_whole_hours(canary_site: CanarySite, owner: Client) -> None:
-    """Bounds widen to the hours that charts know, and the link opens with exactly that period."""
+def test_period_is_rounded_to_whole_hours(canary_site: CanarySite, owner: Client) -> None:
+    """The link opens with exactly that period."""
     _, share = made(owner, period="fixed", start="2026-01-01T10:20", end="2026-01-02T11:40")
     assert share.start is not None
     assert share.end is not None
@@ -361,10 +341,8 @@ def test_a_period_is_whole_hours(canary_site: CanarySite, owner: Client) -> None
     assert parse_qs(share.view) == {"start": [str(share.start)], "end": [str(share.end)], "tz": ["UTC"]}
 
 
-def test_the_preview_is_what_the_recipient_sees(canary_site: CanarySite, owner: Client) -> None:
-    """The same page within the same scope, to the byte beside frame and addresses; and nothing is made by
-    looking.
-    """
+def test_preview_equals_the_recipients_page(canary_site: CanarySite, owner: Client) -> None:
+    """Except for frame and addresses; the preview creates no link."""
     wanted = {
         **FORM,
         "properties": ["model"],
@@ -395,9 +373,7 @@ def test_the_preview_is_what_the_recipient_sees(canary_site: CanarySite, owner: 
 
 
 def test_each_tab_has_its_own_draft(canary_site: CanarySite, owner: Client) -> None:
-    """Two links previewed side by side show their own customers, also after the other was made; the made
-    one's ends.
-    """
+    """Two previews in parallel show their own customers, even after one link is created; its draft ends."""
     other = {
         **FORM,
         "share_id": "f" * 16,
@@ -418,8 +394,8 @@ def test_each_tab_has_its_own_draft(canary_site: CanarySite, owner: Client) -> N
     assert form_of(owner.get(f"/shares/draft/{'f' * 16}"))["recipient"] == ["Bert"]
 
 
-def test_a_preview_says_what_kind_of_link_it_is(canary_site: CanarySite, owner: Client) -> None:
-    """A snapshot's says that figures stay as they are, though none are kept before it is made."""
+def test_preview_of_a_snapshot_is_marked(canary_site: CanarySite, owner: Client) -> None:
+    """No figures are stored before it is created."""
     start, end = bounds()
     wanted = {**FORM, "fresh": "snapshot", "period": "fixed", "start": str(start), "end": str(end)}
     page = Page(owner.get(owner.post("/shares/preview/", wanted).headers["Location"]))
@@ -427,7 +403,7 @@ def test_a_preview_says_what_kind_of_link_it_is(canary_site: CanarySite, owner: 
 
 
 def figures_of(response: Any, root: str) -> dict[str, Any]:
-    """All that a page shows and leads to, its frame and what changes by the second left out."""
+    """The content and links of a page, without its frame and the parts that change each second."""
     view = Page(response.content.decode().replace(root, "/")).one(id="view")
     marks = (
         "data-sum",
@@ -447,15 +423,14 @@ def figures_of(response: Any, root: str) -> dict[str, Any]:
     }
 
 
-def test_back_from_the_preview_the_form_is_as_it_was(canary_site: CanarySite, owner: Client) -> None:
-    """Every field has what was sent to the preview."""
+def test_form_is_restored_after_the_preview(canary_site: CanarySite, owner: Client) -> None:
     owner.post("/shares/preview/", {**FORM, "properties": ["meta.tier"], "exports": "on"})
     filled = form_of(owner.get("/shares/draft/0123456789abcdef"))
     assert (filled["recipient"], filled["properties"], filled["exports"]) == (["Ada"], ["meta.tier"], ["on"])
 
 
-def test_no_warning_without_reason(canary_site: CanarySite, owner: Client) -> None:
-    """A link with a password, a week and technical properties is made at once."""
+def test_link_without_warnings_is_created_at_once(canary_site: CanarySite, owner: Client) -> None:
+    """With a password, a life of a week and technical properties."""
     made(owner, properties=["model"])
     assert (
         timezone.now() + timedelta(days=6)

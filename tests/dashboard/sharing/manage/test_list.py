@@ -1,4 +1,4 @@
-"""Minding links: who sees whose, and that ending one ends it."""
+"""The list of links: who sees which, and revocation."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def of(user: User) -> Client:
     return client
 
 
-def test_the_list(canary_site: CanarySite, person: Callable[..., User]) -> None:
-    """Sharers see their own links, admins everybody's: recipient, customer, expiry, last seen and views."""
+def test_list_has_links_of_the_user(canary_site: CanarySite, person: Callable[..., User]) -> None:
+    """Sharers see their own links, admins see all: recipient, customer, expiry, last view and views."""
     share, token = canary_site.share(recipient="Ada")
     other, _ = canary_site.share(recipient="Grace", owner=person("sharer", "somebody"))
     canary_site.recipient_client(share, token).get(f"{share.root}usage/")
@@ -38,8 +38,8 @@ def test_the_list(canary_site: CanarySite, person: Callable[..., User]) -> None:
     assert not own.has("form", action="/shares/revoke-all")
 
 
-def test_the_log(canary_site: CanarySite) -> None:
-    """A link's page says who looked at what, from where, shortened; and that somebody guessed a password."""
+def test_access_log_has_views_and_wrong_passwords(canary_site: CanarySite) -> None:
+    """With shortened addresses."""
     share, token = canary_site.share("correct horse")
     client = canary_site.recipient_client(share, token)
     client.post(f"{share.root}unlock", {"password": "x"}, REMOTE_ADDR="203.0.113.77")
@@ -56,8 +56,8 @@ def test_the_log(canary_site: CanarySite) -> None:
     assert "203.0.113.77" not in page.html
 
 
-def test_revoking_ends_a_link(canary_site: CanarySite) -> None:
-    """The very next request of whoever has it open is the 404 that every dead link is."""
+def test_revoked_link_returns_404(canary_site: CanarySite) -> None:
+    """From the next request of a recipient who has it open."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     assert recipient_client.get(f"{share.root}events/").status_code == 200
@@ -66,8 +66,8 @@ def test_revoking_ends_a_link(canary_site: CanarySite) -> None:
     assert Client().get(f"/s/{token}").status_code == 404
 
 
-def test_a_revoked_link_stays_revoked(canary_site: CanarySite) -> None:
-    """It can neither be extended nor given a password, and its moment of revocation stays."""
+def test_revoked_link_cannot_be_changed(canary_site: CanarySite) -> None:
+    """It can be neither extended nor given a password, and its time of revocation does not change."""
     share, _ = canary_site.share()
     owner = of(canary_site.owner)
     owner.post(f"/shares/{share.pk}/revoke")
@@ -80,9 +80,9 @@ def test_a_revoked_link_stays_revoked(canary_site: CanarySite) -> None:
     assert share.revoked_at == at
 
 
-def test_extending(canary_site: CanarySite) -> None:
-    """A new life counts from now and wakes an expired link; a longer one is
-    proposed, a made-up one refused.
+def test_extended_link_expires_later(canary_site: CanarySite) -> None:
+    """The new life counts from now, for an expired link too; a longer one is suggested, an unknown one
+    refused.
     """
     share, token = canary_site.share(expires_at=timezone.now() - timedelta(days=1))
     owner = of(canary_site.owner)
@@ -98,8 +98,8 @@ def test_extending(canary_site: CanarySite) -> None:
         assert owner.post(f"/shares/{share.pk}/extend", {"life": life}).status_code == 400
 
 
-def test_a_new_password_is_shown_once(canary_site: CanarySite) -> None:
-    """On the answer itself and nowhere later; old unlocks end, and none at all can be chosen too."""
+def test_new_password_is_shown_once(canary_site: CanarySite) -> None:
+    """Old unlocks end; the password can also be removed."""
     share, token = canary_site.share("correct horse")
     recipient_client = canary_site.recipient_client(share, token, "correct horse")
     owner = of(canary_site.owner)
@@ -112,10 +112,9 @@ def test_a_new_password_is_shown_once(canary_site: CanarySite) -> None:
     assert recipient_client.get(f"{share.root}events/").status_code == 200
 
 
-def test_revoking_all_is_for_admins_who_are_sure(
+def test_revoking_all_links_needs_an_admin_and_confirmation(
     canary_site: CanarySite, person: Callable[..., User]
 ) -> None:
-    """Everybody's links end at once; without the tick, or for a sharer, none does."""
     for _ in range(3):
         canary_site.share()
     admin = of(person("admin"))

@@ -1,4 +1,4 @@
-"""Files below a link: only where it allows them, only what it shows, only for as long as it lives."""
+"""Files below a link: only if it allows them, only its data, only until it ends."""
 
 from __future__ import annotations
 
@@ -26,10 +26,8 @@ def text_of(response: Any) -> str:
     return (b"".join(response) if response.streaming else response.content).decode()
 
 
-def test_files_hold_what_the_link_shows(canary_site: CanarySite) -> None:
-    """Rows and figures of its customer, its feature and its period, with its properties alone; and a record
-    of each.
-    """
+def test_files_have_the_data_of_the_link(canary_site: CanarySite) -> None:
+    """Rows and figures of its customer, feature and period, with its properties only; each has a record."""
     share, token = canary_site.share(exports=True)
     client = canary_site.recipient_client(share, token)
     files = {
@@ -49,9 +47,7 @@ def test_files_hold_what_the_link_shows(canary_site: CanarySite) -> None:
 
 
 def test_two_recipients_download_at_once(canary_site: CanarySite) -> None:
-    """One export at a time is one for each who opened the link: nobody waits for a stranger, or stops their
-    file.
-    """
+    """The limit of one export is for each recipient; no recipient waits for another or stops their file."""
     share, token = canary_site.share(exports=True)
     first, second = canary_site.recipient_client(share, token), canary_site.recipient_client(share, token)
     running = iter(first.get(f"{share.root}events/export.csv"))
@@ -62,10 +58,8 @@ def test_two_recipients_download_at_once(canary_site: CanarySite) -> None:
     assert len(list(running)) > 0
 
 
-def test_one_link_leaves_room_for_others(canary_site: CanarySite) -> None:
-    """However often a link is opened anew, three of its files are sent at once, and
-    the next is told to wait.
-    """
+def test_link_has_three_exports_at_most(canary_site: CanarySite) -> None:
+    """Even if it is opened again; the next export has to wait."""
     share, token = canary_site.share(exports=True)
     running = []
     for _ in range(3):
@@ -78,7 +72,7 @@ def test_one_link_leaves_room_for_others(canary_site: CanarySite) -> None:
 
 
 def test_files_refuse_what_the_link_refuses(canary_site: CanarySite) -> None:
-    """Customers, hidden properties and other times: a 400, in files as on pages."""
+    """Customers, hidden properties and other times are a 400, as on pages."""
     share, token = canary_site.share(exports=True)
     client = canary_site.recipient_client(share, token)
     for name in ("events/export.csv", "events/export.jsonl", "usage/export.csv"):
@@ -86,8 +80,7 @@ def test_files_refuse_what_the_link_refuses(canary_site: CanarySite) -> None:
             assert client.get(f"{share.root}{name}?{query}").status_code == 400, (name, query)
 
 
-def test_the_page_offers_files_where_there_are_some(canary_site: CanarySite) -> None:
-    """A link without files has no address of one on any page."""
+def test_pages_offer_files_if_the_link_allows_them(canary_site: CanarySite) -> None:
     for allowed in (False, True):
         share, token = canary_site.share(exports=allowed)
         client = canary_site.recipient_client(share, token)
@@ -95,17 +88,15 @@ def test_the_page_offers_files_where_there_are_some(canary_site: CanarySite) -> 
             assert ("export" in client.get(f"{share.root}{page}").content.decode()) == allowed
 
 
-def test_refusals_lead_back_to_the_link(canary_site: CanarySite) -> None:
-    """The page that says why there is no file has no way to the staff's pages, and no word on whose key it
-    is.
-    """
+def test_refused_export_links_back_to_the_link(canary_site: CanarySite) -> None:
+    """The page that refuses a file links to no staff page, and does not name the kind of key."""
     share, token = canary_site.share(exports=True)
     client = canary_site.recipient_client(share, token)
     for page in ("events/export.csv?nothing=1", "events/export/"):
-        said = Page(client.get(f"{share.root}{page}", headers={"Accept": "text/html"}))
-        assert said.hrefs
-        assert all(href.startswith(share.root) for href in said.hrefs)
-        assert not said.has(data_mode=True)
+        refused = Page(client.get(f"{share.root}{page}", headers={"Accept": "text/html"}))
+        assert refused.hrefs
+        assert all(href.startswith(share.root) for href in refused.hrefs)
+        assert not refused.has(data_mode=True)
 
 
 def revoke(share: Share) -> None:
@@ -117,11 +108,11 @@ def give_a_new_password(share: Share) -> None:
 
 
 @pytest.mark.parametrize("end", [revoke, give_a_new_password])
-def test_a_file_ends_with_its_link(
+def test_export_ends_with_its_link(
     canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch, end: Callable[[Share], None]
 ) -> None:
-    """Revoked or under a new password, the file breaks off as soon as the stream looks again."""
-    monkeypatch.setattr(stream, "LOOK_S", 0.0)
+    """If the link is revoked or gets a new password, the file ends at the stream's next check."""
+    monkeypatch.setattr(stream, "CHECK_INTERVAL_S", 0.0)
     share, token = canary_site.share("correct horse", exports=True)
     recipient_client = canary_site.recipient_client(share, token, "correct horse")
     pieces: Iterator[bytes] = iter(recipient_client.get(f"{share.root}events/export.csv"))

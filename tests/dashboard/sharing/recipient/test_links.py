@@ -1,4 +1,4 @@
-"""Opening a link: what a token does, what it leaves behind, and what ends it."""
+"""Opening a link: its token, its cookies, and its end."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def page_of(response: Any) -> tuple[int, bytes]:
     return response.status_code, response.content.replace("".join(token).encode(), b"")
 
 
-def test_a_token_is_traded_for_a_cookie(canary_site: CanarySite) -> None:
-    """The link leads to an address without the token, and leaves a cookie for that address alone, closed to
-    scripts.
+def test_token_is_exchanged_for_a_cookie(canary_site: CanarySite) -> None:
+    """The link redirects to an address without the token, and sets an HttpOnly cookie for that address
+    only.
     """
     share, token = canary_site.share()
     response = Client().get(f"/s/{token}")
@@ -39,17 +39,15 @@ def test_a_token_is_traded_for_a_cookie(canary_site: CanarySite) -> None:
     assert token not in str(response.headers) + str(response.cookies)
 
 
-def test_a_link_opens_the_view_it_was_made_from(canary_site: CanarySite) -> None:
-    """Its root leads to the usage page, with the query that the owner looked at."""
+def test_link_opens_the_view_of_its_owner(canary_site: CanarySite) -> None:
+    """Its root redirects to the usage page with the query of that view."""
     share, token = canary_site.share(view="bin_size=hour&tz=Europe%2FBerlin")
     location = canary_site.recipient_client(share, token).get(share.root).headers["Location"]
     assert location == f"{share.root}usage/?bin_size=hour&tz=Europe%2FBerlin"
 
 
-def test_a_link_belongs_to_where_its_figures_came_from(canary_site: CanarySite, settings: Settings) -> None:
-    """A link made on sample data opens nothing once there is a key, and is not listed; it is there again
-    without.
-    """
+def test_link_opens_at_its_own_source_only(canary_site: CanarySite, settings: Settings) -> None:
+    """A link to sample data is neither available nor listed with a key, and is available again without it."""
     share, token = canary_site.share()
     held = canary_site.recipient_client(share, token)
     settings.AUTUMN_SOURCE = "elsewhere"
@@ -63,7 +61,7 @@ def test_a_link_belongs_to_where_its_figures_came_from(canary_site: CanarySite, 
 
 
 def test_no_token_is_stored(canary_site: CanarySite) -> None:
-    """Neither token nor password stands in any row of any table, after both have been used."""
+    """Neither token nor password is in any row of any table after both are used."""
     share, token = canary_site.share("correct horse")
     canary_site.recipient_client(share, token, "correct horse").get(f"{share.root}usage/")
     with connection.cursor() as cursor:
@@ -73,8 +71,8 @@ def test_no_token_is_stored(canary_site: CanarySite) -> None:
             assert "correct horse" not in rows, table
 
 
-def test_what_opens_nothing_is_one_page(canary_site: CanarySite) -> None:
-    """Unknown, expired, revoked, made by somebody who left, and not opened yet: the same 404 to the byte."""
+def test_unavailable_links_return_the_same_404(canary_site: CanarySite) -> None:
+    """Unknown, expired, revoked, of a former owner, and not opened yet: the same bytes."""
     expired, late = canary_site.share(expires_at=timezone.now() - timedelta(seconds=1))
     revoked, back = canary_site.share(revoked_at=timezone.now())
     gone, left = canary_site.share(owner=User.objects.create(username="gone", role="sharer", is_active=False))
@@ -89,10 +87,10 @@ def test_what_opens_nothing_is_one_page(canary_site: CanarySite) -> None:
     assert [status for status, _ in answers] == [404]
 
 
-def test_no_error_leads_to_the_staff(canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong below a link, its page has no way to the staff's pages and says nothing of their
-    key.
-    """
+def test_error_pages_do_not_link_to_staff_pages(
+    canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not name the kind of key either."""
     share, token = canary_site.share("correct horse")
     recipient_client = canary_site.recipient_client(share, token, "correct horse")
     strict = Client(enforce_csrf_checks=True)
@@ -116,7 +114,7 @@ def test_no_error_leads_to_the_staff(canary_site: CanarySite, monkeypatch: pytes
 
 
 def test_links_of_a_deactivated_owner_return_404(canary_site: CanarySite) -> None:
-    """Deactivating somebody ends their links for whoever has them open."""
+    """From the next request of a recipient who has one open."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     assert recipient_client.get(f"{share.root}usage/").status_code == 200
@@ -125,7 +123,7 @@ def test_links_of_a_deactivated_owner_return_404(canary_site: CanarySite) -> Non
 
 
 def test_links_of_an_owner_without_the_role_return_404(canary_site: CanarySite) -> None:
-    """Nor do the links of somebody whose role no longer lets them make any; they open again with the role."""
+    """They open again when the role is restored."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     for role, status in (("viewer", 404), ("sharer", 200)):
@@ -134,7 +132,7 @@ def test_links_of_an_owner_without_the_role_return_404(canary_site: CanarySite) 
 
 
 def test_links_of_a_deleted_owner_return_404(canary_site: CanarySite, person: Callable[..., User]) -> None:
-    """Their links open nothing, and who looked stays for admins to see."""
+    """Admins still see their access log."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     recipient_client.get(f"{share.root}usage/")
@@ -146,16 +144,16 @@ def test_links_of_a_deleted_owner_return_404(canary_site: CanarySite, person: Ca
     assert "usage" in Page(admin.get(f"/shares/{share.pk}/")).values("data-page")
 
 
-def test_a_link_runs_out(canary_site: CanarySite) -> None:
-    """A second after its expiry it opens nothing, though the cookie is still sent."""
+def test_expired_link_returns_404(canary_site: CanarySite) -> None:
+    """A second after its expiry, even if the cookie is still sent."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     with time_machine.travel(share.expires_at + timedelta(seconds=1), tick=False):
         assert recipient_client.get(f"{share.root}usage/").status_code == 404
 
 
-def test_a_cookie_fits_its_own_link_only(canary_site: CanarySite) -> None:
-    """One link's cookies, sent to another by hand, open nothing; nor do cookies that somebody else signed."""
+def test_cookie_opens_its_own_link_only(canary_site: CanarySite) -> None:
+    """Neither cookies of another link nor cookies with a forged signature open a link."""
     mine, token = canary_site.share("correct horse")
     other, _ = canary_site.share()
     client = canary_site.recipient_client(mine, token, "correct horse")
@@ -170,8 +168,7 @@ def test_a_cookie_fits_its_own_link_only(canary_site: CanarySite) -> None:
     assert forged.get(f"{other.root}usage/").status_code == 404
 
 
-def test_opening_a_link_again_keeps_it_unlocked(canary_site: CanarySite) -> None:
-    """Whoever gave the password is not asked again for clicking on the link once more."""
+def test_link_stays_unlocked_when_opened_again(canary_site: CanarySite) -> None:
     share, token = canary_site.share("correct horse")
     recipient_client = canary_site.recipient_client(share, token, "correct horse")
     recipient_client.get(f"/s/{token}")
@@ -179,9 +176,7 @@ def test_opening_a_link_again_keeps_it_unlocked(canary_site: CanarySite) -> None
 
 
 def test_views_are_counted(canary_site: CanarySite) -> None:
-    """Each page that was shown is in the log with a shortened address; refused ones, and bars of a chart, are
-    not.
-    """
+    """The log has each page with a shortened address, but no refused ones and no drill-downs."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     recipient_client.get(f"{share.root}usage/", REMOTE_ADDR="203.0.113.77")
@@ -198,8 +193,8 @@ def test_views_are_counted(canary_site: CanarySite) -> None:
     assert share.last_seen is not None
 
 
-def test_visits_are_forgotten(canary_site: CanarySite) -> None:
-    """After 90 days, with the next visit that tidies up, nobody can say any more who looked then."""
+def test_views_are_deleted_after_90_days(canary_site: CanarySite) -> None:
+    """The next view that removes old ones deletes them."""
     share, token = canary_site.share(expires_at=timezone.now() + timedelta(days=300))
     recipient_client = canary_site.recipient_client(share, token)
     recipient_client.get(f"{share.root}events/")

@@ -1,4 +1,4 @@
-"""What whoever holds a link reads: true of what they see, and silent on what they don't."""
+"""Pages that recipients see: correct for the data they see, without hints at hidden data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ UNSEEN = "a\u202eb\u200bc"
 SPELLED = "a[U+202E]b[U+200B]c"
 
 
-def test_nothing_is_called_a_duplicate(canary_site: CanarySite) -> None:
-    """Events that only a hidden property tells apart look alike to the holder; that
-    is no finding about them.
-    """
+def test_recipients_see_no_duplicates_check(canary_site: CanarySite) -> None:
+    """Events that differ in a hidden property only would look like duplicates."""
     start, _ = bounds()
     alike = [
         {
@@ -39,9 +37,7 @@ def test_nothing_is_called_a_duplicate(canary_site: CanarySite) -> None:
 
 
 def test_recipients_see_no_other_viewers(canary_site: CanarySite) -> None:
-    """How busy Autumn is with this customer would tell when staff look at them: it stands on staff's pages
-    alone.
-    """
+    """The number of calls for this customer would show when staff view it; it is on staff pages only."""
     share, token = canary_site.share()
     assert not Page(canary_site.recipient_client(share, token).get(f"{share.root}usage/")).has(
         data_in_use=True
@@ -52,9 +48,7 @@ def test_recipients_see_no_other_viewers(canary_site: CanarySite) -> None:
 
 
 def test_recipients_cannot_refresh(canary_site: CanarySite) -> None:
-    """What is kept answers them also where they ask to go round it: staff share the customer's five calls a
-    second.
-    """
+    """Requests to bypass the cache are answered from it: staff share the customer's five calls a second."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     recipient_client.get(f"{share.root}events/")
@@ -65,8 +59,8 @@ def test_recipients_cannot_refresh(canary_site: CanarySite) -> None:
     assert canary_site.take() == []
 
 
-def test_hidden_properties_are_not_said_to_be_none(canary_site: CanarySite) -> None:
-    """An open row and the choice of columns say that the link shows none, not that there are none."""
+def test_hidden_properties_are_reported_as_hidden(canary_site: CanarySite) -> None:
+    """An open row and the choice of columns say that the link shows none."""
     share, token = canary_site.share(properties=[])
     recipient_client = canary_site.recipient_client(share, token)
     listed = Page(recipient_client.get(f"{share.root}events/?tz=UTC"))
@@ -75,8 +69,8 @@ def test_hidden_properties_are_not_said_to_be_none(canary_site: CanarySite) -> N
     assert Page(recipient_client.get(opened)).one(data_event=True).has(data_notice="properties-hidden")
 
 
-def test_keys_that_do_something(canary_site: CanarySite) -> None:
-    """The list of keys has none for a field that a link has not."""
+def test_shortcut_list_matches_the_page(canary_site: CanarySite) -> None:
+    """The list has no shortcut for a field that the page does not have."""
     share, token = canary_site.share()
     keys = (
         Page(canary_site.recipient_client(share, token).get(f"{share.root}events/"))
@@ -87,10 +81,8 @@ def test_keys_that_do_something(canary_site: CanarySite) -> None:
     assert "/" not in keys
 
 
-def test_characters_that_do_not_show(canary_site: CanarySite) -> None:
-    """In a recipient, a feature or a property they are spelled out, wherever a link
-    is made, minded or held.
-    """
+def test_invisible_characters_are_spelled_out(canary_site: CanarySite) -> None:
+    """In a recipient, a feature or a property, on the pages of owners and recipients."""
     event = {"timestamp": now_ms() - 60_000, "customer_id": SEEN, "feature_id": UNSEEN}
     canary_site.store.add([{**event, "properties": {UNSEEN: 1}}])
     owner = Client()

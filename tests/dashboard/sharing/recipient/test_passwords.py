@@ -1,4 +1,4 @@
-"""A link's password: it reveals nothing, cannot be guessed, and costs little to ask for."""
+"""A link's password: it protects all data, cannot be guessed, and takes little work to check."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db
 RIGHT = "correct horse"
 
 
-def test_the_password_page_says_nothing(canary_site: CanarySite) -> None:
-    """Neither customer nor recipient, owner, feature or period stand on it, whichever page was asked for."""
+def test_password_page_shows_no_data(canary_site: CanarySite) -> None:
+    """It has neither customer nor recipient, owner, feature or period, for every page of the link."""
     share, token = canary_site.share(RIGHT, recipient="Ada Lovelace")
     recipient_client = canary_site.recipient_client(share, token)
     for page in ("", "usage/", "events/?feature_id=x"):
@@ -29,8 +29,8 @@ def test_the_password_page_says_nothing(canary_site: CanarySite) -> None:
             assert secret.encode() not in response.content
 
 
-def test_the_right_password_leads_on(canary_site: CanarySite) -> None:
-    """To the page that was asked for, query and all, and to no other site."""
+def test_right_password_redirects_to_the_requested_page(canary_site: CanarySite) -> None:
+    """With its query, and never to another site."""
     share, token = canary_site.share(RIGHT)
     wanted = f"{share.root}events/?per_page=50"
     for given, leads in (
@@ -44,10 +44,8 @@ def test_the_right_password_leads_on(canary_site: CanarySite) -> None:
         assert client.get(wanted).status_code == 200
 
 
-def test_a_part_leads_back_to_its_page(canary_site: CanarySite) -> None:
-    """Locked while the page was open: its next part asks for the password, and the password leads to the
-    page.
-    """
+def test_partial_request_of_a_locked_link_asks_for_the_password(canary_site: CanarySite) -> None:
+    """If the link was locked while its page was open; the password redirects to that page."""
     share, token = canary_site.share()
     client = canary_site.recipient_client(share, token)
     passwords.change_password(share, RIGHT)
@@ -63,7 +61,7 @@ def test_a_part_leads_back_to_its_page(canary_site: CanarySite) -> None:
 def test_guessing_is_throttled_before_hashing(
     canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 1,000 wrong passwords from 200 addresses, five are looked at in fifteen minutes, then five more."""
+    """Of 1,000 wrong passwords from 200 addresses, five are checked in fifteen minutes, then five more."""
     share, token = canary_site.share(RIGHT)
     checked: list[str] = []
 
@@ -89,10 +87,8 @@ def test_guessing_is_throttled_before_hashing(
         assert len(checked) == 6
 
 
-def test_many_who_know_it_at_once(canary_site: CanarySite) -> None:
-    """While five are being checked a sixth is told to wait a moment, not that it was wrong; soon after it
-    opens.
-    """
+def test_sixth_concurrent_password_has_to_wait(canary_site: CanarySite) -> None:
+    """It is not reported as wrong, and opens the link a moment later."""
     share, token = canary_site.share(RIGHT)
     for _ in range(5):
         share.visits.create(kind=Visit.Kind.CHECKING, address="192.0.2.0/24")
@@ -104,10 +100,8 @@ def test_many_who_know_it_at_once(canary_site: CanarySite) -> None:
     assert client.post(f"{share.root}unlock", {"password": RIGHT}).status_code == 302
 
 
-def test_the_right_password_waits_too(canary_site: CanarySite) -> None:
-    """While the link is throttled the right password is not looked at either: it
-    would tell who guesses well.
-    """
+def test_right_password_is_throttled_too(canary_site: CanarySite) -> None:
+    """Otherwise the response would confirm a guess."""
     share, token = canary_site.share(RIGHT)
     client = canary_site.recipient_client(share, token)
     for number in range(5):
@@ -115,10 +109,8 @@ def test_the_right_password_waits_too(canary_site: CanarySite) -> None:
     assert client.post(f"{share.root}unlock", {"password": RIGHT}).status_code == 429
 
 
-def test_a_new_password_can_be_tried_at_once(canary_site: CanarySite) -> None:
-    """After five wrong ones the owner gives another: that one is looked at, and the log still has the
-    guesses.
-    """
+def test_new_password_resets_the_throttle(canary_site: CanarySite) -> None:
+    """The log still has the wrong guesses."""
     share, token = canary_site.share(RIGHT)
     client = canary_site.recipient_client(share, token)
     for number in range(6):
@@ -128,8 +120,8 @@ def test_a_new_password_can_be_tried_at_once(canary_site: CanarySite) -> None:
     assert share.visits.filter(kind=Visit.Kind.WRONG_BEFORE).count() == 5
 
 
-def test_links_on_shared_pages_stay_within_the_link(canary_site: CanarySite) -> None:
-    """Somebody who has unlocked reads on while others guess, and after they opened the link anew."""
+def test_unlocked_recipient_is_not_affected_by_guesses(canary_site: CanarySite) -> None:
+    """Even after opening the link again."""
     share, token = canary_site.share(RIGHT)
     inside, outside = (
         canary_site.recipient_client(share, token, RIGHT),
@@ -141,8 +133,7 @@ def test_links_on_shared_pages_stay_within_the_link(canary_site: CanarySite) -> 
     assert inside.get(f"{share.root}events/").status_code == 200
 
 
-def test_a_new_password_ends_old_unlocks(canary_site: CanarySite) -> None:
-    """Whoever gave the old password is asked again; the new one opens."""
+def test_new_password_ends_old_unlocks(canary_site: CanarySite) -> None:
     share, token = canary_site.share(RIGHT)
     recipient_client = canary_site.recipient_client(share, token, RIGHT)
     passwords.change_password(share, "another horse")
@@ -152,16 +143,16 @@ def test_a_new_password_ends_old_unlocks(canary_site: CanarySite) -> None:
     assert recipient_client.get(f"{share.root}events/").status_code == 200
 
 
-def test_a_link_that_gets_a_password_is_locked(canary_site: CanarySite) -> None:
-    """Those who held it without one are asked for it."""
+def test_link_with_a_new_password_is_locked(canary_site: CanarySite) -> None:
+    """Recipients who opened it without one have to enter it."""
     share, token = canary_site.share()
     recipient_client = canary_site.recipient_client(share, token)
     passwords.change_password(share, RIGHT)
     assert recipient_client.get(f"{share.root}events/").status_code == 403
 
 
-def test_a_password_is_sent_from_our_own_page_only(canary_site: CanarySite) -> None:
-    """A form on another site cannot try passwords: it lacks what Django hands out with ours."""
+def test_password_needs_a_csrf_token(canary_site: CanarySite) -> None:
+    """A form on another site cannot try passwords."""
     share, token = canary_site.share(RIGHT)
     client = Client(enforce_csrf_checks=True)
     client.get(f"/s/{token}")
@@ -169,8 +160,8 @@ def test_a_password_is_sent_from_our_own_page_only(canary_site: CanarySite) -> N
     assert share.visits.count() == 0
 
 
-def test_generated_passwords_are_worth_it() -> None:
-    """Long, different each time, and without signs that are misread."""
+def test_generated_passwords_are_unique_and_readable() -> None:
+    """They have no characters that are easily confused."""
     made = {passwords.generate_password() for _ in range(200)}
     assert len(made) == 200
     assert not set("".join(made)) & set("0o1il")

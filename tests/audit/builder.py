@@ -1,4 +1,4 @@
-"""Makes rows for customers: unique ids, times relative to one moment, values in JSON's types."""
+"""Builds customers with rows: unique ids, times relative to one moment, values in JSON's types."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ REGIONS = ("eu-west", "us-east", "ap-south", "sa-east")
 
 
 @dataclass(slots=True)
-class Owner:
-    """Collects one customer's rows. `now`: epoch milliseconds; no row lies in the five minutes before it."""
+class CustomerBuilder:
+    """Collects one customer's rows. `now`: epoch milliseconds; no row is in the five minutes before it."""
 
     rng: Random
     now: int
@@ -34,18 +34,18 @@ class Owner:
         late: bool = False,
         **more: Any,
     ) -> None:
-        """One row; `more` has the other fields of a Row."""
+        """Add one row; `more` has the other fields of a Row."""
         number = len(self.rows) + len(self.late)
         event_id = f"evt_{self.rng.getrandbits(40):010x}{number:05d}"
         row = Row(event_id, self.customer_id, feature, int(timestamp), value, properties or {}, **more)
         (self.late if late else self.rows).append(row)
 
     def past(self, days: float = 90) -> int:
-        """A moment in the last so many days."""
+        """A moment in the last `days` days."""
         return self.now - 300_000 - int(self.rng.random() * days * DAY)
 
     def hour(self, days: float = 60) -> int:
-        """A whole UTC hour that is over."""
+        """A whole UTC hour in the past."""
         moment = self.past(days) - HOUR
         return moment - moment % HOUR
 
@@ -53,16 +53,16 @@ class Owner:
         """One of the choices."""
         return self.rng.choice(tuple(choices))
 
-    def made(self, *, name: str | None = None, cycle: Cycle | None = None) -> Customer:
+    def build(self, *, name: str | None = None, cycle: Cycle | None = None) -> Customer:
         """The customer with all rows so far."""
         rows, late = tuple(self.rows), tuple(self.late)
         return Customer(self.customer_id, self.kind, rows, late, name or f"Name of {self.kind}", cycle)
 
 
 def scatter(
-    owner: Owner, feature: str, count: int, days: float, values: tuple[float, ...] = (1, 2, 5)
+    builder: CustomerBuilder, feature: str, count: int, days: float, values: tuple[float, ...] = (1, 2, 5)
 ) -> None:
-    """Rows at any time, each with the same few properties."""
+    """Add rows at random times, each with the same few properties."""
     for _ in range(count):
-        properties = {"region": owner.some(REGIONS), "status": owner.some((200, 404, 500))}
-        owner.add(feature, owner.past(days), owner.some(values), properties)
+        properties = {"region": builder.some(REGIONS), "status": builder.some((200, 404, 500))}
+        builder.add(feature, builder.past(days), builder.some(values), properties)

@@ -1,4 +1,4 @@
-"""Random queries over all parameters of the product, aimed at where a customer's rows are."""
+"""Random queries over all parameters of the product, near the times of a customer's rows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 
-from tests.audit.asks import Ask
 from tests.audit.calendars import DAY, HOUR, ZONES, clock_changes, day_start, local, moment_of
+from tests.audit.query import Query
 from tests.audit.truth import shown_properties, text_of
 from tests.audit.windows import last_of_month
 from tests.audit.world import Customer, Properties, Row
@@ -18,49 +18,49 @@ NEW_RANGES = ("today", "yesterday", "this_week", "last_week", "this_month", "las
 SIZES = (None, None, "hour", "day", "week", "month")
 
 
-class Questions:
-    """Draws queries about one customer; `now` in epoch milliseconds."""
+class RandomQueries:
+    """Random queries about one customer; `now` in epoch milliseconds."""
 
     def __init__(self, rng: Random, customer: Customer, now: int) -> None:
         self.rng = rng
         self.customer = customer
         self.now = now
 
-    def usage(self) -> Ask:
+    def usage(self) -> Query:
         """A query of charts."""
-        ask = self.windowed()
-        ask = ask.having(bin_size=self._size(ask), feature_id=self._features())
+        query = self.windowed()
+        query = query.having(bin_size=self._size(query), feature_id=self._features())
         if self.rng.random() < 0.45:
-            ask = self._grouped(ask)
+            query = self._grouped(query)
         if self.rng.random() < 0.3:
-            ask = ask.having(compare="previous")
+            query = query.having(compare="previous")
         if self.rng.random() < 0.2:
-            ask = self.filtered(ask)
+            query = self.filtered(query)
         if self.rng.random() < 0.06:
-            ask = ask.having(measure=self.rng.choice(("count", "sum")))
+            query = query.having(measure=self.rng.choice(("count", "sum")))
         if self.rng.random() < 0.05 and (entities := {row.entity_id for row in self.customer.rows} - {None}):
-            ask = ask.having(entity_id=self.rng.choice(sorted(map(str, entities))))
-        return ask
+            query = query.having(entity_id=self.rng.choice(sorted(map(str, entities))))
+        return query
 
-    def events(self) -> Ask:
+    def events(self) -> Query:
         """A query of lists and files."""
-        ask = self.windowed().having(feature_id=self._features())
-        return self.filtered(ask) if self.rng.random() < 0.5 else ask
+        query = self.windowed().having(feature_id=self._features())
+        return self.filtered(query) if self.rng.random() < 0.5 else query
 
-    def windowed(self) -> Ask:
-        """A window in some zone."""
+    def windowed(self) -> Query:
+        """A window in a random zone."""
         zone = self.rng.choice(ZONES)
-        ask = Ask(customer_id=self.customer.id, tz=zone)
+        query = Query(customer_id=self.customer.id, tz=zone)
         if self.customer.cycle is not None and self.rng.random() < 0.5:
-            return ask.having(range="1bc")
+            return query.having(range="1bc")
         draw = self.rng.random()
         if draw < 0.35:
-            return ask.having(range=self.rng.choice(RANGES))
+            return query.having(range=self.rng.choice(RANGES))
         if draw < 0.45:
-            return ask.having(range=self.rng.choice(NEW_RANGES))
+            return query.having(range=self.rng.choice(NEW_RANGES))
         if draw < 0.65:
-            return self._of_dates(ask)
-        return self._between(ask, *self._bounds(zone))
+            return self._of_dates(query)
+        return self._between(query, *self._bounds(zone))
 
     def _bounds(self, zone: str) -> tuple[int, int]:
         if self.rng.random() < 0.3 and (
@@ -74,23 +74,23 @@ class Questions:
         length = self.rng.choice((HOUR, 5 * HOUR, DAY, 6 * DAY, 20 * DAY, 60 * DAY))
         return start, start + length + self.rng.choice((0, 0, 1, -1, 999, 500, 90_000))
 
-    def _between(self, ask: Ask, start: int, end: int) -> Ask:
+    def _between(self, query: Query, start: int, end: int) -> Query:
         end = max(end, start + 1)
-        return ask.having(
-            start=self._moment(start, ask.tz), start_ms=start, end=self._moment(end, ask.tz), end_ms=end
+        return query.having(
+            start=self._moment(start, query.tz), start_ms=start, end=self._moment(end, query.tz), end_ms=end
         )
 
     def _moment(self, ms: int, zone: str) -> str:
-        """A moment in one of the ways to write it: digits, local time, or with its offset."""
+        """A moment in one of its notations: digits, local time, or with its offset."""
         wall = local(ms, zone)
         choice = self.rng.randrange(3)
         if choice == 1 and moment_of(wall.replace(tzinfo=None, fold=0), zone) == ms:
             return wall.replace(tzinfo=None).isoformat()
         return wall.isoformat() if choice == 2 else str(ms)
 
-    def _of_dates(self, ask: Ask) -> Ask:
-        """Typed dates, the end's own date included; often a whole month or week."""
-        first = local(self._row().timestamp, ask.tz).date()
+    def _of_dates(self, query: Query) -> Query:
+        """Dates, with the end date included; often a whole month or week."""
+        first = local(self._row().timestamp, query.tz).date()
         last = first + timedelta(self.rng.choice((0, 1, 6, 13, 29)))
         draw = self.rng.random()
         if draw < 0.4:
@@ -98,13 +98,13 @@ class Questions:
         elif draw < 0.6:
             first -= timedelta(first.weekday())
             last = first + timedelta(6)
-        start, end = day_start(first, ask.tz), day_start(last + timedelta(1), ask.tz)
-        return ask.having(start=first.isoformat(), start_ms=start, end=last.isoformat(), end_ms=end)
+        start, end = day_start(first, query.tz), day_start(last + timedelta(1), query.tz)
+        return query.having(start=first.isoformat(), start_ms=start, end=last.isoformat(), end_ms=end)
 
-    def _size(self, ask: Ask) -> str | None:
+    def _size(self, query: Query) -> str | None:
         size = self.rng.choice(SIZES)
-        long = ask.range not in (None, "24h", "7d", "today", "yesterday") or (
-            ask.end_ms is not None and ask.end_ms - ask.start_ms > 30 * DAY
+        long = query.range not in (None, "24h", "7d", "today", "yesterday") or (
+            query.end_ms is not None and query.end_ms - query.start_ms > 30 * DAY
         )
         return None if size == "hour" and long else size
 
@@ -118,19 +118,19 @@ class Questions:
             return ()
         return tuple(sorted(self.rng.sample(names, min(len(names), self.rng.choice((1, 1, 2))))))
 
-    def _grouped(self, ask: Ask) -> Ask:
+    def _grouped(self, query: Query) -> Query:
         paths = sorted(_scalar_paths(self.customer.rows[:400])) or ["region"]
         by = self.rng.choice([*(f"properties.{path}" for path in paths), "$entity_id", "$plan_id"])
         if by.startswith("$") and self.rng.random() < 0.7:
             by = f"properties.{self.rng.choice(paths)}"
-        ask = ask.having(group_by=by)
+        query = query.having(group_by=by)
         if self.rng.random() < 0.3 and by.startswith("properties.") and (values := self._values(by[11:])):
-            ask = ask.having(group=tuple(self.rng.sample(values, min(len(values), 2))))
-        if ask.feature_id and self.rng.random() < 0.3:
-            ask = ask.having(focus=self.rng.choice(ask.feature_id))
-        return ask
+            query = query.having(group=tuple(self.rng.sample(values, min(len(values), 2))))
+        if query.feature_id and self.rng.random() < 0.3:
+            query = query.having(focus=self.rng.choice(query.feature_id))
+        return query
 
-    def filtered(self, ask: Ask) -> Ask:
+    def filtered(self, query: Query) -> Query:
         """The query with conditions of one or more types."""
         row = self._row()
         pairs = list(flat(shown_properties(row.properties)))
@@ -141,13 +141,13 @@ class Questions:
         if conditions and draw < 0.45:
             path = self.rng.choice(conditions).partition(":")[0]
             same = [f"{path}:{value}" for value in self._values(path)] or conditions
-            return ask.having(filter=tuple(sorted(set(self.rng.sample(same, min(len(same), 2))))))
+            return query.having(filter=tuple(sorted(set(self.rng.sample(same, min(len(same), 2))))))
         if conditions and draw < 0.6:
-            return ask.having(exclude=(self.rng.choice(conditions),))
+            return query.having(exclude=(self.rng.choice(conditions),))
         if conditions and draw < 0.8:
-            return ask.having(filter=(self.rng.choice(conditions),))
+            return query.having(filter=(self.rng.choice(conditions),))
         low = json.dumps(row.listed)
-        return ask.having(value_min=low) if self.rng.random() < 0.5 else ask.having(value_max=low)
+        return query.having(value_min=low) if self.rng.random() < 0.5 else query.having(value_max=low)
 
     def _values(self, path: str) -> list[str]:
         found = set()
@@ -159,7 +159,7 @@ class Questions:
 
 
 def flat(properties: Properties, prefix: str = "") -> Sequence[tuple[str, object]]:
-    """Every path of shown properties with its value; lists stay whole."""
+    """Every path of shown properties with its value; lists are not flattened."""
     found: list[tuple[str, object]] = []
     for name, value in properties.items():
         found += flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(f"{prefix}{name}", value)]

@@ -1,4 +1,4 @@
-"""What the checks found, as sentences that lead to their rows."""
+"""Results of the checks on rows, as sentences that link to the rows concerned."""
 
 from __future__ import annotations
 

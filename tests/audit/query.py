@@ -1,4 +1,4 @@
-"""What is asked of the product: the parameters of its query string, and nothing worked out from them."""
+"""Queries to the product: the parameters of its query string, and no derived values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Query:
     """One query string.
 
-    `start`, `end`: as they are written; `start_ms`, `end_ms`: the moments that they mean.
+    `start`, `end`: as written; `start_ms`, `end_ms`: the same moments in epoch milliseconds.
     """
 
     customer_id: str | None = None
@@ -38,7 +38,7 @@ class Ask:
     per_page: int | None = None
 
     def params(self) -> list[tuple[str, str]]:
-        """The pairs of the query string, without those that are left out."""
+        """The pairs of the query string, without absent parameters."""
         found: list[tuple[str, str]] = []
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
@@ -51,10 +51,10 @@ class Ask:
         """The address of a page or file with this query."""
         return f"{path}?{urlencode(self.params())}"
 
-    def having(self, **changes: Any) -> Ask:
+    def having(self, **changes: Any) -> Query:
         """The query with some parameters changed."""
         return replace(self, **changes)
 
-    def between(self, start: int, end: int) -> Ask:
+    def between(self, start: int, end: int) -> Query:
         """The same query in [start, end), epoch milliseconds, written as digits."""
         return replace(self, range=None, start=str(start), start_ms=start, end=str(end), end_ms=end)
