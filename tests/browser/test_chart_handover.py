@@ -221,7 +221,7 @@ def test_chart_by_keyboard(page: Page, site: str) -> None:
     messages = page.locator("[role=status]")
     assert (
         messages.inner_text() == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300;"
-        " embed 12,400; Other (9) 40; (none) 7"
+        " embed 12,400; Other (9) 40; No value or not reported 7"
     )
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Events of the bar.")
