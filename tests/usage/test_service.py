@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
-from usage.errors import Unreachable, Unsupported
+from usage.errors import Refused, Unreachable, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.scope import Scope
 from usage.service import Usage
@@ -202,6 +202,14 @@ def test_capabilities_are_read_from_the_whole_refusal(length: int) -> None:
     message = f"max_groups: {'must be positive, ' * (length // 18)}customer_id: is required"
     with autumn(wrap=refusing(message)) as service, pytest.raises(Unsupported):
         service.usage.series(Query())
+
+
+@pytest.mark.parametrize("message", ["", "The version is not valid."])
+def test_other_refusal_of_the_probe_says_nothing_of_the_server(message: str) -> None:
+    """It is an error, and is not taken for that of a server which can do nothing."""
+    with autumn(wrap=refusing(message)) as service, pytest.raises(Refused) as caught:
+        service.usage.series(Query())
+    assert caught.type is Refused
 
 
 def test_newer_server() -> None:

@@ -15,6 +15,8 @@ from usage.api.calls import CallOptions, Calls
 from usage.errors import Refused
 
 PROBE_FEATURE = "capability-probe"
+NAMED_FIELDS = ("bin_size", "max_groups", "customer_id")
+"""Fields of which the refusal of the probe names at least one."""
 REMEMBERED_S = 3600.0
 """How long a server's capabilities are taken for unchanged."""
 
@@ -50,8 +52,8 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
     try:
         calls.aggregate(body, closed=False, options=options)
     except Refused as refusal:
-        if refusal.status != 400:
-            raise
+        if refusal.status != 400 or not any(name in refusal.detail for name in NAMED_FIELDS):
+            raise  # not the expected refusal, so it says nothing of what the server can do
         organization = calls.scope is None and "customer_id" not in refusal.detail
         return Capabilities("max_groups" in refusal.detail, organization, "week" in refusal.detail)
     return Capabilities(grouping=False, organization=False, weeks=False)
