@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -114,6 +117,21 @@ class TestEveryStore:
         assert len(origin.calls) == 1
 
 
+@contextmanager
+def no_threads(name: str) -> Iterator[None]:
+    """The system has no room for threads of this name."""
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        yield
+
+
 @pytest.fixture
 def link(redis_url: str) -> Iterator[RedisLink]:
     link = RedisLink(redis_url, timeout_s=10)
@@ -153,6 +171,80 @@ def test_redis_lock_is_exclusive_and_expires(link: RedisLink) -> None:
         assert again
         link.redis.set("autumn-usage:k:lock", "another's")
     assert link.redis.get("autumn-usage:k:lock") == b"another's"
+
+
+LEASE_S = 0.6
+
+
+def outlive(redis: Redis, seconds: float) -> None:
+    """Wait until Redis itself has seen so much time pass."""
+    redis.set("mark", 1, px=int(seconds * 1000))
+    eventually(lambda: not redis.exists("mark"))
+
+
+@pytest.mark.parametrize("has_threads", [True, False])
+def test_lock_outlives_its_lease_while_its_block_runs(link: RedisLink, has_threads: bool) -> None:
+    """Renewed by a thread; without one the lease is as long as the block may take."""
+    store = RedisStore(link)
+    with nullcontext() if has_threads else no_threads("leases"), store.lock("k", LEASE_S, at_most_s=30):
+        outlive(link.redis, 3 * LEASE_S)
+        with store.lock("k", LEASE_S) as second:
+            assert not second
+    with store.lock("k", LEASE_S) as after:
+        assert after
+
+
+def test_lock_ends_when_its_block_takes_longer_than_allowed(link: RedisLink) -> None:
+    store = RedisStore(link)
+    with store.lock("k", LEASE_S, at_most_s=3 * LEASE_S):
+        outlive(link.redis, 2 * LEASE_S)
+        with store.lock("k", LEASE_S) as second:
+            assert not second
+        outlive(link.redis, 2 * LEASE_S)
+        with store.lock("k", LEASE_S) as second:
+            assert second
+
+
+def test_lock_of_another_is_not_renewed(link: RedisLink) -> None:
+    store = RedisStore(link)
+    with store.lock("k", LEASE_S, at_most_s=30):
+        link.redis.set("autumn-usage:k:lock", "another's", px=int(3 * LEASE_S * 1000))
+        eventually(lambda: not link.redis.exists("autumn-usage:k:lock"))
+
+
+def test_several_locks_are_renewed_together(link: RedisLink) -> None:
+    """Each for as long as its own block runs."""
+    store = RedisStore(link)
+    with store.lock("long", LEASE_S, at_most_s=30):
+        for name in ("one", "two"):
+            with store.lock(name, LEASE_S, at_most_s=30):
+                outlive(link.redis, 2 * LEASE_S)
+                assert not any(_is_free(store, taken) for taken in ("long", name))
+            assert _is_free(store, name)
+
+
+def _is_free(store: RedisStore, key: str) -> bool:
+    with store.lock(key, LEASE_S) as mine:
+        return mine
+
+
+def test_eight_processes_make_a_slow_call_once(redis_url: str) -> None:
+    """However many leases long it takes."""
+    origin = Origin()
+    origin.gate.clear()
+    links = [RedisLink(redis_url, timeout_s=10) for _ in range(8)]
+    caches = [Cache(RedisStore(link), lease_s=LEASE_S) for link in links]
+    with ThreadPoolExecutor(8) as pool, Redis.from_url(redis_url) as redis:
+        pending = [pool.submit(get, cache, origin, seconds=60) for cache in caches]
+        eventually(lambda: len(origin.calls) == 1)
+        outlive(redis, 4 * LEASE_S)
+        origin.gate.set()
+        answers = [each.result() for each in pending]
+    assert {found.body for found in answers} == {b"answer 1"}
+    assert sorted(found.source for found in answers) == ["cache"] * 7 + ["live"]
+    assert len(origin.calls) == 1
+    for link in links:
+        link.close()
 
 
 def test_redis_outage_causes_no_error() -> None:
