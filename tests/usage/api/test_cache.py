@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.usage.api.origin import Clock, Origin, eventually, get
+from tests.usage.threads import no_threads
 from usage.api.cache import BACKGROUND_REFRESHES, Cache, Cached, FetchedBody
 from usage.api.deadline import Deadline
 from usage.api.stores import MemoryStore
@@ -187,21 +188,11 @@ def test_a_recent_answer_says_so_when_asking_behind_has_failed(
     assert len(origin.calls) == 2
 
 
-def test_answer_that_cannot_be_refreshed_is_stale(
-    cache: Cache, origin: Origin, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answer_that_cannot_be_refreshed_is_stale(cache: Cache, origin: Origin, clock: Clock) -> None:
     """The system has no room for a thread, again and again; once it has, the answer is refreshed."""
-    start = threading.Thread.start
-
-    def refuse(thread: threading.Thread) -> None:
-        if thread.name == "refresh":
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
     get(cache, origin)
     asked_at, clock.now = clock.now, clock.now + 60
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+    with no_threads("refresh"):
         for _ in range(3 * BACKGROUND_REFRESHES):
             found = get(cache, origin)
             assert (found.body, found.fetched_at, found.source) == (b"answer 1", asked_at, "stale")

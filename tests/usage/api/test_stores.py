@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from redis import Redis
 from tests.conftest import free_port
 from tests.usage.api.hostile_server import serving
 from tests.usage.api.origin import Clock, Origin, eventually, get
+from tests.usage.threads import no_threads
 from usage.api.cache import Cache
 from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
 
@@ -115,21 +115,6 @@ class TestEveryStore:
         cache, origin = Cache(store), Origin()
         assert [get(cache, origin).source for _ in range(2)] == ["live", "cache"]
         assert len(origin.calls) == 1
-
-
-@contextmanager
-def no_threads(name: str) -> Iterator[None]:
-    """The system has no room for threads of this name."""
-    start = threading.Thread.start
-
-    def refuse(thread: threading.Thread) -> None:
-        if thread.name == name:
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        yield
 
 
 @pytest.fixture
