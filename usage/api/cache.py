@@ -108,8 +108,9 @@ class _Failure(msgspec.Struct, frozen=True):
     def error(self, now: float) -> UsageError:
         wait_s = None if self.retry_at is None else round(max(0.0, self.retry_at - now), 1)
         if refusal := _REFUSALS.get(self.kind):
-            about = {"status": self.status, "code": self.code, "detail": self.detail}
-            return refusal(self.sentence, **about, retry_after_s=wait_s)
+            return refusal(
+                self.sentence, status=self.status, code=self.code, detail=self.detail, retry_after_s=wait_s
+            )
         return _ERRORS.get(self.kind, Unreachable)(self.sentence, retry_after_s=wait_s)
 
 

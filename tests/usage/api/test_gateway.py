@@ -226,6 +226,21 @@ def test_upstreams_over_one_redis_share_answers_and_pace(redis_url: str) -> None
     assert_nowhere_in_redis(redis_url, KEY, "cus_secretive")
 
 
+def test_a_429_holds_the_calls_of_other_processes(redis_url: str) -> None:
+    """About the same customer, and without another call."""
+    with serving(in_turn(answer(429, b"", {"Retry-After": "40"}), answer())) as server:
+        first, second = (open_gateway(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
+        for number, gateway in enumerate((first, second)):
+            with pytest.raises(RateLimited) as caught:
+                gateway.direct(
+                    "events.list", BODY | {"limit": number}, deadline=Deadline.after(15), check=json_object
+                )
+            assert 25 < (caught.value.retry_after_s or 0) <= 40
+        assert len(server.requests) == 1
+        first.close()
+        second.close()
+
+
 @pytest.mark.slow
 def test_slow_redis_and_slow_autumn_refuse_nobody(redis_url: str) -> None:
     """Redis takes 200 ms, Autumn 2 s; 16 customers' pages make four calls each."""

@@ -264,6 +264,17 @@ def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
     assert (caught.value.retry_after_s or 0) <= RESET_LIMIT_S
 
 
+def test_long_wait_is_observed_to_its_end() -> None:
+    clock = Clock()
+    limiter = Limiter(MemoryWindow(clock=clock))
+    limiter.pause("b", 120)
+    clock.now += 119.5
+    with pytest.raises(RateLimited):
+        limiter.acquire("b", Deadline.after(0.4))
+    clock.now += 0.5
+    limiter.acquire("b", Deadline.after(5))
+
+
 def test_calls_of_the_last_second_are_counted() -> None:
     """For the strip that says how much room is left."""
     clock = Clock()
