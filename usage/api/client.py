@@ -181,7 +181,7 @@ class Client:
         # good (trap 21).
         is_missing = status == 401 and code == "no_auth_header"
         if endpoint in _NAME_ENDPOINTS and (lacks_scope or is_missing):
-            return Unsupported(messages.CALL_UNAVAILABLE, status=status, code=code)
+            return Unsupported(messages.CALL_UNAVAILABLE, status=status, code=code, detail=message)
         if is_missing:
             return MissingCall(messages.MISSING_CALL.format(endpoint=endpoint), status=status, code=code)
         if lacks_scope:
@@ -272,17 +272,22 @@ def _retry_after(response: httpx.Response) -> float | None:
     understood.
     """
     value = response.headers.get("retry-after", "").strip()
-    seconds = float(value) if _SECONDS.fullmatch(value) else _until(value)
-    return None if seconds is None else min(seconds, RETRY_AFTER_LIMIT_S)
+    if _SECONDS.fullmatch(value):
+        return min(float(value), RETRY_AFTER_LIMIT_S)
+    until = _parsed_date(value)
+    if until is None:
+        return None
+    # By the server's own clock where it tells it: ours may differ.
+    now = _parsed_date(response.headers.get("date", "")) or datetime.now(UTC)
+    return min(max(0.0, (until - now).total_seconds()), RETRY_AFTER_LIMIT_S)
 
 
-def _until(date: str) -> float | None:
+def _parsed_date(value: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(date)
-        at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (at - datetime.now(UTC)).total_seconds())
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
-        return None  # Some dates that are not valid are none of the errors that its documentation names.
+        return None  # Some dates that are not valid raise other errors than its documentation names.
 
 
 def _parsed_number(value: str | None) -> float | None:

@@ -201,6 +201,15 @@ def test_retry_after_may_be_a_date() -> None:
         assert failure(s).retry_after_s == 0
 
 
+@pytest.mark.parametrize("ahead_s", [-7200, 0, 7200])
+def test_retry_after_date_is_read_by_the_clock_of_the_server(ahead_s: int) -> None:
+    now = datetime.now(UTC) + timedelta(seconds=ahead_s)
+    dates = {"Date": now, "Retry-After": now + timedelta(seconds=40)}
+    headers = {name: format_datetime(at, usegmt=True) for name, at in dates.items()}
+    with serving(always(answer(429, b"", headers))) as server:
+        assert failure(server).retry_after_s == 40
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
