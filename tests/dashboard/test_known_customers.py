@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
@@ -74,6 +76,28 @@ def test_newest_sighting_of_two_processes_is_stored(older: int) -> None:
     first.save()
     assert last_seen() == 12 * HOUR
     assert StoredKnownCustomers("one").customers() == [("cus_1", 12 * HOUR), ("cus_2", 1)]
+
+
+class Overtaken:
+    """A database in which another process writes a newer sighting just before each update."""
+
+    def __init__(self) -> None:
+        self.newer = iter([10 * HOUR])
+
+    def __call__(self, execute: Any, sql: str, *rest: Any) -> object:
+        newer = next(self.newer, None) if sql.startswith("UPDATE") else None
+        if newer is not None:
+            Sighting.objects.update(last_seen=newer)
+        return execute(sql, *rest)
+
+
+def test_newer_sighting_of_the_same_moment_stays() -> None:
+    for moment in (HOUR, 5 * HOUR):
+        known = StoredKnownCustomers("one")
+        known.note([Seen("cus_1", "calls", moment)])
+        with connection.execute_wrapper(Overtaken()):
+            known.save()
+    assert last_seen() == 10 * HOUR
 
 
 @pytest.mark.django_db(transaction=True)
