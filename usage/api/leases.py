@@ -41,19 +41,19 @@ class Lease:
 class Leases:
     """The leases of this process, renewed by one thread that lives while there are any.
 
-    `renew` renews several of them in one go, and does not raise.
+    `renew` renews several of them in one go. Where it raises, they are renewed with the next lease.
     """
 
     def __init__(self, renew: Callable[[Sequence[Lease]], None]) -> None:
         self._renew = renew
         self._changed = Condition()
         self._held: set[Lease] = set()
-        self._is_running = False
+        self._thread: Thread | None = None
 
     def add(self, lease: Lease) -> bool:
         """Renew this one from now on. False where the system has no room for another thread."""
         with self._changed:
-            if not self._is_running and not self._started():
+            if not self._is_running() and not self._started():
                 return False
             self._held.add(lease)
             self._changed.notify()
@@ -65,22 +65,32 @@ class Leases:
             self._held.discard(lease)
             self._changed.notify()
 
+    def close(self) -> None:
+        """Renew none of them any more, and wait for a renewal that is under way."""
+        with self._changed:
+            self._held.clear()
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _is_running(self) -> bool:
+        """False also in a process that was forked from one in which it ran."""
+        return self._thread is not None and self._thread.is_alive()
+
     def _started(self) -> bool:
+        thread = Thread(target=self._run, name="leases", daemon=True)
         try:
-            Thread(target=self._run, name="leases", daemon=True).start()
+            thread.start()
         except (RuntimeError, MemoryError) as error:
             log.warning("leases.not_started", error=type(error).__name__)
             return False
-        self._is_running = True
+        self._thread = thread
         return True
 
     def _run(self) -> None:
-        try:
-            while due := self._due():
-                self._renew(due)
-        finally:
-            with self._changed:
-                self._is_running = False
+        while due := self._due():
+            self._renew(due)
 
     def _due(self) -> list[Lease]:
         """Wait for leases that are to be renewed; none once there is no lease left."""
@@ -89,7 +99,7 @@ class Leases:
                 now = time.monotonic()
                 self._held = {lease for lease in self._held if lease.until.at > now}
                 if not self._held:
-                    self._is_running = False  # here, so that a lease that is added next starts another
+                    self._thread = None  # under the lock: a lease that is added next starts another
                     return []
                 due = [lease for lease in self._held if lease.renew_at <= now]
                 if due:

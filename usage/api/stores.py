@@ -187,6 +187,7 @@ class RedisStore:
             self._link.attempt(lambda: bool(self._unlock([lease.name], [lease.token])), lambda: False)
 
     def close(self) -> None:
+        self._leases.close()
         self._link.close()
 
     def _renew_all(self, leases: Sequence[Lease]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from redis import Redis
 from tests.conftest import free_port
 from tests.usage.api.hostile_server import serving
 from tests.usage.api.origin import Clock, Origin, eventually, get
+from tests.usage.api.slow_redis import slow_redis
 from tests.usage.threads import no_threads
 from usage.api.cache import Cache
 from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
@@ -206,6 +208,25 @@ def test_several_locks_are_renewed_together(link: RedisLink) -> None:
                 outlive(link.redis, 2 * LEASE_S)
                 assert not any(_is_free(store, taken) for taken in ("long", name))
             assert _is_free(store, name)
+
+
+def scripts_run(redis: Redis) -> int:
+    """How often this Redis was asked to run a script, or whether it knows one."""
+    counts = redis.info("commandstats")
+    assert isinstance(counts, dict)
+    return sum(each["calls"] for name, each in counts.items() if "script" in name or "eval" in name)
+
+
+def test_store_closes_while_a_lock_is_renewed(redis_url: str) -> None:
+    """Redis answers slowly; nothing is left behind that uses the closed connections."""
+    with slow_redis(redis_url, 0.2) as url, Redis.from_url(redis_url) as redis:
+        store = RedisStore(RedisLink(url, timeout_s=10))
+        before = scripts_run(redis)
+        with store.lock("k", LEASE_S, at_most_s=30):
+            eventually(lambda: scripts_run(redis) > before)
+            store.close()
+        store.close()
+    assert not any(thread.name == "leases" for thread in threading.enumerate())
 
 
 def _is_free(store: RedisStore, key: str) -> bool:
