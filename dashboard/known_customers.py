@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 import structlog
-from django.db import DatabaseError
+from django.db import Error
 
 from dashboard.models import Sighting
 from usage.known_customers import InMemoryKnownCustomers, Seen
@@ -14,6 +14,9 @@ from usage.known_customers import InMemoryKnownCustomers, Seen
 MOST = 50_000
 STEP_MS = 3_600_000
 """A newer sighting is worth a write when it is this much newer."""
+
+BATCH = 500
+"""Rows in one statement."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,15 +57,15 @@ class StoredKnownCustomers(InMemoryKnownCustomers):
             return
         try:
             self._write(pending)
-        except DatabaseError as error:
+        except Error as error:
             log.warning("sightings_not_saved", error=type(error).__name__, pairs=len(pending))
             with self._lock:
-                self._pending = {**pending, **self._pending}
+                _keep_newest(self._pending, pending)
             return
         with self._lock:
             if len(self._written) > 2 * MOST:  # then each is written once more, which does no harm
                 self._written.clear()
-            self._written |= pending
+            _keep_newest(self._written, pending)
 
     def _load(self) -> None:
         """Reads the newest, and drops what is older than the room that there is."""
@@ -75,22 +78,33 @@ class StoredKnownCustomers(InMemoryKnownCustomers):
         self._written = {(item.customer_id, item.feature_id): item.last_seen for item in seen}
 
     def _write(self, pending: dict[Pair, int]) -> None:
-        Sighting.objects.bulk_create(
-            [
-                Sighting(
-                    key=self._key(pair),
-                    source=self._source,
-                    customer_id=pair[0],
-                    feature_id=pair[1],
-                    last_seen=last_seen,
-                )
-                for pair, last_seen in sorted(pending.items())
-            ],
-            batch_size=500,
-            update_conflicts=True,
-            unique_fields=["key"],
-            update_fields=["last_seen"],
-        )
+        """Other processes write the same rows: one that is newer stays as it is."""
+        rows = [
+            Sighting(
+                key=self._key(pair),
+                source=self._source,
+                customer_id=pair[0],
+                feature_id=pair[1],
+                last_seen=last_seen,
+            )
+            for pair, last_seen in sorted(pending.items())
+        ]
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            Sighting.objects.bulk_create(batch, ignore_conflicts=True)
+            stored = dict(
+                Sighting.objects.filter(key__in=[row.key for row in batch]).values_list("key", "last_seen")
+            )
+            for row in batch:
+                if row.last_seen > stored.get(row.key, row.last_seen):
+                    older = Sighting.objects.filter(key=row.key, last_seen__lt=row.last_seen)
+                    older.update(last_seen=row.last_seen)
 
     def _key(self, pair: Pair) -> str:
         return hashlib.sha256("\0".join((self._source, *pair)).encode()).hexdigest()
+
+
+def _keep_newest(known: dict[Pair, int], more: dict[Pair, int]) -> None:
+    """Adds `more` to `known`; what is newer there stays."""
+    for pair, moment in more.items():
+        known[pair] = max(moment, known.get(pair, 0))

@@ -107,6 +107,8 @@ REFUSED_ADVICE = "Try another time range or fewer filters."
 INVALID_RESPONSE_ADVICE = "Try again. If it happens again, contact Autumn."
 RATE_LIMITED_ADVICE = "Wait a few seconds, then try again."
 TRY_AGAIN = "Try again."
+TRY_AGAIN_IN = "Try again in {seconds} second{plural}."
+CHECK_API_URL = "Ask your administrator to check AUTUMN_API_URL."
 CHECK_SECRET_KEY = "Ask your administrator to check AUTUMN_SECRET_KEY."
 
 # dashboard/sharing/manage/create.py

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from dashboard import messages
 from usage.errors import (
+    Disabled,
+    KeyRefused,
     Malformed,
+    MissingCall,
     RateLimited,
     Refused,
     UnknownCustomer,
@@ -29,6 +32,9 @@ class Problem:
     code: str = "failed"
 
 
+RETRY_AFTER_S = 2
+"""When to try again where Autumn does not say."""
+
 # The first that fits: kinds stand before what they are kinds of.
 WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
     (
@@ -38,8 +44,17 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
         "Customer not found",
         messages.UNKNOWN_CUSTOMER_ADVICE,
     ),
+    (
+        MissingCall,
+        502,
+        "missing-call",
+        "This Autumn server lacks a call",
+        messages.CHECK_API_URL,
+    ),
     (Unsupported, 200, "unsupported", "Not supported by this Autumn server", messages.UNSUPPORTED_ADVICE),
-    (Refused, 502, "refused", "Autumn refused the request", messages.REFUSED_ADVICE),
+    (KeyRefused, 502, "key-refused", "Autumn refused the secret key", messages.CHECK_SECRET_KEY),
+    (Disabled, 503, "disabled", "Request temporarily disabled", messages.TRY_AGAIN_SOON),
+    (Refused, 502, "refused", "Autumn refused the request", messages.INVALID_RESPONSE_ADVICE),
     (
         Malformed,
         502,
@@ -57,17 +72,25 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
     (Unreachable, 503, "offline", "Autumn can't be reached", messages.TRY_AGAIN_SOON),
     (UsageError, 502, "failed", "The request failed", messages.TRY_AGAIN),
 )
-REFUSED_KEY = (401, 403)
 
 
 def problem_of(error: UsageError) -> Problem:
     """The page's words and status for an error of the service."""
-    if isinstance(error, Refused) and error.status in REFUSED_KEY:
-        advice = messages.CHECK_SECRET_KEY
-        return Problem(502, "Autumn refused the secret key", error.sentence, advice, code="key-refused")
     _, status, code, title, advice = next(words for words in WORDS if isinstance(error, words[0]))
-    return Problem(status, title, error.sentence, advice, _wait(error) if status == 503 else None, code)
+    if type(error) is Refused and error.status == 400:
+        advice = messages.REFUSED_ADVICE
+    if status != 503:
+        return Problem(status, title, error.sentence, advice, code=code)
+    if error.retry_after_s is not None:
+        advice = _try_again_in(_whole_seconds(error.retry_after_s))
+    wait_s = RETRY_AFTER_S if error.retry_after_s is None else _whole_seconds(error.retry_after_s)
+    return Problem(status, title, error.sentence, advice, wait_s, code)
 
 
-def _wait(error: UsageError) -> int:
-    return max(1, math.ceil(error.retry_after_s or 2))
+def _whole_seconds(seconds: float) -> int:
+    """Rounded up, as trying before that is in vain."""
+    return max(1, math.ceil(seconds))
+
+
+def _try_again_in(seconds: int) -> str:
+    return messages.TRY_AGAIN_IN.format(seconds=seconds, plural="" if seconds == 1 else "s")

@@ -1,9 +1,12 @@
 """What can go wrong between a question and its answer.
 
     UsageError
-    ├── Refused            Autumn answered and said no: the key (401, 403), or the call itself (other 4xx)
+    ├── Refused            Autumn answered and said no (4xx)
+    │   ├── KeyRefused         the secret key: it is missing, not valid, or lacks a scope
+    │   ├── Disabled           this request, for now (403 `request_temporarily_disabled`)
     │   ├── UnknownCustomer    404: there is no such customer
     │   └── Unsupported        this server does not support the request (older, or a limit of the API)
+    │       └── MissingCall        this server has no such call (401 `no_auth_header`)
     ├── RateLimited        more than five calls a second, and no room before the deadline
     ├── Unreachable        no answer in time: network, time limit, 5xx
     └── Malformed          an answer that is not what the contract promises
@@ -29,16 +32,34 @@ class UsageError(Exception):
 
 
 class Refused(UsageError):
-    """Autumn refused the key or the call. `status` is Autumn's HTTP status, `code` its own word for it.
+    """Autumn refused the call. `status` is Autumn's HTTP status, `code` its own word for it.
 
     `detail`: Autumn's own message, of which the sentence has the beginning; at most 4 KiB, for code to read.
     """
 
-    def __init__(self, sentence: str, *, status: int, code: str = "", detail: str = "") -> None:
-        super().__init__(sentence)
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        status: int,
+        code: str = "",
+        detail: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(sentence, retry_after_s=retry_after_s)
         self.status = status
         self.code = code
         self.detail = detail
+
+
+class KeyRefused(Refused):
+    """Autumn refused the key (401 `invalid_secret_key` or `no_secret_key`), or the key lacks a scope that the
+    sentence names (403 `insufficient_scopes`). Other refusals say nothing about the key.
+    """
+
+
+class Disabled(Refused):
+    """Autumn has disabled this request for a while (403 `request_temporarily_disabled`)."""
 
 
 class UnknownCustomer(Refused):
@@ -49,6 +70,10 @@ class UnknownCustomer(Refused):
 
 class Unsupported(Refused):
     """The server, or the API, has no way to answer this question; the sentence says which part."""
+
+
+class MissingCall(Unsupported):
+    """The server has no such call: its dashboard's login check answered (401 `no_auth_header`, trap 21)."""
 
 
 class RateLimited(UsageError):

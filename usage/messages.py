@@ -1,13 +1,14 @@
 """Every sentence that the service says: errors of input, errors of Autumn, notes on figures."""
 
 # usage/api/cache.py
+REFRESH_NOT_STARTED = "The server is too busy to refresh this data."
 REQUEST_CANCELED = "The request was canceled. Try again."
 STILL_LOADING = "This data is still loading. Try again in a moment."
 STILL_LOADING_ELSEWHERE = "Another process is still loading this data. Try again in a moment."
 
 # usage/api/client.py
 TOO_MANY_REQUESTS = "Autumn allows {count} requests a second."
-NAMES_TOO_MANY_REQUESTS = "Autumn's rate limit was reached. Try again in a moment."
+NAMES_TOO_MANY_REQUESTS = "Autumn's rate limit was reached."
 CALL_UNAVAILABLE = "This key or this server does not allow this call."
 UNEXPECTED_STATUS = "Autumn sent an unexpected status ({status})."
 API_URL_HAS_MORE = "Autumn's URL must be a URL such as https://api.useautumn.com, without user name or query."
@@ -15,13 +16,19 @@ API_URL_WITHOUT_HTTPS = "Autumn's URL must start with https:// unless the host i
 KEY_NOT_VALID = "Autumn's secret key is empty or contains invalid characters."
 AUTUMN_ERROR = "Autumn returned an error (status {status})."
 KEY_REFUSED = "Autumn refused the secret key (status {status})."
+KEY_LACKS_SCOPES = "The secret key does not have the scope {scopes} (status {status})."
+KEY_LACKS_A_SCOPE = "The secret key does not have the scope that this request needs (status {status})."
+REQUEST_DISABLED = "Autumn has temporarily disabled this request (status {status})."
+MISSING_CALL = "This Autumn server does not have the call {endpoint}."
+REQUEST_REFUSED = "Autumn refused the request (status {status})."
+REQUEST_REFUSED_BECAUSE = "Autumn refused the request (status {status}): {reason}"
 UNKNOWN_CUSTOMER = "No customer has this ID."
 API_URL_NOT_VALID = "Autumn's URL is not valid."
 TIMED_OUT = "Autumn did not respond in time."
 CONNECTION_FAILED = "The connection to Autumn failed."
 
 # usage/api/limiter.py
-TOO_MANY_WAITING = "Too many requests are waiting for Autumn. Try again in a moment."
+TOO_MANY_WAITING = "Too many requests are waiting for Autumn."
 
 # usage/api/response_body.py
 RESPONSE_ENCODING = "Autumn's response has an unexpected encoding."

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.utils import timezone
 
 from dashboard.formats import exact_moment, full_label, label, minute_text, relative, zone_name
@@ -44,7 +45,8 @@ def _zone_of_view(share: Share) -> tuple[ZoneInfo, str | None]:
     try:
         return saved_query(share.view).zone, None
     except BadQuery as bad:
-        return ZoneInfo(settings.TIME_ZONE), f"{bad.field}: {bad.sentence}"
+        field = "" if bad.field == NON_FIELD_ERRORS else f"{bad.field}: "
+        return ZoneInfo(settings.TIME_ZONE), f"{field}{bad.sentence}"
 
 
 def _owner_name(share: Share) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
-from usage.errors import Unreachable, Unsupported
+from tests.usage.threads import no_threads
+from usage.errors import Refused, Unreachable, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.scope import Scope
-from usage.service import Usage
+from usage.service import Usage, open_usage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -196,6 +198,29 @@ def test_capabilities_are_read_from_the_whole_refusal(length: int) -> None:
     message = f"max_groups: {'must be positive, ' * (length // 18)}customer_id: is required"
     with autumn(wrap=refusing(message)) as service, pytest.raises(Unsupported):
         service.usage.series(Query())
+
+
+@pytest.mark.parametrize("message", ["", "The version is not valid."])
+def test_other_refusal_of_the_probe_says_nothing_of_the_server(message: str) -> None:
+    """It is an error, and is not taken for that of a server which can do nothing."""
+    with autumn(wrap=refusing(message)) as service, pytest.raises(Refused) as caught:
+        service.usage.series(Query())
+    assert caught.type is Refused
+
+
+def test_page_without_further_threads_makes_its_calls_one_by_one() -> None:
+    """Each of them once."""
+    with autumn() as service:
+        service.track(NOW - HOUR)
+        query = Query(customer_id="cus_1")
+        expected = service.usage.usage_page(query)
+        calls = service.calls()
+    with autumn() as service, ThreadPoolExecutor(2, "pool") as pool, no_threads("pool"):
+        service.track(NOW - HOUR)
+        usage = open_usage(service.gateway, service.known, pool=pool)
+        page = usage.usage_page(query)
+        assert service.calls() == calls
+    assert (page.series, len(page.page.events)) == (expected.series, 1)
 
 
 def test_newer_server_filters_charts_by_property() -> None:

@@ -2,9 +2,9 @@
 
 An answer younger than `fresh_s` is served as it is. For `swr_s` after that it is still served at once, while
 one thread behind asks anew. An older one, or none, is fetched by one caller, for whom all others wait, in
-this process and (through the store's lock) in others. When that fails, an older answer is served with the
-reason; where there is none, all who waited get the error. A failure is remembered for seconds, so that a
-failing Autumn is not called again by each of them.
+this process and (through the store's lock) in others, however long it takes. When that fails, an older answer
+is served with the reason; where there is none, all who waited get the error. A failure is remembered for
+seconds, so that a failing Autumn is not called again by each of them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from threading import BoundedSemaphore, Lock, Thread
 from typing import Protocol
 
 import msgspec
+import structlog
 
 from usage import messages
 from usage.api.deadline import PAGE_S, Deadline
 from usage.api.stores import CacheStore
 from usage.errors import (
+    Disabled,
+    KeyRefused,
     Malformed,
+    MissingCall,
     RateLimited,
     Refused,
     TooLarge,
@@ -44,6 +48,8 @@ POLL_S = 0.05
 BACKGROUND_REFRESHES = 4
 
 _TIME = struct.Struct("<d")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +83,39 @@ class Fetch(Protocol):
 
 
 class _Failure(msgspec.Struct, frozen=True):
-    """An error as it is shared between threads and processes; each caller raises an instance of its own."""
+    """An error as it is shared between threads and processes; each caller raises an instance of its own.
+
+    `retry_at`: epoch seconds, so that who meets it later waits for what is left.
+    """
 
     kind: str
     sentence: str
-    retry_after_s: float | None
+    retry_at: float | None
     status: int = 0
     code: str = ""
     detail: str = ""
 
     @classmethod
-    def of(cls, error: UsageError) -> _Failure:
-        common = (type(error).__name__, error.sentence, error.retry_after_s)
+    def of(cls, error: UsageError, now: float) -> _Failure:
+        retry_at = None if error.retry_after_s is None else now + error.retry_after_s
+        common = (type(error).__name__, error.sentence, retry_at)
         return (
             cls(*common, error.status, error.code, error.detail)
             if isinstance(error, Refused)
             else cls(*common)
         )
 
-    def error(self) -> UsageError:
+    def error(self, now: float) -> UsageError:
+        wait_s = None if self.retry_at is None else round(max(0.0, self.retry_at - now), 1)
         if refusal := _REFUSALS.get(self.kind):
-            return refusal(self.sentence, status=self.status, code=self.code, detail=self.detail)
-        return _ERRORS.get(self.kind, Unreachable)(self.sentence, retry_after_s=self.retry_after_s)
+            return refusal(
+                self.sentence, status=self.status, code=self.code, detail=self.detail, retry_after_s=wait_s
+            )
+        return _ERRORS.get(self.kind, Unreachable)(self.sentence, retry_after_s=wait_s)
 
 
 _REFUSALS: dict[str, type[Refused]] = {
-    kind.__name__: kind for kind in (Refused, UnknownCustomer, Unsupported)
+    kind.__name__: kind for kind in (Refused, KeyRefused, Disabled, UnknownCustomer, Unsupported, MissingCall)
 }
 _ERRORS: dict[str, type[UsageError]] = {
     kind.__name__: kind for kind in (RateLimited, Unreachable, Malformed, TooLarge)
@@ -162,7 +175,7 @@ class Cache:
         seen_at = cached.fetched_at if cached else float("-inf")
         request = _Request(key, fetch, deadline, keep_s, seen_at, urgent)
         outcome = self._failure(key) or self._fetch_or_wait(request)
-        return outcome if isinstance(outcome, Cached) else _stale_or_raise(cached, outcome)
+        return outcome if isinstance(outcome, Cached) else self._stale_or_raise(cached, outcome)
 
     def peek(self, key: str) -> Cached | None:
         """What is cached, whatever its age; nothing is fetched."""
@@ -184,16 +197,19 @@ class Cache:
     def _cached_while_refreshing(self, key: str, cached: Cached, fetch: Fetch, keep_s: float) -> Cached:
         failure = self._failure(key)
         if failure:
-            return _stale_or_raise(cached, failure)
-        self._refresh_in_background(
-            _Request(key, fetch, Deadline.after(PAGE_S), keep_s, cached.fetched_at, urgent=False)
-        )
+            return self._stale_or_raise(cached, failure)
+        request = _Request(key, fetch, Deadline.after(PAGE_S), keep_s, cached.fetched_at, urgent=False)
+        if not self._refresh_in_background(request):
+            return Cached(cached.body, cached.fetched_at, "stale", messages.REFRESH_NOT_STARTED)
         return cached
 
-    def _refresh_in_background(self, request: _Request) -> None:
-        """Fetch in a thread of its own, unless one does already or enough of them are busy."""
+    def _refresh_in_background(self, request: _Request) -> bool:
+        """Fetch in a thread of its own, unless one does already or enough of them are busy.
+
+        False where the system has no room for another thread.
+        """
         if request.key in self._in_progress or not self._background_slots.acquire(blocking=False):
-            return
+            return True
 
         def run() -> None:
             try:
@@ -201,7 +217,13 @@ class Cache:
             finally:
                 self._background_slots.release()
 
-        Thread(target=run, name="refresh", daemon=True).start()
+        try:
+            Thread(target=run, name="refresh", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            self._background_slots.release()
+            log.warning("cache.refresh_not_started", error=type(error).__name__)
+            return False
+        return True
 
     def _fetch_or_wait(self, request: _Request) -> _Outcome:
         """Fetch, or wait for the thread that does."""
@@ -215,13 +237,13 @@ class Cache:
         try:
             outcome = pending.result(request.deadline.left())
         except NotInTime:
-            return _Failure.of(Unreachable(messages.STILL_LOADING))
+            return self._failure_of(Unreachable(messages.STILL_LOADING))
         # A background fetch that found no room in the limiter says nothing of a person's own turn.
         found_no_room = isinstance(outcome, _Failure) and outcome.kind == RateLimited.__name__
         return self._fetch_or_wait(request) if found_no_room and request.urgent and not is_urgent else outcome
 
     def _fetch_for_all(self, request: _Request, pending: Future[_Outcome]) -> _Outcome:
-        outcome: _Outcome = _Failure.of(Unreachable(messages.REQUEST_CANCELED))
+        outcome: _Outcome = self._failure_of(Unreachable(messages.REQUEST_CANCELED))
         try:
             outcome = self._fetch_under_lock(request)
             return outcome
@@ -233,12 +255,14 @@ class Cache:
     def _fetch_under_lock(self, request: _Request) -> _Outcome:
         """Fetch as the only process that does. The lock of one that was killed at it runs out."""
         while True:
-            with self._store.lock(request.key, self._lease_s) as is_locked:
+            # Beyond its deadline a fetch has no waits left, only its last steps.
+            at_most_s = request.deadline.left() + self._lease_s
+            with self._store.lock(request.key, self._lease_s, at_most_s=at_most_s) as is_locked:
                 settled = self._result_of_others(request)
                 if settled or is_locked:
                     return settled or self._fetch(request)
             if request.deadline.left() <= POLL_S:
-                return _Failure.of(Unreachable(messages.STILL_LOADING_ELSEWHERE))
+                return self._failure_of(Unreachable(messages.STILL_LOADING_ELSEWHERE))
             time.sleep(POLL_S)
 
     def _result_of_others(self, request: _Request) -> _Outcome | None:
@@ -258,7 +282,7 @@ class Cache:
         return Cached(fetched.body, fetched.fetched_at, "live")
 
     def _remember(self, request: _Request, error: UsageError) -> _Failure:
-        failure = _Failure.of(error)
+        failure = self._failure_of(error)
         # Background work that found no room says nothing about what a person would find.
         if request.urgent or not isinstance(error, RateLimited):
             ttl_s = min(max(FAILURE_S, error.retry_after_s or 0.0), FAILURE_LIMIT_S)
@@ -274,8 +298,10 @@ class Cache:
         except msgspec.DecodeError:
             return None
 
+    def _failure_of(self, error: UsageError) -> _Failure:
+        return _Failure.of(error, self._clock())
 
-def _stale_or_raise(cached: Cached | None, failure: _Failure) -> Cached:
-    if cached is None:
-        raise failure.error()
-    return Cached(cached.body, cached.fetched_at, "stale", failure.sentence)
+    def _stale_or_raise(self, cached: Cached | None, failure: _Failure) -> Cached:
+        if cached is None:
+            raise failure.error(self._clock())
+        return Cached(cached.body, cached.fetched_at, "stale", failure.sentence)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from threading import Lock
+from typing import Generic, TypeVar
 
 import msgspec
 import structlog
@@ -50,6 +51,25 @@ CLOSED_AFTER_MS = 600_000
 
 Body = Mapping[str, object]
 T = TypeVar("T")
+
+
+class _SingleCall(Generic[T]):
+    """A call that is made once, however often it is run."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self.result: Future[T] = Future()
+        self._call = call
+        self._begun = Lock()
+
+    def run(self) -> None:
+        if not self._begun.acquire(blocking=False):
+            return
+        try:
+            result = self._call()
+        except BaseException as error:
+            self.result.set_exception(error)
+        else:
+            self.result.set_result(result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +151,15 @@ class Calls:
         )
 
     def start(self, call: Callable[[], T]) -> Future[T]:
-        """Runs `call` in the pool, within the caller's context."""
-        return self._pool.submit(contextvars.copy_context().run, call)
+        """Runs `call` in the pool, within the caller's context; at once where the system has no room for
+        another thread.
+        """
+        work = _SingleCall(partial(contextvars.copy_context().run, call))
+        try:
+            self._pool.submit(work.run)
+        except RuntimeError:
+            work.run()  # The pool has it in its queue as well, and may have begun.
+        return work.result
 
     def side_by_side(self, *calls: Callable[[], T]) -> list[T]:
         """All of them at once, since latency costs more than parsing.

@@ -20,6 +20,8 @@ from usage.query import FIXED_GROUPS
 _CUSTOMER_REQUIRED = re.compile(r"(?<!\$)\bcustomer_id\b")
 
 PROBE_FEATURE = "capability-probe"
+NAMED_FIELDS = ("bin_size", "max_groups", "customer_id")
+"""Fields of which the refusal of the probe names at least one."""
 REMEMBERED_S = 3600.0
 """How long a server's capabilities are taken for unchanged."""
 
@@ -57,8 +59,8 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
     try:
         calls.aggregate(body, closed=False, options=options)
     except Refused as refusal:
-        if refusal.status != 400:
-            raise
+        if refusal.status != 400 or not any(name in refusal.detail for name in NAMED_FIELDS):
+            raise  # not the expected refusal, so it says nothing of what the server can do
         organization = calls.scope is None and not _CUSTOMER_REQUIRED.search(refusal.detail)
         return Capabilities(
             "max_groups" in refusal.detail,

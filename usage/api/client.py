@@ -24,11 +24,14 @@ import msgspec
 
 from usage import messages
 from usage.api.deadline import Deadline
-from usage.api.pace import AUTUMN_PER_SECOND_WORD
+from usage.api.pace import AUTUMN_PER_SECOND_WORD, RETRY_AFTER_LIMIT_S
 from usage.api.response_body import read_body
 from usage.api.transport import DeadlineTransport, bounded_by
 from usage.errors import (
+    Disabled,
+    KeyRefused,
     Malformed,
+    MissingCall,
     RateLimited,
     Refused,
     UnknownCustomer,
@@ -46,6 +49,8 @@ MESSAGE_LIMIT = 200
 DETAIL_LIMIT = 4096
 """Characters of it that code may read."""
 CODE_LIMIT = 64
+KEY_CODES = ("no_secret_key", "invalid_secret_key")
+"""Autumn's words, with a 401, for a key that it does not accept."""
 
 TOO_FAST = messages.TOO_MANY_REQUESTS.format(count=AUTUMN_PER_SECOND_WORD)
 
@@ -56,6 +61,8 @@ Endpoint = Literal["events.list", "events.aggregate"] | NameEndpoint
 _NAME_ENDPOINTS: frozenset[str] = frozenset(get_args(NameEndpoint))
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+_MISSING_SCOPES = re.compile(r"Missing: ([a-z_]+:[a-z_]+(?:, ?[a-z_]+:[a-z_]+){0,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +111,8 @@ class Client:
     def post(self, endpoint: Endpoint, body: Mapping[str, object], deadline: Deadline) -> Reply:
         """Ask once. `body` is what the endpoint takes; a blank `customer_id` in it is a ValueError.
 
-        Raises `Refused` (and `UnknownCustomer`, and `Unsupported` for a call for names that the key or the
-        server does not have), `RateLimited`, `Unreachable` or `Malformed`.
+        Raises `Refused` or a kind of it (`Unsupported` for a call for names that the key or the server does
+        not have), `RateLimited`, `Unreachable` or `Malformed`.
         """
         _refuse_blank_customer(body)
         request = self._request(endpoint, body, deadline)
@@ -157,26 +164,39 @@ class Client:
             sentence = messages.NAMES_TOO_MANY_REQUESTS if endpoint in _NAME_ENDPOINTS else TOO_FAST
             return RateLimited(sentence, retry_after_s=wait)
         if 400 <= status < 500:
-            return self._refusal(endpoint, status, _read_refusal(response, deadline))
+            wait = _retry_after(response)
+            return self._refusal(endpoint, status, _read_refusal(response, deadline), wait)
         if status >= 500:
             wait = _retry_after(response)
             return Unreachable(messages.AUTUMN_ERROR.format(status=status), retry_after_s=wait)
         return Malformed(messages.UNEXPECTED_STATUS.format(status=status))
 
-    def _refusal(self, endpoint: Endpoint, status: int, refusal: _Refusal) -> Refused:
+    def _refusal(
+        self, endpoint: Endpoint, status: int, refusal: _Refusal, retry_after_s: float | None
+    ) -> Refused:
         code = self._without_key(printable(refusal.code))[:CODE_LIMIT]
+        message = self._without_key(printable(refusal.message))[:DETAIL_LIMIT]
+        lacks_scope = status == 403 and code == "insufficient_scopes"
         # A route that a server does not have is answered by the login check of its dashboard: the key is
-        # good.
-        if endpoint in _NAME_ENDPOINTS and (status == 403 or (status == 401 and code == "no_auth_header")):
-            return Unsupported(messages.CALL_UNAVAILABLE, status=status, code=code)
-        if status == 401 or code == "insufficient_scopes":
+        # good (trap 21).
+        is_missing = status == 401 and code == "no_auth_header"
+        if endpoint in _NAME_ENDPOINTS and (lacks_scope or is_missing):
+            return Unsupported(messages.CALL_UNAVAILABLE, status=status, code=code, detail=message)
+        if is_missing:
+            return MissingCall(messages.MISSING_CALL.format(endpoint=endpoint), status=status, code=code)
+        if lacks_scope:
+            return KeyRefused(_scope_sentence(message, status), status=status, code=code)
+        if status == 401 and code in KEY_CODES:
             # Autumn's own words are left out: they may repeat the key.
-            return Refused(messages.KEY_REFUSED.format(status=status), status=status, code=code)
+            return KeyRefused(messages.KEY_REFUSED.format(status=status), status=status, code=code)
+        if status == 403 and code == "request_temporarily_disabled":
+            sentence = messages.REQUEST_DISABLED.format(status=status)
+            return Disabled(sentence, status=status, code=code, detail=message, retry_after_s=retry_after_s)
         if status == 404 and code == "customer_not_found":
             return UnknownCustomer(messages.UNKNOWN_CUSTOMER, status=status, code=code)
-        message = self._without_key(printable(refusal.message))[:DETAIL_LIMIT]
-        reason = f": {message[:MESSAGE_LIMIT]}" if message else "."
-        sentence = f"Autumn refused the request (status {status}){reason}"
+        if status == 401 or not message:
+            return Refused(messages.REQUEST_REFUSED.format(status=status), status=status, code=code)
+        sentence = messages.REQUEST_REFUSED_BECAUSE.format(status=status, reason=message[:MESSAGE_LIMIT])
         return Refused(sentence, status=status, code=code, detail=message)
 
     def _without_key(self, text: str) -> str:
@@ -239,22 +259,35 @@ def _read_refusal(response: httpx.Response, deadline: Deadline) -> _Refusal:
         return _Refusal()
 
 
+def _scope_sentence(message: str, status: int) -> str:
+    """What is missing, as Autumn's message names it: "Insufficient scopes. Missing: customers:read"."""
+    named = _MISSING_SCOPES.search(message)
+    if named is None:
+        return messages.KEY_LACKS_A_SCOPE.format(status=status)
+    return messages.KEY_LACKS_SCOPES.format(scopes=named[1], status=status)
+
+
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds to wait, from a number or a date; None where absent or not understood."""
-    value = response.headers.get("retry-after")
-    if value is None:
+    """Seconds to wait, from a number or a date, at most RETRY_AFTER_LIMIT_S; None where absent or not
+    understood.
+    """
+    value = response.headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(value):
+        return min(float(value), RETRY_AFTER_LIMIT_S)
+    until = _parsed_date(value)
+    if until is None:
         return None
-    seconds = _parsed_number(value)
-    return _until(value) if seconds is None else seconds
+    # By the server's own clock where it tells it: ours may differ.
+    now = _parsed_date(response.headers.get("date", "")) or datetime.now(UTC)
+    return min(max(0.0, (until - now).total_seconds()), RETRY_AFTER_LIMIT_S)
 
 
-def _until(date: str) -> float | None:
+def _parsed_date(value: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None  # Some dates that are not valid raise other errors than its documentation names.
 
 
 def _parsed_number(value: str | None) -> float | None:

@@ -24,7 +24,7 @@ from usage.api.deadline import Deadline
 from usage.api.limiter import Limiter, RedisWindow
 from usage.api.pace import PER_SECOND, PER_SECOND_BY_CALL
 from usage.api.stores import MemoryStore, RedisLink, RedisStore
-from usage.errors import RateLimited, Refused, Unreachable, Unsupported, UsageError
+from usage.errors import MissingCall, RateLimited, Refused, Unreachable, Unsupported, UsageError
 
 ATTEMPTS = 3
 BACK_OFF_S = 0.25
@@ -237,7 +237,7 @@ class Gateway:
         """Make all calls of this bucket wait in the limiter, where they keep their order, for so long."""
         self._count("limited")
         wait = AFTER_429_S if error.retry_after_s is None else error.retry_after_s
-        self._limiter.pause(self._bucket(call.bucket), wait + _random.uniform(0, BACK_OFF_S))
+        self._limiter.pause(self._bucket(call.bucket), wait)
         return wait
 
     def _bucket(self, name: str) -> str:
@@ -274,7 +274,9 @@ def _is_expected(error: UsageError) -> bool:
     """Whether an error is no trouble: capabilities are found by asking what is refused, optional calls by
     trying.
     """
-    return isinstance(error, Unsupported) or (isinstance(error, Refused) and error.status in (400, 404))
+    if isinstance(error, Unsupported):
+        return not isinstance(error, MissingCall)
+    return isinstance(error, Refused) and error.status in (400, 404)
 
 
 def _digest(text: str) -> str:

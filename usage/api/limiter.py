@@ -10,6 +10,7 @@ go, its memory starts a thread for each burst, and in Redis it takes each proces
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -20,12 +21,13 @@ from typing import Protocol
 
 from usage import messages
 from usage.api.deadline import Deadline
-from usage.api.pace import PER_SECOND
+from usage.api.pace import PER_SECOND, RETRY_AFTER_LIMIT_S
 from usage.api.stores import PREFIX, RedisLink
 from usage.errors import RateLimited
 
 WINDOW_S = 1.1
-HOLD_LIMIT_S = 60.0
+RESET_LIMIT_S = 60.0
+"""Autumn's windows are one second long; a longer reset than this is not believed."""
 PEOPLE_ABOUT_S = 5.0
 SWEEP_AT = 4096
 
@@ -73,6 +75,11 @@ class MemoryWindow:
             now = self._clock()
             self._sweep(now)
             self._held[bucket] = max(now + seconds, self._held.get(bucket, 0.0))
+
+    def held(self, bucket: str) -> float:
+        """For how many seconds from now nothing is granted, 0.0 where nothing was held."""
+        with self._mutex:
+            return max(0.0, self._held.get(bucket, 0.0) - self._clock())
 
     @property
     def remembered(self) -> int:
@@ -132,7 +139,10 @@ return redis.call('ZCOUNT', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000)
 
 
 class RedisWindow:
-    """A window for all processes; while Redis is down, each process keeps to one of its own."""
+    """A window for all processes; while Redis is down, each process keeps to one of its own.
+
+    What a process was told to hold it remembers itself too: Redis may have been down then, and be up again.
+    """
 
     def __init__(self, link: RedisLink, length_s: float = WINDOW_S) -> None:
         self.length_s = length_s
@@ -144,6 +154,8 @@ class RedisWindow:
         self._used = link.redis.register_script(_USED)
 
     def take(self, bucket: str, room: int) -> float:
+        if (held := self._meanwhile.held(bucket)) > 0:
+            return held
         arguments: list[str | int] = [self._length_ms, room, token_hex(8)]
         return self._link.attempt(
             lambda: float(self._take(_keys(bucket), arguments)) / 1000,
@@ -152,7 +164,7 @@ class RedisWindow:
 
     def hold(self, bucket: str, seconds: float) -> None:
         self._meanwhile.hold(bucket, seconds)
-        hold_ms = max(1, int(seconds * 1000))
+        hold_ms = max(1, math.ceil(seconds * 1000))
         self._link.attempt(lambda: int(self._hold(_keys(bucket)[1:], [hold_ms])), lambda: 0)
 
     def used(self, bucket: str) -> int:
@@ -211,9 +223,10 @@ class Limiter:
             self._refuse_if_hopeless(waiters, deadline, urgent, pace)
             queue = waiters.people if urgent else waiters.background
             queue.append(turn)
-            try:
-                self._wait(bucket, waiters, turn, deadline, urgent, pace)
-            finally:
+        try:
+            self._wait(bucket, waiters, turn, deadline, urgent, pace)
+        finally:
+            with self._mutex:
                 queue.remove(turn)
                 if following := waiters.head():
                     following.notify()
@@ -221,11 +234,11 @@ class Limiter:
     def observe(self, bucket: str, remaining: int | None, reset_s: float | None) -> None:
         """Believe Autumn's count: none remaining means no call until its second is over."""
         if remaining == 0:
-            self.pause(bucket, 1.0 if reset_s is None else reset_s)
+            self.pause(bucket, 1.0 if reset_s is None else min(reset_s, RESET_LIMIT_S))
 
     def pause(self, bucket: str, seconds: float) -> None:
-        """Grant no call for so long, at most a minute."""
-        self._window.hold(bucket, min(seconds, HOLD_LIMIT_S))
+        """Grant no call for so long, at most RETRY_AFTER_LIMIT_S."""
+        self._window.hold(bucket, min(seconds, RETRY_AFTER_LIMIT_S))
 
     def in_use(self, bucket: str) -> int:
         """Calls let through in about the last second."""
@@ -252,17 +265,21 @@ class Limiter:
         self, bucket: str, waiters: _Waiters, turn: Condition, deadline: Deadline, urgent: bool, pace: int
     ) -> None:
         while True:
-            if waiters.head() is not turn:
-                _refuse_if_late(0.0, deadline)
-                turn.wait(deadline.left())
-                continue
-            wait = self._window.take(bucket, _room(waiters, urgent, pace))
-            if wait <= 0:
-                waiters.people_at = time.monotonic() if urgent else waiters.people_at
-                return
-            waiters.next_at = time.monotonic() + wait
-            _refuse_if_late(wait, deadline)
-            turn.wait(wait)
+            with self._mutex:
+                while waiters.head() is not turn:
+                    _refuse_if_late(0.0, deadline)
+                    turn.wait(deadline.left())
+                room = _room(waiters, urgent, pace)
+            # Without the lock: the window may be across a network, and other buckets don't wait for it.
+            wait = self._window.take(bucket, room)
+            with self._mutex:
+                if wait <= 0:
+                    waiters.people_at = time.monotonic() if urgent else waiters.people_at
+                    return
+                waiters.next_at = time.monotonic() + wait
+                _refuse_if_late(wait, deadline)
+                if waiters.head() is turn:
+                    turn.wait(wait)
 
 
 def _room(waiters: _Waiters, urgent: bool, pace: int) -> int:

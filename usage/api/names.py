@@ -106,7 +106,7 @@ class NameCalls:
         except UnknownCustomer:
             raise
         except Refused as refusal:
-            if refusal.status != 400:
+            if refusal.status != 400 or ":" not in customer_id:
                 raise
             return None  # Servers older than 2026-06-22 refuse a colon.
 

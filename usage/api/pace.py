@@ -16,6 +16,9 @@ HEADROOM: Final = 1
 PER_SECOND: Final = AUTUMN_PER_SECOND - HEADROOM
 """Calls a second that are made."""
 
+RETRY_AFTER_LIMIT_S: Final = 600.0
+"""A `Retry-After` beyond this is cut to it: one wrong header must not stop a customer's pages for longer."""
+
 PER_SECOND_BY_CALL: Final[Mapping[str, int]] = {
     "customers.get": 100,
     "customers.list": PER_SECOND,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from secrets import token_hex
 from threading import Lock
 from typing import Protocol, TypeVar
@@ -20,6 +21,9 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from usage.api.deadline import Deadline
+from usage.api.leases import Lease, Leases
+
 MEMORY_BYTES = 64 * 1024 * 1024
 ENTRY_OVERHEAD = 512
 REDIS_TIMEOUT_S = 0.5
@@ -29,6 +33,12 @@ PREFIX = "autumn-usage:"
 # Only the holder of a lock may free it: after a lease has run out, it may be another's.
 _UNLOCK = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+# Only the holder may renew it either.
+_RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0
 """
 
@@ -45,8 +55,14 @@ class CacheStore(Protocol):
     def set(self, key: str, value: bytes, ttl_s: float) -> None:
         """Keep `value` for at most `ttl_s` seconds; it may be dropped earlier to make room."""
 
-    def lock(self, key: str, lease_s: float) -> AbstractContextManager[bool]:
-        """True inside the block for one process at a time; never waits. Free after `lease_s` at latest."""
+    def lock(
+        self, key: str, lease_s: float, *, at_most_s: float | None = None
+    ) -> AbstractContextManager[bool]:
+        """True inside the block for one process at a time; never waits.
+
+        Free `lease_s` after the process was killed. It is held while the block runs, but at most for
+        `at_most_s`, or else `lease_s`.
+        """
 
     def close(self) -> None:
         """Let go of connections, where there are any."""
@@ -83,7 +99,7 @@ class MemoryStore:
             self._entries[key] = entry
 
     @contextmanager
-    def lock(self, key: str, lease_s: float) -> Iterator[bool]:
+    def lock(self, key: str, lease_s: float, *, at_most_s: float | None = None) -> Iterator[bool]:
         yield True
 
     def close(self) -> None:
@@ -135,6 +151,8 @@ class RedisStore:
         self._link = link
         self._meanwhile = meanwhile or MemoryStore()
         self._unlock = link.redis.register_script(_UNLOCK)
+        self._renew = link.redis.register_script(_RENEW)
+        self._leases = Leases(self._renew_all)
 
     def get(self, key: str) -> bytes | None:
         return self._link.attempt(
@@ -143,25 +161,50 @@ class RedisStore:
 
     def set(self, key: str, value: bytes, ttl_s: float) -> None:
         def keep() -> None:
-            self._link.redis.set(PREFIX + key, zlib.compress(value, 1), px=max(1, int(ttl_s * 1000)))
+            self._link.redis.set(PREFIX + key, zlib.compress(value, 1), px=_milliseconds(ttl_s))
 
         self._link.attempt(keep, lambda: self._meanwhile.set(key, value, ttl_s))
 
     @contextmanager
-    def lock(self, key: str, lease_s: float) -> Iterator[bool]:
-        name, token = f"{PREFIX}{key}:lock", token_hex(8)
-        lease_ms = max(1, int(lease_s * 1000))
-        mine = self._link.attempt(
-            lambda: bool(self._link.redis.set(name, token, nx=True, px=lease_ms)), lambda: True
+    def lock(self, key: str, lease_s: float, *, at_most_s: float | None = None) -> Iterator[bool]:
+        until = Deadline.after(lease_s if at_most_s is None else at_most_s)
+        lease = Lease(f"{PREFIX}{key}:lock", token_hex(8), min(lease_s, until.left()), until)
+        is_mine = self._link.attempt(
+            lambda: bool(
+                self._link.redis.set(lease.name, lease.token, nx=True, px=_milliseconds(lease.length_s))
+            ),
+            lambda: True,
         )
+        if not is_mine:
+            yield False
+            return
+        if at_most_s is not None and not self._leases.add(lease):
+            self._renew_all([replace(lease, length_s=at_most_s)])  # once, for all of its time
         try:
-            yield mine
+            yield True
         finally:
-            if mine:
-                self._link.attempt(lambda: bool(self._unlock([name], [token])), lambda: False)
+            self._leases.remove(lease)
+            self._link.attempt(lambda: bool(self._unlock([lease.name], [lease.token])), lambda: False)
 
     def close(self) -> None:
+        self._leases.close()
         self._link.close()
+
+    def _renew_all(self, leases: Sequence[Lease]) -> None:
+        """In one round trip, as each of them costs the others' time."""
+
+        def renew() -> None:
+            with self._link.redis.pipeline(transaction=False) as pipeline:
+                for lease in leases:
+                    length_s = min(lease.length_s, lease.until.left())
+                    self._renew([lease.name], [lease.token, _milliseconds(length_s)], client=pipeline)
+                pipeline.execute()
+
+        self._link.attempt(renew, lambda: None)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1000))
 
 
 def _stored_value(compressed: object) -> bytes | None:

@@ -160,9 +160,11 @@ def _look_up(resolve: Resolver, host: str, port: int, limit: Deadline) -> list[A
         except (OSError, UnicodeError) as error:
             found.set_exception(error)
 
-    Thread(target=run, name="resolve", daemon=True).start()
     try:
+        Thread(target=run, name="resolve", daemon=True).start()
         return found.result(limit.left())
+    except RuntimeError as error:
+        raise httpcore.ConnectError("no thread can be started") from error
     except TimeoutError:
         raise httpcore.ConnectTimeout("the name was not resolved in time") from None
     except (OSError, UnicodeError) as error:

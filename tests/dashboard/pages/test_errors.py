@@ -42,6 +42,10 @@ def every_call(server: HTTPServer, answer: Callable[[Request], Response]) -> Non
         server.expect_request(f"/v1/{endpoint}", method="POST").respond_with_handler(answer)
 
 
+def calls_about(server: HTTPServer, customer: str) -> int:
+    return sum((request.get_json() or {}).get("customer_id") == customer for request, _ in server.log)
+
+
 def error(status: int, code: str, message: str = "No.") -> Callable[[Request], Response]:
     body = json.dumps({"message": message, "code": code, "env": "sandbox"})
     return lambda request: Response(body, status, content_type="application/json")
@@ -52,7 +56,12 @@ def error(status: int, code: str, message: str = "No.") -> Callable[[Request], R
     ("answer", "status", "notice"),
     [
         (error(401, "invalid_secret_key"), 502, "key-refused"),
+        (error(401, "no_secret_key"), 502, "key-refused"),
         (error(403, "insufficient_scopes"), 502, "key-refused"),
+        (error(403, "request_temporarily_disabled"), 503, "disabled"),
+        (error(403, "another_reason"), 502, "refused"),
+        (error(401, "another_reason"), 502, "refused"),
+        (error(401, "no_auth_header"), 502, "missing-call"),
         (error(500, "internal_error"), 503, "offline"),
         (lambda request: Response("<html>busy</html>", 200), 502, "invalid-response"),
         (lambda request: Response("slow down", 429, headers={"Retry-After": "60"}), 503, "rate-limited"),
@@ -62,7 +71,19 @@ def error(status: int, code: str, message: str = "No.") -> Callable[[Request], R
             "invalid-response",
         ),
     ],
-    ids=["401", "403", "500", "html", "429", "redirect"],
+    ids=[
+        "invalid key",
+        "no key",
+        "scopes",
+        "disabled",
+        "403",
+        "401",
+        "no such call",
+        "500",
+        "html",
+        "429",
+        "redirect",
+    ],
 )
 def test_each_failure_has_its_notice_and_status(
     autumn: HTTPServer,
@@ -80,6 +101,41 @@ def test_each_failure_has_its_notice_and_status(
     assert shown.one(data_notice=notice).has("a", data_retry=True)
     assert ("Retry-After" in page.headers) == (status == 503)
     assert KEY not in shown.html
+
+
+@pytest.mark.parametrize("address", ["/", "/events/", "/usage/?customer_id=cus_1"])
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, "rate_limited"), (403, "request_temporarily_disabled"), (503, "unavailable")]
+)
+def test_wait_that_autumn_asks_for_is_on_the_page_and_in_the_header(
+    autumn: HTTPServer, signed_in: Callable[..., Client], address: str, status: int, code: str
+) -> None:
+    body = json.dumps({"message": "No.", "code": code, "env": "sandbox"})
+    every_call(autumn, lambda request: Response(body, status, headers={"Retry-After": "40"}))
+    page = signed_in().get(address)
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "40")
+    assert "40 seconds" in Page(page).one(role="alert").text
+
+
+def test_waiting_page_counts_down_and_makes_no_call(
+    autumn: HTTPServer, signed_in: Callable[..., Client]
+) -> None:
+    """Another page of the same customer waits for what is left of the time that Autumn asked for."""
+    every_call(autumn, lambda request: Response("slow down", 429, headers={"Retry-After": "400"}))
+    person = signed_in()
+    person.get("/events/?customer_id=cus_1")
+    calls = calls_about(autumn, "cus_1")
+    for address in ("/events/?customer_id=cus_1&per_page=50", "/usage/?customer_id=cus_1&range=7d"):
+        page = person.get(address)
+        assert page.status_code == 503
+        assert 10 < int(page.headers["Retry-After"]) <= 400
+        assert f"{page.headers['Retry-After']} seconds" in Page(page).one(role="alert").text
+    assert calls_about(autumn, "cus_1") == calls
+
+
+def test_missing_scope_is_named_on_the_page(autumn: HTTPServer, signed_in: Callable[..., Client]) -> None:
+    every_call(autumn, error(403, "insufficient_scopes", "Insufficient scopes. Missing: analytics:read"))
+    assert "analytics:read" in Page(signed_in().get("/events/")).one(data_notice="key-refused").text
 
 
 def test_cached_page_is_served_during_an_outage(autumn: HTTPServer, signed_in: Callable[..., Client]) -> None:

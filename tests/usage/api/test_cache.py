@@ -8,11 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from tests.usage.api.origin import Clock, Origin, eventually, get
-from usage.api.cache import Cache, Cached, FetchedBody
+from tests.usage.threads import no_threads
+from usage.api.cache import BACKGROUND_REFRESHES, Cache, Cached, FetchedBody
 from usage.api.deadline import Deadline
 from usage.api.stores import MemoryStore
 from usage.errors import (
+    Disabled,
+    KeyRefused,
     Malformed,
+    MissingCall,
     RateLimited,
     Refused,
     UnknownCustomer,
@@ -133,7 +137,10 @@ def test_failure_is_cached_for_seconds(cache: Cache, origin: Origin, clock: Cloc
 @pytest.mark.parametrize(
     "error",
     [
-        Refused("the key", status=401, code="invalid_secret_key", detail="limit: too large"),
+        Refused("the call", status=400, code="invalid_inputs", detail="limit: too large"),
+        KeyRefused("the key", status=401, code="invalid_secret_key"),
+        Disabled("for now", status=403, code="request_temporarily_disabled", retry_after_s=40),
+        MissingCall("no such call", status=401, code="no_auth_header"),
         UnknownCustomer("nobody", status=404, code="customer_not_found"),
         Unsupported("too new", status=400),
         RateLimited("five a second", retry_after_s=1.5),
@@ -177,6 +184,31 @@ def test_failed_background_refresh_marks_the_answer_stale(cache: Cache, origin: 
     eventually(lambda: get(cache, origin).source == "stale")
     assert get(cache, origin).reason == "down"
     assert len(origin.calls) == 2
+
+
+def test_answer_that_cannot_be_refreshed_is_stale(cache: Cache, origin: Origin, clock: Clock) -> None:
+    """The system has no room for a thread, again and again; once it has, the answer is refreshed."""
+    get(cache, origin)
+    asked_at, clock.now = clock.now, clock.now + 60
+    with no_threads("refresh"):
+        for _ in range(3 * BACKGROUND_REFRESHES):
+            found = get(cache, origin)
+            assert (found.body, found.fetched_at, found.source) == (b"answer 1", asked_at, "stale")
+            assert found.reason
+    assert len(origin.calls) == 1
+    eventually(lambda: get(cache, origin).body == b"answer 2")
+    assert get(cache, origin).source == "cache"
+
+
+def test_remembered_wait_gets_shorter(cache: Cache, origin: Origin, clock: Clock) -> None:
+    """Who meets the failure later has less time to wait."""
+    origin.failure = RateLimited("five a second", retry_after_s=40)
+    for passed, left in ((0, 40), (3, 37), (6, 31)):
+        clock.now += passed
+        with pytest.raises(RateLimited) as caught:
+            get(cache, origin)
+        assert caught.value.retry_after_s == left
+    assert len(origin.calls) == 1
 
 
 def test_rate_limited_background_refresh_is_no_failure(cache: Cache, origin: Origin, clock: Clock) -> None:

@@ -24,7 +24,10 @@ from tests.usage.api.request import BODY, KEY, call, failure, refusal
 from usage.api.client import BODY_LIMIT, Client
 from usage.api.deadline import Deadline
 from usage.errors import (
+    Disabled,
+    KeyRefused,
     Malformed,
+    MissingCall,
     RateLimited,
     Refused,
     UnknownCustomer,
@@ -115,6 +118,51 @@ def test_each_status_has_its_error(status: int, kind: type[UsageError]) -> None:
         assert type(failure(server)) is kind
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (401, "invalid_secret_key", KeyRefused),
+        (401, "no_secret_key", KeyRefused),
+        (403, "insufficient_scopes", KeyRefused),
+        (401, "no_auth_header", MissingCall),
+        (403, "request_temporarily_disabled", Disabled),
+        (403, "something_else", Refused),
+        (401, "something_else", Refused),
+        (403, "invalid_secret_key", Refused),
+        (400, "insufficient_scopes", Refused),
+    ],
+)
+def test_only_refusals_about_the_key_blame_it(status: int, code: str, kind: type[Refused]) -> None:
+    with serving(always(answer(status, refusal("No.", code)))) as server:
+        error = failure(server)
+    assert type(error) is kind
+    assert isinstance(error, Refused)
+    assert (error.status, error.code) == (status, code)
+    assert ("secret key" in error.sentence) == (kind is KeyRefused)
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ("Insufficient scopes. Missing: analytics:read", "analytics:read"),
+        ("Insufficient scopes. Missing: analytics:read, customers:read", "analytics:read, customers:read"),
+        ("Insufficient scopes. Missing: <b>everything</b>", ""),
+        ("Insufficient scopes.", ""),
+    ],
+)
+def test_missing_scope_is_named(message: str, named: str) -> None:
+    with serving(always(answer(403, refusal(message, "insufficient_scopes")))) as server:
+        sentence = failure(server).sentence
+    assert named in sentence
+    assert "<b>" not in sentence
+
+
+def test_disabled_request_says_when_to_try_again() -> None:
+    body = refusal("Disabled.", "request_temporarily_disabled")
+    with serving(one_by_one(answer(403, body, {"Retry-After": "40"}), answer(403, body))) as server:
+        assert [failure(server).retry_after_s for _ in range(2)] == [40.0, None]
+
+
 def test_redirect_is_not_followed() -> None:
     """Not even to the same host: the key is sent to the configured URL only."""
     with serving(always(answer(307, b"", {"Location": "/elsewhere"}))) as server:
@@ -149,6 +197,37 @@ def test_retry_after_may_be_a_date() -> None:
     ) as s:
         assert 0 < (failure(s).retry_after_s or 0) <= 60
         assert failure(s).retry_after_s == 0
+
+
+@pytest.mark.parametrize("ahead_s", [-7200, 0, 7200])
+def test_retry_after_date_is_read_by_the_clock_of_the_server(ahead_s: int) -> None:
+    now = datetime.now(UTC) + timedelta(seconds=ahead_s)
+    dates = {"Date": now, "Retry-After": now + timedelta(seconds=40)}
+    headers = {name: format_datetime(at, usegmt=True) for name, at in dates.items()}
+    with serving(always(answer(429, b"", headers))) as server:
+        assert failure(server).retry_after_s == 40
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("600", 600.0),
+        ("601", 600.0),
+        ("1000000000", 600.0),
+        ("9" * 5000, 600.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 600.0),
+        ("-40", None),
+        ("1e9", None),
+        ("nan", None),
+        ("40 seconds", None),
+        ("", None),
+        ("Thu, 32 Jan 2026 00:00:00 GMT", None),
+        ("Thu, 01 Jan 2026 00:00:00 +99999999999999", None),
+    ],
+)
+def test_absurd_retry_after_is_cut_or_counts_as_absent(header: str, seconds: float | None) -> None:
+    with serving(always(answer(429, b"", {"Retry-After": header}))) as server:
+        assert failure(server).retry_after_s == seconds
 
 
 def test_refusal_has_autumns_message_as_plain_text() -> None:

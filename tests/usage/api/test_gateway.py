@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
@@ -18,9 +19,10 @@ from tests.usage.api.hostile_server import (
     reset,
     serving,
 )
+from tests.usage.api.slow_redis import slow_redis
 from usage.api.cache import Cache, Cached
 from usage.api.client import Client
-from usage.api.deadline import Deadline
+from usage.api.deadline import PAGE_S, Deadline
 from usage.api.gateway import Gateway, open_gateway
 from usage.api.limiter import Limiter, MemoryWindow
 from usage.api.stores import MemoryStore
@@ -219,6 +221,44 @@ def test_gateways_over_one_redis_share_answers_and_pace(redis_url: str) -> None:
         first.close()
         second.close()
     assert_not_in_redis(redis_url, KEY, "cus_secretive")
+
+
+def test_429_holds_the_calls_of_other_processes(redis_url: str) -> None:
+    """About the same customer, and without another call."""
+    with serving(one_by_one(answer(429, b"", {"Retry-After": "40"}), answer())) as server:
+        first, second = (open_gateway(url=server.url, key=KEY, redis_url=redis_url) for _ in range(2))
+        for number, gateway in enumerate((first, second)):
+            with pytest.raises(RateLimited) as caught:
+                gateway.direct(
+                    "events.list", BODY | {"limit": number}, deadline=Deadline.after(15), check=json_object
+                )
+            assert 25 < (caught.value.retry_after_s or 0) <= 40
+        assert len(server.requests) == 1
+        first.close()
+        second.close()
+
+
+@pytest.mark.slow
+def test_slow_redis_and_slow_autumn_refuse_nobody(redis_url: str) -> None:
+    """Redis takes 200 ms, Autumn 2 s; 16 customers' pages make four calls each."""
+
+    def slowly(connection: socket.socket, _number: int) -> None:
+        server.stopping.wait(2)
+        connection.sendall(answer())
+
+    with slow_redis(redis_url, 0.2) as url, serving(slowly) as server:
+        gateway = open_gateway(url=server.url, key=KEY, redis_url=url)
+
+        def call(customer: int, limit: int) -> str:
+            body = {"customer_id": f"cus_{customer}", "limit": limit}
+            deadline = Deadline.after(PAGE_S)
+            found = gateway.answer("events.list", body, fresh_s=15, deadline=deadline, check=json_object)
+            return found.source
+
+        with ThreadPoolExecutor(64) as pool:
+            pending = [pool.submit(call, customer, limit) for customer in range(16) for limit in range(1, 5)]
+        assert [each.result() for each in pending] == ["live"] * 64
+        gateway.close()
 
 
 def assert_not_in_redis(url: str, *secrets: str) -> None:

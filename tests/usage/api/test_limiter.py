@@ -10,11 +10,21 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import Redis
 
 from tests.conftest import free_port
 from tests.usage.api.origin import Clock, eventually
 from usage.api.deadline import Deadline
-from usage.api.limiter import SWEEP_AT, WINDOW_S, Limiter, MemoryWindow, RateWindow, RedisWindow
+from usage.api.limiter import (
+    RESET_LIMIT_S,
+    SWEEP_AT,
+    WINDOW_S,
+    Limiter,
+    MemoryWindow,
+    RateWindow,
+    RedisWindow,
+)
+from usage.api.pace import RETRY_AFTER_LIMIT_S
 from usage.api.stores import RedisLink
 from usage.errors import RateLimited
 
@@ -140,6 +150,62 @@ def test_buckets_do_not_wait_for_each_other(fast_window: RateWindow) -> None:
         limiter.acquire("full", Deadline.after(5))
 
 
+class Stuck:
+    """A window across a network: it answers about the bucket "slow" only once `free` is set."""
+
+    length_s = WINDOW_S
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        self.reached = threading.Event()
+
+    def take(self, bucket: str, room: int) -> float:
+        if bucket == "slow":
+            self.reached.set()
+            self.free.wait(20)
+        return 0.0
+
+    def hold(self, bucket: str, seconds: float) -> None: ...
+
+    def used(self, bucket: str) -> int:
+        return 0
+
+
+def test_slow_window_holds_up_its_own_bucket_only() -> None:
+    window = Stuck()
+    limiter = Limiter(window)
+    slow = threading.Thread(target=limiter.acquire, args=("slow", Deadline.after(20)))
+    slow.start()
+    assert window.reached.wait(20)
+    other = threading.Thread(target=limiter.acquire, args=("other", Deadline.after(20)))
+    other.start()
+    eventually(lambda: not other.is_alive())
+    assert (limiter.waiting("slow"), limiter.waiting("other")) == (1, 0)
+    window.free.set()
+    slow.join()
+    assert limiter.waiting("slow") == 0
+
+
+def test_bucket_is_free_again_when_its_window_raises() -> None:
+    """Whoever comes next gets a turn."""
+
+    class Broken(MemoryWindow):
+        breaks = True
+
+        def take(self, bucket: str, room: int) -> float:
+            if self.breaks:
+                raise ZeroDivisionError
+            return super().take(bucket, room)
+
+    window = Broken()
+    limiter = Limiter(window)
+    with pytest.raises(ZeroDivisionError):
+        limiter.acquire("b", Deadline.after(5))
+    window.breaks = False
+    limiter.acquire("b", Deadline.after(5))
+    assert limiter.waiting("b") == 0
+
+
 def test_wait_beyond_the_deadline_is_refused_at_once(fast_window: RateWindow) -> None:
     """The error says when to try again."""
     limiter = Limiter(fast_window)
@@ -189,13 +255,28 @@ def test_no_remaining_calls_pause_the_bucket(fast_window: RateWindow) -> None:
     assert (caught.value.retry_after_s or 0) > 20
 
 
-def test_pause_is_at_most_a_minute(fast_window: RateWindow) -> None:
-    """A hostile header cannot stop all calls for a year."""
+def test_an_absurd_wait_is_cut(fast_window: RateWindow) -> None:
+    """A hostile header cannot stop a customer's pages for a year."""
     limiter = Limiter(fast_window)
     limiter.pause("b", 1e9)
     with pytest.raises(RateLimited) as caught:
         limiter.acquire("b", Deadline.after(5))
-    assert (caught.value.retry_after_s or 0) <= 60
+    assert (caught.value.retry_after_s or 0) <= RETRY_AFTER_LIMIT_S
+    limiter.observe("reset", 0, 1e9)
+    with pytest.raises(RateLimited) as caught:
+        limiter.acquire("reset", Deadline.after(5))
+    assert (caught.value.retry_after_s or 0) <= RESET_LIMIT_S
+
+
+def test_long_wait_is_observed_to_its_end() -> None:
+    clock = Clock()
+    limiter = Limiter(MemoryWindow(clock=clock))
+    limiter.pause("b", 120)
+    clock.now += 119.5
+    with pytest.raises(RateLimited):
+        limiter.acquire("b", Deadline.after(0.4))
+    clock.now += 0.5
+    limiter.acquire("b", Deadline.after(5))
 
 
 def test_calls_of_the_last_second_are_counted() -> None:
@@ -264,6 +345,22 @@ def test_two_processes_share_one_count(redis_url: str) -> None:
     assert windows[1].take("c", 4) > 20
     for link in links:
         link.close()
+
+
+def test_pause_holds_although_redis_was_down_when_it_began(redis_url: str) -> None:
+    """The process that was told to wait remembers it, and asks nobody."""
+    down = RedisLink(redis_url, timeout_s=10, rest_s=0)
+    window = RedisWindow(down, FAST)
+    limiter = Limiter(window)
+    with Redis.from_url(redis_url) as redis:
+        redis.config_set("maxmemory", 1)
+        limiter.pause("b", 40)
+        redis.config_set("maxmemory", 0)
+        assert not list(redis.scan_iter())
+    with pytest.raises(RateLimited) as caught:
+        limiter.acquire("b", Deadline.after(20))
+    assert 30 < (caught.value.retry_after_s or 0) <= 40
+    down.close()
 
 
 def test_redis_outage_uses_a_count_of_the_process() -> None:

@@ -11,7 +11,7 @@ from tests.usage.sample_service import HOUR, later
 from usage.api.limiter import MemoryWindow
 from usage.api.names import LARGEST_PAGE, SEARCH_LIMIT
 from usage.catalog import Customer, FeatureName
-from usage.errors import Malformed, RateLimited, Refused, UnknownCustomer, Unreachable
+from usage.errors import Disabled, Malformed, RateLimited, Refused, UnknownCustomer, Unreachable
 from usage.query import BadQuery
 from usage.sample import SAMPLE_KEY
 from usage.scope import Scope
@@ -70,6 +70,26 @@ def test_call_works_again_once_the_key_may_make_it(endpoint: str) -> None:
         assert service.call(endpoint) is None
         with later(HOUR + 1000):
             assert service.call(endpoint) is not None
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        ("403 Forbidden", "request_temporarily_disabled", Disabled),
+        ("403 Forbidden", "something_else", Refused),
+        ("400 Bad Request", "invalid_api_version", Refused),
+    ],
+)
+def test_other_refusal_is_an_error_and_switches_nothing_off(
+    endpoint: str, status: str, code: str, kind: type[Refused]
+) -> None:
+    with name_service() as service:
+        service.answers[endpoint] = (status, encoded({"message": "No.", "code": code}))
+        with pytest.raises(Refused) as caught:
+            service.call(endpoint)
+        assert caught.type is kind
+        assert endpoint not in service.unavailable
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ from redis import Redis
 from tests.conftest import free_port
 from tests.usage.api.hostile_server import serving
 from tests.usage.api.origin import Clock, Origin, eventually, get
+from tests.usage.api.slow_redis import slow_redis
+from tests.usage.threads import no_threads
 from usage.api.cache import Cache
 from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
 
@@ -153,6 +158,99 @@ def test_redis_lock_is_exclusive_and_expires(link: RedisLink) -> None:
         assert again
         link.redis.set("autumn-usage:k:lock", "another's")
     assert link.redis.get("autumn-usage:k:lock") == b"another's"
+
+
+LEASE_S = 0.6
+
+
+def outlive(redis: Redis, seconds: float) -> None:
+    """Wait until Redis itself has seen so much time pass."""
+    redis.set("mark", 1, px=int(seconds * 1000))
+    eventually(lambda: not redis.exists("mark"))
+
+
+@pytest.mark.parametrize("has_threads", [True, False])
+def test_lock_outlives_its_lease_while_its_block_runs(link: RedisLink, has_threads: bool) -> None:
+    """Renewed by a thread; without one the lease is as long as the block may take."""
+    store = RedisStore(link)
+    with nullcontext() if has_threads else no_threads("leases"), store.lock("k", LEASE_S, at_most_s=30):
+        outlive(link.redis, 3 * LEASE_S)
+        with store.lock("k", LEASE_S) as second:
+            assert not second
+    with store.lock("k", LEASE_S) as after:
+        assert after
+
+
+def test_lock_ends_when_its_block_takes_longer_than_allowed(link: RedisLink) -> None:
+    store = RedisStore(link)
+    with store.lock("k", LEASE_S, at_most_s=3 * LEASE_S):
+        outlive(link.redis, 2 * LEASE_S)
+        with store.lock("k", LEASE_S) as second:
+            assert not second
+        outlive(link.redis, 2 * LEASE_S)
+        with store.lock("k", LEASE_S) as second:
+            assert second
+
+
+def test_lock_of_another_is_not_renewed(link: RedisLink) -> None:
+    store = RedisStore(link)
+    with store.lock("k", LEASE_S, at_most_s=30):
+        link.redis.set("autumn-usage:k:lock", "another's", px=int(3 * LEASE_S * 1000))
+        eventually(lambda: not link.redis.exists("autumn-usage:k:lock"))
+
+
+def test_several_locks_are_renewed_together(link: RedisLink) -> None:
+    """Each for as long as its own block runs."""
+    store = RedisStore(link)
+    with store.lock("long", LEASE_S, at_most_s=30):
+        for name in ("one", "two"):
+            with store.lock(name, LEASE_S, at_most_s=30):
+                outlive(link.redis, 2 * LEASE_S)
+                assert not any(_is_free(store, taken) for taken in ("long", name))
+            assert _is_free(store, name)
+
+
+def scripts_run(redis: Redis) -> int:
+    """How often this Redis was asked to run a script, or whether it knows one."""
+    counts = redis.info("commandstats")
+    assert isinstance(counts, dict)
+    return sum(each["calls"] for name, each in counts.items() if "script" in name or "eval" in name)
+
+
+def test_store_closes_while_a_lock_is_renewed(redis_url: str) -> None:
+    """Redis answers slowly; nothing is left behind that uses the closed connections."""
+    with slow_redis(redis_url, 0.2) as url, Redis.from_url(redis_url) as redis:
+        store = RedisStore(RedisLink(url, timeout_s=10))
+        before = scripts_run(redis)
+        with store.lock("k", LEASE_S, at_most_s=30):
+            eventually(lambda: scripts_run(redis) > before)
+            store.close()
+        store.close()
+    assert not any(thread.name == "leases" for thread in threading.enumerate())
+
+
+def _is_free(store: RedisStore, key: str) -> bool:
+    with store.lock(key, LEASE_S) as mine:
+        return mine
+
+
+def test_eight_processes_make_a_slow_call_once(redis_url: str) -> None:
+    """However many leases long it takes."""
+    origin = Origin()
+    origin.gate.clear()
+    links = [RedisLink(redis_url, timeout_s=10) for _ in range(8)]
+    caches = [Cache(RedisStore(link), lease_s=LEASE_S) for link in links]
+    with ThreadPoolExecutor(8) as pool, Redis.from_url(redis_url) as redis:
+        pending = [pool.submit(get, cache, origin, seconds=60) for cache in caches]
+        eventually(lambda: len(origin.calls) == 1)
+        outlive(redis, 4 * LEASE_S)
+        origin.gate.set()
+        answers = [each.result() for each in pending]
+    assert {found.body for found in answers} == {b"answer 1"}
+    assert sorted(found.source for found in answers) == ["cache"] * 7 + ["live"]
+    assert len(origin.calls) == 1
+    for link in links:
+        link.close()
 
 
 def test_redis_outage_causes_no_error() -> None:

@@ -24,6 +24,7 @@ from tests.usage.api.hostile_server import (
     then_close,
 )
 from tests.usage.api.request import BODY, KEY, call, failure
+from tests.usage.threads import no_threads
 from usage.api.client import Client
 from usage.api.deadline import Deadline
 from usage.api.transport import DeadlineTransport, bounded_by
@@ -145,6 +146,16 @@ def test_hanging_resolver_is_abandoned() -> None:
     with pytest.raises(Unreachable):
         client.post("events.list", BODY, Deadline.after(0.3))
     woken.set()
+
+
+def test_no_thread_to_resolve_a_name_is_unreachable() -> None:
+    """And the next call works."""
+    with serving(always(answer())) as server:
+        client = Client(url=server.url, key=KEY)
+        with no_threads("resolve"), pytest.raises(Unreachable):
+            client.post("events.list", BODY, Deadline.after(5))
+        assert client.post("events.list", BODY, Deadline.after(5)).body == b"{}"
+        client.close()
 
 
 def test_second_address_is_tried() -> None:

@@ -46,6 +46,32 @@ def test_link_opens_the_view_of_its_owner(canary_site: CanarySite) -> None:
     assert location == f"{share.root}usage/?bin_size=hour&tz=Europe%2FBerlin"
 
 
+@pytest.mark.parametrize(
+    ("view", "field"),
+    [("range=7d&tz=Mars%2FOlympus", "tz"), ("range=8d&tz=UTC", "range"), ("tz=UTC&retired=1", "__all__")],
+)
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_view_that_is_no_longer_valid_says_so(
+    canary_site: CanarySite, view: str, field: str, snapshot: bool
+) -> None:
+    """To its recipient, who sees no other figures, and to its owner."""
+    share, token = canary_site.share(snapshot=snapshot)
+    Share.objects.update(view=view)
+    recipient = canary_site.recipient_client(share, token)
+    opened = recipient.get(share.root, follow=True)
+    assert opened.redirect_chain == [(f"{share.root}usage/?{view}", 302)]
+    assert opened.status_code == 400
+    assert Page(opened).has(data_notice="invalid-query")
+    assert Page(opened).values("data-error", "p") == [field]
+    assert not Page(opened).has(data_chart=True)
+    owner = Client()
+    owner.force_login(canary_site.owner)
+    shown = Page(owner.get(f"/shares/{share.pk}/")).one(data_field="view", data_error=True)
+    assert "__all__" not in shown.text
+    assert Page(owner.get("/shares/")).has("a", href=f"/shares/{share.pk}/")
+    assert recipient.get(f"{share.root}usage/?tz=UTC").status_code == 200
+
+
 def test_link_opens_at_its_own_source_only(canary_site: CanarySite, settings: Settings) -> None:
     """A link to sample data is neither available nor listed with a key, and is available again without it."""
     share, token = canary_site.share()
