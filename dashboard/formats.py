@@ -38,6 +38,17 @@ def number(value: float) -> str:
     return _minus(_trimmed(f"{value:,.{places}f}"))
 
 
+def whole_number(value: float) -> str:
+    """Every digit that Autumn sent of a single value: 12,345,678,901,234,567,890 or 0.30000000000000004."""
+    if isinstance(value, int) or value.is_integer():
+        return _minus(f"{int(value):,}")
+    text = repr(value)
+    if "e" in text:
+        return _minus(text)
+    whole, _, fraction = text.partition(".")
+    return f"{_minus('-' if whole.startswith('-') else '')}{abs(int(whole)):,}.{fraction}"
+
+
 def plain(value: float) -> str:
     """A plain decimal, for marks that programs read: 9140000, -0.5."""
     if not math.isfinite(value) or abs(value) >= 1e15:

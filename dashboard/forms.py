@@ -101,12 +101,13 @@ def one_of(*choices: Any) -> One:
     return One(parse)
 
 
-def _number(text: str) -> float:
+def _number(text: str) -> float | int:
+    """Whole numbers stay whole: beyond 2^53 a float would be another one."""
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or not math.isfinite(
         float(text)
     ):
         raise ValueError(messages.NOT_A_NUMBER)
-    return float(text)
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 def _page(text: str) -> int:

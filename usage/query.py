@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from usage import messages
-from usage.window import BinSize, Window, default_bin_size, last_days, last_hours, midnight, to_ms
+from usage.window import BinSize, Window, default_bin_size, hour_end, last_days, last_hours, midnight, to_ms
 
 Range = Literal["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]
 ChartType = Literal["bars", "lines", "cumulative"]
@@ -159,8 +159,8 @@ class Query:
     chart: ChartType = "bars"
     filter: tuple[PropertyFilter, ...] = ()
     exclude: tuple[PropertyFilter, ...] = ()
-    value_min: float | None = None
-    value_max: float | None = None
+    value_min: float | int | None = None
+    value_max: float | int | None = None
     compare: Literal["previous"] | None = None
     tz: str = "UTC"
     columns: tuple[str, ...] = ()
@@ -200,10 +200,11 @@ class Query:
 
     def window(self, now: int) -> Window | None:
         """The exact window, resolved with `now` (epoch ms); None for a billing cycle, which only Autumn
-        knows.
+        knows. Without an end it ends with the running hour, as Autumn's figures do.
         """
         if self.start is not None:
-            return Window(self.start, self.end if self.end is not None else max(now, self.start + 1))
+            end = self.end if self.end is not None else max(hour_end(now), self.start + 1)
+            return Window(self.start, end)
         if self.is_cycle:
             return None
         if self.range == "24h":

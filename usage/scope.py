@@ -22,13 +22,14 @@ from usage.window import Window, ceil_hour, floor_hour
 class Scope:
     """One customer, and how much of its usage a link shows.
 
-    `features`: None for all. `properties`: the paths that are visible; everything else is absent. `start`,
+    `features`: None for all. `event_names`: other names that their events are stored under. `properties`: the paths that are visible; everything else is absent. `start`,
     `end`: bounds in epoch milliseconds, [start, end), where set; charts show the whole hours inside them.
     `deductions`, `plans`, `exports`: off unless allowed.
     """
 
     customer_id: str
     features: frozenset[str] | None = None
+    event_names: frozenset[str] = frozenset()
     properties: frozenset[str] = frozenset()
     start: int | None = None
     end: int | None = None
@@ -50,6 +51,7 @@ class Scope:
         shape = [
             self.customer_id,
             None if self.features is None else sorted(self.features),
+            sorted(self.event_names),
             sorted(self.properties),
             [self.start, self.end, self.deductions, self.plans],
         ]
@@ -133,7 +135,7 @@ class Scope:
         return group_by.startswith("properties.") and self.shows(group_by.removeprefix("properties."))
 
     def _has(self, feature: str) -> bool:
-        return self.features is None or feature in self.features
+        return self.features is None or feature in self.features or feature in self.event_names
 
     def _features(self, query: Query) -> tuple[str, ...]:
         if self.features is None:

@@ -36,7 +36,7 @@ from usage.query import BadQuery, Position, Query
 from usage.query_resolver import QueryResolver
 from usage.results import Event
 from usage.scope import Scope
-from usage.window import HOUR_MS, Window
+from usage.window import HOUR_MS, Window, hour_end
 
 POOL_THREADS = 96
 """Threads for calls that go out side by side."""
@@ -88,6 +88,10 @@ class Usage:
 
     def within(self, scope: Scope) -> Usage:
         """The same service, bound to `scope`: its answers hold nothing that the scope does not show."""
+        if scope.features is not None:
+            options = CallOptions(Deadline.after(PAGE_S))
+            names = self._context.catalog.named(scope.features, options).names
+            scope = replace(scope, event_names=frozenset(names) - scope.features)
         return Usage(self._context, scope)
 
     def through(self, gateway: AnswerSource) -> Usage:
@@ -133,7 +137,7 @@ class Usage:
         query, now = self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)
-        page = self._reader.page(query, window, now, options)
+        page = self._reader.page(self._listed(query, options), window, now, options)
         if not page.events and query.before is None and not page.unfinished:
             self._check_customer(query, options)
         return page
@@ -188,12 +192,12 @@ class Usage:
         """What `iterate` gives, a call at a time: it can be stopped between two of them."""
         query, now = self._resolver.narrow(query), now or self.now()
         window = self._resolver.list_window(query, now, CallOptions(Deadline.after(PAGE_S)))
-        pinned = query if query.until is not None else replace(query, until=min(window.end, now))
+        pinned = query if query.until is not None else replace(query, until=min(window.end, hour_end(now)))
 
         def new_options() -> CallOptions:
             return CallOptions(Deadline.after(EXPORT_S), urgent=False, use_cache=False)
 
-        return self._reader.batches(pinned, window, now, new_options)
+        return self._reader.batches(self._listed(pinned, new_options()), window, now, new_options)
 
     def event(self, query: Query, at: Position, now: int | None = None) -> Event | None:
         """The event at `at`, by its own link; None where there is none (in this scope)."""
@@ -202,7 +206,7 @@ class Usage:
             return None
         options = CallOptions(Deadline.after(PAGE_S))
         self._resolver.check_entity(query, options)
-        return self._reader.find(query, at, now, options)
+        return self._reader.find(self._listed(query, options), at, now, options)
 
     def newest(
         self,
@@ -216,13 +220,12 @@ class Usage:
         """The newest rows of the window, before property filters: one call."""
         query, now = self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
-        return self._reader.newest(
-            query, self._resolver.list_window(query, now, options), now, options, limit
-        )
+        window = self._resolver.list_window(query, now, options)
+        return self._reader.newest(self._listed(query, options), window, now, options, limit)
 
     def facets(self, query: Query, now: int | None = None) -> Facets:
         """What the newest thousand rows of the window have in common, before property filters: one call."""
-        return facets_of(self.newest(query, now).events)
+        return facets_of(self.newest(query, now).events, query)
 
     def busiest(self, query: Query, feature_id: str, now: int | None = None) -> Busiest:
         """The customers that used most of a feature; staff only, and only where Autumn answers for the
@@ -253,6 +256,13 @@ class Usage:
         shows.
         """
         return self._visible_features.features(customer_id)
+
+    def _listed(self, query: Query, options: CallOptions) -> Query:
+        """`query` with the stored names of its features: a list knows an event by the name that it has."""
+        if not query.feature_id:
+            return query
+        names = self._context.catalog.named(query.feature_id, options).names
+        return replace(query, feature_id=names)
 
     def _staff_only(self) -> None:
         if self.scope is not None:

@@ -24,6 +24,11 @@ def floor_hour(ms: int) -> int:
     return ms - ms % HOUR_MS
 
 
+def hour_end(now: int) -> int:
+    """The end of the running hour: Autumn's figures have all events up to there, lists and files too."""
+    return floor_hour(now) + HOUR_MS
+
+
 def ceil_hour(ms: int) -> int:
     """The first whole UTC hour at or after `ms`."""
     return -floor_hour(-ms)
@@ -118,7 +123,7 @@ class Window:
 
 def last_hours(hours: int, now: int) -> Window:
     """That many whole hours, the running one included."""
-    end = floor_hour(now) + HOUR_MS
+    end = hour_end(now)
     return Window(end - hours * HOUR_MS, end)
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from dashboard.events.charge import Phrase, charge_sentences, event_json
 from dashboard.events.filter_links import FilterLinks, can_filter
-from dashboard.formats import exact_moment, full_label, label, number, relative
+from dashboard.formats import exact_moment, full_label, label, relative, whole_number
 from dashboard.mount import Mount
 from usage.events.match import text_of
 from usage.events.pages import position_of
@@ -90,7 +90,7 @@ def event_detail(event: Event, mount: Mount, filter_links: FilterLinks, now: int
     return EventDetail(
         id=full_label(event.id),
         when=f"{exact_moment(event.timestamp, query.zone)}, {relative(event.timestamp, now)}",
-        value=number(event.value),
+        value=whole_number(event.value),
         feature=full_label(event.feature_id),
         customer=full_label(event.customer_id),
         customer_href=None
@@ -146,7 +146,7 @@ def _facts(event: Event, filter_links: FilterLinks) -> Iterator[Leaf]:
         yield Leaf("customer", name, name, filter_links.customer(event.customer_id))
     name = full_label(event.feature_id)
     yield Leaf("feature", name, name, filter_links.only_feature(event.feature_id))
-    yield Leaf("value", number(event.value), str(event.value))
+    yield Leaf("value", whole_number(event.value), str(event.value))
 
 
 def _related_links(event: Event, mount: Mount, query: Query) -> Iterator[RelatedLink]:

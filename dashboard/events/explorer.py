@@ -82,7 +82,7 @@ class Explorer:
         if self.mount.shared:  # what tells events apart may be what the link hides
             checks = replace(checks, duplicates=())
         return {
-            "facets": facet_panel(facets_of(newest.events), FilterLinks(self.mount, "events", query)),
+            "facets": facet_panel(facets_of(newest.events, query), FilterLinks(self.mount, "events", query)),
             "whole": newest.whole,
             "checked": number(checks.rows),
             "checks": check_results(checks, self.mount, query),

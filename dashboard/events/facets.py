@@ -11,6 +11,7 @@ from usage.events.facets import Facet, Facets
 
 MAX_PROPERTIES = 20
 MAX_VALUES = 6
+MAX_FEATURES = 12
 OPEN_PROPERTIES = 3
 """How many properties show their values at first; the others when they are opened."""
 
@@ -58,8 +59,12 @@ def facet_panel(facets: Facets, filter_links: FilterLinks) -> FacetPanel:
 
     A property whose values are all different has none: it tells rows apart, not kinds.
     """
-    telling = [facet for facet in facets.properties if facet.distinct == 1 or facet.distinct < facet.rows]
     used = {item.path for item in filter_links.query.filter}
+    telling = [
+        facet
+        for facet in facets.properties
+        if facet.distinct == 1 or facet.distinct < facet.rows or facet.path in used
+    ]
     telling.sort(key=lambda facet: facet.path not in used)
     groups = (
         _property(facet, filter_links, at < OPEN_PROPERTIES or facet.path in used)
@@ -70,7 +75,8 @@ def facet_panel(facets: Facets, filter_links: FilterLinks) -> FacetPanel:
 
 def _features(facets: Facets, filter_links: FilterLinks) -> FacetGroup:
     counts = dict(facets.features)
-    names = [*(name for name in filter_links.query.feature_id if name not in counts), *counts][:12]
+    chosen = filter_links.query.feature_id
+    names = list(dict.fromkeys((*chosen, *counts)))[: MAX_FEATURES + len(chosen)]
     choices = (
         FacetChoice(
             value=name,
@@ -78,7 +84,7 @@ def _features(facets: Facets, filter_links: FilterLinks) -> FacetGroup:
             title=full_label(name),
             count=number(counts.get(name, 0)),
             share=_share(counts.get(name, 0), facets.rows),
-            chosen=name in filter_links.query.feature_id,
+            chosen=name in chosen,
             href=filter_links.feature(name),
         )
         for name in names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import takewhile
 
 from dashboard.mount import Mount
 from usage.events.match import matches
@@ -11,6 +10,7 @@ from usage.events.pages import MAX_LIMIT, SPARE, position_of
 from usage.freshness import Freshness
 from usage.query import Position, Query
 from usage.results import Event
+from usage.window import hour_end
 
 MAX_AGE_MS = 4_000
 """The greatest age of a cached list that the live tail accepts.
@@ -18,11 +18,13 @@ MAX_AGE_MS = 4_000
 All who watch the same list share its calls, so this is their pace together.
 """
 MAX_ROWS = 100
+LATE_MS = 120_000
+"""Events may arrive this much later than newer ones; the page drops those that it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Rows newer than the page's, newest first.
+    """Rows that the page may not have, newest first: those above its own, and those that may have come late.
 
     `missed`: there are more than these. `until`: the list's pinned end.
     """
@@ -34,16 +36,19 @@ class Arrivals:
 
 
 def arrivals(mount: Mount, query: Query, newest_shown: Position | None, now: int) -> Arrivals:
-    """The rows above `newest_shown`, by a call at most that gives way to people who wait for a page."""
+    """The rows above `newest_shown`, and those of the time just before it, which the page may have already.
+
+    By a call at most that gives way to people who wait for a page.
+    """
     limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
     newest = mount.usage.newest(query, now, limit=limit)
     if now - newest.fresh.fetched_at * 1000 > MAX_AGE_MS:
         newest = mount.usage.newest(query, now, limit=limit, refresh=True, urgent=False)
-    above = list(
-        takewhile(lambda event: newest_shown is None or position_of(event) > newest_shown, newest.events)
+    since = 0 if newest_shown is None else newest_shown.timestamp - LATE_MS
+    above = [event for event in newest.events if newest_shown is None or position_of(event) > newest_shown]
+    found = [event for event in newest.events if event.timestamp >= since and matches(query, event)]
+    is_cut = not newest.whole and bool(newest.events) and newest.events[-1].timestamp >= since
+    missed = sum(matches(query, event) for event in above) > MAX_ROWS or (
+        newest_shown is not None and is_cut and len(above) == len(newest.events)
     )
-    found = [event for event in above if matches(query, event)]
-    missed = len(found) > MAX_ROWS or (
-        newest_shown is not None and bool(above) and len(above) == len(newest.events)
-    )
-    return Arrivals(tuple(found[:MAX_ROWS]), missed, int(newest.fresh.fetched_at * 1000) + 1, newest.fresh)
+    return Arrivals(tuple(found[:MAX_ROWS]), missed, hour_end(now), newest.fresh)

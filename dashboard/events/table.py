@@ -21,6 +21,7 @@ from dashboard.formats import (
     number,
     offset_name,
     relative,
+    whole_number,
     zone_name,
 )
 from dashboard.mount import Mount, Page
@@ -235,7 +236,7 @@ class _RowRenderer:
             title=f"{time} {offset_name(at)}, {relative(event.timestamp, self.now)}",
             customer=self._cell(event.customer_id),
             feature=self._cell(event.feature_id),
-            value=number(event.value),
+            value=whole_number(event.value),
             cells=tuple([self._cell_of(lookup(event.properties, path)) for path in self.columns]),
             rest=self._rest(event),
             href=self._closed() if is_open else self._opens(event),

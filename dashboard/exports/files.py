@@ -31,6 +31,7 @@ EVENT_COLUMNS = ("id", "timestamp", "customer_id", "feature_id", "value")
 USAGE_COLUMNS = ("period_start", "feature_id", "group_kind", "group", "value", "bound")
 COMPARED_COLUMNS = ("previous_start", "previous_value")
 MOST_PATHS = 50
+LARGEST_PLAIN = 1e21
 
 GROUP_KINDS: dict[Kind, str] = {"feature": "", "group": "value", "other": "other", "none": "none"}
 
@@ -71,7 +72,7 @@ class CsvRows:
             moment_text(event.timestamp),
             guarded(event.customer_id),
             guarded(event.feature_id),
-            event.value,
+            plain_value(event.value),
             *(cell(lookup(event.properties, path)) for path in self.paths),
             _json.encode(event.properties).decode(),
         ]
@@ -157,8 +158,15 @@ def cell(value: Any) -> str | float:
     if value is MISSING or value is None:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+        return plain_value(value)
     return _json.encode(value).decode()
+
+
+def plain_value(value: float) -> float | str:
+    """A single value with all the digits that Autumn sent, without an exponent below 10^21."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_PLAIN:
+        return f"{value:.0f}"
+    return value
 
 
 def guarded(text: str) -> str:

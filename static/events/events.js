@@ -21,7 +21,7 @@
   const narrowed = (base, { path, name, value }, exclude) => {
     const url = new URL(base, location.href);
     if (name === "value") {
-      const figure = Number(value.replaceAll(",", "").replace("−", "-"));
+      const figure = value.replaceAll(",", "").replace("−", "-"); // a Number would lose digits
       for (const bound of ["value_min", "value_max"]) url.searchParams.set(bound, figure);
     } else if (name) url.searchParams.set(name, value);
     else if (path && !path.includes(":") && path.length + value.length < 1000) {
@@ -98,6 +98,20 @@
       asking = false;
     }
   };
+  // An answer has the rows of the last two minutes again: those that the page has are dropped, and one that
+  // came late goes to its place.
+  const eventOf = (row) => new URL(row.querySelector("td:first-child a").href).searchParams.get("event");
+  const timeOf = (row) => Number(eventOf(row).split(",")[0]);
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (event.detail.target?.id !== "found") return;
+    const shown = all("#found > tr:not(.detail)");
+    const known = new Set(shown.map(eventOf));
+    const newest = shown.length ? timeOf(shown[0]) : -1;
+    for (const row of all("tr:not(.detail)", event.detail.fragment)) {
+      if (known.has(eventOf(row))) row.remove();
+      else if (timeOf(row) < newest) shown.find((other) => timeOf(other) <= timeOf(row))?.before(row);
+    }
+  });
   const showLive = () => {
     if (!button()) return;
     button().hidden = false;

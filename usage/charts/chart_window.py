@@ -24,6 +24,7 @@ from usage.window import (
     begins_bin,
     bins_of,
     floor_hour,
+    hour_end,
     is_midnight,
     is_utc,
     local,
@@ -78,7 +79,7 @@ class ChartWindow:
         total and its bins are of the same events.
         """
         window = self.bins.window
-        begun = floor_hour(self.now) + HOUR_MS
+        begun = hour_end(self.now)
         is_running = self.previous is not None and window.end == begun - HOUR_MS
         return Window(window.start, begun if is_running else min(window.end, begun))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from usage.events.match import flatten, text_of
+from usage.query import Query
 from usage.results import Event
 
 
@@ -31,20 +32,33 @@ class Facets:
     properties: tuple[Facet, ...]
 
 
-def facets_of(events: Iterable[Event], *, paths: int = 50, values: int = 8) -> Facets:
-    """Counts over `events`: at most `paths` properties, with at most `values` values each."""
+def facets_of(
+    events: Iterable[Event], query: Query | None = None, *, paths: int = 50, values: int = 8
+) -> Facets:
+    """Counts over `events`: at most `paths` properties, with at most `values` values each; those that `query`
+    has chosen are always counted.
+    """
     features: Counter[str] = Counter()
     counts: dict[str, Counter[str]] = {}
     for event in events:
         features[event.feature_id] += 1
         for path, value in flatten(event.properties):
             counts.setdefault(path, Counter())[text_of(value)] += 1
+    wanted: dict[str, set[str]] = {}
+    for item in query.filter if query else ():
+        wanted.setdefault(item.path, set()).add(item.value)
     found = [
-        Facet(path, seen.total(), tuple(_commonest(seen, values)), len(seen)) for path, seen in counts.items()
+        Facet(path, seen.total(), tuple(_commonest(seen, values, wanted.get(path, ()))), len(seen))
+        for path, seen in counts.items()
     ]
-    found.sort(key=lambda facet: (-facet.rows, facet.path))
-    return Facets(features.total(), tuple(_commonest(features, 50)), tuple(found[:paths]))
+    found.sort(key=lambda facet: (facet.path not in wanted, -facet.rows, facet.path))
+    return Facets(
+        features.total(),
+        tuple(_commonest(features, 50, query.feature_id if query else ())),
+        tuple(found[:paths]),
+    )
 
 
-def _commonest(counts: Counter[str], most: int) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
+def _commonest(counts: Counter[str], most: int, also: Collection[str] = ()) -> list[tuple[str, int]]:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ranked[:most] + [item for item in ranked[most:] if item[0] in also]

@@ -11,6 +11,8 @@ from usage.query import PropertyFilter, Query
 from usage.results import Event
 
 MISSING: Final = msgspec.UNSET
+LARGEST_PLAIN = 1e15
+"""Autumn writes larger whole floats with an exponent."""
 
 
 def lookup(properties: Any, path: str) -> Any:
@@ -27,10 +29,14 @@ def lookup(properties: Any, path: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A property's value as filters and groups write it: a string as it is, anything
-    else by its JSON text.
+    """A property's value as filters and groups write it: a string as it is, anything else by its JSON text,
+    and 200.0 as 200, as Autumn does.
     """
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_PLAIN:
+        return str(int(value))
+    return msgspec.json.encode(value).decode()
 
 
 def matches(query: Query, event: Event) -> bool:
@@ -54,7 +60,9 @@ def _by_path(filters: Iterable[PropertyFilter]) -> dict[str, set[str]]:
 
 def _has(event: Event, path: str, values: set[str]) -> bool:
     value = lookup(event.properties, path)
-    return value is not MISSING and text_of(value) in values
+    if value is MISSING:
+        return False
+    return text_of(value) in values or (isinstance(value, float) and repr(value) in values)
 
 
 def flatten(properties: dict[str, Any], prefix: str = "", depth: int = 4) -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from usage.events.match import matches
 from usage.freshness import Freshness, freshness_of
 from usage.query import Position, Query
 from usage.results import Event
-from usage.window import Window
+from usage.window import Window, hour_end
 
 MAX_LIMIT: Final = 1000
 MAX_OFFSET = 200_000
@@ -41,7 +41,8 @@ class EventPage:
 
     `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row.
     `scanned`: rows read for this page. `unfinished`: the scan stopped before the page was full;
-    continuing from `next` may find more.
+    continuing from `next` may find more. `ahead`: rows read whose time is still to come; those after the
+    running hour are not among `events`.
     """
 
     events: tuple[Event, ...]
@@ -50,13 +51,14 @@ class EventPage:
     scanned: int
     unfinished: bool
     fresh: Freshness
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
     """The newest rows of a window.
 
-    `whole`: it has no others. `ahead`: rows of a time to come, which no page shows.
+    `whole`: it has no others. `ahead`: rows of a later hour than the running one, which no page shows.
     """
 
     events: tuple[Event, ...]
@@ -110,7 +112,8 @@ class EventReader:
         More only where thousands of rows share a second with `before`: they are read again to get behind it.
         """
         found, steps = list[Event](), list[_Step]()
-        limit = MAX_LIMIT if query.has_row_filters else min(MAX_LIMIT, query.per_page + SPARE)
+        searches = query.has_row_filters or _has_comma(query)
+        limit = MAX_LIMIT if searches else min(MAX_LIMIT, query.per_page + SPARE)
         for step in self._steps(query, window, now, lambda: options, limit):
             steps.append(step)
             found += [event for event in step.events if matches(query, event)]
@@ -133,16 +136,13 @@ class EventReader:
     def newest(
         self, query: Query, window: Window, now: int, options: CallOptions, limit: int = MAX_LIMIT
     ) -> Newest:
-        """The newest rows of the window, property filters left aside: one call.
-
-        Not pinned to a floored moment.
-        """
+        """The newest rows of the window, property filters left aside: one call."""
         plain = replace(query.having(), filter=(), exclude=(), value_min=None, value_max=None)
         step = next(self._steps(plain, window, now, lambda: options, limit))
-        rows, fetched = step.answer.rows, int(step.answer.fetch_info.fetched_at * 1000)
+        rows, until = step.answer.rows, hour_end(now)
         return Newest(
-            events=tuple(e for e in rows.events if e.timestamp in window and e.timestamp <= fetched),
-            ahead=tuple(e for e in rows.events if e.timestamp > fetched),
+            events=tuple(e for e in step.events if e.timestamp < until),
+            ahead=tuple(e for e in rows.events if e.timestamp >= until and _is_of(query, e)),
             whole=not step.more,
             fresh=freshness_of(
                 [step.answer.fetch_info], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows
@@ -165,7 +165,9 @@ class EventReader:
     def _steps(
         self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions], limit: int
     ) -> Iterator[_Step]:
-        until, offset, reader = query.until, 0, _RangeReader({}, query.before)
+        # A list ends where figures do: with its window, or with the running hour.
+        until = query.until if query.until is not None else min(window.end, hour_end(now))
+        offset, reader = 0, _RangeReader({}, query.before)
         while True:
             bounds = _bounds(query, window, reader.position, now)
             if bounds != reader.bounds:
@@ -174,8 +176,7 @@ class EventReader:
             answer = self._calls.rows(
                 _body(query, bounds, offset, limit), closed=closed, options=new_options()
             )
-            until = _pinned(query, window, now, answer) if until is None else until
-            step = _step(answer, window, reader, until)
+            step = _step(query, answer, window, reader, until)
             yield step
             if not step.more:
                 return
@@ -218,10 +219,12 @@ class _RangeReader:
         return self._passed
 
 
-def _step(answer: ListAnswer, window: Window, reader: _RangeReader, until: int) -> _Step:
+def _step(query: Query, answer: ListAnswer, window: Window, reader: _RangeReader, until: int) -> _Step:
     before = reader.position
     shown = Window(window.start, max(window.start + 1, min(window.end, until)))
-    events = [event for event in reader.next(answer.events) if event.timestamp in shown]
+    events = [
+        event for event in reader.next(answer.events) if event.timestamp in shown and _is_of(query, event)
+    ]
     more = answer.rows.has_more and answer.rows.read > 0
     return _Step(events, answer, reader.position, until, more, reader.position != before)
 
@@ -229,16 +232,6 @@ def _step(answer: ListAnswer, window: Window, reader: _RangeReader, until: int) 
 def _reaches_now(query: Query, window: Window, now: int) -> bool:
     """Whether the window reaches up to now, or beyond it."""
     return window.end > now or (window.end == now and query.end is None)
-
-
-def _pinned(query: Query, window: Window, now: int, answer: ListAnswer) -> int:
-    """Where a list without `until` ends: with its window, or where it was fetched, floored so that viewers
-    agree.
-    """
-    if not _reaches_now(query, window, now):
-        return window.end
-    fetched = int(answer.fetch_info.fetched_at * 1000)
-    return min(window.end, fetched - fetched % 10_000)
 
 
 def _bounds(query: Query, window: Window, position: Position | None, now: int) -> dict[str, int]:
@@ -261,11 +254,21 @@ def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict
     body: dict[str, object] = {"offset": offset, "limit": limit, "custom_range": bounds}
     if query.customer_id is not None:
         body["customer_id"] = query.customer_id
-    if query.feature_id:
+    if query.feature_id and not _has_comma(query):
         body["feature_id"] = list(query.feature_id)
     if query.entity_id is not None:
         body["entity_id"] = query.entity_id
     return body
+
+
+def _has_comma(query: Query) -> bool:
+    """Whether a feature's name has a comma: Autumn would list the events of its parts."""
+    return any("," in name for name in query.feature_id)
+
+
+def _is_of(query: Query, event: Event) -> bool:
+    """Whether an event is of the query's features, where Autumn was not asked for these alone."""
+    return not _has_comma(query) or event.feature_id in query.feature_id
 
 
 def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
@@ -281,4 +284,6 @@ def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
     )
     scanned = sum(len(item.events) + item.bad_rows + item.foreign_rows for item in rows)
     unfinished = following is not None and len(found) < query.per_page
-    return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh)
+    moment = fresh.fetched_at * 1000
+    ahead = sum(event.timestamp > moment for item in rows for event in item.events)
+    return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh, ahead)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.dashboard.events.event_site import MINUTE, EventSite, event, event_site, weight
 from tests.page import Element, Page
-from tests.usage.sample_service import NOW
+from tests.usage.sample_service import NOW, later
 from usage.scope import Scope
 
 CHECKS = ("duplicates", "future", "unusual", "gap")
@@ -240,18 +240,21 @@ def test_unknown_event_returns_404(at: EventSite) -> None:
     assert gone.rows == ["evt_00001"]
 
 
-def test_live_tail_returns_newer_rows(at: EventSite) -> None:
-    """Rows above the one in the header, newest first, and the age of the data."""
-    at.autumn.add(*(event(number) for number in range(5)))
+def test_live_tail_returns_newer_and_late_rows(at: EventSite) -> None:
+    """Rows above the one in the header, those that may have come late, and the age of the data."""
+    at.autumn.add(*(event(number) for number in range(8)))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
     page = at.get("/events/", **params)
     assert page.values("data-live") == ["/events/live/?range=7d&tz=UTC"]
     top = f"{NOW - 4 * MINUTE},evt_00003"
     part = at.get("/events/live/", part=True, headers={"Live-After": top}, **params)
-    assert part.rows == ["evt_00000", "evt_00001", "evt_00002"]
+    assert part.rows == [f"evt_0000{number}" for number in range(6)]
     assert part.one(id="behind")["data-behind"] == "0"
-    quiet = at.get("/events/live/", part=True, headers={"Live-After": f"{NOW - MINUTE},evt_00000"}, **params)
-    assert quiet.rows == []
+    newest = {"Live-After": f"{NOW - MINUTE},evt_00000"}
+    at.autumn.add(event(0, id="late", timestamp=NOW - MINUTE - 2000))
+    with later(5000):
+        quiet = at.get("/events/live/", part=True, headers=newest, **params)
+    assert quiet.rows == ["evt_00000", "late", "evt_00001", "evt_00002"]
 
 
 def test_live_tail_applies_property_filters(at: EventSite) -> None:
@@ -261,7 +264,7 @@ def test_live_tail_applies_property_filters(at: EventSite) -> None:
     part = at.get(
         "/events/live/", part=True, headers={"Live-After": f"{NOW - 7 * MINUTE},evt_00006"}, **params
     )
-    assert part.rows == ["evt_00001", "evt_00003", "evt_00005"]
+    assert part.rows == ["evt_00001", "evt_00003", "evt_00005", "evt_00007"]
     assert at.autumn.calls() <= 2
 
 

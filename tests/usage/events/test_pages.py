@@ -14,6 +14,7 @@ from tests.usage.sample_service import HOUR, NOW, Autumn, autumn, later
 from usage.errors import Malformed
 from usage.query import PropertyFilter, Query
 from usage.results import Event
+from usage.window import hour_end
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -95,12 +96,12 @@ def test_arrivals_between_pages_do_not_repeat_or_hide_events() -> None:
         assert not any(event_id.startswith("new_") for event_id in ids)
 
 
-def test_first_page_pins_the_end_of_the_list() -> None:
+def test_list_ends_with_the_running_hour() -> None:
     """Its viewers share one call, and see the same list."""
     with autumn() as service:
         service.add(*({"timestamp": NOW - number * 1000} for number in range(5, 300)))
         first = service.usage.page(MINE)
-        assert first.until == NOW - NOW % 10_000
+        assert first.until == hour_end(NOW)
         assert all(event.timestamp < first.until for event in first.events)
         service.calls()
         with later(4_000):
