@@ -73,7 +73,7 @@ def _found(connection: sqlite3.Connection, events: Source, bins: Bins) -> list[F
     The limit, of nothing, keeps SQLite from merging the two queries: merged, it sorts the events with their
     whole properties, only to take the group out of them afterwards.
     """
-    columns = f"{bins.sql}, feature_id, key, sum(n), sum(v)"
+    columns = f"{bins.sql}, feature_id, key, count(*), sum(v)"
     sql = f"SELECT {columns} FROM ({events.sql} LIMIT -1) GROUP BY 1, 2, 3"  # noqa: S608 constants
     return [*map(Found._make, connection.execute(sql, events.values))]
 
@@ -111,6 +111,8 @@ def _by_window(cells: Cells, most: int) -> dict[tuple[object, str], Folded]:
 
 
 def _largest(groups: Groups, most: int) -> set[str]:
+    if len(groups) <= most:
+        return set(groups)
     return set(sorted(groups, key=lambda name: (-groups[name], name))[:most])
 
 
