@@ -168,7 +168,7 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
-        # Larger pages than usual: they take a third of the time to fill. A file keeps those it has.
+        # Larger pages than usual take up to a third less time to fill. A file keeps those it has.
         connection.execute("PRAGMA page_size = 16384")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -73,7 +73,7 @@ def events_between(epoch: int, after: int, until: int, seed: int = 0) -> Iterato
     first = max(after - LONGEST_LAG, story_start(epoch)) // HOUR * HOUR
     anchors = [(customer, subscribed_at(customer, epoch)) for customer in CUSTOMERS]
     version = f"{VERSION}+{seed}" if seed else f"{VERSION}"
-    # One generator, seeded again for each hour: making another one takes as long as half of the events.
+    # One generator, seeded again for each hour: a new one is seeded twice, and most hours have few events.
     rng = Random()  # noqa: S311 no secret
     for hour in range(first, until + 1, HOUR):
         relative = (hour - epoch) // HOUR
