@@ -22,8 +22,9 @@ from usage.window import Window, ceil_hour, floor_hour
 class Scope:
     """One customer, and how much of its usage a link shows.
 
-    `features`: None for all. `event_names`: other names that their events are stored under. `properties`: the paths that are visible; everything else is absent. `start`,
-    `end`: bounds in epoch milliseconds, [start, end), where set; charts show the whole hours inside them.
+    `features`: None for all. `event_names`: other names that their events are stored under. `properties`: the
+    paths that are visible; everything else is absent. `start`, `end`: bounds in epoch milliseconds, [start,
+    end), where set; charts show the whole hours inside them.
     `deductions`, `plans`, `exports`: off unless allowed.
     """
 

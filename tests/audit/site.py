@@ -17,6 +17,7 @@ from types import TracebackType
 
 import httpx
 
+from tests.audit.services import empty_redis, new_database
 from tests.audit.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,8 @@ class Visitor:
 class Site:
     """A world behind a backend of one age, and the product in front of it. Use it as a context manager.
 
-    `prepared`: a folder for compressed static files, which the next site uses.
+    `prepared`: a folder for compressed static files, which the next site uses. `environment`: settings of the
+    product; of a DATABASE_URL only the server is used.
     """
 
     world: World
@@ -95,7 +97,7 @@ class Site:
             self.url = f"http://127.0.0.1:{port}"
             self._closing.callback(self._stop_backend)
             self.load(late=False)
-            self._settings = self._environment(port)
+            self._settings = self._environment(port) | self._services()
             self._serve()
             self.staff = self._signed_in("auditor")
             self._closing = self._closing.pop_all()
@@ -141,6 +143,15 @@ class Site:
             "AUTUMN_API_URL": f"http://127.0.0.1:{self._api_port}",
         }
         return stored | chosen | self.environment
+
+    def _services(self) -> dict[str, str]:
+        """The URLs of PostgreSQL and Redis for this site alone, if it is to use them."""
+        emptied = {"DATABASE_URL": new_database, "REDIS_URL": empty_redis}
+        return {
+            name: self._closing.enter_context(emptied[name](url))
+            for name, url in self.environment.items()
+            if name in emptied
+        }
 
     def _serve(self) -> None:
         static = self.prepared / "static"

@@ -256,7 +256,7 @@ def test_invalid_positions_are_refused(text: str) -> None:
 
 
 def test_windows_of_ranges() -> None:
-    """Presets are resolved once; a window without an end ends with the running hour; the window of a cycle comes from Autumn."""
+    """A window without an end ends with the running hour; that of a cycle comes from Autumn."""
     assert Query(range="24h").window(NOW) == Window(ms("2025-11-11T15:00"), ms("2025-11-12T15:00"))
     assert Query().window(NOW) == Window(ms("2025-10-14"), ms("2025-11-13"))
     assert Query(start=5).window(NOW) == Window(5, ms("2025-11-12T15:00"))

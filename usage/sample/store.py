@@ -168,11 +168,14 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+        # Larger pages than usual take up to a third less time to fill. A file keeps those it has.
+        connection.execute("PRAGMA page_size = 16384")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA journal_size_limit = 16777216")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -65536")
+        # KiB, of each connection: calls are no faster with more, because the system caches the file too.
+        connection.execute("PRAGMA cache_size = -8192")
         connection.create_function("plain_text", 1, plain_text, deterministic=True)
         return connection
 

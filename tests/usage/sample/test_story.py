@@ -1,5 +1,6 @@
 """The story: its contents, that it is the same on every machine, and that it continues."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,8 +12,9 @@ import httpx
 import pytest
 
 from usage.sample import SampleApp, Store
+from usage.sample.document import stored
 from usage.sample.story import edge_cases
-from usage.sample.story.cast import CUSTOMERS, FEATURES
+from usage.sample.story.cast import CUSTOMERS, FEATURES, HOSTILE_CUSTOMERS
 from usage.sample.story.events import events_between
 
 from .conftest import DAY, HEADERS, NOW, Clock
@@ -143,6 +145,16 @@ def test_story_has_varied_properties(store: Store) -> None:
     ):
         assert one(store, f"count(*) FROM events WHERE {condition}") > 5, condition
     assert one(store, "count(*) FROM events WHERE deductions ->> '$[0].reset.resets_at' <= timestamp") == 0
+
+
+def test_properties_are_as_the_store_would_store_them(store: Store) -> None:
+    """The story does without ``stored``; hostile customers have whatever may go wrong there."""
+    texts = rows(
+        store, "SELECT properties FROM events WHERE seq % 50 = 0 OR customer_id IN (?, ?)", *HOSTILE_CUSTOMERS
+    )
+    assert len(texts) > 5000
+    for (text,) in texts:
+        assert stored(json.loads(text)) == text
 
 
 def test_story_is_the_same_on_every_machine(store: Store) -> None:

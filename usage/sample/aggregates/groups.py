@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -50,17 +50,15 @@ def grouped_bins(
     A group that was among the largest of one bin and feature is named in all of them: with a 0 where it has
     no events or was folded. The same applies to the rest, if any cell has one.
     """
-    figures = "sum(n), sum(v)"
-    sql = f"SELECT {bins.sql}, feature_id, key, {figures} FROM ({events.sql}) GROUP BY 1, 2, 3"  # noqa: S608
-    found = [Found(*row) for row in connection.execute(sql, events.values)]
+    found = _found(connection, events, bins)
     cells = _cells(connection, body, age, found, bins)
     if not cells:
         return []
     most = _most(connection, body, age)
     folded = _by_window(cells, most) if body.group_ranking == "window" else _by_bin(cells, most)
-    names = dict.fromkeys(sorted({name for cell in folded.values() for name in cell.largest_groups}), 0.0)
+    names = dict.fromkeys(sorted({name for cell in folded.values() for name in cell.largest_groups}), 0)
     if any(cell.rest is not None for cell in folded.values()):
-        names.setdefault(OTHER, 0.0)
+        names.setdefault(OTHER, 0)
     features = feature_list(body.feature_id)
     made = (
         _bin(each.period, {name: folded.get((each.label, name)) for name in features}, names)
@@ -69,24 +67,33 @@ def grouped_bins(
     return made if len(bins.grid) * len(features) * len(names) > STREAMED_CELLS else [*made]
 
 
-def _bin(period: int, cells: Mapping[str, Folded | None], names: Groups) -> Answer:
-    grouped = {feature: _filled(cell, names) for feature, cell in cells.items()}
-    return {
-        "period": period,
-        "values": {feature: whole(sum(groups.values())) for feature, groups in grouped.items()},
-        "grouped_values": {
-            feature: {name: whole(value) for name, value in groups.items()}
-            for feature, groups in grouped.items()
-        },
-    }
+def _found(connection: sqlite3.Connection, events: Source, bins: Bins) -> list[Found]:
+    """The groups of the bins.
+
+    The limit, of nothing, keeps SQLite from merging the two queries: merged, it sorts the events with their
+    whole properties, only to take the group out of them afterwards.
+    """
+    columns = f"{bins.sql}, feature_id, key, count(*), sum(v)"
+    sql = f"SELECT {columns} FROM ({events.sql} LIMIT -1) GROUP BY 1, 2, 3"  # noqa: S608 constants
+    return [*map(Found._make, connection.execute(sql, events.values))]
 
 
-def _filled(cell: Folded | None, names: Groups) -> Groups:
+def _bin(period: int, cells: Mapping[str, Folded | None], names: dict[str, int]) -> Answer:
+    """``names`` has a 0 for each group: most cells have few others, and only those are worth a look."""
+    values: dict[str, int | float] = {}
+    grouped: dict[str, Mapping[str, int | float]] = {}
+    for feature, cell in cells.items():
+        figures = {} if cell is None else _figures(cell)
+        values[feature] = whole(sum((names | figures).values()))
+        grouped[feature] = names | {name: whole(value) for name, value in figures.items()}
+    return {"period": period, "values": values, "grouped_values": grouped}
+
+
+def _figures(cell: Folded) -> Groups:
     """A real group may have the reserved name: the two are then one, as at the service."""
-    if cell is None:
-        return names
-    groups = names | cell.largest_groups
-    return groups if cell.rest is None else groups | {OTHER: groups[OTHER] + cell.rest}
+    if cell.rest is None:
+        return cell.largest_groups
+    return cell.largest_groups | {OTHER: cell.largest_groups.get(OTHER, 0) + cell.rest}
 
 
 def _by_bin(cells: Cells, most: int) -> dict[tuple[object, str], Folded]:
@@ -104,6 +111,8 @@ def _by_window(cells: Cells, most: int) -> dict[tuple[object, str], Folded]:
 
 
 def _largest(groups: Groups, most: int) -> set[str]:
+    if len(groups) <= most:
+        return set(groups)
     return set(sorted(groups, key=lambda name: (-groups[name], name))[:most])
 
 
@@ -117,12 +126,13 @@ def _cells(
     connection: sqlite3.Connection, body: AggregateBody, age: Age, found: list[Found], bins: Bins
 ) -> Cells:
     names = _names(connection, body, age, found)
+    labels = {at: bins.label(at) for at in {row.at for row in found}}
     counted = body.measure == "count"
     cells: Cells = defaultdict(lambda: defaultdict(float))
-    for row in found:
-        name = names[row.key]
+    for at, feature, key, events, total in found:
+        name = names[key]
         if name is not None:
-            cells[bins.label(row.at), row.feature][name] += row.events if counted else row.total
+            cells[labels[at], feature][name] += events if counted else total
     return cells
 
 
@@ -144,13 +154,16 @@ def _names(
 
 def _roll_up_stands(body: AggregateBody, age: Age, found: list[Found]) -> bool:
     """Whether the roll-up's answer is used: if it lacks events, rows are used if they have more."""
-    rolled = _counted(row for row in found if texts(row.key).rolled is not None)
+    events: dict[tuple[str, str | None], int] = defaultdict(int)
+    for row in found:
+        events[row.feature, row.key] += row.events
+    rolled = _counted(events, lambda key: texts(key).rolled is not None)
     if age.small_gaps:
         everything = bool(body.customer_id)
-        expected = _counted(row for row in found if everything or row.key not in (None, "null"))
+        expected = _counted(events, lambda key: everything or key not in (None, "null"))
         if all(_small(count, rolled[feature]) for feature, count in expected.items()):
             return True
-    plain = _counted(row for row in found if texts(row.key).plain is not None)
+    plain = _counted(events, lambda key: texts(key).plain is not None)
     return sum(plain.values()) <= sum(rolled.values())
 
 
@@ -159,10 +172,14 @@ def _small(expected: int, rolled: int) -> bool:
     return not gap or (expected >= LARGE_FEATURE and gap < SMALL_GAP * expected)
 
 
-def _counted(rows: Iterator[Found]) -> dict[str, int]:
+def _counted(
+    events: Mapping[tuple[str, str | None], int], belongs: Callable[[str | None], bool]
+) -> dict[str, int]:
+    """The events of each feature whose key belongs."""
     counts: dict[str, int] = defaultdict(int)
-    for row in rows:
-        counts[row.feature] += row.events
+    for (feature, key), count in events.items():
+        if belongs(key):
+            counts[feature] += count
     return counts
 
 

@@ -57,13 +57,15 @@ def reset_after(anchor: int | None, interval: str, timestamp: int) -> Deduction 
     """The reset that follows a moment, of the cycles that began at ``anchor`` (both epoch milliseconds)."""
     if anchor is None:
         return None
-    following, after = _next_cycles(anchor, interval, timestamp // DAY)
-    return INTERVALS[interval] | {"resets_at": following if timestamp < following else after}
+    following, reset, reset_after_it = _next_resets(anchor, interval, timestamp // DAY)
+    return reset if timestamp < following else reset_after_it
 
 
 @lru_cache(maxsize=64)
-def _next_cycles(anchor: int, interval: str, day: int) -> tuple[int, int]:
-    """The starts of the next two cycles: the first may fall within the day."""
+def _next_resets(anchor: int, interval: str, day: int) -> tuple[int, Deduction, Deduction]:
+    """When the next cycle starts, which may be within the day, the reset of then, and the one after."""
     subscription = Subscription(anchor, interval)
     current = cycle_number(subscription, day * DAY)
-    return cycle_start(subscription, current + 1), cycle_start(subscription, current + 2)
+    following, after = cycle_start(subscription, current + 1), cycle_start(subscription, current + 2)
+    length = INTERVALS[interval]
+    return following, length | {"resets_at": following}, length | {"resets_at": after}

@@ -16,7 +16,7 @@ from itertools import accumulate, chain
 from random import Random
 from typing import NamedTuple
 
-from usage.sample.document import encoded, stored
+from usage.sample.document import encoded
 from usage.sample.schema import EventRow
 from usage.sample.story.cast import CUSTOMERS, FEATURES, KINDS, Customer
 from usage.sample.story.deductions import deductions_of
@@ -72,11 +72,20 @@ def subscribed_at(customer: Customer, epoch: int) -> int | None:
 def events_between(epoch: int, after: int, until: int, seed: int = 0) -> Iterator[EventRow]:
     """The events that arrive in (after, until], a second or two late. ``seed`` 0: the usual story."""
     first = max(after - LONGEST_LAG, story_start(epoch)) // HOUR * HOUR
+    anchors = [(customer, subscribed_at(customer, epoch)) for customer in CUSTOMERS]
+    version = f"{VERSION}+{seed}" if seed else f"{VERSION}"
+    # One generator, seeded again for each hour: a new one is seeded twice, and most hours have few events.
+    rng = Random()  # noqa: S311 no secret
     for hour in range(first, until + 1, HOUR):
-        for customer in CUSTOMERS:
-            for row in _hour(customer, hour, epoch, seed):
-                if after < row.timestamp + _lag(row.timestamp) <= until:
-                    yield row
+        relative = (hour - epoch) // HOUR
+        for customer, anchor in anchors:
+            rng.seed(f"{version}:{customer.id}:{hour // HOUR}")
+            for event in chain(
+                _usual(customer, hour, relative, rng), _incidents(customer, hour, relative, rng)
+            ):
+                luck = rng.getrandbits(128).to_bytes(16, "big")
+                if after < event.timestamp + _lag(event.timestamp) <= until:
+                    yield _row(customer, anchor, event, luck, plan_version(customer.plan, relative))
 
 
 def event_id(timestamp: int, payload: bytes) -> str:
@@ -96,19 +105,11 @@ def _lag(timestamp: int) -> int:
     return timestamp * 7919 % LONGEST_LAG
 
 
-def _hour(customer: Customer, hour: int, epoch: int, seed: int) -> Iterator[EventRow]:
-    relative = (hour - epoch) // HOUR
-    rng = Random(f"{VERSION}{f'+{seed}' if seed else ''}:{customer.id}:{hour // HOUR}")  # noqa: S311
-    anchor = subscribed_at(customer, epoch)
-    for event in chain(_usual(customer, hour, relative, rng), _incidents(customer, hour, relative, rng)):
-        luck = rng.getrandbits(128).to_bytes(16, "big")
-        yield _row(customer, anchor, event, luck, plan_version(customer.plan, relative))
-
-
 def _usual(customer: Customer, hour: int, relative: int, rng: Random) -> Iterator[StoryEvent]:
     rate = _rate(customer, hour, relative)
+    mix = MIXES[customer.kind]
     for _ in range(int(rate * (0.6 + 0.8 * rng.random()) + rng.random())):
-        feature = FEATURES[min(bisect(MIXES[customer.kind], rng.random()), len(FEATURES) - 1)]
+        feature = FEATURES[min(bisect(mix, rng.random()), len(FEATURES) - 1)]
         value, properties = properties_of(customer, feature, relative / 24, rng)
         yield StoryEvent(hour + int(rng.random() * HOUR), feature, value, properties)
 
@@ -146,7 +147,8 @@ def _row(
         feature,
         f"ws_{luck[0] % customer.entities + 1}" if customer.entities and luck[1] > 20 else None,
         value,
-        stored(properties),
+        # Not `stored`: nothing here has another form in the database, and to look takes as long as to encode.
+        encoded(properties).decode(),
         None if deductions is None else encoded(deductions).decode(),
         plan,
     )

@@ -1,5 +1,6 @@
 """The value and properties of an event of the story."""
 
+from functools import cache
 from random import Random
 from typing import TypeVar
 
@@ -25,11 +26,11 @@ MOVE_BEGINS, MOVE_DAYS = -60, 45
 
 
 def properties_of(customer: Customer, feature: str, day: float, rng: Random) -> tuple[float, Properties]:
-    """``day`` counts from the story's epoch, negative before it."""
+    """``day`` counts from the story's epoch, negative before it. The properties are as they are stored."""
     properties: Properties = {
         "endpoint": _favored(ENDPOINTS[feature], rng),
         "status": STATUSES[int(rng.random() * len(STATUSES))],
-        "user": _user(customer, rng),
+        "user": f"{_favored(PEOPLE, rng)}@{_domain(customer.id)}",
         "request_id": f"req_{rng.getrandbits(48):012x}",
         "trial": rng.random() < (0.7 if customer.plan in (None, "free") else 0.04),
         "meta": {"tier": _favored(TIERS, rng), "client": {"version": _favored(CLIENTS, rng)}},
@@ -42,6 +43,8 @@ def properties_of(customer: Customer, feature: str, day: float, rng: Random) -> 
         properties["tags"] = ["digest", "weekly"] if rng.random() < 0.5 else ["receipt"]
     if customer.id in HOSTILE_CUSTOMERS:
         _poison(properties, rng)
+    if properties.get("region", "") is None:
+        del properties["region"]
     return _value(feature, rng), properties
 
 
@@ -50,9 +53,10 @@ def _favored(choices: tuple[T, ...], rng: Random) -> T:
     return choices[int(len(choices) * rng.random() ** 2)]
 
 
-def _user(customer: Customer, rng: Random) -> str:
-    domain = customer.id if customer.id.isascii() and customer.id.replace("-", "").isalnum() else "mail"
-    return f"{_favored(PEOPLE, rng)}@{domain}.example"
+@cache
+def _domain(customer_id: str) -> str:
+    named = customer_id.isascii() and customer_id.replace("-", "").isalnum()
+    return f"{customer_id if named else 'mail'}.example"
 
 
 def _region(customer: Customer, rng: Random) -> str | None:
