@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Literal
 
-from usage.window import local
+from usage.window import is_midnight, local
 
 GAP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -192,6 +192,16 @@ def minute_text(ms: int, zone: tzinfo) -> str:
     """24 Oct 2026 14:00."""
     at = local(ms, zone)
     return f"{date_text(at)} {at:%H:%M}"
+
+
+def period_text(start: int, end: int, zone: tzinfo) -> str:
+    """From when to when, as short as it is exact: whole days by their dates, the last one included."""
+    if is_midnight(start, zone) and is_midnight(end, zone):
+        first, last = date_text(local(start, zone)), date_text(local(end - 1, zone))
+        return first if first == last else f"{first} – {last}"
+    first, last = zone_name(start, zone), zone_name(end, zone)
+    shown_zones = (f" {first}", f" {last}") if first != last else ("", "")
+    return f"{minute_text(start, zone)}{shown_zones[0]} – {minute_text(end, zone)}{shown_zones[1]}"
 
 
 def moment(ms: int, zone: tzinfo, *, millis: bool = False) -> str:

@@ -49,6 +49,10 @@ CYCLE_STARTS_INSIDE_AN_HOUR = (
 APPROXIMATE_ZONE = "{zone} is not offset from UTC by whole hours, so days start at the nearest UTC hour."
 WHOLE_HOURS = "Charts use whole hours. This one covers {first} to {last}."
 TIME_NOT_IN_LINK = "This link does not show this time range."
+CYCLE_IN_WHOLE_HOURS = (
+    "Autumn reports this billing cycle in whole hours. Figures, lists and files cover {first} to {last}, and "
+    "may include events of a neighboring cycle."
+)
 NOT_STARTED_YET = "This time range has not started yet. Choose an earlier start."
 NO_COMPLETE_HOUR = "There is nothing to compare yet. The time range has no complete hour."
 NO_EARLIER_CYCLE = "Autumn has no earlier billing cycle to compare with."
@@ -71,6 +75,10 @@ NO_SUCH_GROUPING = "This Autumn server can't group by this. Choose a property."
 NO_BILLING_CYCLE = "This customer has no billing cycle. Choose days instead."
 
 # usage/events/pages.py
+FUTURE_ROWS = (
+    "{count:,} events have timestamps in the future. Figures, lists and files include those of the current "
+    "hour."
+)
 LIST_DOES_NOT_END = "Autumn's event list does not end."
 
 # usage/page_data.py

@@ -40,10 +40,13 @@ RECENT_MS = 60_000
 
 
 def checked_against_rows(series: Series, page: EventPage, query: Query, now: int) -> Series:
-    """The figures, with a note where the rows of `page`, the first one of `query`, contradict their count.
+    """The figures, with notes where rows of `page`, the first one of `query`, contradict their count, or have
+    timestamps in the future.
 
-    They can where the page has all rows. Then a figure is not complete, however well Autumn's own agree.
+    Rows can contradict where the page has all of them. Then a figure is not complete, however well Autumn's
+    own agree.
     """
+    series = replace(series, notes=(*series.notes, *(n for n in page.notes if n.code == "future-rows")))
     counts = {total.feature_id: total.count for total in series.features}
     count = series.count if len(query.feature_id) != 1 else counts.get(query.feature_id[0])
     window = series.bins.window

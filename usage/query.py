@@ -18,9 +18,36 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from usage import messages
-from usage.window import BinSize, Window, default_bin_size, hour_end, last_days, last_hours, midnight, to_ms
+from usage.window import (
+    CALENDAR_RANGES,
+    BinSize,
+    Window,
+    calendar_window,
+    default_bin_size,
+    hour_end,
+    last_days,
+    last_hours,
+    midnight,
+    to_ms,
+)
 
-Range = Literal["24h", "7d", "30d", "90d", "1bc", "3bc", "last_cycle"]
+Range = Literal[
+    "24h",
+    "7d",
+    "30d",
+    "90d",
+    "180d",
+    "365d",
+    "today",
+    "yesterday",
+    "this_week",
+    "last_week",
+    "this_month",
+    "last_month",
+    "1bc",
+    "3bc",
+    "last_cycle",
+]
 ChartType = Literal["bars", "lines", "cumulative"]
 PerPage = Literal[50, 100, 500, 1000]
 
@@ -209,6 +236,8 @@ class Query:
             return None
         if self.range == "24h":
             return last_hours(24, now)
+        if self.range in CALENDAR_RANGES:
+            return calendar_window(self.range, now, self.zone)
         return last_days(int((self.range or "30d")[:-1]), now, self.zone)
 
     def bin_size_for(self, window: Window) -> BinSize:

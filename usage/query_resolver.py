@@ -5,9 +5,10 @@ from __future__ import annotations
 from usage import messages
 from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
+from usage.api.names import NameCalls
 from usage.charts.chart_window import BillingCycle
 from usage.charts.queries import ChartQueries
-from usage.errors import Unsupported
+from usage.errors import Unsupported, UsageError
 from usage.features.visible import VisibleFeatures
 from usage.query import BadQuery, Query
 from usage.window import Window
@@ -17,8 +18,13 @@ class QueryResolver:
     """The queries of staff or, where `calls` have a scope, of the recipient of a link."""
 
     def __init__(
-        self, calls: Calls, capabilities: CapabilityCache, visible_features: VisibleFeatures
+        self,
+        calls: Calls,
+        capabilities: CapabilityCache,
+        visible_features: VisibleFeatures,
+        names: NameCalls | None,
     ) -> None:
+        self._names = names
         self._calls = calls
         self._capabilities = capabilities
         self._visible_features = visible_features
@@ -38,12 +44,31 @@ class QueryResolver:
     def list_window(self, query: Query, now: int, options: CallOptions) -> Window:
         """The window of a list, within the scope's bounds. `now`: epoch ms."""
         self.check_entity(query, options)
-        window = query.window(now)
+        window = self.window(query, now, options)
         if window is None:
             queries = self.chart_queries(query, now, options)
             features = self._visible_features.candidates(query, now, options)
             window = self.cycle(queries, query, features.names, compared=False).window
         return self.inside(window)
+
+    def window(self, query: Query, now: int, options: CallOptions) -> Window | None:
+        """The exact window of a query; None for a billing cycle that only Autumn's figures can tell.
+
+        The current cycle is that of the customer's subscriptions, where these can be read and agree.
+        """
+        if query.range != "1bc" or query.customer_id is None or self._names is None:
+            return query.window(now)
+        try:
+            customer = self._names.customer(query.customer_id, options)
+        except UsageError:
+            return None
+        periods = {
+            (item.current_period_start, item.current_period_end)
+            for item in (customer.subscriptions if customer else ())
+            if item.status == "active"
+        }
+        start, end = periods.pop() if len(periods) == 1 else (None, None)
+        return Window(start, end) if start is not None and end is not None and start <= now < end else None
 
     def cycle(
         self, queries: ChartQueries, query: Query, names: tuple[str, ...], *, compared: bool

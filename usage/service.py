@@ -22,7 +22,7 @@ from usage.api.capabilities import PROBE_FEATURE, CapabilityCache
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
 from usage.api.names import NameCalls, UnavailableCalls
-from usage.charts.chart_window import chart_window_of
+from usage.charts.chart_window import chart_window_of, cycle_note
 from usage.charts.series import Series
 from usage.errors import Unsupported, UsageError
 from usage.events.facets import Facets, facets_of
@@ -53,7 +53,10 @@ class Busiest:
 
 @dataclass(frozen=True, slots=True)
 class ServiceContext:
-    """What a service works with; shared by staff and all scopes. `clock`: epoch seconds."""
+    """What a service works with; shared by staff and all scopes. `clock`: epoch seconds.
+
+    `unavailable`: the calls for names that are switched off; None where none of them may be made.
+    """
 
     gateway: AnswerSource
     known_customers: KnownCustomers
@@ -62,6 +65,7 @@ class ServiceContext:
     capabilities: CapabilityCache
     features: FeatureCache
     catalog: FeatureCatalog
+    unavailable: UnavailableCalls | None
 
 
 class Usage:
@@ -78,7 +82,10 @@ class Usage:
         self._visible_features = VisibleFeatures(
             self._calls, context.known_customers, context.features, context.catalog
         )
-        self._resolver = QueryResolver(self._calls, context.capabilities, self._visible_features)
+        names = None
+        if context.unavailable is not None:
+            names = NameCalls(context.gateway, context.unavailable, scope)
+        self._resolver = QueryResolver(self._calls, context.capabilities, self._visible_features, names)
         self._reader = EventReader(self._calls)
 
     @property
@@ -121,7 +128,7 @@ class Usage:
         features = self._visible_features.candidates(query, now, options)
         # Of all the features that a scope shows, a page shows those with events.
         query = replace(query, feature_id=chosen)
-        window, cycle = query.window(now), None
+        window, cycle = self._resolver.window(query, now, options), None
         if window is None:
             cycle = self._resolver.cycle(queries, query, features.names, compared=query.compare is not None)
             window = cycle.window
@@ -138,6 +145,8 @@ class Usage:
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)
         page = self._reader.page(self._listed(query, options), window, now, options)
+        if query.is_cycle and self._resolver.window(query, now, options) is None:
+            page = replace(page, notes=(*page.notes, cycle_note(query, window)))
         if not page.events and query.before is None and not page.unfinished:
             self._check_customer(query, options)
         return page
@@ -168,12 +177,12 @@ class Usage:
         """
         ungrouped = replace(query, compare=None, group_by=None, group=(), focus=None)
         query, now = self._resolver.narrow(ungrouped), now or self.now()
-        window = query.window(now)
+        options = CallOptions(Deadline.after(PAGE_S))
+        window = self._resolver.window(query, now, options)
         if window is None or query.has_row_filters:
             return None
         if not _counts_whole(query, self._resolver.inside(window), now):
             return None
-        options = CallOptions(Deadline.after(PAGE_S))
         try:
             queries = self._resolver.chart_queries(query, now, options)
             features = self._visible_features.candidates(query, now, options)
@@ -303,7 +312,8 @@ def open_usage(
     optional calls for names may be made.
     """
     threads = pool or ThreadPoolExecutor(max_workers=POOL_THREADS, thread_name_prefix="usage")
-    calls = NameCalls(gateway, UnavailableCalls(clock))
+    unavailable = UnavailableCalls(clock) if names else None
+    list_features = NameCalls(gateway, unavailable).features if unavailable else lambda _: None
     return Usage(
         ServiceContext(
             gateway,
@@ -312,6 +322,7 @@ def open_usage(
             threads,
             CapabilityCache(clock),
             FeatureCache(clock),
-            FeatureCatalog(calls.features if names else lambda _: None),
+            FeatureCatalog(list_features),
+            unavailable,
         )
     )

@@ -18,6 +18,8 @@ BinSize = Literal["hour", "day", "week", "month"]
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
+CALENDAR_RANGES = frozenset({"today", "yesterday", "this_week", "last_week", "this_month", "last_month"})
+
 
 def floor_hour(ms: int) -> int:
     """The whole UTC hour that `ms` lies in."""
@@ -133,6 +135,21 @@ def last_days(days: int, now: int, zone: tzinfo) -> Window:
     return Window(midnight(today - timedelta(days - 1), zone), midnight(today + timedelta(1), zone))
 
 
+def calendar_window(name: str, now: int, zone: tzinfo) -> Window:
+    """One of CALENDAR_RANGES: whole local days, weeks from Monday, or months, to the end of the last one."""
+    today = local(now, zone).date()
+    monday, first = today - timedelta(today.weekday()), today.replace(day=1)
+    start, end = {
+        "today": (today, today + timedelta(1)),
+        "yesterday": (today - timedelta(1), today),
+        "this_week": (monday, monday + timedelta(7)),
+        "last_week": (monday - timedelta(7), monday),
+        "this_month": (first, _next_day(first, "month")),
+        "last_month": ((first - timedelta(1)).replace(day=1), first),
+    }[name]
+    return Window(midnight(start, zone), midnight(end, zone))
+
+
 def default_bin_size(window: Window) -> BinSize:
     """`hour` up to 3 days, `day` up to 92, `week` up to 400, else `month`; one hour
     of slack, for long days.
@@ -225,30 +242,51 @@ def bins_of(window: Window, size: BinSize, zone: tzinfo) -> Bins:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far the period before lies back: by local dates where a window begins with one, else by ms."""
+    """How far the previous period lies back: by calendar months or local dates where a window begins with
+    one, else by ms.
+    """
 
     zone: tzinfo
     days: int = 0
     ms: int = 0
+    months: int = 0
 
     def back(self, ms: int) -> int:
-        """The moment of the period before that answers to `ms`, on a whole hour for whole hours."""
-        if not self.days:
+        """The moment of the previous period that answers to `ms`, on a whole hour for whole hours.
+
+        A date that the earlier month lacks, such as 31 February, is the first of the next month.
+        """
+        if not self.days and not self.months:
             return ms - self.ms
-        if ms < self.days * DAY_MS:  # before 1970, and perhaps before Python's calendar begins
-            return ms - self.days * DAY_MS
-        then = local(ms, self.zone).replace(tzinfo=None) - timedelta(self.days)
+        if ms < (self.days + 32 * self.months) * DAY_MS:  # before 1970, perhaps before Python's calendar
+            return ms - (self.days + 32 * self.months) * DAY_MS
+        now = local(ms, self.zone).replace(tzinfo=None)
+        then = _months_back(now, self.months) if self.months else now - timedelta(self.days)
         return nearest_hour(to_ms(then.replace(tzinfo=self.zone)))
 
 
+def _months_back(at: datetime, months: int) -> datetime:
+    year, month = divmod(at.year * 12 + at.month - 1 - months, 12)
+    first = at.replace(year=year, month=month + 1, day=1)
+    day = first + timedelta(at.day - 1)
+    return day if day.month == first.month else datetime.combine(_next_day(first.date(), "month"), time())
+
+
 def shift_of(window: Window, zone: tzinfo) -> Shift:
-    """The shift that leads from `window` to the period just before it: as many local
-    dates, or as many hours.
+    """The shift that leads from `window` to the previous period.
+
+    A whole month or year leads to the one before it, other local dates to as many before them, hours to as
+    many hours.
     """
-    if is_midnight(window.start, zone):
-        first, last = local(window.start, zone).date(), local(window.end - 1, zone).date()
-        return Shift(zone, days=(last - first).days + 1)
-    return Shift(zone, ms=ceil_hour(window.length))
+    if not is_midnight(window.start, zone):
+        return Shift(zone, ms=ceil_hour(window.length))
+    first, last = local(window.start, zone).date(), local(window.end - 1, zone).date()
+    following = last + timedelta(1)
+    if is_midnight(window.end, zone) and first.day == following.day == 1:
+        months = (following.year - first.year) * 12 + following.month - first.month
+        if months == 1 or (months == 12 and first.month == 1):
+            return Shift(zone, months=months)
+    return Shift(zone, days=(last - first).days + 1)
 
 
 def is_utc(window: Window, zone: tzinfo) -> bool:

@@ -157,7 +157,16 @@ def chart_panel(
 
 
 def _subtitle(series: Series, chart: Chart) -> str:
-    return f"per {_interval(series)}, {'running sum' if chart.shape == 'cumulative' else 'sum of values'}"
+    kind = "running sum" if chart.shape == "cumulative" else "sum of values"
+    return ", ".join(filter(None, (f"per {_interval(series)}", kind, _compared_with(series))))
+
+
+def _compared_with(series: Series) -> str:
+    """Which dates these figures are compared with; empty without a comparison."""
+    bins = series.previous_bins
+    if bins is None:
+        return ""
+    return f"compared with {formats.period_text(bins.edges[0], bins.edges[-1], series.query.zone)}"
 
 
 def _interval(series: Series) -> str:
@@ -193,7 +202,7 @@ def _for_script(series: Series, chart: Chart, links: Links, ranges: bool) -> dic
     return {
         **figure.figure(chart),
         "origins": figure.origins(chart),
-        "title": figure.plotly_text(chart.title),
+        "title": figure.plotly_text(", ".join(filter(None, (chart.title, _compared_with(series))))),
         "labels": chart.labels,
         "edges": series.bins.edges,
         "running": chart.running,

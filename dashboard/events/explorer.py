@@ -55,6 +55,7 @@ class Explorer:
             "column_picker": column_picker(self.mount, query, rows, paths),
             "live": self._live(query, listed, now),
             "fresh": listed.fresh,
+            "notes": listed.notes,
         }
 
     def histogram(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:

@@ -8,24 +8,30 @@ from zoneinfo import ZoneInfo
 
 from dashboard.formats import (
     FIXED_GROUPS,
-    date_text,
     dimension_name,
     full_label,
     label,
-    minute_text,
-    zone_name,
+    period_text,
 )
 from dashboard.forms import QueryForm
 from dashboard.mount import Mount, Page
 from usage.query import BIN_SIZES, PARAMETERS, PER_PAGES, Query
 from usage.scope import Scope
-from usage.window import Window, is_midnight, local, shift_of, to_ms
+from usage.window import Window, local, shift_of, to_ms
 
 RANGE_NAMES = {
     "24h": "Last 24 hours",
     "7d": "Last 7 days",
     "30d": "Last 30 days",
     "90d": "Last 90 days",
+    "180d": "Last 180 days",
+    "365d": "Last 365 days",
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "this_week": "This week",
+    "last_week": "Last week",
+    "this_month": "This month",
+    "last_month": "Last month",
     "1bc": "This billing cycle",
     "last_cycle": "Last billing cycle",
     "3bc": "Last 3 billing cycles",
@@ -240,7 +246,8 @@ def _later(query: Query, mount: Mount, page: Page, now: int) -> str | None:
     if window is None or window.end > now:
         return None
     shift = shift_of(window, query.zone)
-    end = replace(shift, days=-shift.days, ms=-shift.ms).back(window.end)
+    after = replace(shift, days=-shift.days, ms=-shift.ms, months=-shift.months)
+    end = after.back(window.end)
     return _to_period(query, mount, page, window.end, end)
 
 
@@ -253,17 +260,8 @@ def _to_period(query: Query, mount: Mount, page: Page, start: int, end: int) -> 
 
 
 def _window_text(query: Query, now: int) -> str:
-    """From when to when, as short as it is exact: whole days by their dates, the last one included."""
-    window, zone = query.window(now), query.zone
-    if window is None:
-        return "Billing cycle dates"
-    if is_midnight(window.start, zone) and is_midnight(window.end, zone):
-        first, last = date_text(local(window.start, zone)), date_text(local(window.end - 1, zone))
-        return first if first == last else f"{first} – {last}"
-    first, last = zone_name(window.start, zone), zone_name(window.end, zone)
-    shown_days = (first, last) if first != last else ("", "")
-    start, end = minute_text(window.start, zone), minute_text(window.end, zone)
-    return f"{start} {shown_days[0]} – {end} {shown_days[1]}".replace("  ", " ").strip()
+    window = query.window(now)
+    return "Billing cycle dates" if window is None else period_text(window.start, window.end, query.zone)
 
 
 def _as_form_value(ms: int, zone: ZoneInfo) -> str:

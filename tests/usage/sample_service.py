@@ -85,7 +85,7 @@ class Autumn:
     `sent` are the request bodies.
     """
 
-    def __init__(self, *, age: str, wrap: Wrap | None) -> None:
+    def __init__(self, *, age: str, wrap: Wrap | None, names: bool) -> None:
         self.store = Store()
         self.app = SampleApp(self.store, age=age, limit_per_second=None)
         self.wire = Recorder(wrap(self.app) if wrap else self.app)
@@ -98,7 +98,7 @@ class Autumn:
         self.gateway = Gateway(
             client, Limiter(per_second=1_000_000), Cache(self.cache_store), sleep=lambda _: None
         )
-        self.usage = open_usage(self.gateway, self.known, pool=_pool)
+        self.usage = open_usage(self.gateway, self.known, pool=_pool, names=names)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:
@@ -132,10 +132,12 @@ class Autumn:
 
 
 @contextmanager
-def autumn(now: int = NOW, *, age: str = "current", wrap: Wrap | None = None) -> Iterator[Autumn]:
+def autumn(
+    now: int = NOW, *, age: str = "current", wrap: Wrap | None = None, names: bool = True
+) -> Iterator[Autumn]:
     """A new sample and service, at `now` (epoch ms)."""
     with time_machine.travel(now / 1000, tick=False):
-        built = Autumn(age=age, wrap=wrap)
+        built = Autumn(age=age, wrap=wrap, names=names)
         try:
             yield built
         finally:

@@ -113,7 +113,7 @@ def test_other_cycles_have_no_comparison(chosen: Any) -> None:
         service.track("2025-10-01T00:00")
         series = service.usage.series(ALL.having(range=chosen))
         assert (series.reconciliation.bars, series.previous) == (1, None)
-        assert [note.code for note in series.notes] == ["no-comparison"]
+        assert [note.code for note in series.notes] == ["windows-widened", "no-comparison"]
 
 
 def test_cycle_of_one_day_is_a_cycle() -> None:

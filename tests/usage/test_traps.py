@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.usage.sample_service import DAY, HOUR, NOW, autumn, later, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
 from usage.errors import UnknownCustomer
 from usage.query import BadQuery, Position, Query
 from usage.results import decode_rows
@@ -134,6 +134,63 @@ def test_8_billing_cycles() -> None:
             service.usage.series(Query(customer_id="cus_2", feature_id=("messages",), range="1bc"))
         with pytest.raises(BadQuery, match=r"^range: "):
             service.usage.page(Query(customer_id="cus_2", feature_id=("messages",), range="last_cycle"))
+
+
+def subscribe(service: Autumn, *periods: tuple[int, int]) -> None:
+    """Lets `cus_1` have an active subscription for each of these periods."""
+    plan = {"id": "s", "plan_id": "pro", "status": "active", "past_due": False, "auto_enable": False}
+    service.store.put_customer(
+        {
+            "id": "cus_1",
+            "subscriptions": [
+                plan | {"current_period_start": start, "current_period_end": end} for start, end in periods
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize("age", ["current", "newest"])
+def test_19_cycle_by_its_exact_bounds(age: str) -> None:
+    """A list of the current cycle has no event of the one before; a chart is of whole hours, and says so."""
+    start, end = ms("2025-10-20T09:17:23"), ms("2025-11-20T09:17:23")
+    with autumn(age=age) as service:
+        service.add(*({"timestamp": start - 1 - number, "value": 100} for number in range(10)))
+        service.add(*({"timestamp": start + number, "value": 1} for number in range(3)))
+        subscribe(service, (start, end))
+        query = Query(customer_id="cus_1", range="1bc")
+        assert [event.value for event in service.usage.iterate(query)] == [1, 1, 1]
+        assert [event.value for event in service.usage.page(query).events] == [1, 1, 1]
+        series = service.usage.series(query)
+        assert series.bins.edges[0] == ms("2025-10-20T09:00")
+        assert "windows-widened" in [note.code for note in series.notes]
+        figures = [body for call, body in service.sent if call == "aggregate" and "max_groups" not in body]
+        assert not any("range" in body for body in figures)
+
+
+@pytest.mark.parametrize(
+    ("periods", "names"),
+    [
+        ((), True),
+        (((NOW - 3 * DAY, NOW + DAY), (NOW - 5 * DAY, NOW + DAY)), True),
+        (((NOW - 9 * DAY, NOW - DAY),), True),
+        (((NOW - 3 * DAY, NOW + DAY),), False),
+    ],
+    ids=["no subscription", "two periods", "a period that is over", "names are switched off"],
+)
+def test_19_cycle_without_exact_bounds_is_requested_by_name(
+    periods: tuple[tuple[int, int], ...], names: bool
+) -> None:
+    with autumn(age="newest", names=names) as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-09-20T09:30"))
+        service.track(NOW - HOUR)
+        if periods:
+            subscribe(service, *periods)
+        series = service.usage.series(Query(customer_id="cus_1", range="1bc"))
+        assert series.bins.edges[0] == ms("2025-10-20T09:00")
+        assert "1bc" in [body.get("range") for call, body in service.sent if call == "aggregate"]
+        page = service.usage.page(Query(customer_id="cus_1", range="1bc"))
+        for notes in (series.notes, page.notes):
+            assert "windows-widened" in [note.code for note in notes]
 
 
 def test_9_bin_size() -> None:

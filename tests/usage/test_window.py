@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -78,6 +79,74 @@ def test_previous_period_has_a_bin_for_each_bin(window: Window, size: BinSize, z
     assert list(before.edges) == sorted(before.edges)
     assert all(edge % HOUR == 0 for edge in before.edges)
     assert before.edges[-1] <= bins.edges[0] + 2 * HOUR
+
+
+PERIODS = [
+    # range, now, the window's dates, the dates of the previous period, both with their last day
+    ("today", "2026-11-26T14:25", "2026-11-26 2026-11-26", "2026-11-25 2026-11-25"),
+    ("yesterday", "2026-11-26T14:25", "2026-11-25 2026-11-25", "2026-11-24 2026-11-24"),
+    ("this_week", "2026-11-26T14:25", "2026-11-23 2026-11-29", "2026-11-16 2026-11-22"),
+    ("last_week", "2026-11-23T00:00", "2026-11-16 2026-11-22", "2026-11-09 2026-11-15"),
+    ("this_month", "2026-11-26T14:25", "2026-11-01 2026-11-30", "2026-10-01 2026-10-31"),
+    ("last_month", "2026-11-26T14:25", "2026-10-01 2026-10-31", "2026-09-01 2026-09-30"),
+    ("last_month", "2026-03-31T23:59", "2026-02-01 2026-02-28", "2026-01-01 2026-01-31"),
+    ("last_month", "2027-01-01T00:00", "2026-12-01 2026-12-31", "2026-11-01 2026-11-30"),
+    ("365d", "2026-11-26T14:25", "2025-11-27 2026-11-26", "2024-11-27 2025-11-26"),
+]
+
+
+def dates_of(text: str, zone: ZoneInfo) -> Window:
+    first, last = map(date.fromisoformat, text.split())
+    return Window(midnight(first, zone), midnight(last + timedelta(1), zone))
+
+
+@pytest.mark.parametrize(("name", "now", "shown", "previous"), PERIODS)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Santiago", "Pacific/Auckland"])
+def test_calendar_ranges_and_the_periods_before_them(
+    name: Any, now: str, shown: str, previous: str, zone: str
+) -> None:
+    tz = ZoneInfo(zone)
+    window = Query(range=name, tz=zone).window(ms(now, zone))
+    assert window == dates_of(shown, tz)
+    shift = shift_of(window, tz)
+    assert Window(shift.back(window.start), shift.back(window.end)) == dates_of(previous, tz)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "previous"),
+    [
+        ("2026-10-01", "2026-10-31", "2026-09-01 2026-09-30"),
+        ("2024-02-01", "2024-02-29", "2024-01-01 2024-01-31"),
+        ("2025-01-01", "2025-12-31", "2024-01-01 2024-12-31"),
+        ("2026-11-01", "2026-11-26", "2026-10-06 2026-10-31"),
+        ("2026-10-01", "2026-11-30", "2026-08-01 2026-09-30"),
+        ("2026-11-16", "2026-11-22", "2026-11-09 2026-11-15"),
+    ],
+)
+def test_typed_dates_are_compared_by_the_calendar(start: str, end: str, previous: str) -> None:
+    """A whole week, month or year with the one before it, other dates with as many before them."""
+    utc = ZoneInfo("UTC")
+    window = dates_of(f"{start} {end}", utc)
+    shift = shift_of(window, utc)
+    assert Window(shift.back(window.start), shift.back(window.end)) == dates_of(previous, utc)
+
+
+@pytest.mark.parametrize(
+    ("at", "before"),
+    [
+        ("2026-11-26T14:00", "2026-10-26T14:00"),
+        ("2026-03-31T14:00", "2026-03-01T00:00"),
+        ("2026-03-28T14:00", "2026-02-28T14:00"),
+        ("2026-01-15T00:00", "2025-12-15T00:00"),
+        ("2024-03-29T09:00", "2024-02-29T09:00"),
+    ],
+)
+def test_running_month_ends_at_the_same_local_hour(at: str, before: str) -> None:
+    """Where the earlier month lacks the date, it is compared with all of that month."""
+    zone = ZoneInfo("Europe/Berlin")
+    window = Query(range="this_month", tz="Europe/Berlin").window(ms(at, "Europe/Berlin"))
+    assert window is not None
+    assert shift_of(window, zone).back(ms(at, "Europe/Berlin")) == ms(before, "Europe/Berlin")
 
 
 @given(moments, zones)

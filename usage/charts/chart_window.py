@@ -23,6 +23,7 @@ from usage.window import (
     Window,
     begins_bin,
     bins_of,
+    ceil_hour,
     floor_hour,
     hour_end,
     is_midnight,
@@ -146,8 +147,10 @@ def chart_window_of(
     running = len(bins) - 1 if now < bins.edges[-1] else None
     named = cycle.name if cycle is not None and _is_whole_cycle(bins, whole, now) else None
     notes = [_approximate(query)] if bins.approximate else []
-    if query.start is not None and _is_widened(query, window, now):
+    if (query.start is not None or query.is_cycle) and cycle is None and _is_widened(query, window, now):
         notes.append(_whole_hours(query, bins))
+    if cycle is not None:
+        notes.append(cycle_note(query, Window(bins.edges[0], bins.edges[-1])))
     chart = ChartWindow(bins, size, is_utc(window, zone), now, running, cycle=named, notes=tuple(notes))
     return _with_previous_period(chart, query, window, scope, cycle) if query.compare else chart
 
@@ -177,7 +180,7 @@ def _is_whole_cycle(bins: Bins, whole: Bins, now: int) -> bool:
 
 
 def _is_widened(query: Query, window: Window, now: int) -> bool:
-    ends = [window.start] if query.end is None or window.end > now else [window.start, window.end]
+    ends = [window.start] if window.end > now else [window.start, window.end]
     return any(ms % HOUR_MS and not is_midnight(ms, query.zone) for ms in ends)
 
 
@@ -187,8 +190,17 @@ def _approximate(query: Query) -> Note:
 
 
 def _whole_hours(query: Query, bins: Bins) -> Note:
-    first, last = (local(ms, query.zone).strftime("%Y-%m-%d %H:%M") for ms in (bins.edges[0], bins.edges[-1]))
-    return Note("windows-widened", messages.WHOLE_HOURS.format(first=first, last=last))
+    return _widened(query, bins.window, messages.WHOLE_HOURS)
+
+
+def cycle_note(query: Query, window: Window) -> Note:
+    """Says that a billing cycle is known in whole hours only."""
+    return _widened(query, window, messages.CYCLE_IN_WHOLE_HOURS)
+
+
+def _widened(query: Query, window: Window, sentence: str) -> Note:
+    first, last = (local(ms, query.zone).strftime("%Y-%m-%d %H:%M") for ms in (window.start, window.end))
+    return Note("windows-widened", sentence.format(first=first, last=last))
 
 
 def _with_previous_period(
@@ -199,9 +211,12 @@ def _with_previous_period(
     if cut <= chart.bins.edges[0]:
         return _not_compared(chart, messages.NO_COMPLETE_HOUR)
     bins = _clipped_to(chart.bins, Window(chart.bins.edges[0], cut))
-    previous = (
-        bins.shifted(shift_of(window, query.zone)) if cycle is None else _previous_cycle_bins(bins, cycle)
-    )
+    if cycle is not None:
+        previous = _previous_cycle_bins(bins, cycle)
+    elif query.is_cycle:  # Autumn's own previous cycle is as long, too
+        previous = bins.shifted(Shift(query.zone, ms=ceil_hour(window.length)))
+    else:
+        previous = bins.shifted(shift_of(window, query.zone))
     if previous is None:
         return _not_compared(chart, messages.NO_EARLIER_CYCLE)
     if scope is not None and scope.start is not None and previous.edges[0] < scope.start:

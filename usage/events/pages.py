@@ -16,6 +16,7 @@ from usage.api.pace import PER_SECOND
 from usage.errors import Malformed
 from usage.events.match import matches
 from usage.freshness import Freshness, freshness_of
+from usage.notes import Note
 from usage.query import Position, Query
 from usage.results import Event
 from usage.window import Window, hour_end
@@ -42,7 +43,7 @@ class EventPage:
     `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row.
     `scanned`: rows read for this page. `unfinished`: the scan stopped before the page was full;
     continuing from `next` may find more. `ahead`: rows read whose time is still to come; those after the
-    running hour are not among `events`.
+    running hour are not among `events`. `notes`: what the list is not.
     """
 
     events: tuple[Event, ...]
@@ -52,6 +53,7 @@ class EventPage:
     unfinished: bool
     fresh: Freshness
     ahead: int = 0
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,4 +288,5 @@ def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
     unfinished = following is not None and len(found) < query.per_page
     moment = fresh.fetched_at * 1000
     ahead = sum(event.timestamp > moment for item in rows for event in item.events)
-    return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh, ahead)
+    notes = (Note("future-rows", messages.FUTURE_ROWS.format(count=ahead)),) if ahead else ()
+    return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh, ahead, notes)

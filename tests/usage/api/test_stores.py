@@ -208,6 +208,7 @@ def test_several_locks_are_renewed_together(link: RedisLink) -> None:
                 outlive(link.redis, 2 * LEASE_S)
                 assert not any(_is_free(store, taken) for taken in ("long", name))
             assert _is_free(store, name)
+    store.close()
 
 
 def scripts_run(redis: Redis) -> int:
