@@ -63,6 +63,7 @@ EXPORT_NOT_STARTED = "The export could not start."
 # dashboard/exports/stream.py
 DOWNLOAD_CANCELED = "The download was canceled."
 EXPORT_INTERRUPTED = "The export was interrupted."
+EXPORT_LACKS_EVENTS = "Autumn listed {rows:,} events and counts {count:,}. Try the export again."
 
 # dashboard/exports/views.py
 EXPORT_ALREADY_RUNS = "You already have a running export."

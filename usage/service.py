@@ -169,7 +169,7 @@ class Usage:
             series = checked_against_rows(series, page, rows, now)
         return UsagePage(series, sentence, page)
 
-    def count(self, query: Query, now: int | None = None) -> int | None:
+    def count(self, query: Query, now: int | None = None, *, refresh: bool = False) -> int | None:
         """How many events match, where Autumn can count them; None where it can't, or doesn't answer.
 
         It counts whole hours, known features and no property filters. Without a comparison, its call is the
@@ -177,7 +177,7 @@ class Usage:
         """
         ungrouped = replace(query, compare=None, group_by=None, group=(), focus=None)
         query, now = self._resolver.narrow(ungrouped), now or self.now()
-        options = CallOptions(Deadline.after(PAGE_S))
+        options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
         window = self._resolver.window(query, now, options)
         if window is None or query.has_row_filters:
             return None

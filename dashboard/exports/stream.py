@@ -90,19 +90,30 @@ def pieces(
     others: Iterator[Batch],
     file_format: Format,
     lease: ExportLease,
-    count: Callable[[], int | None],
+    count: Callable[[bool], int | None],
+    *,
+    closed: bool = False,
 ) -> Iterator[bytes]:
     """The file's bytes, a few at a time; at least one piece for each batch, so that a scan can be stopped
     too.
+
+    `count`: Autumn's own count of the events, fetched anew if True. Where the window is `closed`, a file with
+    fewer events than that is not whole.
     """
-    rows, record = file_format.rows(first.read), lease.record
+    rows, record, read = file_format.rows(first.read), lease.record, 0
     yield rows.head
+    if closed or first.more:
+        record.total = count(False)
     for batch in chain([first], others):
         yield from _cut(rows.of(batch.events))
         record.rows += len(batch.events)
         record.unreadable += batch.bad_rows
-        if batch is first and batch.more:
-            record.total = count()
+        read += len(batch.read) + batch.bad_rows
+    if closed and record.total is not None and read < record.total:
+        again = count(True)
+        if again is not None and read < again:
+            sentence = messages.EXPORT_LACKS_EVENTS.format(rows=read, count=again)
+            raise BrokenOff(Ending.FAILED, sentence)
 
 
 def _cut(data: bytes) -> Iterable[bytes]:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 
 import structlog
 from django.conf import settings
@@ -37,6 +37,7 @@ from dashboard.forms import QueryForm
 from dashboard.mount import Mount, Page
 from dashboard.problems import Problem, problem_of
 from dashboard.web.htmx import HtmxRequest, wants_partial
+from usage.api.calls import CLOSED_AFTER_MS
 from usage.errors import UsageError
 from usage.query import BadQuery, Query
 from usage.window import local
@@ -155,10 +156,14 @@ def _stream(request: HtmxRequest, mount: Mount, file_format: Format, query: Quer
         if not first.read and not first.more:
             mount.usage.page(query, now)  # raises UnknownCustomer, rather than an empty file
         undo.pop_all()
-    count = partial(mount.usage.count, query.having(), now)
-    return Stream(
-        lease, Connection(request), pieces(first, batches, file_format, lease, count), export_slots().release
-    )
+
+    def count(refresh: bool) -> int | None:
+        return mount.usage.count(query.having(), now, refresh=refresh)
+
+    window = query.window(now)
+    closed = window is not None and window.end <= now - CLOSED_AFTER_MS
+    content = pieces(first, batches, file_format, lease, count, closed=closed)
+    return Stream(lease, Connection(request), content, export_slots().release)
 
 
 def _recorded(mount: Mount, query: Query) -> str:

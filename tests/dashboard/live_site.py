@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import httpx
@@ -36,12 +37,13 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Switch:
-    """Pass requests on, count lists, and fail when a test says so."""
+    """Pass requests on, count lists, and fail or lose rows of lists when a test says so."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
         self.lists = 0
         self.fails: Callable[[int], bool] = lambda _: False
+        self.loses = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].endswith("list"):
@@ -49,7 +51,23 @@ class Switch:
             if self.fails(self.lists):
                 start_response("500 Broken", [("Content-Length", "0")])
                 return [b""]
+            if self.loses:
+                return self._without_rows(environ, start_response)
         return self.app(environ, start_response)
+
+    def _without_rows(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        begun: list[Any] = []
+
+        def begin(*given: Any) -> Callable[[bytes], object]:
+            begun.extend(given)
+            return len
+
+        answer = json.loads(b"".join(self.app(environ, begin)))
+        del answer["list"][: self.loses]
+        body = json.dumps(answer).encode()
+        kept = [(name, value) for name, value in begun[1] if name.lower() != "content-length"]
+        start_response(begun[0], [*kept, ("Content-Length", str(len(body)))])
+        return [body]
 
 
 @contextmanager

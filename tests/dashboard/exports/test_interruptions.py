@@ -55,7 +55,7 @@ def switch(autumn: tuple[Switch, str, Store], site: Keyed) -> Iterator[Switch]:
     """The switch that makes Autumn fail; afterwards it works again, and the lease is free."""
     switch = autumn[0]
     yield switch
-    switch.fails = lambda _: False
+    switch.fails, switch.loses = lambda _: False, 0
     eventually(lambda: line_of(site)["data-ending"] != "")
 
 
@@ -113,6 +113,21 @@ def test_interrupted_file_has_no_last_chunk(site: Keyed, switch: Switch) -> None
     assert b"Transfer-Encoding: chunked" in received
     assert b"evt_00000" in received
     assert not received.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize(("loses", "ending"), [(0, "whole"), (1, "failed")])
+def test_file_with_fewer_rows_than_autumn_counts_is_cut(
+    site: Keyed, switch: Switch, loses: int, ending: str
+) -> None:
+    """In a window of whole hours that has ended, where Autumn's count tells."""
+    switch.loses = loses
+    hour = 3_600_000
+    end = int(time.time() * 1000) // hour * hour - hour
+    with site.download(f"/events/export.jsonl?start={end - 2 * hour}&end={end}&tz=UTC") as response:
+        rows = (response.read() if ending == "whole" else rest_of(response)).count(b"\n")
+    line = line_of(site)
+    assert (line["data-ending"], line["data-rows"]) == (ending, str(rows))
+    assert rows > 1000
 
 
 def test_stop_cuts_the_connection(site: Keyed, switch: Switch) -> None:

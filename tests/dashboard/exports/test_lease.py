@@ -254,7 +254,10 @@ def test_invalid_rows_are_counted(db: None) -> None:
     row = Event("e", 1, "f", "c", 1)
     freed, first, second = threading.Event(), Batch([row], [row], 2, True), Batch([], [], 1, False)
     file = Stream(
-        lease, Connection(requested()), pieces(first, iter([second]), JSON_LINES, lease, lambda: 7), freed.set
+        lease,
+        Connection(requested()),
+        pieces(first, iter([second]), JSON_LINES, lease, lambda _: 7),
+        freed.set,
     )
     assert b"".join(file).count(b"\n") == 1
     assert freed.is_set()
