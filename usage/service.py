@@ -27,7 +27,7 @@ from usage.charts.series import Series
 from usage.errors import Unsupported, UsageError
 from usage.events.facets import Facets, facets_of
 from usage.events.pages import Batch, EventPage, EventReader, Newest
-from usage.features.names import FeatureCatalog
+from usage.features.names import FeatureCatalog, FeatureNames
 from usage.features.visible import NEWEST_ROWS, FeatureCache, VisibleFeatures
 from usage.freshness import Freshness, freshness_of
 from usage.known_customers import KnownCustomers, Seen
@@ -66,6 +66,7 @@ class ServiceContext:
     features: FeatureCache
     catalog: FeatureCatalog
     unavailable: UnavailableCalls | None
+    first_version: bool = False
 
 
 class Usage:
@@ -101,11 +102,13 @@ class Usage:
             scope = replace(scope, event_names=frozenset(names) - scope.features)
         return Usage(self._context, scope)
 
-    def through(self, gateway: AnswerSource) -> Usage:
+    def through(self, gateway: AnswerSource, *, first_version: bool = False) -> Usage:
         """The same service with its calls going to `gateway`, such as one that records answers for a
         snapshot.
+
+        `first_version`: it makes the requests of charts that the first version made.
         """
-        return Usage(replace(self._context, gateway=gateway), self.scope)
+        return Usage(replace(self._context, gateway=gateway, first_version=first_version), self.scope)
 
     def now(self) -> int:
         """The present, in epoch milliseconds. Read it once for each request and hand it on."""
@@ -126,6 +129,9 @@ class Usage:
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
         queries = self._resolver.chart_queries(query, now, options)
         features = self._visible_features.candidates(query, now, options)
+        if self._context.first_version:
+            queries = replace(queries, first_version=True)
+            features = FeatureNames({name: (name,) for name in features.stored})
         # Of all the features that a scope shows, a page shows those with events.
         query = replace(query, feature_id=chosen)
         window, cycle = self._resolver.window(query, now, options), None

@@ -31,9 +31,9 @@ from usage.api.gateway import AnswerSource
 from usage.errors import TooLarge, Unreachable, Unsupported, UsageError
 from usage.query import BadQuery, Query
 from usage.service import Usage
-from usage.window import BinSize
+from usage.window import HOUR_MS, BinSize
 
-MOST_GROUPED = 12
+MOST_GROUPED = 24
 """How many features have their groups recorded: each takes calls of its own."""
 MORE_S = 12.0
 """After this many seconds only the view itself is recorded, because the owner waits."""
@@ -83,7 +83,14 @@ def usage_of(share: Share) -> Usage:
     recorded = [
         RecordedAnswer(each.request_body, _decompressed(each), each.question) for each in share.figures.all()
     ]  # here, as the service asks in threads of its own, and each would hold a connection to the database
-    return usage().through(SnapshotGateway(gateway(), recorded)).within(share.scope)
+    source = SnapshotGateway(gateway(), recorded)
+    return usage().through(source, first_version=_is_of_first_version(recorded)).within(share.scope)
+
+
+def _is_of_first_version(recorded: Iterable[RecordedAnswer]) -> bool:
+    """Whether the answers are those of requests that ended a millisecond before their window does."""
+    ranges = [each.request.get("custom_range") for each in recorded]
+    return all(not isinstance(found, dict) or found["end"] % HOUR_MS for found in ranges)
 
 
 def record_answers(share: Share) -> list[RecordedAnswer]:
@@ -153,6 +160,11 @@ def _is_chart(endpoint: Endpoint, body: Body) -> bool:
     return endpoint == "events.aggregate" and body.get("feature_id") != [PROBE_FEATURE]
 
 
+def _names(request: Body) -> list[str]:
+    names = request.get("feature_id")
+    return names if isinstance(names, list) else []
+
+
 def _find(recorded: Iterable[RecordedAnswer], request: Body) -> RecordedAnswer | None:
     """What answers `request`: the very same before one that is to be summed."""
     fitting = [each for each in recorded if each.has(request)]
@@ -204,10 +216,16 @@ class SnapshotGateway:
     def answer(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
         if not _is_chart(endpoint, body):
             return self.live.answer(endpoint, body, **options)
-        found = _find(self.recorded, body)
+        found = _find(self.recorded, self._known(body))
         if found is None:
             raise Unsupported(messages.NOT_IN_SNAPSHOT, status=400)
         return found.replay()
+
+    def _known(self, body: Body) -> Body:
+        """The request without names that its features did not have when answers were recorded."""
+        recorded = {name for each in self.recorded for name in _names(each.request)}
+        names = [name for name in _names(body) if name in recorded]
+        return {**body, "feature_id": names} if names else body
 
     def direct(self, endpoint: Endpoint, body: Body, **options: Any) -> Cached:
         return self.live.direct(endpoint, body, **options)

@@ -59,6 +59,7 @@ class ChartWindow:
 
     `running`: the bin whose value still moves. `cycle`, `previous_cycle`: the ranges to name instead of
     giving bounds (trap 8). `notes`: what the bins are not. `weeks`: whether Autumn has bins of a week.
+    `first_version`: requests are those that the first version made.
     """
 
     bins: Bins
@@ -71,6 +72,7 @@ class ChartWindow:
     previous_cycle: str | None = None
     notes: tuple[Note, ...] = ()
     weeks: bool = True
+    first_version: bool = False
 
     @property
     def requested(self) -> Window:
@@ -99,7 +101,7 @@ class ChartWindow:
     def _ends_bin(self, size: BinSize) -> bool:
         """Whether what lies at the end of the window is in a bin of its own, if Autumn's have this size."""
         end = self.bins.edges[-1]
-        return end > self.now or begins_bin(end, size)
+        return self.first_version or end > self.now or begins_bin(end, size)
 
     @property
     def previous_wire_size(self) -> BinSize:

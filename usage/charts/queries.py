@@ -85,6 +85,7 @@ class ChartQueries:
     now: int
     visible_features: VisibleFeatures
     group_limit: int = MAX_GROUPS
+    first_version: bool = False
 
     def series(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
         """The figures of `features` in `chart`: of all that the query names, else of those that have events.
@@ -92,7 +93,7 @@ class ChartQueries:
         It draws one of them, `focus` or the one with most events; with `group_by` its groups. Where these are
         too many for one answer, fewer are requested, once; Unsupported where no number of them would fit.
         """
-        chart = replace(chart, weeks=self.can.weeks)
+        chart = replace(chart, weeks=self.can.weeks, first_version=self.first_version)
         try:
             return self._series(query, features, chart)
         except TooLarge:
@@ -200,7 +201,12 @@ class ChartQueries:
         where that is not to be seen; left out where it would be a fifth call.
         """
         end = chart.requested.end
-        if chart.cycle is not None or end >= self.now or (query.group_by and chart.previous is not None):
+        if (
+            self.first_version
+            or chart.cycle is not None
+            or end >= self.now
+            or (query.group_by and chart.previous is not None)
+        ):
             return []
         if self._covers(end):
             return [self._request(query, names, "hour", Window(end, end + 1), None)]
@@ -248,7 +254,8 @@ class ChartQueries:
             # A cycle's ungrouped figures were requested a moment ago, to learn its window.
             just_read = window is not None and more is None
             return AggregateRequest(body | {"range": range_name}, range_name == "last_cycle", not just_read)
-        body["custom_range"] = window.aggregate_range(self.now)
+        # A window that has not ended is requested as the first version requested all of them.
+        body["custom_range"] = window.aggregate_range(0 if self.first_version else self.now)
         return AggregateRequest(body, window.end < self.now - CLOSED_AFTER_MS)
 
     def _together(self, requests: Sequence[AggregateRequest], moment: str) -> list[AggregateAnswer]:

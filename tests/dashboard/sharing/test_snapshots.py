@@ -104,6 +104,17 @@ def test_everything_that_a_snapshot_offers_is_stored(late: CanarySite, view: str
     assert len(seen) > 20
 
 
+def test_snapshot_outlives_a_change_of_event_names(late: CanarySite) -> None:
+    """A name that a feature gets later is not in the recorded answers."""
+    client, share = made(late, "&group_by=properties.model&focus=api_calls")
+    before = figures(Page(client.get(f"{share.root}usage/?{share.view}")))
+    late.store.put_feature(
+        {"id": "api_calls", "name": "API calls", "type": "metered", "event_names": ["called"]}
+    )
+    late.restart()
+    assert figures(Page(client.get(f"{share.root}usage/?{share.view}"))) == before
+
+
 def test_drilldown_of_a_snapshot_lists_current_rows(late: CanarySite) -> None:
     """Late events are listed, with a sentence on why rows may not sum to the bar."""
     client, share = made(late, "")
