@@ -138,7 +138,9 @@ class Usage:
         if window is None:
             cycle = self._resolver.cycle(queries, query, features.names, compared=query.compare is not None)
             window = cycle.window
-        return queries.series(query, features, chart_window_of(query, window, now, self.scope, cycle))
+        edges = queries.can.exact_edges
+        chart = chart_window_of(query, window, now, self.scope, cycle, exact_edges=edges)
+        return queries.series(query, features, chart)
 
     def page(
         self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True

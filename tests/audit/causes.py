@@ -86,12 +86,6 @@ def _one_cycle_to_now(requested: Requested) -> Requested | None:
     return replace(requested, cycle_span=Span(start - start % HOUR, requested.now))
 
 
-def _to_the_hours_end(requested: Requested) -> Requested | None:
-    if not any(row.timestamp > requested.now for row in requested.rows):
-        return None
-    return replace(requested, now=requested.now - requested.now % HOUR + HOUR - 1, ahead=False)
-
-
 def _without_last_second(requested: Requested) -> Requested | None:
     """Newer servers cut bounds to whole seconds: a window that ends at 23:59:59.999 ends a second early."""
     ends = [
@@ -117,6 +111,5 @@ MISREADINGS: dict[str, Misread] = {
     "event names left out": _stored_names,
     "cycle in whole hours": _whole_hours_of_cycle,
     "cycle is one length to now": _one_cycle_to_now,
-    "future rows only in charts of this hour": _to_the_hours_end,
     "last second of the window left out": _without_last_second,
 }

@@ -224,7 +224,7 @@ def top_values(requested: Requested, shown: list[TopValue]) -> list[Finding]:
     plain = replace(
         requested, query=requested.query.having(filter=(), exclude=(), value_min=None, value_max=None)
     )
-    rows = plain.listed(Reading(ahead=False))[:1000]
+    rows = plain.listed(Reading())[:1000]
     found = []
     for each in shown:
         right = sum(

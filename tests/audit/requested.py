@@ -11,7 +11,7 @@ from tests.audit import truth
 from tests.audit.calendars import is_off_hour
 from tests.audit.query import Query
 from tests.audit.truth import Group, Reading, Sums
-from tests.audit.windows import Compared, Span, Tie, compared, default_size, span_of
+from tests.audit.windows import Compared, Span, Tie, compared, default_size, hour_end, span_of
 from tests.audit.world import Row, World
 
 
@@ -20,7 +20,6 @@ class Requested:
     """A query as answered at `now`, epoch milliseconds.
 
     `late`: the late rows have arrived. `cycle_span`: replaces the customer's own billing cycle.
-    `ahead`: whether rows after `now` may count.
     """
 
     query: Query
@@ -30,7 +29,6 @@ class Requested:
     late: bool = False
     customer_id: str | None = None
     cycle_span: Span | None = None
-    ahead: bool = True
 
     @property
     def customer(self) -> str | None:
@@ -72,7 +70,8 @@ class Requested:
             if self.cycle_span is not None:
                 return self.cycle_span
             known = next((each.cycle for each in self.world.customers if each.id == self.customer), None)
-            return Span(known.start if known else self.now - 1, self.now)
+            end = hour_end(self.now)
+            return Span(known.start if known else self.now - 1, min(known.end, end) if known else end)
         return self.compared.current if self.compared else span_of(self.query, self.now)
 
     @cached_property
@@ -85,8 +84,6 @@ class Requested:
         """Every allowed interpretation of this query."""
         ends = (self.span.start, self.span.end)
         ties: tuple[Tie, ...] = (0, -1) if any(is_off_hour(ms, self.query.tz) for ms in ends) else (0,)
-        future = any(row.timestamp > self.now for row in self.rows)
-        ahead = (True, False) if future and self.ahead else (self.ahead,)
         late = (True, False) if self.late and any(row.id in self.late_ids for row in self.rows) else (True,)
         named = set(self.world.event_names) | {
             name for row in self.world.event_names.values() for name in row
@@ -94,7 +91,7 @@ class Requested:
         mixed = any(row.feature_id in named for row in self.rows)
         sure = not mixed or (bool(self.query.feature_id) and self.age != "older")
         merged = (True,) if sure else (True, False)
-        for choice in product(ties, ahead, late, merged, self._exact()):
+        for choice in product(ties, late, merged, self._exact()):
             yield Reading(*choice)
 
     def _exact(self) -> tuple[bool, ...]:
@@ -109,9 +106,10 @@ class Requested:
             return [stored] if not self.query.feature_id or stored in self.query.feature_id else []
         owners = [feature for feature in self.world.features if stored in self.world.names_of(feature)]
         wanted = self.query.feature_id
-        if stored in wanted and stored not in self.world.features:
-            return [stored]  # an event name that the query names
-        return [owner for owner in owners if not wanted or owner in wanted] or ([] if wanted else [stored])
+        found = [owner for owner in owners if not wanted or owner in wanted]
+        if stored in wanted and stored not in found:
+            return [*found, stored]  # an event name that was requested as it is
+        return found or ([] if wanted else [stored])
 
     def _present(self, reading: Reading) -> list[Row]:
         names = () if reading.merged else self.query.feature_id
@@ -136,7 +134,7 @@ class Requested:
 
     def listed(self, reading: Reading) -> list[Row]:
         """The rows of a list or file of events, newest first."""
-        return truth.listed(self._present(reading), self.query, self.span, self.now, ahead=reading.ahead)
+        return truth.listed(self._present(reading), self.query, self.span, self.now)
 
 
 def named(sums: dict[Group, Sums], name: str | None) -> Sums:

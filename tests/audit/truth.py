@@ -10,7 +10,7 @@ from math import fsum
 from typing import Any
 
 from tests.audit.query import Query
-from tests.audit.windows import Span, Tie, bin_of, default_size, in_chart, label_of
+from tests.audit.windows import Span, Tie, bin_of, default_size, hour_end, in_chart, label_of
 from tests.audit.world import Properties, Row
 
 Bin = int | date
@@ -148,24 +148,23 @@ def _is_rolled_up(value: Any) -> bool:
 class Reading:
     """One allowed interpretation of what the design leaves open, the same for a whole answer.
 
-    `tie`: the day of an hour that contains a midnight. `ahead`: whether rows after now count.
+    `tie`: the day of an hour that contains a midnight.
     `late`: whether rows that have just arrived are included. `merged`: whether rows under event
     names count for their features. `exact`: whether a chart is exact, not by whole hours.
     """
 
     tie: Tie = 0
-    ahead: bool = True
     late: bool = True
     merged: bool = True
     exact: bool = False
 
 
-def listed(rows: Iterable[Row], query: Query, span: Span, now: int, *, ahead: bool) -> list[Row]:
+def listed(rows: Iterable[Row], query: Query, span: Span, now: int) -> list[Row]:
     """The rows that a list or file of events has, newest first."""
     found = [
         row
         for row in rows
-        if span.start <= row.timestamp < span.end and (ahead or row.timestamp <= now) and matches(row, query)
+        if span.start <= row.timestamp < min(span.end, hour_end(now)) and matches(row, query)
     ]
     return sorted(found, key=lambda row: row.order, reverse=True)
 
@@ -176,7 +175,7 @@ def charted(
     """The rows that a chart counts, each with its bin: a UTC hour, or its first local date in the window."""
     size = query.bin_size or default_size(span)
     for row in rows:
-        if row.timestamp > now and not reading.ahead:
+        if row.timestamp >= hour_end(now):
             continue
         inside = (
             span.start <= row.timestamp < span.end

@@ -30,14 +30,19 @@ class Span:
     last: date | None = None
 
 
+def hour_end(now: int) -> int:
+    """Where every answer ends: with the running hour, as Autumn's figures do."""
+    return now - now % HOUR + HOUR
+
+
 def span_of(query: Query, now: int) -> Span:
     """The window of a query at `now`; not for billing cycles."""
     if query.start is not None:
-        end = now if query.end_ms is None else query.end_ms
+        end = hour_end(now) if query.end_ms is None else query.end_ms
         return _dated(Span(query.start_ms, max(end, query.start_ms + 1)), query.tz)
     name = query.range or "30d"
     if name == "24h":
-        end = now - now % HOUR + HOUR
+        end = hour_end(now)
         return Span(end - HOURS_24 * HOUR, end)
     first, last = _dates(name, local(now, query.tz).date())
     return _of_dates(first, last, query.tz)

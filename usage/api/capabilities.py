@@ -32,12 +32,14 @@ class Capabilities:
     customer.
 
     `weeks`: bins of a week. `groupings`: what is not a property and can be grouped by, such as `$plan_id`.
+    `exact_edges`: figures can begin inside an hour; servers that know `timezone` let them.
     """
 
     grouping: bool
     organization: bool
     weeks: bool
     groupings: frozenset[str] = frozenset()
+    exact_edges: bool = False
 
 
 def probe(calls: Calls, options: CallOptions) -> Capabilities:
@@ -53,6 +55,7 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
         "bin_size": "x",
         "max_groups": 0,
         "group_by": "x",
+        "timezone": 1,
     }
     if calls.scope is not None:
         body["customer_id"] = calls.scope.customer_id
@@ -67,6 +70,7 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
             organization,
             "week" in refusal.detail,
             frozenset(word for word in FIXED_GROUPS if word in refusal.detail),
+            "timezone" in refusal.detail,
         )
     return Capabilities(grouping=False, organization=False, weeks=False)
 

@@ -59,7 +59,8 @@ class ChartWindow:
 
     `running`: the bin whose value still moves. `cycle`, `previous_cycle`: the ranges to name instead of
     giving bounds (trap 8). `notes`: what the bins are not. `weeks`: whether Autumn has bins of a week.
-    `first_version`: requests are those that the first version made.
+    `exact_start`: where it begins inside its first hour, if Autumn can tell. `first_version`: requests are
+    those that the first version made.
     """
 
     bins: Bins
@@ -73,6 +74,7 @@ class ChartWindow:
     notes: tuple[Note, ...] = ()
     weeks: bool = True
     first_version: bool = False
+    exact_start: int | None = None
 
     @property
     def requested(self) -> Window:
@@ -84,7 +86,8 @@ class ChartWindow:
         window = self.bins.window
         begun = hour_end(self.now)
         is_running = self.previous is not None and window.end == begun - HOUR_MS
-        return Window(window.start, begun if is_running else min(window.end, begun))
+        start = window.start if self.exact_start is None else self.exact_start
+        return Window(start, begun if is_running else min(window.end, begun))
 
     @property
     def wire_size(self) -> BinSize:
@@ -136,12 +139,19 @@ class ChartWindow:
 
 
 def chart_window_of(
-    query: Query, window: Window, now: int, scope: Scope | None = None, cycle: BillingCycle | None = None
+    query: Query,
+    window: Window,
+    now: int,
+    scope: Scope | None = None,
+    cycle: BillingCycle | None = None,
+    *,
+    exact_edges: bool = False,
 ) -> ChartWindow:
     """The bins of `window`, cut behind the running one and at `scope`'s bounds; a comparison ends with a full
     hour.
 
-    BadQuery where nothing of the window is left, or where it has too many bins.
+    `exact_edges`: whether Autumn's figures can begin inside an hour, as billing cycles do. BadQuery where
+    nothing of the window is left, or where it has too many bins.
     """
     size, zone = query.bin_size_for(window), query.zone
     whole = bins_of(window, size, zone)
@@ -149,11 +159,23 @@ def chart_window_of(
     running = len(bins) - 1 if now < bins.edges[-1] else None
     named = cycle.name if cycle is not None and _is_whole_cycle(bins, whole, now) else None
     notes = [_approximate(query)] if bins.approximate else []
-    if (query.start is not None or query.is_cycle) and cycle is None and _is_widened(query, window, now):
+    exact_start = None
+    if exact_edges and query.is_cycle and cycle is None and not query.compare and _is_inside(window, bins):
+        exact_start = window.start
+    elif (query.start is not None or query.is_cycle) and cycle is None and _is_widened(query, window, now):
         notes.append(_whole_hours(query, bins))
     if cycle is not None:
         notes.append(cycle_note(query, Window(bins.edges[0], bins.edges[-1])))
-    chart = ChartWindow(bins, size, is_utc(window, zone), now, running, cycle=named, notes=tuple(notes))
+    chart = ChartWindow(
+        bins,
+        size,
+        is_utc(window, zone),
+        now,
+        running,
+        cycle=named,
+        notes=tuple(notes),
+        exact_start=exact_start,
+    )
     return _with_previous_period(chart, query, window, scope, cycle) if query.compare else chart
 
 
@@ -179,6 +201,11 @@ def _until_running(bins: Bins, now: int) -> Bins:
 def _is_whole_cycle(bins: Bins, whole: Bins, now: int) -> bool:
     """Whether nothing but what has not begun yet was cut off."""
     return bins.edges[0] == whole.edges[0] and (bins.edges[-1] == whole.edges[-1] or bins.edges[-1] > now)
+
+
+def _is_inside(window: Window, bins: Bins) -> bool:
+    """Whether a window begins on a whole second inside its first hour."""
+    return window.start % 1000 == 0 and bins.edges[0] == floor_hour(window.start)
 
 
 def _is_widened(query: Query, window: Window, now: int) -> bool:
