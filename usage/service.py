@@ -194,6 +194,8 @@ class Usage:
         try:
             queries = self._resolver.chart_queries(query, now, options)
             features = self._visible_features.candidates(query, now, options)
+            if not query.feature_id and (features.left_out or not features.is_complete):
+                return None
             return queries.count(query, features, chart_window_of(query, window, now, self.scope))
         except (UsageError, BadQuery):
             return None

@@ -29,12 +29,14 @@ NO_ROWS_FOR = {
 class DrilldownCheck:
     """The line that reconciles rows with their bar. `agrees` is None where nothing can be said for sure yet.
 
-    `bar`, `count`: what Autumn's figures say of just this bar, as text; empty where they don't. `total`,
-    `events`, `sum`: Autumn's sum and count, and the sum of the rows, as plain decimals; empty where unknown,
-    and sums of several features. `reason`: why they differ or can't be compared, `code`: its notice.
+    `bar`, `count`: what Autumn's figures say of just this bar, as text; empty where they don't. `shown`,
+    `total`, `events`, `sum`: the bar's sum, Autumn's sum and count, and the sum of the rows, as plain
+    decimals; empty where unknown, and sums of several features. `reason`: why they differ or can't be
+    compared, `code`: its notice.
     """
 
     agrees: bool | None
+    shown: str
     total: str
     events: str
     sum: str
@@ -105,8 +107,9 @@ def _counted(series: Series) -> Reconciliation:
 
 
 def _agrees(counted: Reconciliation, listed: EventPage) -> bool:
-    has_total = counted.total is None or is_near(counted.total, _sum_of(listed))
-    return has_total and counted.count in (None, len(listed.events))
+    sums = [counted.bars, counted.total] if counted.total is not None else []
+    has_sum = all(is_near(each, _sum_of(listed)) for each in sums if each is not None)
+    return has_sum and counted.count in (None, len(listed.events))
 
 
 def _cause(
@@ -118,7 +121,7 @@ def _cause(
     if any(note.code == "windows-widened" for note in series.notes):
         return messages.COUNT_IN_WHOLE_HOURS, "windows-widened"
     zeros = sum(event.value == 0 for event in listed.events)
-    missing = exact((counted.total or 0.0) - _sum_of(listed))
+    missing = exact(counted.bars - _sum_of(listed))
     if counted.count == len(listed.events) and zeros and missing in range(1, zeros + 1):
         return messages.VALUES_NOT_STORED.format(count=int(missing)), "rows-disagree"
     running = query.end is None or query.end > now - 60_000
@@ -140,7 +143,8 @@ def _check_line(
         total="" if counted.total is None else plain(counted.total),
         events="" if counted.count is None else str(counted.count),
         sum=plain(_sum_of(listed)) if one else "",
-        bar="" if counted.total is None else number(counted.total),
+        shown="" if counted.total is None else plain(counted.bars),
+        bar="" if counted.total is None else number(counted.bars),
         count="" if counted.count is None else f"{counted.count:,}",
         listed=number(_sum_of(listed)) if one else "",
         rows=f"{len(listed.events):,}",

@@ -23,6 +23,7 @@ from dashboard.charts.ticks import bin_times
 from usage.charts.series import Kind, Line, Series
 from usage.events.facets import facets_of
 from usage.events.match import MISSING, lookup
+from usage.notes import NoteCode
 from usage.query import BadQuery
 from usage.results import Event
 from usage.window import Bins, default_bin_size, local
@@ -41,6 +42,13 @@ _SKIPPED = r"[\s\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\
 _FORMULA = re.compile(rf"{_SKIPPED}[=+\-@＝＋－＠]|\s*[\t\r\n]")
 _HOSTILE_IN_NAMES = re.compile(r"[^\w.@=-]+")
 _LONGEST_NAME = 80
+
+SAID_IN_NAMES: dict[NoteCode, str] = {
+    "features-not-listed": "features-seen-so-far",
+    "partial": "some-features",
+    "windows-widened": "whole-hours",
+    "rows-disagree": "not-confirmed",
+}
 
 _json = msgspec.json.Encoder()
 
@@ -179,10 +187,19 @@ def moment_text(ms: int) -> str:
     return f"{local(ms, UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
-def file_name(page: str, customer_id: str | None, at: datetime, suffix: str) -> str:
-    """`events-acme-2026-11-23.csv`: letters, digits and a few signs, whatever the customer is called."""
+def file_name(page: str, customer_id: str | None, at: datetime, suffix: str, about: str = "") -> str:
+    """`events-acme-2026-11-23.csv`: letters, digits and a few signs, whatever the customer is called.
+
+    `about`: what the file leaves out, as a few words.
+    """
     customer = _HOSTILE_IN_NAMES.sub("_", customer_id or "all")[:_LONGEST_NAME]
-    return f"{page}-{customer}-{at:%Y-%m-%d}.{suffix}"
+    return f"{page}-{customer}-{about and f'{about}-'}{at:%Y-%m-%d}.{suffix}"
+
+
+def left_out(series: Series) -> str:
+    """What a file of these figures says in its name: a table of figures has no place for a notice."""
+    codes = {note.code for note in series.notes}
+    return "-".join(words for code, words in SAID_IN_NAMES.items() if code in codes)
 
 
 def _csv(rows: Iterable[Iterable[str | float]]) -> bytes:

@@ -23,7 +23,7 @@ from django.utils.http import content_disposition_header
 
 from dashboard import messages
 from dashboard.exports.connection import Connection
-from dashboard.exports.files import CSV, Format, chart_csv, file_name
+from dashboard.exports.files import CSV, Format, chart_csv, file_name, left_out
 from dashboard.exports.lease import (
     AlreadyExporting,
     ExportLease,
@@ -98,10 +98,11 @@ def export_usage(request: HtmxRequest, mount: Mount) -> HttpResponseBase:
     """The figures that a chart shows: one answer, which its page has as a rule fetched already."""
 
     def make(query: Query, now: int) -> HttpResponseBase:
-        rows, body = chart_csv(mount.usage.series(query, now))
+        series = mount.usage.series(query, now)
+        rows, body = chart_csv(series)
         if request.method != "HEAD":
             record_finished(mount.exporter, "usage.csv", _recorded(mount, query), rows)
-        return HttpResponse(body, headers=_headers(mount, "usage", query, now, CSV))
+        return HttpResponse(body, headers=_headers(mount, "usage", query, now, CSV, left_out(series)))
 
     return _answer(request, mount, "usage", make)
 
@@ -180,10 +181,12 @@ def export_slots() -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 
 
-def _headers(mount: Mount, page: Page, query: Query, now: int, file_format: Format) -> dict[str, str]:
+def _headers(
+    mount: Mount, page: Page, query: Query, now: int, file_format: Format, about: str = ""
+) -> dict[str, str]:
     scope = mount.usage.scope
     customer = query.customer_id if scope is None else scope.customer_id
-    name = file_name(page, customer, local(now, query.zone), file_format.suffix)
+    name = file_name(page, customer, local(now, query.zone), file_format.suffix, about)
     return {
         "Content-Type": file_format.content_type,
         "Content-Disposition": content_disposition_header(True, name) or "attachment",

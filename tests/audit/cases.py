@@ -101,7 +101,8 @@ def usage_file(case: Case) -> list[Finding]:
     now = _now()
     answer = case.get(query, "/usage/export.csv")
     if case.is_answered(answer, query, found):
-        found += files.usage_file(case.requested(query, now), file_reading.usage_file(answer.text))
+        cells = file_reading.usage_file(answer.text)
+        found += files.usage_file(case.requested(query, now), cells, answer.file)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.audit.causes import explained
@@ -17,8 +18,15 @@ MOST = 3
 LARGEST_PLAIN = 1e21
 
 
-def usage_file(requested: Requested, cells: list[Cell]) -> list[Finding]:
-    """The findings in a usage file."""
+def usage_file(requested: Requested, cells: list[Cell], name: str = "") -> list[Finding]:
+    """The findings in a usage file; what it leaves out is in its `name`."""
+    found = _in_cells(requested, cells)
+    if "features-seen-so-far" not in name:
+        return found
+    return [replace(each, said=name) if each.kind == "feature missing" else each for each in found]
+
+
+def _in_cells(requested: Requested, cells: list[Cell]) -> list[Finding]:
     lines: Lines = defaultdict(list)
     for cell in cells:
         lines[cell.feature, cell.kind, cell.group].append(cell)

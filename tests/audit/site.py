@@ -29,12 +29,13 @@ STARTS_WITHIN_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response of the product; `broken`: the connection was cut before its end."""
+    """A response of the product; `broken`: the connection was cut before its end. `file`: a file's name."""
 
     url: str
     status: int
     text: str
     broken: bool = False
+    file: str = ""
 
 
 def free_port() -> int:
@@ -59,7 +60,8 @@ class Visitor:
             response = self.client.get(url, headers=shown)
         except httpx.RemoteProtocolError:
             return Answer(url, 200, "", broken=True)
-        return Answer(url, response.status_code, response.content.decode("utf-8", "replace"))
+        file = response.headers.get("Content-Disposition", "")
+        return Answer(url, response.status_code, response.content.decode("utf-8", "replace"), file=file)
 
     def sign_in(self, name: str) -> None:
         """Sign in through the form."""

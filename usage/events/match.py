@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from usage.query import PropertyFilter, Query
 from usage.results import Event
 
 MISSING: Final = msgspec.UNSET
+EXACT_UP_TO = 2**53
+_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?")
 LARGEST_PLAIN = 1e15
 """Autumn writes larger whole floats with an exponent."""
 
@@ -62,7 +65,23 @@ def _has(event: Event, path: str, values: set[str]) -> bool:
     value = lookup(event.properties, path)
     if value is MISSING:
         return False
-    return text_of(value) in values or (isinstance(value, float) and repr(value) in values)
+    return text_of(value) in values or _is_number_among(value, values)
+
+
+def _is_number_among(value: Any, values: set[str]) -> bool:
+    """Whether a number is one of these but for how it is written, and for digits that a list has lost.
+
+    Beyond 2^53 a list rounds whole numbers, which groups have with all their digits.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if isinstance(value, float) and repr(value) in values:
+        return True
+    return abs(value) >= EXACT_UP_TO and any(_is_float(value, wanted) for wanted in values)
+
+
+def _is_float(value: float, wanted: str) -> bool:
+    return bool(_NUMBER.fullmatch(wanted)) and float(wanted) == float(value)
 
 
 def flatten(properties: dict[str, Any], prefix: str = "", depth: int = 4) -> Iterator[tuple[str, Any]]:
