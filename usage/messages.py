@@ -72,6 +72,11 @@ FEATURES_SEEN_SO_FAR = (
 FEATURES_LEFT_OUT = "{count} more features could not be requested at once. Choose features to see them."
 FEATURES_NOT_DRAWN = "The {most} features with most events have a card. {count} more are listed below them."
 NO_SUCH_GROUPING = "This Autumn server can't group by this. Choose a property."
+PREVIOUS_NOT_LOADED = "The previous period could not be loaded. {error}"
+GROUPS_NOT_LOADED = "The groups could not be loaded, so the chart shows the whole feature. {error}"
+COUNT_NOT_LOADED = "The number of events could not be checked. {error}"
+CHART_NOT_LOADED = "The chart could not be loaded. {error}"
+EVENTS_NOT_LOADED = "The events could not be loaded. {error}"
 NO_BILLING_CYCLE = "This customer has no billing cycle. Choose days instead."
 
 # usage/events/pages.py

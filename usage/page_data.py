@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from usage import messages
 from usage.charts.series import Series
+from usage.errors import Unsupported, UsageError
 from usage.events.pages import EventPage
 from usage.freshness import Freshness, freshness_of
 from usage.notes import Note
@@ -14,11 +15,15 @@ from usage.query import Query
 
 @dataclass(frozen=True, slots=True)
 class UsagePage:
-    """`series` is None where this server has no such figures; `sentence` says so."""
+    """`series` is None where there are no figures; `sentence` says why. A page without events has a note.
+
+    `is_partial`: figures could not be loaded, though the server has such.
+    """
 
     series: Series | None
     sentence: str | None
     page: EventPage
+    is_partial: bool = False
 
     @property
     def fresh(self) -> Freshness:
@@ -33,6 +38,18 @@ def chart_rows(query: Query) -> Query:
     named.
     """
     return query if query.group_by is None or query.focus is None else query.having(feature_id=(query.focus,))
+
+
+def chart_missing(error: UsageError | None) -> str:
+    """Why there is no chart: this server has no such figures, or they could not be loaded."""
+    sentence = "" if error is None else error.sentence
+    return sentence if isinstance(error, Unsupported) else messages.CHART_NOT_LOADED.format(error=sentence)
+
+
+def without_events(series: Series, error: UsageError) -> EventPage:
+    """A page in place of the one that could not be loaded."""
+    note = Note("partial", messages.EVENTS_NOT_LOADED.format(error=error.sentence))
+    return EventPage((), series.bins.edges[-1], None, 0, False, series.fresh, notes=(note,))
 
 
 RECENT_MS = 60_000

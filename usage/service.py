@@ -24,14 +24,14 @@ from usage.api.gateway import AnswerSource
 from usage.api.names import NameCalls, UnavailableCalls
 from usage.charts.chart_window import chart_window_of, cycle_note
 from usage.charts.series import Series
-from usage.errors import Unsupported, UsageError
+from usage.errors import Malformed, RateLimited, Refused, Unreachable, Unsupported, UsageError
 from usage.events.facets import Facets, facets_of
 from usage.events.pages import Batch, EventPage, EventReader, Newest
 from usage.features.names import FeatureCatalog, FeatureNames
 from usage.features.visible import NEWEST_ROWS, FeatureCache, VisibleFeatures
 from usage.freshness import Freshness, freshness_of
 from usage.known_customers import KnownCustomers, Seen
-from usage.page_data import UsagePage, chart_rows, checked_against_rows
+from usage.page_data import UsagePage, chart_missing, chart_rows, checked_against_rows, without_events
 from usage.query import BadQuery, Position, Query
 from usage.query_resolver import QueryResolver
 from usage.results import Event
@@ -123,11 +123,26 @@ class Usage:
         query, now = self._resolver.narrow(query), now or self.now()
         return self._resolver.list_window(query, now, CallOptions(Deadline.after(PAGE_S)))
 
-    def series(self, query: Query, now: int | None = None, *, refresh: bool = False) -> Series:
-        """The figures of a chart, and of all features that `query` names, or else that have events."""
+    def series(
+        self, query: Query, now: int | None = None, *, refresh: bool = False, strict: bool = False
+    ) -> Series:
+        """The figures of a chart, and of all features that `query` names, or else that have events.
+
+        `strict`: raises what is otherwise a note, such as a previous period that could not be loaded.
+        """
+        try:
+            return self._series(query, now, refresh=refresh, strict=strict)
+        except Refused as refusal:
+            # A server that was replaced by an older or newer one takes other requests than an hour ago.
+            is_about_fields = refusal.status == 400 and not isinstance(refusal, Unsupported)
+            if not is_about_fields or not self._context.capabilities.forget():
+                raise
+            return self._series(query, now, refresh=refresh, strict=strict)
+
+    def _series(self, query: Query, now: int | None, *, refresh: bool, strict: bool) -> Series:
         chosen, query, now = query.feature_id, self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
-        queries = self._resolver.chart_queries(query, now, options)
+        queries = replace(self._resolver.chart_queries(query, now, options), strict=strict)
         features = self._visible_features.candidates(query, now, options)
         if self._context.first_version:
             queries = replace(queries, first_version=True)
@@ -160,22 +175,27 @@ class Usage:
         return page
 
     def usage_page(self, query: Query, now: int | None = None, *, refresh: bool = False) -> UsagePage:
-        """A chart and the newest of its rows, side by side.
+        """A chart and the newest of its rows, side by side; one of the two where the other cannot be loaded.
 
-        Raises what either raises, the chart's error first.
+        Raises the chart's error where there is neither.
         """
         now, rows = now or self.now(), chart_rows(query).having()
         # A page submits nothing to the pool itself, so that full pools cannot wait for themselves.
         newest = self._calls.start(lambda: self.page(rows, now, refresh=refresh))
-        series, sentence = None, None
+        series, failure = None, None
         try:
             series = self.series(query, now, refresh=refresh)
-        except Unsupported as error:
-            sentence = error.sentence
-        page = newest.result()
+        except (RateLimited, Unreachable, Malformed, Unsupported) as error:
+            failure = error
+        try:
+            page = newest.result()
+        except (RateLimited, Unreachable, Malformed) as error:
+            if series is None:
+                raise failure or error from None
+            return UsagePage(series, None, without_events(series, error))
         if series is not None:
-            series = checked_against_rows(series, page, rows, now)
-        return UsagePage(series, sentence, page)
+            return UsagePage(checked_against_rows(series, page, rows, now), None, page)
+        return UsagePage(None, chart_missing(failure), page, is_partial=not isinstance(failure, Unsupported))
 
     def count(self, query: Query, now: int | None = None, *, refresh: bool = False) -> int | None:
         """How many events match, where Autumn can count them; None where it can't, or doesn't answer.

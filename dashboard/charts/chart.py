@@ -14,7 +14,6 @@ from dashboard.charts import colors
 from dashboard.charts.ticks import Tick, bin_labels, bin_times, time_ticks, value_range, value_ticks
 from usage.charts.series import Kind, Line, Series, exact
 from usage.query import ChartType
-from usage.window import default_bin_size
 
 # Sums of the largest floats overflow; what is drawn stays where arithmetic works.
 MAX_DRAWN = 1e300
@@ -104,7 +103,7 @@ def chart_of(series: Series, color_peers: Collection[str] = ()) -> Chart:
     if not stacked and len(lines) > 1:
         previous = None  # a sum has no place among lines that don't stand on each other
     low, high = _extremes(lines, previous, shape, stacked)
-    size = series.query.bin_size or default_bin_size(series.bins.window)
+    size = series.size
     times = bin_times(series.bins, size, series.query.zone)
     return Chart(
         shape=shape,

@@ -19,7 +19,7 @@ from dashboard.formats import number
 from usage.charts.series import Line, Series
 from usage.notes import INCOMPLETE_FEATURES, Note
 from usage.query import CHARTS, Query
-from usage.window import default_bin_size, local
+from usage.window import local
 
 MAX_LINKED_BINS = 120
 """Beyond this many bins their links would weigh more than the page; the table has them, or the script makes
@@ -170,7 +170,7 @@ def _compared_with(series: Series) -> str:
 
 
 def _interval(series: Series) -> str:
-    return series.query.bin_size or default_bin_size(series.bins.window)
+    return series.size
 
 
 def _described(series: Series, chart: Chart) -> str:

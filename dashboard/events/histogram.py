@@ -17,7 +17,6 @@ from dashboard.mount import Mount
 from usage.charts.series import Series
 from usage.notes import Note
 from usage.query import Query
-from usage.window import default_bin_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def histogram_of(series: Series, mount: Mount, query: Query) -> Histogram:
     known = mount.usage.features(series.query.customer_id)
     drawn = chart_of(series, known or [total.feature_id for total in series.features])
     chart = replace(drawn, y_ticks=value_ticks(drawn.low, drawn.high, most=2))
-    size = series.query.bin_size or default_bin_size(series.bins.window)
+    size = series.size
     edges = series.bins.edges
     names = [f"{name}: {number(total)}" for name, total in zip(chart.labels, series.totals, strict=False)]
     hrefs = [

@@ -26,7 +26,7 @@ from usage.events.match import MISSING, lookup
 from usage.notes import NoteCode
 from usage.query import BadQuery
 from usage.results import Event
-from usage.window import Bins, default_bin_size, local
+from usage.window import Bins, local
 
 EVENT_COLUMNS = ("id", "timestamp", "customer_id", "feature_id", "value")
 USAGE_COLUMNS = ("period_start", "feature_id", "group_kind", "group", "value", "bound")
@@ -153,7 +153,7 @@ def _usage_row(
 
 def _starts(series: Series, bins: Bins) -> list[str]:
     """When bins start: hours as they are, days, weeks and months by the local date that the page shows."""
-    size = series.query.bin_size or default_bin_size(series.bins.window)
+    size = series.size
     return [at.isoformat(timespec="seconds") for at in bin_times(bins, size, series.query.zone)]
 
 

@@ -98,7 +98,7 @@ def export_usage(request: HtmxRequest, mount: Mount) -> HttpResponseBase:
     """The figures that a chart shows: one answer, which its page has as a rule fetched already."""
 
     def make(query: Query, now: int) -> HttpResponseBase:
-        series = mount.usage.series(query, now)
+        series = mount.usage.series(query, now, strict=True)
         rows, body = chart_csv(series)
         if request.method != "HEAD":
             record_finished(mount.exporter, "usage.csv", _recorded(mount, query), rows)

@@ -14,6 +14,7 @@ from dashboard.formats import compact, date_text, exact_moment, full_label, labe
 from dashboard.mount import Mount, Page
 from dashboard.pages.status_bar import status_bar
 from usage.charts.series import Series
+from usage.freshness import Freshness, freshness_of
 from usage.page_data import UsagePage, chart_rows
 from usage.query import Query
 from usage.window import local
@@ -48,19 +49,24 @@ class PageContexts:
         data = self.mount.usage.usage_page(wide.having(per_page=50), now, refresh=refresh)
         series = data.series
         busiest: tuple[Ranked, ...] = ()
+        parts = [data.fresh]
         feature = None
         if series is not None and series.features:
             feature = series.focus or series.features[0].feature_id
-            busiest = self._busiest(wide, feature, now)
+            busiest, ranked_at = self._busiest(wide, feature, now)
+            parts.append(ranked_at)
+        fresh = freshness_of(parts, bad_rows=data.fresh.bad_rows, foreign_rows=data.fresh.foreign_rows)
         newest = replace(data.page, events=data.page.events[:NEWEST], next=None)
         return {
             "panel": None if series is None else self._panel(series, wide),
             "sentence": data.sentence or (messages.CYCLES_NEED_A_CUSTOMER if query.is_cycle else None),
+            "is_partial": data.is_partial,
+            "notes": data.page.notes,
             "busiest": busiest,
             "feature": None if feature is None else full_label(feature),
             "table": table(self.mount, "overview", wide, newest, now),
             "paths": (),
-            "status_bar": status_bar(self.mount, query, data.fresh, now),
+            "status_bar": status_bar(self.mount, query, fresh, now),
         }
 
     def events(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
@@ -76,6 +82,8 @@ class PageContexts:
         return {
             "panel": None if data.series is None else self._panel(data.series, query),
             "sentence": data.sentence,
+            "is_partial": data.is_partial,
+            "notes": data.page.notes,
             "table": table(self.mount, "usage", query, data.page, now),
             "whole": query.group_by is None or len(chart_rows(query).feature_id) == 1,
             "all_events": self.mount.url("events", chart_rows(query)),
@@ -101,10 +109,11 @@ class PageContexts:
         )
         return panel if self.mount.exports else replace(panel, export="")
 
-    def _busiest(self, query: Query, feature: str, now: int) -> tuple[Ranked, ...]:
-        ranked = self.mount.usage.busiest(query, feature, now).customers[:NEWEST]
+    def _busiest(self, query: Query, feature: str, now: int) -> tuple[tuple[Ranked, ...], Freshness]:
+        busiest = self.mount.usage.busiest(query, feature, now)
+        ranked = busiest.customers[:NEWEST]
         largest = max((abs(value) for _, value in ranked), default=0) or 1
-        return tuple(
+        rows = tuple(
             Ranked(
                 id=name,
                 name=label(name),
@@ -115,6 +124,7 @@ class PageContexts:
             )
             for name, value in ranked
         )
+        return rows, busiest.fresh
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,14 +107,14 @@ def record_answers(share: Share) -> list[RecordedAnswer]:
         raise BadQuery("customer_id", messages.NOTHING_TO_SNAPSHOT)
     recorder = RecordingGateway(gateway(), [])
     service = usage().through(recorder).within(share.scope)
-    shown = service.series(query)  # the view itself: an error here means no snapshot
+    shown = service.series(query, strict=True)  # the view itself: an error here means no snapshot
     largest = [total.feature_id for total in shown.features[:MOST_GROUPED]]
     until = time.monotonic() + MORE_S
     for each in takewhile(lambda _: time.monotonic() < until, _views(query, largest)):
         with suppress(
             BadQuery, UsageError
         ):  # too many bins or groups, or no answer: the view itself is recorded
-            service.series(each)
+            service.series(each, strict=True)
     return recorder.recorded
 
 

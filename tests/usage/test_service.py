@@ -13,6 +13,7 @@ from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
 from tests.usage.threads import no_threads
 from usage.errors import Refused, Unreachable, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
+from usage.sample import SampleApp
 from usage.scope import Scope
 from usage.service import Usage, open_usage
 
@@ -198,6 +199,79 @@ def test_capabilities_are_read_from_the_whole_refusal(length: int) -> None:
     message = f"max_groups: {'must be positive, ' * (length // 18)}customer_id: is required"
     with autumn(wrap=refusing(message)) as service, pytest.raises(Unsupported):
         service.usage.series(Query())
+
+
+def failing(fails: Callable[[dict[str, Any]], bool]) -> Callable[[WSGIApplication], WSGIApplication]:
+    """A server that fails to answer those requests."""
+
+    def wrap(app: WSGIApplication) -> WSGIApplication:
+        def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if not fails(json.loads(environ["wsgi.input"].read())):
+                return app(environ, start_response)
+            start_response("500 Broken", [("Content-Type", "application/json")])
+            return [json.dumps({"message": "No.", "code": "internal_error"}).encode()]
+
+        return serve
+
+    return wrap
+
+
+def is_of_previous(body: dict[str, Any]) -> bool:
+    return body.get("custom_range", {}).get("end", NOW) <= ms("2025-10-14") and "offset" not in body
+
+
+@pytest.mark.parametrize(
+    ("fails", "lost"),
+    [
+        (is_of_previous, "previous"),
+        (lambda body: body.get("group_by") == "properties.model", "groups"),
+    ],
+    ids=["previous", "groups"],
+)
+def test_chart_without_one_of_its_answers_says_what_is_missing(
+    fails: Callable[[dict[str, Any]], bool], lost: str
+) -> None:
+    """The rest is shown. A file or a snapshot is refused instead."""
+    with autumn(wrap=failing(fails)) as service:
+        busy(service)
+        query = ALL.having(feature_id=("messages",), focus=None)
+        series = service.usage.series(query)
+        assert [note.code for note in series.notes] == ["partial"]
+        assert series.features[0].sum > 0
+        assert (series.previous is None) == (lost == "previous")
+        assert (series.lines[0].kind == "feature") == (lost == "groups")
+        with pytest.raises(Unreachable):
+            service.usage.series(query, strict=True)
+
+
+@pytest.mark.parametrize("lost", ["aggregate", "list"])
+def test_page_without_its_chart_or_its_events_has_the_other(lost: str) -> None:
+    def fails(body: dict[str, Any]) -> bool:
+        return ("offset" in body) == (lost == "list") and body.get("max_groups") != 0
+
+    with autumn(wrap=failing(fails)) as service:
+        busy(service)
+        page = service.usage.usage_page(Query(customer_id="cus_1", feature_id=("messages",)))
+        assert (page.series is None, bool(page.page.events)) == (lost == "aggregate", lost == "aggregate")
+        assert page.is_partial == (lost == "aggregate")
+        assert [note.code for note in page.page.notes] == (["partial"] if lost == "list" else [])
+
+
+def test_capabilities_are_found_out_again_when_an_answer_contradicts_them() -> None:
+    """An older server in the place of a newer one refuses weeks."""
+    servers: list[WSGIApplication] = []
+
+    def wrap(app: WSGIApplication) -> WSGIApplication:
+        servers.append(app)
+        return lambda environ, start_response: servers[-1](environ, start_response)
+
+    query = Query(customer_id="cus_1", feature_id=("messages",), bin_size="week")
+    with autumn(wrap=wrap) as service:
+        service.track(NOW - HOUR)
+        assert service.usage.series(query).lines[0].total == 1
+        servers.append(SampleApp(service.store, age="older", limit_per_second=None))
+        assert service.usage.series(query.having(range="90d")).lines[0].total == 1
+        assert [body["bin_size"] for body in aggregates(service)] == ["x", "week", "week", "x", "day"]
 
 
 @pytest.mark.parametrize("message", ["", "The version is not valid."])

@@ -22,6 +22,8 @@ _CUSTOMER_REQUIRED = re.compile(r"(?<!\$)\bcustomer_id\b")
 PROBE_FEATURE = "capability-probe"
 NAMED_FIELDS = ("bin_size", "max_groups", "customer_id")
 """Fields of which the refusal of the probe names at least one."""
+FORGOTTEN_S = 60.0
+"""How often an answer that contradicts the capabilities may have them found out anew."""
 REMEMBERED_S = 3600.0
 """How long a server's capabilities are taken for unchanged."""
 
@@ -80,6 +82,7 @@ class CapabilityCache:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._by_staff: TTLCache[bool, Capabilities] = TTLCache(2, REMEMBERED_S, timer=clock)
+        self._forgotten: TTLCache[str, bool] = TTLCache(1, FORGOTTEN_S, timer=clock)
         self._lock = Lock()
 
     def get(self, calls: Calls, options: CallOptions) -> Capabilities:
@@ -88,7 +91,21 @@ class CapabilityCache:
         with self._lock:
             can = self._by_staff.get(True) or self._by_staff.get(is_staff)
         if can is None:
-            can = probe(calls, options)
+            # What another server answered a moment ago is remembered: after `forget`, that is not asked for.
+            can = probe(calls, replace(options, use_cache=not self._was_forgotten()))
             with self._lock:
                 self._by_staff[is_staff] = can
         return can if is_staff else replace(can, organization=False)
+
+    def _was_forgotten(self) -> bool:
+        with self._lock:
+            return "" in self._forgotten
+
+    def forget(self) -> bool:
+        """Find out anew the next time. False where that would be the same again: within FORGOTTEN_S."""
+        with self._lock:
+            if "" in self._forgotten:
+                return False
+            self._forgotten[""] = True
+            self._by_staff.clear()
+            return True

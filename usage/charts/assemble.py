@@ -161,6 +161,7 @@ class ChartAssembly:
         return Series(
             query=self.query,
             bins=self.chart.bins,
+            size=self.chart.size,
             now=self.chart.now,
             lines=lines,
             features=self.totals,

@@ -18,7 +18,7 @@ from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, kept
 from usage.charts.chart_window import BillingCycle, ChartWindow
 from usage.charts.series import FeatureTotal, Series, by_group, exact
-from usage.errors import TooLarge, Unsupported
+from usage.errors import TooLarge, UnknownCustomer, Unsupported, UsageError
 from usage.features.names import FeatureNames
 from usage.features.visible import VisibleFeatures
 from usage.freshness import FetchInfo
@@ -43,11 +43,15 @@ _WIRE_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class AggregateRequest:
-    """One call. `closed`: its window has ended. `refreshable`: a page that is refreshed fetches it anew."""
+    """One call. `closed`: its window has ended. `refreshable`: a page that is refreshed fetches it anew.
+
+    `missing`: what a chart says where it has to do without the answer; empty where it cannot.
+    """
 
     body: dict[str, object]
     closed: bool
     refreshable: bool = True
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ def _named_range(answer: AggregateAnswer) -> _NamedRange:
 class ChartQueries:
     """The charts of one request in a caller's scope, on a server that `can` do so much. `now`: epoch ms.
 
-    `visible_features`: learns which features have events, and decides whether others are shown.
+    `visible_features`: learns which features have events, and decides whether others are shown. `strict`: an
+    answer that cannot be had is an error, also where a page could do without.
     """
 
     calls: Calls
@@ -86,6 +91,7 @@ class ChartQueries:
     visible_features: VisibleFeatures
     group_limit: int = MAX_GROUPS
     first_version: bool = False
+    strict: bool = False
 
     def series(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
         """The figures of `features` in `chart`: of all that the query names, else of those that have events.
@@ -107,33 +113,43 @@ class ChartQueries:
         self._check_group(query)
         features = features.having(query.focus)
         known = query.focus or (next(iter(features.stored)) if len(features.stored) == 1 else None)
-        ungrouped, grouped = self._figures(query, features, chart, known if query.group_by else None)
+        missing = list[Note]()
+        ungrouped, grouped = self._figures(query, features, chart, known if query.group_by else None, missing)
         totals = self._shown(query, ungrouped)
         focus = known if known in {t.feature_id for t in totals} else totals[0].feature_id if totals else None
-        if query.group_by is not None and focus is not None and grouped is None:
-            ungrouped, grouped = self._figures(query, features, chart, focus)
+        if query.group_by is not None and focus is not None and known is None:
+            ungrouped, grouped = self._figures(query, features, chart, focus, missing)
             totals = self._shown(query, ungrouped)
         assembly = ChartAssembly(
             query, chart, ungrouped, totals, focus, grouped if focus else None, self._group_limit(chart)
         )
-        return assembly.series(self._notes(query, features, totals))
+        return assembly.series((*self._notes(query, features, totals), *dict.fromkeys(missing)))
 
     def _figures(
-        self, query: Query, features: FeatureNames, chart: ChartWindow, focus: str | None
+        self,
+        query: Query,
+        features: FeatureNames,
+        chart: ChartWindow,
+        focus: str | None,
+        missing: list[Note],
     ) -> tuple[UngroupedFigures, PeriodAnswers | None]:
-        """The answers behind a chart, of one moment: the groups of `focus` too, where it is known."""
+        """The answers behind a chart, of one moment: the groups of `focus` too, where it is known.
+
+        What is `missing` of those that it can do without is added there.
+        """
         ungrouped = self._ungrouped(query, features.names, chart)
         at_end = self._at_end(query, features.names, chart)
         grouped = [] if focus is None else self._grouped(query, features.stored[focus], chart)
-        answers = self._together([*ungrouped, *at_end, *grouped], _moment(query))
-        periods, rest = answers[: len(ungrouped)], answers[len(ungrouped) :]
-        is_inside = not self._covers(chart.requested.end)
-        found = PeriodAnswers(
-            periods[0],
-            periods[1] if len(periods) > 1 else None,
-            rest[0] if at_end and not is_inside else None,
-            rest[0] if at_end and is_inside else None,
-        )
+        answers = self._together([*ungrouped, *at_end, *grouped], _moment(query), missing)
+        (current, *previous), rest = answers[: len(ungrouped)], answers[len(ungrouped) :]
+        if current is None:
+            raise AssertionError("the first request is never left out")
+        end = rest[0] if at_end else None
+        found = PeriodAnswers(current, previous[0] if previous else None)
+        if self._covers(chart.requested.end):
+            found = replace(found, at_end=end)
+        else:
+            found = replace(found, inside=end)
         return UngroupedFigures(chart, found, features), _period_answers(rest[len(at_end) :], chart)
 
     def _shown(self, query: Query, figures: UngroupedFigures) -> tuple[FeatureTotal, ...]:
@@ -152,7 +168,7 @@ class ChartQueries:
         """How many events `features` have in `chart`: Autumn's own count, from the calls that a chart makes
         too. None where its answers do not tell.
         """
-        figures, _ = self._figures(query, features, replace(chart, weeks=self.can.weeks), None)
+        figures, _ = self._figures(query, features, replace(chart, weeks=self.can.weeks), None, [])
         return figures.count(list(features.stored))
 
     def ranking(
@@ -175,8 +191,8 @@ class ChartQueries:
         """
         name = query.range or ""
         ranges = ["1bc", "last_cycle"] if name == "1bc" and compared else [name]
-        answers = self._together([self._by_range(query, names, each) for each in ranges], _moment(query))
-        found = [_named_range(answer) for answer in answers]
+        answers = self._together([self._by_range(query, names, each) for each in ranges], _moment(query), [])
+        found = [_named_range(answer) for answer in answers if answer is not None]
         if name == "1bc" and found[0].quiet and len(found) == 1:
             # A running cycle may be just a day old; the one before it has ended, unless there is none.
             found.append(_named_range(self._answer(self._by_range(query, names, "last_cycle"))))
@@ -193,7 +209,8 @@ class ChartQueries:
         previous = chart.previous
         if previous is not None:
             size, name = chart.previous_wire_size, chart.previous_cycle
-            found.append(self._request(query, names, size, previous.window, name))
+            request = self._request(query, names, size, previous.window, name)
+            found.append(replace(request, missing=messages.PREVIOUS_NOT_LOADED))
         return found
 
     def _at_end(self, query: Query, names: Sequence[str], chart: ChartWindow) -> list[AggregateRequest]:
@@ -209,10 +226,11 @@ class ChartQueries:
         ):
             return []
         if self._covers(end):
-            return [self._request(query, names, "hour", Window(end, end + 1), None)]
+            request = self._request(query, names, "hour", Window(end, end + 1), None)
+            return [replace(request, missing=messages.COUNT_NOT_LOADED)]
         request = self._request(query, names, chart.wire_size, chart.requested, None)
         request.body["custom_range"] = {"start": chart.requested.start, "end": end - 1}
-        return [request]
+        return [replace(request, missing=messages.COUNT_NOT_LOADED)]
 
     def _covers(self, ms: int) -> bool:
         """Whether the caller may see what lies at a moment."""
@@ -227,7 +245,7 @@ class ChartQueries:
         if chart.previous is not None and chart.cycle is not None:
             window, range_name = chart.previous.window, chart.previous_cycle
             found.append(self._request(query, names, size, window, range_name, more))
-        return found
+        return [replace(each, missing=messages.GROUPS_NOT_LOADED) for each in found]
 
     def _request(
         self,
@@ -258,20 +276,42 @@ class ChartQueries:
         body["custom_range"] = window.aggregate_range(0 if self.first_version else self.now)
         return AggregateRequest(body, window.end < self.now - CLOSED_AFTER_MS)
 
-    def _together(self, requests: Sequence[AggregateRequest], moment: str) -> list[AggregateAnswer]:
+    def _together(
+        self, requests: Sequence[AggregateRequest], moment: str, missing: list[Note]
+    ) -> list[AggregateAnswer | None]:
         """The answers, side by side, fetched within TOGETHER_S seconds of each other.
 
         What is subtracted from each other must be of one moment. So the requests of one `moment` share no
-        cached answer with others, and an answer that is older than the newest is fetched again.
+        cached answer with others, and an answer that is older than the newest is fetched again. An answer is
+        None where it could not be had and the chart can do without: what that leaves out is added to
+        `missing`.
         """
-        answers = self.calls.side_by_side(*(partial(self._answer, each, moment) for each in requests))
-        newest = max(answer.fetch_info.fetched_at for answer in answers)
-        old = [at for at, item in enumerate(answers) if item.fetch_info.fetched_at < newest - TOGETHER_S]
+        calls = (partial(self._optional, each, moment, missing) for each in requests)
+        answers = self.calls.side_by_side(*calls)
+        newest = max(answer.fetch_info.fetched_at for answer in answers if answer)
+        old = [
+            at
+            for at, answer in enumerate(answers)
+            if answer and answer.fetch_info.fetched_at < newest - TOGETHER_S
+        ]
         if moment and old:
-            again = (partial(self._answer, requests[at], moment, refresh=True) for at in old)
+            again = (partial(self._optional, requests[at], moment, missing, refresh=True) for at in old)
             for at, answer in zip(old, self.calls.side_by_side(*again), strict=True):
                 answers[at] = answer
         return answers
+
+    def _optional(
+        self, request: AggregateRequest, moment: str, missing: list[Note], *, refresh: bool = False
+    ) -> AggregateAnswer | None:
+        try:
+            return self._answer(request, moment, refresh=refresh)
+        except (TooLarge, Unsupported, UnknownCustomer):
+            raise
+        except UsageError as error:
+            if self.strict or not request.missing:
+                raise
+            missing.append(Note("partial", request.missing.format(error=error.sentence)))
+            return None
 
     def _answer(
         self, request: AggregateRequest, moment: str = "", *, refresh: bool = False
@@ -335,8 +375,8 @@ def _conditions(query: Query) -> int:
     )
 
 
-def _period_answers(grouped: Sequence[AggregateAnswer], chart: ChartWindow) -> PeriodAnswers | None:
+def _period_answers(grouped: Sequence[AggregateAnswer | None], chart: ChartWindow) -> PeriodAnswers | None:
     """For both periods: a cycle has an answer for each, anything else one for both."""
-    if not grouped:
+    if not grouped or grouped[0] is None:
         return None
     return PeriodAnswers(grouped[0], grouped[-1] if chart.previous is not None else None)

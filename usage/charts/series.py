@@ -15,7 +15,7 @@ from usage.freshness import Freshness
 from usage.notes import Note
 from usage.query import Query
 from usage.results import RESERVED, AutumnBin
-from usage.window import Bins
+from usage.window import Bins, BinSize
 
 MAX_LINES = 8
 """A chart draws this many series by name; the rest is Other."""
@@ -127,16 +127,17 @@ class FeatureTotal:
 class Series:
     """A chart's figures, and everything a page says about them.
 
-    `focus`: the feature that is drawn, None where there is none. `lines`: the feature, or its groups, largest
-    first, then Other, then those without a group. `features`: all that have events, most events first, and
-    `count` Autumn's count of their events, None where that is not known.
-    `running`: the bin that `now` lies in, whose value still moves. `previous`: the previous period, bin by
-    bin, over the same elapsed time, and `previous_bins` its bins. `notes`: what these figures leave out.
-    `named`: the lines that are drawn where no groups are chosen; colors go by these.
+    `size`: of the bins. `focus`: the feature that is drawn, None where there is none. `lines`: the feature,
+    or its groups, largest first, then Other, then those without a group. `features`: all that have events,
+    most events first, and `count` Autumn's count of their events, None where that is not known. `running`: the bin
+    that `now` lies in, whose value still moves. `previous`: the previous period, bin by bin, over the same
+    elapsed time, and `previous_bins` its bins. `notes`: what these figures leave out. `named`: the lines that
+    are drawn where no groups are chosen; colors go by these.
     """
 
     query: Query
     bins: Bins
+    size: BinSize
     now: int
     lines: tuple[Line, ...]
     features: tuple[FeatureTotal, ...]

@@ -6,6 +6,7 @@ offsets only within one second, which is all that Autumn's bounds can tell apart
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -286,7 +287,7 @@ def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
     )
     scanned = sum(len(item.events) + item.bad_rows + item.foreign_rows for item in rows)
     unfinished = following is not None and len(found) < query.per_page
-    moment = fresh.fetched_at * 1000
-    ahead = sum(event.timestamp > moment for item in rows for event in item.events)
+    fetched = math.ceil(fresh.fetched_at * 1000)
+    ahead = sum(event.timestamp > fetched for item in rows for event in item.events)
     notes = (Note("future-rows", messages.FUTURE_ROWS.format(count=ahead)),) if ahead else ()
     return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh, ahead, notes)

@@ -65,7 +65,7 @@ def series_of(lines: Sequence[Line], query: Query | None = None, **changes: Any)
         "fresh": Freshness(NOW / 1000, "live"),
         "running": running,
     }
-    return Series(query, bins, NOW, tuple(lines), **(parts | changes))
+    return Series(query, bins, query.bin_size_for(window), NOW, tuple(lines), **(parts | changes))
 
 
 def a_total(name: str, values: tuple[float, ...], previous: tuple[float, ...] | None = None) -> FeatureTotal:
