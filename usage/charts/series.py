@@ -129,10 +129,10 @@ class Series:
 
     `size`: of the bins. `focus`: the feature that is drawn, None where there is none. `lines`: the feature,
     or its groups, largest first, then Other, then those without a group. `features`: all that have events,
-    most events first, and `count` Autumn's count of their events, None where that is not known. `running`: the bin
-    that `now` lies in, whose value still moves. `previous`: the previous period, bin by bin, over the same
-    elapsed time, and `previous_bins` its bins. `notes`: what these figures leave out. `named`: the lines that
-    are drawn where no groups are chosen; colors go by these.
+    most events first, and `count` Autumn's count of their events, None where that is not known. `running`:
+    the bin that `now` lies in, whose value still moves. `previous`: the previous period, bin by bin, over the
+    same elapsed time, and `previous_bins` its bins. `notes`: what these figures leave out. `named`: the lines
+    that are drawn where no groups are chosen; colors go by these.
     """
 
     query: Query
@@ -188,11 +188,15 @@ def by_name(periods: Sequence[AutumnBin], names: Iterable[str], bins: Bins) -> d
 
 @dataclass(frozen=True, slots=True)
 class GroupSums:
-    """One feature's groups, summed into bins; what Autumn folded away, and where it did."""
+    """One feature's groups, summed into bins; what Autumn folded away, and where it did.
+
+    `folded`: the bins in which a part of a group is folded. `folded_bins`: those in which any group is.
+    """
 
     values: dict[str, list[float]]
     rest: list[float]
     folded: dict[str, frozenset[int]]
+    folded_bins: frozenset[int]
 
     def sums(self) -> list[float]:
         """All groups and the rest together, bin by bin."""
@@ -208,7 +212,6 @@ def by_group(periods: Sequence[AutumnBin], names: Sequence[str], bins: Bins, max
     found = [_by_group(periods, name, bins, max_groups) for name in names]
     groups = {group for each in found for group in each.values}
     empty = [0.0] * len(bins)
-    everywhere = [frozenset[int]().union(*each.folded.values()) for each in found]
     return GroupSums(
         {
             group: [
@@ -218,11 +221,10 @@ def by_group(periods: Sequence[AutumnBin], names: Sequence[str], bins: Bins, max
         },
         [sum(column) for column in zip(empty, *(each.rest for each in found), strict=True)],
         {
-            group: frozenset[int]().union(
-                *(each.folded.get(group, all_of) for each, all_of in zip(found, everywhere, strict=True))
-            )
+            group: frozenset[int]().union(*(each.folded.get(group, each.folded_bins) for each in found))
             for group in groups
         },
+        frozenset[int]().union(*(each.folded_bins for each in found)),
     )
 
 
@@ -232,7 +234,7 @@ def _by_group(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: i
     names = {group for _, values in cells for group in values}
     may_fold = RESERVED in names and len(names) > max_groups
     sums = {group: [0.0] * len(bins) for group in names if group != RESERVED or not may_fold}
-    rest, folded = [0.0] * len(bins), {group: set[int]() for group in sums}
+    rest, folded, folded_bins = [0.0] * len(bins), {group: set[int]() for group in sums}, set[int]()
     for index, values in cells:
         is_folded = may_fold and _is_folded(values, max_groups)
         for group, value in values.items():
@@ -243,10 +245,12 @@ def _by_group(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: i
             elif is_folded:
                 folded[group].add(index)
         if is_folded:
+            folded_bins.add(index)
             for group in sums.keys() - values.keys():
                 folded.setdefault(group, set()).add(index)
             folded.setdefault(RESERVED, set()).add(index)
-    return GroupSums(sums, rest, {group: frozenset(folded.get(group, ())) for group in sums})
+    marks = {group: frozenset(folded.get(group, ())) for group in sums}
+    return GroupSums(sums, rest, marks, frozenset(folded_bins))
 
 
 def _is_folded(values: Mapping[str, float], max_groups: int) -> bool:
@@ -297,7 +301,7 @@ def _group_line(name: str, current: GroupSums, before: GroupSums | None, empty: 
 
 def _folded(groups: GroupSums, name: str) -> frozenset[int]:
     """The bins in which a part of a group may be folded: one that no answer names may be in any of them."""
-    return groups.folded.get(name, frozenset[int]().union(*groups.folded.values()))
+    return groups.folded.get(name, groups.folded_bins)
 
 
 def _other_line(
