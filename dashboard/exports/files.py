@@ -126,10 +126,11 @@ def chart_csv(series: Series) -> tuple[int, bytes]:
         lines = [(series.focus or "", line) for line in series.lines or (_nothing(series),)]
     starts = _starts(series, series.bins)
     before = [] if series.previous_bins is None else _starts(series, series.previous_bins)
+    contradicted = {total.feature_id for total in series.features if total.is_contradicted}
     rows = [
-        _usage_row(at, starts[at], before[at] if before else None, *line)
+        _usage_row(at, starts[at], before[at] if before else None, feature, line, feature in contradicted)
         for at in range(len(series.bins))
-        for line in lines
+        for feature, line in lines
     ]
     columns = USAGE_COLUMNS if series.previous_bins is None else (*USAGE_COLUMNS, *COMPARED_COLUMNS)
     return len(rows), _csv([columns, *rows])
@@ -142,10 +143,10 @@ def _nothing(series: Series) -> Line:
 
 
 def _usage_row(
-    at: int, start: str, previous_start: str | None, feature: str, line: Line
+    at: int, start: str, previous_start: str | None, feature: str, line: Line, is_contradicted: bool
 ) -> list[str | float]:
     row: list[str | float] = [start, guarded(feature), GROUP_KINDS[line.kind], guarded(line.name)]
-    row += [_whole(line.values[at]), line.bound_at(at)]
+    row += [_whole(line.values[at]), "unknown" if is_contradicted else line.bound_at(at)]
     if previous_start is not None and line.previous is not None:
         row += [previous_start, _whole(line.previous[at])]
     return row

@@ -74,11 +74,11 @@ def _features(requested: Requested, reading: Reading, page: Page) -> list[Findin
 
 
 def _feature(mark: FeatureMark, right: Sum, before: Sum | None) -> list[Finding]:
-    found = []
+    found, said = [], "" if mark.reconciled in (None, "yes") else "not ticked"
     if not right.is_near(mark.sum):
-        found.append(Finding("feature sum", f"{mark.name}: {mark.sum:.12g}", f"{right.value:.12g}"))
+        found.append(Finding("feature sum", f"{mark.name}: {mark.sum:.12g}", f"{right.value:.12g}", said))
     if mark.count is not None and mark.count != right.count:
-        found.append(Finding("count", f"{mark.name}: {mark.count}", str(right.count)))
+        found.append(Finding("count", f"{mark.name}: {mark.count}", str(right.count), said))
     if before is not None and not found:
         found += _change(mark, right, before)
     return found

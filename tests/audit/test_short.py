@@ -23,6 +23,25 @@ def with_repeated_rows(world: World) -> World:
     )
 
 
+def silent(seed: int, age: str, cases: int) -> list[str]:
+    """The differences of a run that the product does not say."""
+    reported: list[str] = []
+    run = Run(seed=seed, age=age, write=reported.append)
+    run.cases(cases)
+    assert run.done == cases
+    return [text for text in reported if "[SILENT]" in text]
+
+
+def test_short_run_finds_no_silent_difference() -> None:
+    assert silent(7, "current", 6) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("age", ["older", "current", "newest"])
+def test_run_at_each_age_finds_no_silent_difference(age: str) -> None:
+    assert silent(1000, age, 300) == []
+
+
 @pytest.mark.slow
 def test_short_run_finds_a_planted_difference() -> None:
     reported: list[str] = []

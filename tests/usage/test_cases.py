@@ -323,6 +323,15 @@ def test_chosen_values_are_always_counted(age: str) -> None:
         assert (counts["n9"], counts["n13"]) == (44, 16)
 
 
+@by_age
+def test_chosen_number_is_counted_though_a_list_rounds_it(age: str) -> None:
+    with autumn(age=age) as service:
+        service.track(NOW - DAY, properties={"id": 1285167591043784277})
+        query = MINE.having(filter=(PropertyFilter("id", "1285167591043784277"),))
+        assert dict(service.usage.facets(query).properties[0].values)["1285167591043784277"] == 1
+        assert len(service.usage.page(query).events) == 1
+
+
 def test_month_is_compared_with_the_month_before() -> None:
     """October with September, whose last day has no counterpart."""
     now = ms("2025-11-12T14:25")

@@ -62,20 +62,17 @@ class UngroupedFigures:
     def totals(self) -> tuple[FeatureTotal, ...]:
         """Every feature, those with most events first."""
         current, previous, checks = self._current(), self._previous(), self._checks()
-        found = [
-            (
-                sum(self._total(name).count or 0 for name in names),
-                FeatureTotal(
-                    feature,
-                    _added([checks[name] for name in names], self._reason),
-                    _column_sums([current[name] for name in names], self.chart.bins),
-                    None
-                    if previous is None
-                    else _column_sums([previous[name] for name in names], self.chart.bins),
-                ),
+        bins, found = self.chart.bins, list[tuple[int, FeatureTotal]]()
+        for feature, names in self.features.stored.items():
+            check = _added([checks[name] for name in names], self._reason)
+            total = FeatureTotal(
+                feature,
+                check,
+                _column_sums([current[name] for name in names], bins),
+                None if previous is None else _column_sums([previous[name] for name in names], bins),
+                bool(check.difference) and self.chart.cycle is None,
             )
-            for feature, names in self.features.stored.items()
-        ]
+            found.append((sum(self._total(name).count or 0 for name in names), total))
         found.sort(key=lambda item: (-item[0], item[1].feature_id))
         return tuple(total for _, total in found)
 

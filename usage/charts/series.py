@@ -94,13 +94,15 @@ class Reconciliation:
 class FeatureTotal:
     """A feature over the window: the sum of its bins and Autumn's own count, None where that is not known.
 
-    `values`: for each bin. `previous`: those of the previous period, None without a comparison.
+    `values`: for each bin. `previous_values`: those of the previous period, None without a comparison.
+    `is_contradicted`: Autumn's total of the same events is another one, so no bin can be relied on.
     """
 
     feature_id: str
     reconciliation: Reconciliation
     values: tuple[float, ...]
     previous_values: tuple[float, ...] | None = None
+    is_contradicted: bool = False
 
     @property
     def sum(self) -> float:
@@ -120,7 +122,8 @@ class FeatureTotal:
     @property
     def is_used(self) -> bool:
         """Whether it has events in either period: a value of 0 in each bin may be that of events."""
-        return bool(self.count) or any(self.values) or any(self.previous_values or ())
+        has_total = bool(self.count) or bool(self.reconciliation.total)
+        return has_total or any(self.values) or any(self.previous_values or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from usage.events.match import flatten, text_of
+from usage.events.match import flatten, is_same, text_of
 from usage.query import Query
 from usage.results import Event
 
@@ -48,17 +48,23 @@ def facets_of(
     for item in query.filter if query else ():
         wanted.setdefault(item.path, set()).add(item.value)
     found = [
-        Facet(path, seen.total(), tuple(_commonest(seen, values, wanted.get(path, ()))), len(seen))
+        Facet(
+            path, seen.total(), (*_commonest(seen, values), *_chosen(seen, wanted.get(path, ()))), len(seen)
+        )
         for path, seen in counts.items()
     ]
     found.sort(key=lambda facet: (facet.path not in wanted, -facet.rows, facet.path))
     return Facets(
         features.total(),
-        tuple(_commonest(features, 50, query.feature_id if query else ())),
+        (*_commonest(features, 50), *_chosen(features, query.feature_id if query else ())),
         tuple(found[:paths]),
     )
 
 
-def _commonest(counts: Counter[str], most: int, also: Collection[str] = ()) -> list[tuple[str, int]]:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ranked[:most] + [item for item in ranked[most:] if item[0] in also]
+def _commonest(counts: Counter[str], most: int) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+def _chosen(counts: Counter[str], values: Iterable[str]) -> list[tuple[str, int]]:
+    """The counts of these values, whether they are among the commonest or not."""
+    return [(value, sum(count for text, count in counts.items() if is_same(text, value))) for value in values]

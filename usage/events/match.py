@@ -68,6 +68,14 @@ def _has(event: Event, path: str, values: set[str]) -> bool:
     return text_of(value) in values or _is_number_among(value, values)
 
 
+def is_same(text: str, wanted: str) -> bool:
+    """Whether a value's text is the wanted one, but for digits that a list has lost."""
+    if text == wanted:
+        return True
+    is_large = bool(_NUMBER.fullmatch(text)) and abs(float(text)) >= EXACT_UP_TO
+    return is_large and _is_float(float(text), wanted)
+
+
 def _is_number_among(value: Any, values: set[str]) -> bool:
     """Whether a number is one of these but for how it is written, and for digits that a list has lost.
 
