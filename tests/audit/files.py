@@ -16,14 +16,14 @@ from tests.audit.truth import Bin, Group, Reading, Sums, shown_properties
 Lines = dict[tuple[str, str, str], list[Cell]]
 MOST = 3
 LARGEST_PLAIN = 1e21
+SAID_IN_NAMES = {"feature missing": "features-seen-so-far", "cycle in whole hours": "whole-hours"}
+"""Kinds of differences, and the words in a file's name that announce them."""
 
 
 def usage_file(requested: Requested, cells: list[Cell], name: str = "") -> list[Finding]:
     """The findings in a usage file; what it leaves out is in its `name`."""
-    found = _in_cells(requested, cells)
-    if "features-seen-so-far" not in name:
-        return found
-    return [replace(each, said=name) if each.kind == "feature missing" else each for each in found]
+    said = {kind for kind, words in SAID_IN_NAMES.items() if words in name}
+    return [replace(each, said=name) if each.kind in said else each for each in _in_cells(requested, cells)]
 
 
 def _in_cells(requested: Requested, cells: list[Cell]) -> list[Finding]:
