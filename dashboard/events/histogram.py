@@ -20,25 +20,16 @@ from usage.query import Query
 
 
 @dataclass(frozen=True, slots=True)
-class LegendKey:
-    """A line's color and name."""
-
-    slot: str
-    label: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
 class Histogram:
-    """What the template of a histogram shows.
+    """What the template of a histogram shows: one feature, of several the one with most events.
 
     `edges`: of its bins, for the script that marks the rows shown.
     """
 
+    title: str
     size: str
     described: str
     drawing: Drawing
-    legend: tuple[LegendKey, ...]
     edges: str
     notes: tuple[Note, ...]
 
@@ -55,12 +46,12 @@ def histogram_of(series: Series, mount: Mount, query: Query) -> Histogram:
         mount.url("events", query.having(range=None, start=start, end=end)) for start, end in pairwise(edges)
     ]
     return Histogram(
+        title=chart.title,
         size=size,
         described=f"{chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in total",
         drawing=svg.drawing(
             chart, "histogram-hatch", svg.hits(hrefs, names) if len(hrefs) <= MAX_LINKED_BINS else Markup()
         ),
-        legend=tuple(LegendKey(line.slot, line.label, line.title) for line in chart.lines),
         edges=" ".join(map(str, edges)),
-        notes=series.notes,
+        notes=tuple(note for note in series.notes if note.code != "features-not-drawn"),
     )
