@@ -154,7 +154,7 @@ def _unmarked(requested: Requested, page: Page) -> list[Finding]:
     bounds = (requested.query.start_ms, requested.query.end_ms or 0)
     inside = (
         requested.query.start is not None
-        and any(ms % 3_600_000 for ms in bounds)
+        and any(ms % 3_600_000 and ms < requested.now for ms in bounds)
         and requested.query.tz == "UTC"
     )
     if inside and page.features and "windows-widened" not in page.notices:
