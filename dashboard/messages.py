@@ -189,6 +189,7 @@ PROCESSES_WITHOUT_REDIS = (
 SETTING_GIVEN_TWICE = "{name} and {name}_FILE are both set. Remove one of them."
 SETTING_EMPTY = "{name} is set but empty. Give it a value, or remove it."
 NOT_A_FLAG = "{name} must be 1 or 0, not {value!r}."
+NOT_ONE_OF = "{name} must be {choices}, not {value!r}."
 NOT_A_WHOLE_NUMBER = "{name} must be a whole number from {low} to {high}, not {value!r}."
 SETTING_CHARACTERS = "{name} contains invalid characters. Copy it again from Autumn."
 URL_TOO_LONG = "{name} must be a URL such as {example}, without user name, query or fragment."

@@ -46,4 +46,4 @@ def known_customers() -> StoredKnownCustomers:
 @cache
 def usage() -> Usage:
     """The service that views, exports, shares and commands call."""
-    return open_usage(gateway(), known_customers())
+    return open_usage(gateway(), known_customers(), names=settings.AUTUMN_NAMES == "auto")

@@ -26,6 +26,7 @@ AUTUMN_SECRET_KEY = env.autumn_key("AUTUMN_SECRET_KEY")
 AUTUMN_API_URL = env.api_url("AUTUMN_API_URL")
 AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
 AUTUMN_SOURCE = source_of(AUTUMN_MODE, AUTUMN_API_URL)
+AUTUMN_NAMES = env.one_of("AUTUMN_NAMES", "auto", "off")
 AUTUMN_PACE = pace.PER_SECOND  # calls a second and customer
 
 # Databases, caches and files

@@ -50,6 +50,14 @@ class Environment:
             raise Unusable(messages.NOT_A_FLAG.format(name=name, value=value))
         return value in YES
 
+    def one_of(self, name: str, *choices: str) -> str:
+        """One of these words, the first one where it is not set."""
+        value = self.text(name) or choices[0]
+        if value not in choices:
+            words = " or ".join(choices)
+            raise Unusable(messages.NOT_ONE_OF.format(name=name, choices=words, value=value))
+        return value
+
     def whole(self, name: str, default: int, low: int, high: int) -> int:
         value = self.text(name) or str(default)
         if not (value.isascii() and value.isdigit() and low <= int(value[:9]) <= high):
