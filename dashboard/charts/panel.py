@@ -203,6 +203,7 @@ def _for_script(series: Series, chart: Chart, links: Links, ranges: bool) -> dic
         **figure.figure(chart),
         "origins": figure.origins(chart),
         "title": figure.plotly_text(", ".join(filter(None, (chart.title, _compared_with(series))))),
+        "notes": figure.plotly_text(" ".join(note.sentence for note in series.notes)),
         "labels": chart.labels,
         "edges": series.bins.edges,
         "running": chart.running,

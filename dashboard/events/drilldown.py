@@ -15,6 +15,7 @@ from dashboard.mount import Mount
 from usage.charts.series import Reconciliation, Series, exact, is_near
 from usage.errors import Unsupported
 from usage.events.pages import EventPage
+from usage.freshness import Freshness, freshness_of
 from usage.query import Query
 from usage.window import local
 
@@ -60,16 +61,34 @@ class Drilldown:
         plain = replace(
             query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
         )
+        parts = [listed.fresh]
         try:
-            check = check_rows(query, self.mount.usage.series(plain, now, refresh=refresh), listed, now)
+            series = self.mount.usage.series(plain, now, refresh=refresh)
+            check = check_rows(query, series, listed, now)
+            if check.agrees is False and not _are_together(series.fresh, listed.fresh):
+                listed = self.mount.usage.page(query, now, refresh=True)
+                series = self.mount.usage.series(plain, now, refresh=True)
+                check = check_rows(query, series, listed, now)
+            parts = [series.fresh, listed.fresh]
         except Unsupported as error:
             check = _check_line(UNKNOWN, listed, None, error.sentence)
         return {
+            "as_of": _as_of(freshness_of(parts), query),
             "table": table(self.mount, "events", query, listed, now),
             "window": _window(query, now),
             "check": check,
             "what": "bar" if names_a_line(query) else "bin",
         }
+
+
+def _are_together(one: Freshness, other: Freshness) -> bool:
+    """Whether both were fetched at one moment, and may be compared."""
+    return abs(one.fetched_at - other.fetched_at) <= 1
+
+
+def _as_of(fresh: Freshness, query: Query) -> str:
+    at = local(int(fresh.fetched_at * 1000), query.zone)
+    return f"as of {at:%H:%M:%S}" + ("" if fresh.source != "stale" else ", stale")
 
 
 def names_a_line(query: Query) -> bool:

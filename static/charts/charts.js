@@ -240,7 +240,7 @@
     const Plotly = await plotly();
     const { data, layout, themeColor } = dressed(state);
     const title = { text: state.spec.title, x: 0.02, xanchor: "left", font: { size: 15,
-      color: themeColor("ink") } };
+      color: themeColor("ink") }, subtitle: { text: state.spec.notes, font: { size: 11 } } };
     const legend = { orientation: "h", y: -0.12, yanchor: "top" };
     const frame = { title, legend, showlegend: true, paper_bgcolor: themeColor("surface"),
       margin: { l: 60, r: 24, t: 56, b: 96 }, width: 1200, height: 560 };

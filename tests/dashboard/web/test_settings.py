@@ -42,6 +42,7 @@ REFUSED = [
     ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is not a database URL"),
     ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must be a URL such as redis://"),
     ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY is more than 1, and REDIS_URL is not set."),
+    ({"AUTUMN_NAMES": "on"}, "AUTUMN_NAMES must be auto or off"),
     ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY must be a whole number from 1 to 64"),
     ({"PORT": "99999"}, "PORT must be a whole number from 1 to 65535"),
     ({"DEBUG": "perhaps"}, "DEBUG must be 1 or 0, not 'perhaps'."),
