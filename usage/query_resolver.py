@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from usage import messages
 from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
@@ -59,7 +61,7 @@ class QueryResolver:
         if query.range != "1bc" or query.customer_id is None or self._names is None:
             return query.window(now)
         try:
-            customer = self._names.customer(query.customer_id, options)
+            customer = self._names.customer(query.customer_id, replace(options, refresh=False))
         except UsageError:
             return None
         periods = {

@@ -63,6 +63,15 @@ def test_feature_that_the_newest_rows_lack(age: str, viewed: bool) -> None:
 
 
 @by_age
+def test_past_window_without_events_has_the_features_of_other_times(age: str) -> None:
+    """Their figures are zeros, not nothing."""
+    with autumn(age=age) as service:
+        service.track(NOW - HOUR)
+        query = MINE.having(range=None, start=NOW - 20 * DAY, end=NOW - 19 * DAY)
+        assert sums(service.usage.series(query)) == {"messages": 0}
+
+
+@by_age
 def test_features_beyond_a_dozen(age: str) -> None:
     with autumn(age=age) as service:
         names = [f"f{number:02}" for number in range(20)]

@@ -118,7 +118,7 @@ class ChartQueries:
         totals = self._shown(query, ungrouped)
         focus = known if known in {t.feature_id for t in totals} else totals[0].feature_id if totals else None
         if query.group_by is not None and focus is not None and known is None:
-            ungrouped, grouped = self._figures(query, features, chart, focus, missing)
+            ungrouped, grouped = self._figures(query, features, chart, focus, missing, again=True)
             totals = self._shown(query, ungrouped)
         assembly = ChartAssembly(
             query, chart, ungrouped, totals, focus, grouped if focus else None, self._group_limit(chart)
@@ -132,15 +132,19 @@ class ChartQueries:
         chart: ChartWindow,
         focus: str | None,
         missing: list[Note],
+        *,
+        again: bool = False,
     ) -> tuple[UngroupedFigures, PeriodAnswers | None]:
         """The answers behind a chart, of one moment: the groups of `focus` too, where it is known.
 
-        What is `missing` of those that it can do without is added there.
+        What is `missing` of those that it can do without is added there. `again`: those without groups were
+        fetched a moment ago.
         """
         ungrouped = self._ungrouped(query, features.names, chart)
         at_end = self._at_end(query, features.names, chart)
         grouped = [] if focus is None else self._grouped(query, features.stored[focus], chart)
-        answers = self._together([*ungrouped, *at_end, *grouped], _moment(query), missing)
+        plain = [replace(each, refreshable=each.refreshable and not again) for each in (*ungrouped, *at_end)]
+        answers = self._together([*plain, *grouped], _moment(query), missing)
         (current, *previous), rest = answers[: len(ungrouped)], answers[len(ungrouped) :]
         if current is None:
             raise AssertionError("the first request is never left out")

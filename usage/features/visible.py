@@ -125,5 +125,9 @@ class VisibleFeatures:
         body |= {} if query.customer_id is None else {"customer_id": query.customer_id}
         body |= {} if bounds is None else {"custom_range": bounds}
         rows = self._calls.rows(body, closed=True, options=options)
+        if past is not None and not rows.events and not self.hides_unused:
+            # A window without events still has features, whose figures are zeros.
+            del body["custom_range"]
+            self._calls.rows(body, closed=True, options=options)
         self._feature_cache.mark_read(key)
         self.add_used(event.feature_id for event in rows.events)
