@@ -180,10 +180,12 @@ class Bins:
     """Consecutive bins: bin i is [edges[i], edges[i + 1]), all edges whole UTC hours, never falling.
 
     `approximate`: the zone is not a whole number of hours from UTC, so edges are the nearest full ones.
+    `is_cut`: the first edge is where the window was asked to start, not near the start of a day.
     """
 
     edges: tuple[int, ...]
     approximate: bool = False
+    is_cut: bool = False
 
     def __len__(self) -> int:
         return len(self.edges) - 1
@@ -237,7 +239,8 @@ def bins_of(window: Window, size: BinSize, zone: tzinfo) -> Bins:
     # A set, because a day that the zone skipped begins when the next one does.
     inner = {edge for edge in map(nearest_hour, exact) if whole.start < edge < whole.end}
     approximate = any(is_off_hour(ms, zone) for ms in (window.start, *exact, window.end))
-    return Bins((whole.start, *sorted(inner), whole.end), approximate)
+    is_cut = whole.start == window.start and not is_midnight(window.start, zone)
+    return Bins((whole.start, *sorted(inner), whole.end), approximate, is_cut)
 
 
 @dataclass(frozen=True, slots=True)

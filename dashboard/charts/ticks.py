@@ -81,7 +81,10 @@ def bin_times(bins: Bins, size: BinSize, zone: tzinfo) -> list[datetime]:
     """
     if size == "hour":
         return [local(start, zone) for start in bins.starts]
-    return [_named_by(start, zone) for start in bins.starts]
+    return [
+        local(start, zone) if bins.is_cut and at == 0 else _named_by(start, zone)
+        for at, start in enumerate(bins.starts)
+    ]
 
 
 def _named_by(start: int, zone: tzinfo) -> datetime:

@@ -55,8 +55,14 @@ def card(page: Page, feature: str = "messages") -> Any:
 
 @pytest.mark.parametrize(
     "filters",
-    [{"exclude": "g:a"}, {"value_min": "11"}, {"filter": ["g:a", "g:b"]}, {"filter": "g:"}],
-    ids=["exclude", "value_min", "two values", "empty value"],
+    [
+        {"exclude": "g:a"},
+        {"value_min": "11"},
+        {"filter": ["g:a", "g:b"]},
+        {"filter": "g:"},
+        {"filter": "g:12345678901234567890"},
+    ],
+    ids=["exclude", "value_min", "two values", "empty value", "large number"],
 )
 def test_usage_file_with_filters_that_charts_cannot_apply_is_refused(
     at: EventSite, filters: dict[str, Any]

@@ -19,6 +19,7 @@ from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures
 from usage.charts.chart_window import BillingCycle, ChartWindow
 from usage.charts.series import FeatureTotal, Series, by_group, exact
 from usage.errors import TooLarge, UnknownCustomer, Unsupported, UsageError
+from usage.events.match import EXACT_UP_TO
 from usage.features.names import FeatureNames
 from usage.features.visible import VisibleFeatures
 from usage.freshness import FetchInfo
@@ -368,9 +369,19 @@ def wire_filters(query: Query) -> dict[str, str]:
     single = [
         item
         for item in query.filter
-        if item.value and paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)
+        if _compares_text(item.value) and paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)
     ]
     return {item.path: item.value for item in single[:MAX_FILTERS]}
+
+
+def _compares_text(value: str) -> bool:
+    """Whether Autumn finds the events with this value: it compares texts, and writes large numbers its own
+    way.
+    """
+    try:
+        return bool(value) and not abs(float(value)) >= EXACT_UP_TO
+    except ValueError:
+        return True
 
 
 def _conditions(query: Query) -> int:

@@ -99,6 +99,8 @@ def test_cut_bins_name_their_start() -> None:
     assert found == ("10 Nov 2026 from 14:00", "11 Nov 2026")
     found = named(datetime(2026, 11, 10, 14, tzinfo=UTC), 24 * 30, "month", "UTC")
     assert found == ("from 10 Nov 2026, 14:00", "Dec 2026")
+    found = named(datetime(2026, 11, 21, 18, tzinfo=UTC), 24, "week", "Asia/Kolkata")
+    assert found == ("week of 21 Nov 2026 from 23:30",)
 
 
 @given(st.lists(st.tuples(*[moderate] * 3), min_size=1, max_size=9), st.booleans())
