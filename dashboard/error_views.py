@@ -12,7 +12,7 @@ from dashboard import messages
 from dashboard.web.htmx import as_whole_page
 
 BELOW_LINKS = ("/s/", "/shared/")
-"""Paths of share links: recipients have no account, so error pages there link nowhere else."""
+"""Paths of share links: recipients have no account, so error pages there link to no other page."""
 
 
 @dataclass(frozen=True, slots=True)

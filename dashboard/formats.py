@@ -1,4 +1,4 @@
-"""Numbers, moments and strangers' text as a person reads them. Pure; spaces inside a figure don't break."""
+"""Numbers, moments and untrusted text for people. Pure; spaces inside a figure don't break."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def dimension_name(group_by: str) -> str:
 
 
 def number(value: float) -> str:
-    """Every digit that Autumn keeps, with thousands separators: 9,140,000 or 0.0000000001."""
+    """Every digit that Autumn stores, with thousands separators: 9,140,000 or 0.0000000001."""
     if abs(value) < 1e15 and value == (whole := int(value)):
         return f"{whole:,}" if whole >= 0 else f"{MINUS}{-whole:,}"
     if not math.isfinite(value) or abs(value) >= 1e15:
@@ -152,7 +152,7 @@ def _escaped_character(character: str) -> str:
 
 
 def label(text: str, most: int = MAX_LABEL) -> str:
-    """A stranger's name, fit for one line; its whole is `full_label`.
+    """An untrusted name, short enough for one line; its whole is `full_label`.
 
     It is cut in the middle, because long IDs often begin alike.
     """
@@ -165,7 +165,7 @@ def label(text: str, most: int = MAX_LABEL) -> str:
 
 
 def full_label(text: str) -> str:
-    """A stranger's whole name, for a title."""
+    """An untrusted name in full, for a title."""
     return visible(text) or BLANK
 
 

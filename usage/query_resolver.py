@@ -33,7 +33,7 @@ class QueryResolver:
         self._scope = calls.scope
 
     def narrow(self, query: Query) -> Query:
-        """`query`, bound to the scope. BadQuery names the field that asks for more."""
+        """`query`, bound to the scope. BadQuery names the field that requests more."""
         return query if self._scope is None else self._scope.narrow(query)
 
     def inside(self, window: Window) -> Window:
@@ -89,7 +89,7 @@ class QueryResolver:
 
     def check_entity(self, query: Query, options: CallOptions) -> None:
         """An older server would drop the entity without a word, and answer with
-        everybody's events (trap 4).
+        the events of all entities (trap 4).
         """
         if query.entity_id is not None:
             self._checked_capabilities(query, options)

@@ -164,8 +164,8 @@ def cut_aggregate(answer: Aggregate, end: int) -> bytes:
 
 
 def _cut_total(name: str, total: Total, inside: Sequence[AutumnBin], beyond: Sequence[AutumnBin]) -> Total:
-    kept, after = (sum(item.values.get(name, 0.0) for item in part) for part in (inside, beyond))
-    if not after or abs(total.sum - kept) <= 1e-9 * max(1.0, abs(kept)):
+    within, after = (sum(item.values.get(name, 0.0) for item in part) for part in (inside, beyond))
+    if not after or abs(total.sum - within) <= 1e-9 * max(1.0, abs(within)):
         return total
     return Total(None, total.sum - after)
 

@@ -40,7 +40,7 @@ class Scope:
 
     def __post_init__(self) -> None:
         if not self.customer_id.strip():
-            raise ValueError("a scope needs a customer: a blank one would mean everybody (trap 3)")
+            raise ValueError("a scope needs a customer: a blank one would mean all customers (trap 3)")
         if self.features is not None and not all(name.strip() for name in self.features or [""]):
             raise ValueError(
                 "a scope needs a feature, or None for all: an empty list would be no filter on the wire"
@@ -61,7 +61,7 @@ class Scope:
     def narrow(self, query: Query) -> Query:
         """`query`, bound to this scope's customer and features.
 
-        BadQuery names the field that asks for more.
+        BadQuery names the field that requests more.
         """
         if query.customer_id not in (None, self.customer_id):
             raise BadQuery("customer_id", messages.LINK_SHOWS_ONE_CUSTOMER)

@@ -1,4 +1,4 @@
-"""Cleans text that strangers wrote, such as names of customers and messages of servers."""
+"""Cleans untrusted text, such as names of customers and messages of servers."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ class Bins:
     """Consecutive bins: bin i is [edges[i], edges[i + 1]), all edges whole UTC hours, never falling.
 
     `approximate`: the zone is not a whole number of hours from UTC, so edges are the nearest full ones.
-    `is_cut`: the first edge is where the window was asked to start, not near the start of a day.
+    `is_cut`: the first edge is where the window was requested to start, not near the start of a day.
     """
 
     edges: tuple[int, ...]
@@ -293,6 +293,6 @@ def shift_of(window: Window, zone: tzinfo) -> Shift:
 
 
 def is_utc(window: Window, zone: tzinfo) -> bool:
-    """Whether `zone` keeps UTC's time all through the window, so that Autumn's own bins are the viewer's."""
+    """Whether `zone` has UTC's time throughout the window, so that Autumn's own bins are the viewer's."""
     days = range(window.start, window.end + DAY_MS, DAY_MS)
     return not any(local(ms, zone).utcoffset() for ms in (*days, window.end))

@@ -23,7 +23,7 @@ class TooBusy(Exception):
 
 
 class PatientArgon2(Argon2PasswordHasher):
-    """One hash takes 100 MiB, and whoever likes can ask for one: of all processes on this machine, two are at
+    """One hash takes 100 MiB, and anyone can request one: of all processes on this machine, two are at
     it.
     """
 
@@ -38,7 +38,7 @@ class PatientArgon2(Argon2PasswordHasher):
 
 @contextmanager
 def hashing_slot() -> Iterator[None]:
-    """A lock on one of so many files: threads and processes share them, and a process that dies lets go of
+    """A lock on one of several files: threads and processes share them, and a process that dies lets go of
     its own.
     """
     slots = [settings.DATA_DIR / f".hashing-{number}" for number in range(AT_ONCE)]

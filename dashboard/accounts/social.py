@@ -176,7 +176,7 @@ def well_formed() -> Iterator[None]:
 
 
 def explaining_failures(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
-    """allauth asks for the provider's configuration outside of its own net."""
+    """allauth requests the provider's configuration without handling its errors."""
 
     @wraps(view)
     def answered(request: HttpRequest, **kwargs: Any) -> HttpResponse:

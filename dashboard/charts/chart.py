@@ -91,7 +91,7 @@ def stack(lines: Sequence[BinValues], *, apart: bool) -> list[list[tuple[float, 
 
 
 def chart_of(series: Series, color_peers: Collection[str] = ()) -> Chart:
-    """The picture of `series`, as its query asks for it.
+    """The picture of `series`, as its query requests it.
 
     `color_peers`: the names that colors are shared out among.
     """
@@ -152,7 +152,7 @@ def _drawn_lines(
     names = [line.name for line in series.lines if line.kind in ("feature", "group")]
     dimension = colors.dimension(series.query, series.focus)
     slots = colors.slots(series.query.customer_id, dimension, names, color_peers)
-    labels = _told_apart([label_of(line) for line in series.lines])
+    labels = _unique([label_of(line) for line in series.lines])
     return tuple(
         DrawnLine(
             kind=line.kind,
@@ -168,7 +168,7 @@ def _drawn_lines(
     )
 
 
-def _told_apart(labels: Sequence[str]) -> list[str]:
+def _unique(labels: Sequence[str]) -> list[str]:
     """Labels, numbered where long names look alike when they are cut."""
     return [
         f"{label} #{labels[: at + 1].count(label)}" if labels.count(label) > 1 else label

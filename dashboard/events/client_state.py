@@ -1,4 +1,4 @@
-"""What a page shows already, as it says when it asks for a part: in headers, as an address names no such
+"""What a page shows already, which it sends when it requests a part: in headers, as an address names no such
 thing.
 
 All of it only decides what is drawn, so what makes no sense counts as nothing.

@@ -56,8 +56,7 @@ class RelatedLink:
 
 @dataclass(frozen=True, slots=True)
 class EventDetail:
-    """An open row. `charge_sentences` is None where deductions may not be seen; `curl` where nobody has a
-    key.
+    """An open row. `charge_sentences` is None where deductions may not be seen; `curl` where there is no key.
 
     `shared`: whether it is seen through a link, which may show just some properties. `some_balances`: whether
     deductions from balances of other features are left out.
@@ -110,7 +109,7 @@ def event_detail(event: Event, mount: Mount, filter_links: FilterLinks, now: int
 
 
 class _Leaves:
-    """Walks an event's properties, so far and no further: strangers decide how large they are."""
+    """Walks an event's properties, up to a limit: their size is not ours to decide."""
 
     def __init__(self, filter_links: FilterLinks) -> None:
         self._filter_links = filter_links

@@ -31,7 +31,7 @@ MAX_PATHS = 40
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """The event explorer of a mount. `client_state`: what the page that asks for a part shows already."""
+    """The event explorer of a mount. `client_state`: what the page that requests a part shows already."""
 
     mount: Mount
     client_state: ClientState = field(default_factory=ClientState)
@@ -80,7 +80,7 @@ class Explorer:
         newest = self.mount.usage.newest(query, now, refresh=refresh)
         matching = [event for event in (*newest.ahead, *newest.events) if matches(query, event)]
         checks = checks_of(matching, now)
-        if self.mount.shared:  # what tells events apart may be what the link hides
+        if self.mount.shared:  # what distinguishes events may be what the link hides
             checks = replace(checks, duplicates=())
         return {
             "facets": facet_panel(facets_of(newest.events, query), FilterLinks(self.mount, "events", query)),
@@ -111,7 +111,7 @@ class Explorer:
         }
 
     def _live(self, query: Query, listed: EventPage, now: int) -> str | None:
-        """Where the page asks for what is new: only where that would come on top."""
+        """The URL for new rows, if they would be at the top."""
         window = query.window(now)
         is_newest = query.before is None and window is not None and window.end > now - 60_000
         return self.mount.part("live", query) if is_newest else None

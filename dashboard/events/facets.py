@@ -18,7 +18,7 @@ OPEN_PROPERTIES = 3
 
 @dataclass(frozen=True, slots=True)
 class FacetChoice:
-    """One value. `href` toggles it, `exclude` keeps it out; None where no address can say so."""
+    """One value. `href` toggles it, `exclude` filters it out; None where no address can say so."""
 
     value: str
     text: str
@@ -57,7 +57,7 @@ class FacetPanel:
 def facet_panel(facets: Facets, filter_links: FilterLinks) -> FacetPanel:
     """The choices of `facets`.
 
-    A property whose values are all different has none: it tells rows apart, not kinds.
+    A property whose values are all different has none: it identifies rows, not kinds of rows.
     """
     used = {item.path for item in filter_links.query.filter}
     telling = [

@@ -42,7 +42,7 @@ class FilterLinks:
         return self._added("exclude", path, value)
 
     def without(self, path: str, value: str) -> str:
-        """The rows again that a filter keeps out."""
+        """The list without this filter."""
         left = tuple(item for item in self.query.filter if item != (path, value))
         return self.mount.url(self.page, self.query.having(filter=left))
 

@@ -1,4 +1,4 @@
-"""What arrived since: the rows above those that a page shows, for the page that keeps asking."""
+"""What arrived since: the rows above those that a page shows, for a page with the live tail on."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class EventTable:
 
     @property
     def columns_header(self) -> str:
-        """The columns, as the page repeats them when it asks for further rows."""
+        """The columns, as the page repeats them when it requests further rows."""
         return ",".join(quote(path, safe="") for path in self.chosen)
 
 

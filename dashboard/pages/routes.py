@@ -1,4 +1,4 @@
-"""The pages that look at usage, in one table. It is mounted for staff, below each share link, and below its
+"""The pages of usage, in one table. It is mounted for staff, below each share link, and below its
 preview.
 
 A view here takes a `Mount`, and only an access rule makes one: no route of the table can be declared without.
@@ -75,7 +75,7 @@ def overview_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
 
 
 def events_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    """The event browser; or, where a chart asks for the events of one bar, just these."""
+    """The event browser; or, where a chart requests the events of one bar, just these."""
     if wants_partial(request) and request.htmx.target == DRILLDOWN_TARGET:
         return respond_part(request, mount, "drilldown", Drilldown(mount).context)
     return respond(request, mount, "events", PageContexts(mount).events)

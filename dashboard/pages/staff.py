@@ -32,7 +32,7 @@ def staff_mount(request: HttpRequest) -> Mount:
 def staff_exporter(request: HttpRequest) -> Exporter:
     """The person who is signed in.
 
-    Everybody is the demo user at once, so there the address tells them apart.
+    All visitors are the demo user there, so the address distinguishes them.
     """
     name = request.user.get_username()
     key = f"user:{request.user.pk}"

@@ -28,7 +28,7 @@ def current_source() -> str:
 
 class ShareQuerySet(models.QuerySet["Share"]):
     def managed_by(self, user: User) -> ShareQuerySet:
-        """Their own links; everybody's for an admin."""
+        """The user's own links; all links for an admin."""
         return self if user.is_admin else self.filter(owner=user)
 
     def unrevoked(self) -> ShareQuerySet:
@@ -49,7 +49,7 @@ class Share(models.Model):
     `owner`: None once their account is deleted; the access log stays. `features`: None for all.
     `start`, `end`: bounds in epoch milliseconds, whole hours; with an `end` the link shows that period and no
     other. `view`: the query string that it opens with. `password_version` counts passwords, so that those who
-    gave an earlier one are asked again.
+    gave an earlier one have to give it again.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=public_id)

@@ -51,7 +51,7 @@ def _change(share: Share, password_hash: str) -> None:
 
 def try_password(share: Share, password: str, address: str) -> Outcome:
     """Whether the password is right. It is not even looked at after too many wrong ones ("wait"), nor while
-    so many others are being looked at that there could be too many ("busy").
+    too many others are being checked ("busy").
     """
     visit = _reserve_attempt(share, address)
     if not isinstance(visit, Visit):

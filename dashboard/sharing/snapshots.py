@@ -2,7 +2,7 @@
 
 Autumn's answers are stored as received: for the link's view, its sizes of bins, and the groups of each of its
 features. An answer for more features or for smaller bins has all that a chart of fewer or larger ones needs,
-so these are asked for once. Rows are read live, within the link's period, which ended before it was made;
+so these are requested once. Rows are read live, within the link's period, which ended before it was made;
 what is tracked later for that time shows among them, not in the figures.
 """
 
@@ -82,7 +82,7 @@ def usage_of(share: Share) -> Usage:
         return usage().within(share.scope)
     recorded = [
         RecordedAnswer(each.request_body, _decompressed(each), each.question) for each in share.figures.all()
-    ]  # here, as the service asks in threads of its own, and each would hold a connection to the database
+    ]  # here: threads of the service would each hold a connection to the database
     source = SnapshotGateway(gateway(), recorded)
     return usage().through(source, first_version=_is_of_first_version(recorded)).within(share.scope)
 
@@ -94,7 +94,7 @@ def _is_of_first_version(recorded: Iterable[RecordedAnswer]) -> bool:
 
 
 def record_answers(share: Share) -> list[RecordedAnswer]:
-    """Asks what the link's view asks, and what its other bins and its other features' groups ask.
+    """Makes the requests of the link's view, of its other bins, and of its other features' groups.
 
     Names the features of `share` where it shows all of them, as the ones that come later are no part of it.
     """

@@ -19,7 +19,7 @@ def wants_partial(request: HtmxRequest) -> bool:
 
 
 def current_page(request: HtmxRequest) -> str:
-    """Return the address of the page that the person sees: of the one that asks for a part, if htmx asks."""
+    """Return the address of the page that the person sees; of an htmx request, that of the page around it."""
     return (request.htmx.current_url_abs_path or "") if request.htmx else request.get_full_path()
 
 

@@ -80,7 +80,7 @@ def _active_page(request: HttpRequest) -> str | None:
 
 @cache
 def navigation() -> list[tuple[str, str, str]]:
-    """The pages that there are: a link that leads nowhere is not drawn."""
+    """The pages that there are: a link without a page is not drawn."""
     found = []
     for name, label in NAV:
         with contextlib.suppress(NoReverseMatch):

@@ -1,7 +1,7 @@
 """Answers that are fresh, answers that are stale, and one caller at a time for those that are missing.
 
 An answer younger than `fresh_s` is served as it is. For `swr_s` after that it is still served at once, while
-one thread behind asks anew. An older one, or none, is fetched by one caller, for whom all others wait, in
+a background thread fetches it again. An older one, or none, is fetched by one caller; all others wait, in
 this process and (through the store's lock) in others, however long it takes. When that fails, an older answer
 is served with the reason; where there is none, all who waited get the error. A failure is remembered for
 seconds, so that a failing Autumn is not called again by each of them.
@@ -137,7 +137,7 @@ class _Request:
 
 
 class Cache:
-    """Over one store. `clock` tells epoch seconds; a process killed in a fetch holds others for `lease_s`."""
+    """Over one store. `clock` returns epoch seconds; a process killed in a fetch blocks others `lease_s`."""
 
     def __init__(
         self, store: CacheStore, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S

@@ -48,7 +48,7 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
     """One call that every server refuses: its 400 names each field that it knows, and the bin sizes that it
     has.
 
-    Without a customer the refusal also tells whether one is required; within a scope, which always names its
+    Without a customer the refusal also says whether one is required; within a scope, which always names its
     customer, `organization` is False.
     """
     body: dict[str, object] = {
@@ -91,7 +91,7 @@ class CapabilityCache:
         with self._lock:
             can = self._by_staff.get(True) or self._by_staff.get(is_staff)
         if can is None:
-            # What another server answered a moment ago is remembered: after `forget`, that is not asked for.
+            # What another server answered a moment ago is remembered: after `forget`, the cache is not used.
             can = probe(calls, replace(options, use_cache=not self._was_forgotten()))
             with self._lock:
                 self._by_staff[is_staff] = can

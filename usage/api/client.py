@@ -277,7 +277,7 @@ def _retry_after(response: httpx.Response) -> float | None:
     until = _parsed_date(value)
     if until is None:
         return None
-    # By the server's own clock where it tells it: ours may differ.
+    # By the server's own clock where the answer has it: ours may differ.
     now = _parsed_date(response.headers.get("date", "")) or datetime.now(UTC)
     return min(max(0.0, (until - now).total_seconds()), RETRY_AFTER_LIMIT_S)
 

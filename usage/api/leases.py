@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """A lock by its name, and the `token` of its holder. It is not renewed after `until`."""
+    """A lock by its name, and the `token` of its owner. It is not renewed after `until`."""
 
     name: str
     token: str

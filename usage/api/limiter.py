@@ -139,9 +139,9 @@ return redis.call('ZCOUNT', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000)
 
 
 class RedisWindow:
-    """A window for all processes; while Redis is down, each process keeps to one of its own.
+    """A window for all processes; while Redis is down, each process has one of its own.
 
-    What a process was told to hold it remembers itself too: Redis may have been down then, and be up again.
+    A process also remembers its own holds: Redis may have been down when they began.
     """
 
     def __init__(self, link: RedisLink, length_s: float = WINDOW_S) -> None:

@@ -30,13 +30,13 @@ REDIS_TIMEOUT_S = 0.5
 REDIS_REST_S = 3.0
 PREFIX = "autumn-usage:"
 
-# Only the holder of a lock may free it: after a lease has run out, it may be another's.
+# Only the owner of a lock may free it: after a lease has expired, it may have another owner.
 _UNLOCK = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
 
-# Only the holder may renew it either.
+# Only the owner may renew it, too.
 _RENEW = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0

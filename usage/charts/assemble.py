@@ -84,7 +84,7 @@ class UngroupedFigures:
         return None if None in counts else sum(count or 0 for count in counts)
 
     def _current(self) -> dict[str, list[float]]:
-        bins = kept(self.answers.current, self.chart.bins, alone=self.chart.cycle is None)
+        bins = own_bins(self.answers.current, self.chart.bins, alone=self.chart.cycle is None)
         return by_name(bins, self.features.names, self.chart.bins)
 
     def _previous(self) -> dict[str, list[float]] | None:
@@ -92,7 +92,7 @@ class UngroupedFigures:
         if answer is None or bins is None:
             return None
         alone = self.chart.previous_cycle is None
-        return by_name(kept(answer, bins, alone=alone), self.features.names, bins)
+        return by_name(own_bins(answer, bins, alone=alone), self.features.names, bins)
 
     def _total(self, name: str) -> Total:
         return self.answers.current.figures.total.get(name, NOTHING)
@@ -194,7 +194,7 @@ class ChartAssembly:
 
     def _groups(self, answer: AggregateAnswer, bins: Bins, *, alone: bool) -> GroupSums:
         names = self.ungrouped.features.stored[self.focus or ""]
-        return by_group(kept(answer, bins, alone=alone), names, bins, self.group_limit)
+        return by_group(own_bins(answer, bins, alone=alone), names, bins, self.group_limit)
 
     def _previous_of(self, lines: Sequence[Line]) -> tuple[float, ...]:
         """The previous period of all that is drawn: of the chosen groups, where groups are chosen."""
@@ -209,7 +209,7 @@ class ChartAssembly:
         return replace(total.reconciliation, bars=drawn, reason=messages.SELECTED_GROUPS_ONLY)
 
 
-def kept(answer: AggregateAnswer, bins: Bins, *, alone: bool) -> list[AutumnBin]:
+def own_bins(answer: AggregateAnswer, bins: Bins, *, alone: bool) -> list[AutumnBin]:
     """Autumn's bins that belong to `bins`: the others are at or after its end, or of another period.
 
     `alone`: the answer is for this period only, so that a first bin which begins earlier is a cut one of it.

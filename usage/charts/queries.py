@@ -15,7 +15,7 @@ from functools import partial
 from usage import messages
 from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities
-from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, kept
+from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, own_bins
 from usage.charts.chart_window import BillingCycle, ChartWindow
 from usage.charts.series import FeatureTotal, Series, by_group, exact
 from usage.errors import TooLarge, UnknownCustomer, Unsupported, UsageError
@@ -184,7 +184,7 @@ class ChartQueries:
         """
         chart = replace(chart, weeks=self.can.weeks)
         answer = self._answer(self._grouped(query, names, chart)[0])
-        periods = kept(answer, chart.bins, alone=True)
+        periods = own_bins(answer, chart.bins, alone=True)
         groups = by_group(periods, names, chart.bins, self._group_limit(chart))
         sums = [(name, exact(sum(values))) for name, values in groups.values.items()]
         return sorted(sums, key=lambda item: (-abs(item[1]), item[0])), answer.fetch_info

@@ -164,7 +164,7 @@ class Series:
 
 
 def exact(value: float) -> float:
-    """Rounded to the ten places that Autumn keeps, so that sums of floats don't show their dust; never minus
+    """Rounded to Autumn's ten places, so that sums of floats show no rounding errors; never minus
     zero.
     """
     return round(value, 10) + 0.0

@@ -1,4 +1,4 @@
-"""What a query asks of single rows, where events.list cannot: properties and values."""
+"""Filters that apply to single rows, because events.list has none: properties and values."""
 
 from __future__ import annotations
 

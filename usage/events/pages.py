@@ -270,7 +270,7 @@ def _has_comma(query: Query) -> bool:
 
 
 def _is_of(query: Query, event: Event) -> bool:
-    """Whether an event is of the query's features, where Autumn was not asked for these alone."""
+    """Whether an event is of the query's features, where the request was not limited to these."""
     return not _has_comma(query) or event.feature_id in query.feature_id
 
 

@@ -70,14 +70,14 @@ class FeatureCatalog:
         return None if features is None else tuple(each for each in features if each.type != "boolean")
 
     def named(self, features: Iterable[str], options: CallOptions) -> FeatureNames:
-        """These features with their event names, as far as those can be read."""
+        """These features with their event names, where those can be read."""
         defined = {each.id: each.event_names for each in self.defined(options) or ()}
         return FeatureNames({name: _stored(name, defined.get(name, ())) for name in sorted(features)})
 
     def all(self, seen: Iterable[str], options: CallOptions) -> FeatureNames:
         """Every defined feature, and names that were `seen` on events but belong to none of them.
 
-        `seen`: newest first. Of more than MAX_NAMES names those that were seen are kept first.
+        `seen`: newest first. Of more than MAX_NAMES names those that were seen come first.
         """
         defined = self.defined(options)
         stored = {each.id: _stored(each.id, each.event_names) for each in defined or ()}

@@ -54,7 +54,7 @@ class FeatureCache:
 
 
 class VisibleFeatures:
-    """The features of a caller's scope; of everybody for staff."""
+    """The features of a caller's scope; for staff, those of all customers."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class VisibleFeatures:
         """The features of the query, or else all that Autumn lists and those seen, with their stored names.
 
         Once an hour the newest rows are read for them: features that were deleted still have events. Within
-        bounds these are all that the customer is known to have: Autumn tells which of them have events there.
+        bounds these are all known features of the customer: figures show which of them have events there.
         """
         if query.feature_id:
             return self._catalog.named(query.feature_id, options)

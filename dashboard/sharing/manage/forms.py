@@ -154,7 +154,7 @@ class ShareForm(forms.Form):
         return self.cleaned_data
 
     def _check_view(self) -> None:
-        """A link must open with something: whoever gets it cannot choose another
+        """A link must open with figures: its recipient cannot choose another
         time before they see a page.
         """
         scope, view = self.share.scope, saved_query(self.share.view)

@@ -44,9 +44,7 @@ def initial_values(query: Query, now: int) -> dict[str, Any]:
 
 
 def viewed_hours(query: Query, now: int) -> Window | None:
-    """The whole hours of a view, as far as they have begun; None where none has, and for a cycle that nobody
-    knows.
-    """
+    """The whole hours of a view that have begun; None where none has, and for an unknown cycle."""
     try:
         window = usage().window(query, now)
     except (UsageError, BadQuery):

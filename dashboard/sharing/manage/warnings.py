@@ -1,4 +1,4 @@
-"""What to think twice about before a link is created. The form asks for each to be accepted."""
+"""Warnings before a link is created. The form requires each to be accepted."""
 
 from __future__ import annotations
 
