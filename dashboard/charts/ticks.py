@@ -77,12 +77,13 @@ TICK_RULES: dict[BinSize, tuple[TickRule, ...]] = {
 def bin_times(bins: Bins, size: BinSize, zone: tzinfo) -> list[datetime]:
     """The local time that names each bin.
 
-    Days off the hour begin up to half an hour before or after their midnight.
+    Days off the hour begin up to half an hour before or after their midnight. A week or month that is cut is
+    named by where it begins.
     """
     if size == "hour":
         return [local(start, zone) for start in bins.starts]
     return [
-        local(start, zone) if bins.is_cut and at == 0 else _named_by(start, zone)
+        local(start, zone) if at == 0 and bins.is_cut and size != "day" else _named_by(start, zone)
         for at, start in enumerate(bins.starts)
     ]
 

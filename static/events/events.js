@@ -7,16 +7,16 @@
     swap: "outerHTML show:none" });
 
   // A click on a value adds a condition to the address that the server made for this table.
-  const told = (element) => (element.dataset.v === undefined ? element.textContent
+  const valueOf = (element) => (element.dataset.v === undefined ? element.textContent
     : decodeURIComponent(element.dataset.v));
   const condition = (cell, pair) => {
     if (pair) {
       const name = pair.previousSibling?.textContent.trim() ?? "";
       return { path: pair.dataset.p === undefined ? name : decodeURIComponent(pair.dataset.p),
-        value: told(pair) };
+        value: valueOf(pair) };
     }
     const { path, name } = cell.closest("table").tHead.rows[0].cells[cell.cellIndex].dataset;
-    return { path: path === undefined ? path : decodeURIComponent(path), name, value: told(cell) };
+    return { path: path === undefined ? path : decodeURIComponent(path), name, value: valueOf(cell) };
   };
   const narrowed = (base, { path, name, value }, exclude) => {
     const url = new URL(base, location.href);
@@ -172,16 +172,16 @@
     area.remove();
   };
   document.addEventListener("click", async (event) => {
-    const asked = event.target.closest("[data-copy]");
-    if (!asked) return;
+    const copier = event.target.closest("[data-copy]");
+    if (!copier) return;
     event.preventDefault();
-    const opened = asked.closest(".opened");
+    const opened = copier.closest(".opened");
     const texts = { link: () => find(".acts a", opened).href, json: () => find(".json pre",
-      opened).textContent, address: () => asked.href };
-    await copy((texts[asked.dataset.copy] ?? (() => asked.dataset.copy))());
-    const words = asked.textContent;
-    asked.textContent = "Copied";
-    setTimeout(() => (asked.textContent = words), 1500);
+      opened).textContent, address: () => copier.href };
+    await copy((texts[copier.dataset.copy] ?? (() => copier.dataset.copy))());
+    const words = copier.textContent;
+    copier.textContent = "Copied";
+    setTimeout(() => (copier.textContent = words), 1500);
   });
 
   // A row that opens must not throw the table back to its head, nor a choice close the menu that it was made

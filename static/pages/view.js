@@ -98,7 +98,7 @@
   ready();
   document.addEventListener("htmx:load", ready);
 
-  // A download tells the page nothing: the line about it is asked for, and asks again by itself while rows
+  // A download sends the page nothing: its status line is requested, and repeats that while rows
   // are sent.
   document.addEventListener("click", ({ target }) => {
     if (!target.closest("a[data-export]")) return;

@@ -20,7 +20,7 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   addEventListener("pageshow", () => (sent = false));
 }
 
-// What is written or ticked is what is meant: it chooses the kind that it belongs to.
+// A field that is filled in or ticked selects the choice that it belongs to.
 document.addEventListener("input", ({ target }) => {
   const kind = target.closest("[data-for]")?.dataset.for;
   const choice = kind && target.closest("[data-chooses]");

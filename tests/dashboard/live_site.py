@@ -65,8 +65,8 @@ class Switch:
         answer = json.loads(b"".join(self.app(environ, begin)))
         del answer["list"][: self.loses]
         body = json.dumps(answer).encode()
-        kept = [(name, value) for name, value in begun[1] if name.lower() != "content-length"]
-        start_response(begun[0], [*kept, ("Content-Length", str(len(body)))])
+        headers = [(name, value) for name, value in begun[1] if name.lower() != "content-length"]
+        start_response(begun[0], [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
 

@@ -265,7 +265,7 @@ def open_gateway(
 
 
 def _back_off(error: Unreachable, attempt: int) -> float:
-    """Seconds until another attempt: Autumn's own, and a random part so that callers do not return at once."""
+    """Seconds until another attempt: Autumn's own, and a random part that separates callers."""
     jitter = _random.uniform(0, min(BACK_OFF_LIMIT_S, BACK_OFF_S * 2**attempt))
     return (error.retry_after_s or 0.0) + jitter
 

@@ -258,8 +258,8 @@ def _by_group(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: i
 
 def _is_folded(values: Mapping[str, float], max_groups: int) -> bool:
     """Whether groups are folded in a bin, also where what they hold sums to nothing."""
-    kept = sum(1 for group, value in values.items() if value and group != RESERVED)
-    return kept >= max_groups or values.get(RESERVED, 0.0) < 0
+    named = sum(1 for group, value in values.items() if value and group != RESERVED)
+    return named >= max_groups or values.get(RESERVED, 0.0) < 0
 
 
 def feature_line(name: str, values: Sequence[float], previous: Sequence[float] | None) -> Line:

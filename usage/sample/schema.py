@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
-VERSION = 2
+VERSION = 3
 """Version of the tables. A file with another version is recreated: the sample can generate its data."""
 
 
@@ -58,7 +58,9 @@ CREATE TABLE IF NOT EXISTS customers (
     internal_id TEXT
 );
 CREATE TABLE IF NOT EXISTS plans (internal_id TEXT PRIMARY KEY, plan_id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS story (epoch INTEGER NOT NULL, told_until INTEGER NOT NULL, seed INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS story (
+  epoch INTEGER NOT NULL, generated_until INTEGER NOT NULL, seed INTEGER NOT NULL
+);
 """
 
 # Only rows that were really inserted count: those after the last one that was there before. Left to choose,

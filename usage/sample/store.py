@@ -205,7 +205,7 @@ class StoryState(NamedTuple):
 
 
 def _story(connection: sqlite3.Connection) -> StoryState | None:
-    found = connection.execute("SELECT epoch, told_until, seed FROM story").fetchone()
+    found = connection.execute("SELECT epoch, generated_until, seed FROM story").fetchone()
     return None if found is None else StoryState(*found)
 
 
@@ -230,4 +230,4 @@ def _update_story(connection: sqlite3.Connection, now: int) -> None:
         return
     usual = events_between(story.epoch, story.until, now, story.seed)
     if ingest(connection, chain(usual, map(_row, edge_events(story.epoch, story.until, now)))):
-        connection.execute("UPDATE story SET told_until = ?", [now])
+        connection.execute("UPDATE story SET generated_until = ?", [now])

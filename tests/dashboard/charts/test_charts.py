@@ -101,6 +101,8 @@ def test_cut_bins_name_their_start() -> None:
     assert found == ("from 10 Nov 2026, 14:00", "Dec 2026")
     found = named(datetime(2026, 11, 21, 18, tzinfo=UTC), 24, "week", "Asia/Kolkata")
     assert found == ("week of 21 Nov 2026 from 23:30",)
+    found = named(datetime(2026, 11, 21, 10, tzinfo=UTC), 24, "day", "Pacific/Chatham")
+    assert found == ("22 Nov 2026",)
 
 
 @given(st.lists(st.tuples(*[moderate] * 3), min_size=1, max_size=9), st.booleans())

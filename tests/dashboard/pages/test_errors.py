@@ -120,7 +120,7 @@ def test_wait_that_autumn_asks_for_is_on_the_page_and_in_the_header(
 def test_waiting_page_counts_down_and_makes_no_call(
     autumn: HTTPServer, signed_in: Callable[..., Client]
 ) -> None:
-    """Another page of the same customer waits for what is left of the time that Autumn asked for."""
+    """Another page of the same customer waits for the rest of Autumn's own time."""
     every_call(autumn, lambda request: Response("slow down", 429, headers={"Retry-After": "400"}))
     person = signed_in()
     person.get("/events/?customer_id=cus_1")

@@ -189,11 +189,11 @@ def test_failed_background_refresh_marks_the_answer_stale(cache: Cache, origin: 
 def test_answer_that_cannot_be_refreshed_is_stale(cache: Cache, origin: Origin, clock: Clock) -> None:
     """The system has no room for a thread, again and again; once it has, the answer is refreshed."""
     get(cache, origin)
-    asked_at, clock.now = clock.now, clock.now + 60
+    fetched_at, clock.now = clock.now, clock.now + 60
     with no_threads("refresh"):
         for _ in range(3 * BACKGROUND_REFRESHES):
             found = get(cache, origin)
-            assert (found.body, found.fetched_at, found.source) == (b"answer 1", asked_at, "stale")
+            assert (found.body, found.fetched_at, found.source) == (b"answer 1", fetched_at, "stale")
             assert found.reason
     assert len(origin.calls) == 1
     eventually(lambda: get(cache, origin).body == b"answer 2")

@@ -348,7 +348,7 @@ def test_two_processes_share_one_count(redis_url: str) -> None:
 
 
 def test_pause_holds_although_redis_was_down_when_it_began(redis_url: str) -> None:
-    """The process that was told to wait remembers it, and asks nobody."""
+    """The process that has to wait remembers it, and makes no call."""
     down = RedisLink(redis_url, timeout_s=10, rest_s=0)
     window = RedisWindow(down, FAST)
     limiter = Limiter(window)

@@ -212,7 +212,7 @@ def test_several_locks_are_renewed_together(link: RedisLink) -> None:
 
 
 def scripts_run(redis: Redis) -> int:
-    """How often this Redis was asked to run a script, or whether it knows one."""
+    """The number of commands of this Redis that run or look up a script."""
     counts = redis.info("commandstats")
     assert isinstance(counts, dict)
     return sum(each["calls"] for name, each in counts.items() if "script" in name or "eval" in name)
@@ -306,7 +306,7 @@ def fetch(deadline, *, urgent):
         time.sleep(60)
     time.sleep(0.5)
     if mode == "fail":
-        raise Unreachable("down, as " + name + " was told", retry_after_s=8)
+        raise Unreachable("down for " + name, retry_after_s=8)
     return FetchedBody(name.encode(), time.time())
 
 probe.rpush("ready", name)

@@ -199,13 +199,13 @@ def test_story_continues_at_most_once_a_second(make_store: MakeStore) -> None:
     store.ensure_story()
     clock.now += 3600
     store.refresh()
-    reported = one(store, "told_until FROM story")
+    reported = one(store, "generated_until FROM story")
     clock.now += 0.9
     store.refresh()
-    assert one(store, "told_until FROM story") == reported
+    assert one(store, "generated_until FROM story") == reported
     clock.now += 120
     store.refresh()
-    assert one(store, "told_until FROM story") > reported
+    assert one(store, "generated_until FROM story") > reported
 
 
 @pytest.mark.usefixtures("one_day")
