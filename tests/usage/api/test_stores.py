@@ -331,7 +331,7 @@ def output_of(process: subprocess.Popen[str]) -> str:
     return out.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize(("mode", "words"), [("answer", ""), ("fail", "down, as ")])
+@pytest.mark.parametrize(("mode", "words"), [("answer", ""), ("fail", "down for ")])
 def test_two_processes_fetch_once(redis_url: str, mode: str, words: str) -> None:
     """The second waits for the answer of the first, or for its failure."""
     processes = [caller(redis_url, name, mode) for name in ("one", "two")]
