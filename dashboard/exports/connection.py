@@ -1,4 +1,4 @@
-"""The connection below a response, from the server: an export waits for its client and notices that it left."""
+"""The connection below a response, from the server: exports wait for their client and notice that it left."""
 
 from __future__ import annotations
 
@@ -21,21 +21,33 @@ class Channel(Protocol):
     outbuf_lock: threading.Condition
 
 
+class Task(Protocol):
+    """What is used of the server's request."""
+
+    channel: Channel
+
+    def write(self, data: bytes) -> None: ...
+
+
 class Connection:
     """The client's end of a request. Without a server, as in tests, it is connected and takes everything."""
 
     def __init__(self, request: HttpRequest) -> None:
-        self._channel: Channel | None = request.META.get("dashboard.channel")
+        self._task: Task | None = request.META.get("dashboard.task")
+
+    def send_head(self) -> None:
+        """Send the response's head now: the server would wait for the first byte of the body."""
+        if self._task is not None:
+            self._task.write(b"")
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection."""
-        return self._channel is not None and not self._channel.connected
+        return self._task is not None and not self._task.channel.connected
 
     def can_take_more(self, within_s: float) -> bool:
         """Whether few enough bytes wait for the client, now or within the given time."""
-        channel = self._channel
-        if channel is None or channel.total_outbufs_len <= AHEAD:
+        if self._task is None or self._task.channel.total_outbufs_len <= AHEAD:
             return True
+        channel = self._task.channel
         with channel.outbuf_lock:
-            condition = lambda: not channel.connected or channel.total_outbufs_len <= AHEAD  # noqa: E731
-            return channel.outbuf_lock.wait_for(condition, within_s)
+            return channel.outbuf_lock.wait_for(lambda: channel.total_outbufs_len <= AHEAD, within_s)

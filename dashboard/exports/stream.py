@@ -45,6 +45,7 @@ class Stream:
     def __next__(self) -> bytes:
         how, piece = (Ending.FAILED, messages.EXPORT_INTERRUPTED), None
         try:
+            self._connection.send_head()
             self._wait_for_client()
             piece = next(self._pieces, None)
             self._check(at_once=piece is None)
@@ -67,7 +68,7 @@ class Stream:
         self._end(Ending.LEFT, messages.DOWNLOAD_CANCELED)
 
     def _wait_for_client(self) -> None:
-        """Until it has taken most of what was sent: with the checks, so that a stopped export stops here too."""
+        """Until it has taken most of what was sent. A stopped export stops here too."""
         limit = time.monotonic() + STALLED_S
         while not self._connection.can_take_more(within_s=CHECK_INTERVAL_S):
             self._check(at_once=False)

@@ -54,7 +54,7 @@ class Task(WSGITask):
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
-        environ["dashboard.channel"] = self.channel
+        environ["dashboard.task"] = self
         return environ
 
     def execute(self) -> None:
@@ -100,7 +100,7 @@ class Channel(HTTPChannel):
 
     @property
     def active_at(self) -> float:
-        """The time of its last byte, or the first byte of a request that is incomplete: drops do not count."""
+        """The time of its last byte; where a request is incomplete, of that request's first byte."""
         return self.last_activity if self.request is None else self.began_at
 
 
@@ -110,7 +110,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     server: Any = None
 
     def run(self) -> None:
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it has a line for each request that waits
+        logging.getLogger("waitress.queue").setLevel(
+            logging.ERROR
+        )  # it has a line for each request that waits
         (listener,) = self.sockets
         channels: dict[int, Any] = {}
         self.server = create_server(

@@ -20,12 +20,15 @@ SLOW_CLIENTS = THREADS + 4
 PAGE = "/usage/?customer_id=acme-robotics&range=90d&group_by=properties.model&tz=UTC"
 EXPORT = "/events/export.jsonl?range=90d&tz=UTC"
 HOST = "Host: 127.0.0.1\r\n"
-POST = f"POST /accounts/login/ HTTP/1.1\r\n{HOST}"
+FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
+POST = f"POST /accounts/login/ HTTP/1.1\r\n{HOST}{FORM}Cookie: csrftoken={'a' * 32}\r\n"
+"""With its cookie, Django reads the body."""
 SLOW = {
     "half a head": f"GET / HTTP/1.1\r\n{HOST}",
     "half a body": f"{POST}Content-Length: 1000\r\n\r\nlogin=",
     "half a chunk": f"{POST}Transfer-Encoding: chunked\r\n\r\n100\r\nlogin=",
     "an unread page": f"GET {PAGE} HTTP/1.1\r\n{HOST}\r\n",
+    "an unread file": f"GET {{large_file}} HTTP/1.1\r\n{HOST}\r\n",
     "two unread pages": f"GET {PAGE} HTTP/1.1\r\n{HOST}\r\n" * 2,
 }
 
@@ -87,9 +90,11 @@ def serves_others(site: Served) -> bool:
 @pytest.mark.parametrize("request_text", SLOW.values(), ids=SLOW)
 def test_slow_clients_hold_no_thread(site: Served, request_text: str) -> None:
     """With more of them than threads, others are served."""
+    script = next((site.folder / "static" / "plotly").glob("*.js"))
+    request = request_text.format(large_file=f"/static/plotly/{script.name}").encode()
     with ExitStack() as stack:
         for _ in range(SLOW_CLIENTS):
-            stack.enter_context(connected(site)).sendall(request_text.encode())
+            stack.enter_context(connected(site)).sendall(request)
         time.sleep(0.5)
         assert serves_others(site)
 
@@ -231,7 +236,7 @@ def test_stop_finishes_what_runs(tmp_path: Path) -> None:
         stack.enter_context(connected(site)).sendall(SLOW["half a body"].encode())
         stack.enter_context(connected(site))
         client = stack.enter_context(connected(site, receive_buffer=1_000_000))
-        client.sendall(f"GET {EXPORT}&customer_id=acme-robotics HTTP/1.1\r\n{HOST}\r\n".encode())
+        client.sendall(f"GET {EXPORT}&customer_id=cyberdyne HTTP/1.1\r\n{HOST}\r\n".encode())
         received = client.recv(1000)
         stopping = threading.Thread(target=lambda: codes.append(site.stop()))
         stopping.start()
