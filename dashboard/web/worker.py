@@ -33,7 +33,7 @@ MEMORY_BYTES = 256 * 1024
 """More of one request or answer waits in a temporary file."""
 STOP_S = 19.0
 """Requests that run have this long when the server stops; gunicorn's `graceful_timeout` is longer."""
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "asyncore_use_poll": True,
     "channel_request_lookahead": 1,  # a client that leaves is noticed while its request runs
     "channel_timeout": IDLE_S,
@@ -63,22 +63,29 @@ class Task(WSGITask):
         except OSError:
             self.channel.will_close = True  # at once: what still waits to be sent is dropped
             raise
+        finally:
+            self.get_environment().pop("dashboard.task", None)  # no circle for the collector
 
     def write(self, data: bytes) -> None:
-        super().write(b"" if self.request.command == "HEAD" else data)
+        super().write(b"" if self._is_head() else data)
 
     def finish(self) -> None:
-        if self.request.command == "HEAD":
+        if self._is_head():
             self.write(b"")  # the head, if it was not sent
             self.chunked_response = False  # no last chunk
         super().finish()
+
+    def _is_head(self) -> bool:
+        return bool(self.get_environment()["REQUEST_METHOD"] == "HEAD")
 
 
 class Parser(HTTPRequestParser):
     """One request at a time: the connection is closed after a request behind which others were sent."""
 
+    headers: dict[str, str]
+
     def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
+        consumed = super().received(data)
         if not self.completed or consumed == len(data):
             return consumed
         self.headers["CONNECTION"] = "close"

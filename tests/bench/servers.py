@@ -261,6 +261,6 @@ def report() -> str:
     return (
         f"{table}\n\nOne process with {THREADS} threads and a cached page of 90 days; {CLIENTS} clients on"
         f" the same machine; medians of {ROUNDS} interleaved rounds. Beside: the slowest of ten cached pages"
-        f" while {SLOW_CLIENTS} slow clients are connected; no answer means not within {PATIENCE_S:.0f} seconds."
-        " A server that is not installed is left out (granian is no dependency)."
+        f" while {SLOW_CLIENTS} slow clients are connected; no answer: none in {PATIENCE_S:.0f} seconds."
+        " granian is measured if it is installed."
     )
