@@ -31,7 +31,7 @@ SPARE = 50
 """When fewer connections are left, idle ones are closed."""
 MEMORY_BYTES = 256 * 1024
 """More of one request or answer waits in a temporary file."""
-STOP_S = 19.0
+STOP_S = 15.0
 """Requests that run have this long when the server stops; gunicorn's `graceful_timeout` is longer."""
 SETTINGS: dict[str, Any] = {
     "asyncore_use_poll": True,
@@ -67,6 +67,10 @@ class Task(WSGITask):
             self.get_environment().pop("dashboard.task", None)  # no circle for the collector
 
     def write(self, data: bytes) -> None:
+        channel = self.channel
+        if channel.current_outbuf_count > MEMORY_BYTES:
+            # Waitress takes a fresh buffer now. One that a long export shares would grow while it is read.
+            channel.current_outbuf_count = channel.adj.outbuf_high_watermark
         super().write(b"" if self._is_head() else data)
 
     def finish(self) -> None:
@@ -123,17 +127,29 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         (listener,) = self.sockets
         channels: dict[int, Any] = {}
         self.server = create_server(
-            self.wsgi, map=channels, sockets=[listener.sock], threads=self.cfg.threads, **SETTINGS
+            self.wsgi,
+            map=channels,
+            sockets=[listener.sock],
+            server_name=listener.sock.getsockname()[0],
+            threads=self.cfg.threads,
+            **SETTINGS,
         )
         self.server.channel_class = Channel
         while self.alive and os.getppid() == self.ppid:
             self._loop_once(channels)
             close_late(self.connections())
+        self._stop(channels)
+
+    def _stop(self, channels: dict[int, Any]) -> None:
+        """Take no more requests, finish those that run, and disconnect the rest: its exports end."""
         self.server.accepting = False
         self.server.socket.close()
         limit = time.monotonic() + STOP_S
         while self._close_idle() and time.monotonic() < limit:
             self._loop_once(channels)
+        for channel in self.connections():
+            channel.handle_close()
+        self.server.task_dispatcher.shutdown(timeout=1)
 
     def connections(self) -> list[Channel]:
         return list(self.server.active_channels.values())

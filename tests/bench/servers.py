@@ -25,17 +25,21 @@ from tests.page import Page
 PAGE = "/usage/?customer_id=acme-robotics&range=90d&group_by=properties.model&tz=UTC"
 EXPORT = "/events/export.jsonl?range=90d&tz=UTC"
 SHORT_EXPORT = f"{EXPORT}&customer_id=cyberdyne"
-THREADS, CLIENTS, ROUNDS, REQUESTS = 16, 8, 5, 160
+THREADS, CLIENTS, ROUNDS = 16, 8, 5
+PAGES, SMALL_PAGES = 120, 800
 SLOW_CLIENTS = THREADS + 4
 PATIENCE_S = 5.0
 HOST = b"Host: 127.0.0.1\r\n"
 BIN = Path(sys.executable).parent
+GUNICORN = (sys.executable, "-m", "gunicorn", "--threads", str(THREADS), "--log-level", "critical")
 SERVERS: dict[str, Callable[[int], list[str | Path]]] = {
-    "gunicorn, threads": lambda port: [
-        *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", str(THREADS)),
-        *("--bind", f"127.0.0.1:{port}", "--log-level", "critical", "dashboard.wsgi"),
+    "gunicorn's threads": lambda port: [
+        *(*GUNICORN, "--worker-class", "gthread", "--bind", f"127.0.0.1:{port}", "dashboard.wsgi"),
     ],
-    "waitress (`serve`)": lambda port: [sys.executable, "manage.py", "serve"],
+    "waitress (the worker of `serve`)": lambda port: [
+        *(*GUNICORN, "--worker-class", "dashboard.web.worker.Worker"),
+        *("--bind", f"127.0.0.1:{port}", "dashboard.wsgi"),
+    ],
     "granian": lambda port: [
         *(BIN / "granian", "--interface", "wsgi", "--port", str(port), "--no-ws"),
         *("--blocking-threads", str(THREADS), "--log-level", "critical", "dashboard.wsgi:application"),
@@ -60,11 +64,18 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self.times: list[float] = []
-        self.rates: list[float] = []
-        self.cpu: list[float] = []
+        self.forget()
         while self.milliseconds("/healthz") is None:
             time.sleep(0.2)
+        self.milliseconds(PAGE)
+        self.memory_first = self.memory()
+
+    def forget(self) -> None:
+        """Begin to measure."""
+        self.times: list[float] = []
+        self.rates: list[float] = []
+        self.small_rates: list[float] = []
+        self.cpu: list[float] = []
 
     def processes(self) -> list[int]:
         """The process and those that it started."""
@@ -84,18 +95,25 @@ class Server:
         return sum(int(line.split()[1]) for of in lines for line in of if line.startswith("Pss:")) / 1000
 
     def load(self) -> None:
-        """One round of requests over kept connections."""
+        """One round of both pages."""
+        cpu = self.cpu_seconds()
+        rate, times = self.load_one(PAGE, PAGES)
+        self.cpu.append((self.cpu_seconds() - cpu) / PAGES * 1000)
+        self.rates.append(rate)
+        self.times += times
+        self.small_rates.append(self.load_one("/healthz", SMALL_PAGES)[0])
+
+    def load_one(self, path: str, number: int) -> tuple[float, list[float]]:
+        """Requests a second, and the seconds of each, over kept connections."""
 
         def client(_: int) -> list[float]:
             with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
-                return [fetch(connection, PAGE) for _ in range(REQUESTS // CLIENTS)]
+                return [fetch(connection, path) for _ in range(number // CLIENTS)]
 
-        cpu, began = self.cpu_seconds(), time.perf_counter()
+        began = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as pool:
-            for times in pool.map(client, range(CLIENTS)):
-                self.times += times
-        self.rates.append(REQUESTS / (time.perf_counter() - began))
-        self.cpu.append((self.cpu_seconds() - cpu) / REQUESTS * 1000)
+            times = [seconds for of in pool.map(client, range(CLIENTS)) for seconds in of]
+        return number / (time.perf_counter() - began), times
 
     def milliseconds(self, path: str) -> float | None:
         """The duration of a request, or None without an answer."""
@@ -211,7 +229,7 @@ def measure(folder: Path) -> list[tuple[str, ...]]:
         servers[name] = Server(command, place)
     for server in servers.values():
         server.load()
-        server.times, server.rates, server.cpu = [], [], []
+        server.forget()
     for _ in range(ROUNDS):
         for server in servers.values():
             server.load()
@@ -220,14 +238,14 @@ def measure(folder: Path) -> list[tuple[str, ...]]:
 
 def row(name: str, server: Server) -> tuple[str, ...]:
     cut = statistics.quantiles(server.times, n=100)
-    memory = server.memory()
     unread = f"GET {server.large_file} HTTP/1.1\r\n".encode() + HOST + b"\r\n"
     cells = (
         name,
         f"{statistics.median(server.rates):.0f}",
         f"{cut[49] * 1000:.0f} / {cut[98] * 1000:.0f}",
         f"{statistics.median(server.cpu):.1f}",
-        f"{memory:.0f}",
+        f"{statistics.median(server.small_rates):.0f}",
+        f"{server.memory_first:.0f}",
         *map(server.beside, (HALF_HEAD, HALF_BODY, unread)),
         server.stopped_export(),
         server.left_export(),
@@ -239,10 +257,11 @@ def row(name: str, server: Server) -> tuple[str, ...]:
 
 HEADS = (
     "server",
-    "pages/s",
+    "pages a second",
     "p50 / p99, ms",
     "CPU a page, ms",
-    "PSS, MB",
+    "/healthz a second",
+    "PSS after a page, MB",
     "beside half-sent heads",
     "beside half-sent bodies",
     "beside unread files",
@@ -256,8 +275,8 @@ def report() -> str:
     """A table of the servers."""
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder))
-    lines = [HEADS, ("---",) * len(HEADS), *rows]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    head, *others = (f"| {' | '.join(line)} |" for line in [HEADS, *rows])
+    table = "\n".join([head, "|---" * len(HEADS) + "|", *others])
     return (
         f"{table}\n\nOne process with {THREADS} threads and a cached page of 90 days; {CLIENTS} clients on"
         f" the same machine; medians of {ROUNDS} interleaved rounds. Beside: the slowest of ten cached pages"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -244,3 +245,16 @@ def test_stop_finishes_what_runs(tmp_path: Path) -> None:
         stopping.join()
     assert received.endswith(b"\r\n0\r\n\r\n")
     assert codes == [0]
+
+
+@pytest.mark.slow
+def test_stop_interrupts_a_long_export(tmp_path: Path) -> None:
+    """It is cut, and its lease is released."""
+    site = start(tmp_path)
+    with connected(site) as client:
+        client.sendall(f"GET {EXPORT} HTTP/1.1\r\n{HOST}\r\n".encode())
+        client.recv(1000)
+        assert site.stop() == 0
+        assert not everything(client).endswith(b"0\r\n\r\n")
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database:
+        assert database.execute("SELECT ending FROM dashboard_exportrecord").fetchall() == [("left",)]
