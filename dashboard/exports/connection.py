@@ -13,7 +13,7 @@ STALLED_S = 60.0
 """A client that takes nothing for so long is disconnected: it would occupy its thread for ever."""
 
 
-class Channel(Protocol):
+class _Channel(Protocol):
     """What is used of the server's connection."""
 
     connected: bool
@@ -21,10 +21,10 @@ class Channel(Protocol):
     outbuf_lock: threading.Condition
 
 
-class Task(Protocol):
+class _Task(Protocol):
     """What is used of the server's request."""
 
-    channel: Channel
+    channel: _Channel
 
     def write(self, data: bytes) -> None: ...
 
@@ -33,7 +33,7 @@ class Connection:
     """The client's end of a request. Without a server, as in tests, it is connected and takes everything."""
 
     def __init__(self, request: HttpRequest) -> None:
-        self._task: Task | None = request.META.get("dashboard.task")
+        self._task: _Task | None = request.META.get("dashboard.task")
 
     def send_head(self) -> None:
         """Send the response's head now: the server would wait for the first byte of the body."""
