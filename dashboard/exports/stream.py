@@ -13,14 +13,14 @@ from itertools import chain
 import structlog
 
 from dashboard import messages
-from dashboard.exports.connection import Connection
+from dashboard.exports.connection import STALLED_S, Connection
 from dashboard.exports.files import Format
 from dashboard.exports.lease import BrokenOff, Ending, ExportLease
 from usage.errors import UsageError
 from usage.events.pages import Batch
 
 PIECE = 64 * 1024
-"""Bytes that are handed to the server at once: a slow client must take these within the time that it has."""
+"""Bytes that are handed to the server at once."""
 CHECK_INTERVAL_S = 0.25
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,8 @@ class Stream:
     def __next__(self) -> bytes:
         how, piece = (Ending.FAILED, messages.EXPORT_INTERRUPTED), None
         try:
+            self._connection.send_head()
+            self._wait_for_client()
             piece = next(self._pieces, None)
             self._check(at_once=piece is None)
             how = (Ending.WHOLE, "")
@@ -64,6 +66,14 @@ class Stream:
     def close(self) -> None:
         """Called by the server after the last piece, and when it cannot send one."""
         self._end(Ending.LEFT, messages.DOWNLOAD_CANCELED)
+
+    def _wait_for_client(self) -> None:
+        """Until it has taken most of what was sent. A stopped export stops here too."""
+        limit = time.monotonic() + STALLED_S
+        while not self._connection.can_take_more(within_s=CHECK_INTERVAL_S):
+            self._check(at_once=False)
+            if time.monotonic() > limit:
+                raise BrokenOff(Ending.LEFT, messages.DOWNLOAD_CANCELED)
 
     def _check(self, at_once: bool) -> None:
         now = time.monotonic()

@@ -63,7 +63,7 @@ def arrive(store: Store, done: threading.Event) -> None:
 
 def test_export_of_100000_events_is_complete_and_in_order(tmp_path: Path) -> None:
     """Memory does not grow, and the rate is the limiter's."""
-    path = tmp_path / "sample.sqlite3"
+    path = tmp_path / "autumn.sqlite3"
     with sample(path) as url, closing(Store(path)) as store:
         there, oldest = newest(store)
         site = Keyed(tmp_path, url, key=SAMPLE_KEY)
@@ -83,7 +83,7 @@ def test_export_of_100000_events_is_complete_and_in_order(tmp_path: Path) -> Non
 
 def test_stalled_client_is_disconnected_after_a_minute(tmp_path: Path) -> None:
     """Its thread and its lease are released."""
-    with sample(tmp_path / "sample.sqlite3") as url:
+    with sample(tmp_path / "autumn.sqlite3") as url:
         site = Keyed(tmp_path, url, key=SAMPLE_KEY)
         try:
             began = time.monotonic()

@@ -19,6 +19,7 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from dashboard import messages
 from dashboard.web.env import Unusable
+from dashboard.web.worker import Worker
 
 
 class Command(BaseCommand):
@@ -108,13 +109,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         chosen = {
             "bind": f"{host}:{settings.PORT}",
             "workers": settings.WEB_CONCURRENCY,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": settings.WEB_THREADS,
             "timeout": 60,
             "graceful_timeout": 20,
-            "keepalive": 5,
-            "limit_request_line": 8190,  # a query with many filters is long
-            "forwarded_allow_ips": "",  # the middleware alone decides which proxies to believe
             "control_socket_disable": True,
             "loglevel": "warning",
             "logger_class": ServerLogger,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,10 +16,17 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard import services
-from dashboard.exports import views
-from dashboard.exports.connection import STALLED_S, Connection
+from dashboard.exports import stream, views
+from dashboard.exports.connection import AHEAD, STALLED_S, Connection
 from dashboard.exports.files import CSV, JSON_LINES
-from dashboard.exports.lease import LEASE, RECORD_RETENTION, AlreadyExporting, BrokenOff, ExportLease, stop
+from dashboard.exports.lease import (
+    LEASE,
+    RECORD_RETENTION,
+    AlreadyExporting,
+    BrokenOff,
+    ExportLease,
+    stop,
+)
 from dashboard.exports.stream import Stream, pieces
 from dashboard.models import ExportRecord, User
 from dashboard.mount import Mount
@@ -275,23 +282,81 @@ def test_stopped_stream_raises(db: None) -> None:
             next(file)
 
 
-def test_connection_detects_a_closed_client() -> None:
-    """A client that is silent, or already sends more, is connected; one that has closed is not.
+@dataclass
+class FakeTask:
+    """The server's request, without a server."""
 
-    The check does not block.
-    """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
+    channel: FakeChannel
+
+    def write(self, data: bytes) -> None:
+        assert not data
+
+
+@dataclass
+class FakeChannel:
+    """The server's connection, without a server."""
+
+    connected: bool = True
+    total_outbufs_len: int = 0
+    outbuf_lock: threading.Condition = field(default_factory=threading.Condition)
+
+    def connection(self) -> Connection:
         request = requested()
-        request.META["gunicorn.socket"] = ours
-        connection = Connection(request)
-        assert ours.gettimeout() == STALLED_S
-        assert not connection.has_left()
-        theirs.send(b"GET /")
-        assert not connection.has_left()
-        ours.recv(5)
-        theirs.close()
-        assert connection.has_left()
+        request.META["dashboard.task"] = FakeTask(self)
+        return Connection(request)
+
+    def is_read(self) -> None:
+        """The client takes everything."""
+        with self.outbuf_lock:
+            self.total_outbufs_len = 0
+            self.outbuf_lock.notify()
+
+
+def test_export_of_a_disconnected_client_is_interrupted(db: None) -> None:
+    """Before it produces more."""
+    channel = FakeChannel()
+    lease = ExportLease.take(exporter_of(), "events.jsonl", "")
+    file = Stream(lease, channel.connection(), iter([b"a", b"b"]), threading.Event().set)
+    assert next(file) == b"a"
+    channel.connected = False
+    with pytest.raises(BrokenOff):
+        next(file)
+    assert record().ending == Ending.LEFT
+
+
+def test_export_waits_until_the_client_has_read(db: None) -> None:
+    """Little more than AHEAD is in memory."""
+    channel = FakeChannel(total_outbufs_len=AHEAD + 1)
+    lease = ExportLease.take(exporter_of(), "events.jsonl", "")
+    file = Stream(lease, channel.connection(), iter([b"a"]), threading.Event().set)
+    reading = threading.Timer(0.3, channel.is_read)
+    reading.start()
+    began = time.monotonic()
+    assert next(file) == b"a"
+    assert time.monotonic() - began >= 0.25
+    reading.join()
+
+
+def test_waiting_export_can_be_stopped(db: None) -> None:
+    """A client that does not read does not delay it."""
+    channel = FakeChannel(total_outbufs_len=AHEAD + 1)
+    lease = ExportLease.take(exporter_of(), "events.jsonl", "")
+    file = Stream(lease, channel.connection(), iter([b"a"]), threading.Event().set)
+    stop(exporter_of())
+    with pytest.raises(BrokenOff):
+        next(file)
+
+
+def test_client_that_reads_nothing_is_disconnected(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a limit, which is a minute."""
+    monkeypatch.setattr(stream, "STALLED_S", 0.1)
+    monkeypatch.setattr(stream, "CHECK_INTERVAL_S", 0.05)
+    channel = FakeChannel(total_outbufs_len=AHEAD + 1)
+    lease = ExportLease.take(exporter_of(), "events.jsonl", "")
+    file = Stream(lease, channel.connection(), iter([b"a"]), threading.Event().set)
+    with pytest.raises(BrokenOff):
+        next(file)
+    assert record().ending == Ending.LEFT
 
 
 def test_export_response_headers(page: Client) -> None:
