@@ -100,9 +100,9 @@ def test_stalled_client_is_disconnected_after_a_minute(tmp_path: Path) -> None:
 def newest(store: Store) -> tuple[list[str], int]:
     """The ids of the newest events, and the time of the oldest of them."""
     with closing(store.connection()) as connection:
-        order = "FROM events ORDER BY timestamp DESC, id DESC LIMIT ?"
+        order = "FROM events ORDER BY timestamp DESC, micros DESC, id DESC LIMIT ?"
         rows = connection.execute(f"SELECT id, timestamp {order}", [EVENTS]).fetchall()
-        same = "SELECT id FROM events WHERE timestamp >= ? ORDER BY timestamp DESC, id DESC"
+        same = "SELECT id FROM events WHERE timestamp >= ? ORDER BY timestamp DESC, micros DESC, id DESC"
         return [row[0] for row in connection.execute(same, [rows[-1][1]])], rows[-1][1]
 
 
