@@ -152,6 +152,21 @@ def test_last_second_of_a_window_counts(age: str, before_ms: int, zone: str, com
 
 
 @by_age
+@pytest.mark.parametrize("size", ["week", "month"])
+def test_window_that_ends_inside_a_week_or_month_has_nothing_of_its_rest(age: str, size: Any) -> None:
+    end = MIDNIGHT - 3 * DAY
+    query = MINE.having(
+        feature_id=("messages",), range=None, start=end - 10 * DAY, end=end, tz="UTC", bin_size=size
+    )
+    with autumn(age=age) as service:
+        service.track(end - 1, 1)
+        for at in (end, end + HOUR, end + DAY):
+            service.track(at, 64)
+        series = service.usage.series(query)
+        assert (series.lines[0].values[-1], series.reconciliation.difference) == (1, 0)
+
+
+@by_age
 def test_running_comparison_ends_with_the_last_full_hour(age: str) -> None:
     hour = NOW - NOW % HOUR
     with autumn(age=age) as service:
@@ -199,6 +214,22 @@ def test_future_row_of_the_running_hour_counts_everywhere(age: str) -> None:
         assert service.usage.count(MINE.having(feature_id=("messages",))) == 2
         assert "future-rows" in codes(page.series)
         assert "future-rows" in {note.code for note in page.page.notes}
+
+
+@by_age
+@pytest.mark.parametrize("chosen", ["24h", "today"])
+def test_row_of_an_hour_that_begins_now_counts_everywhere(age: str, chosen: Any) -> None:
+    hour = NOW - NOW % HOUR
+    query = MINE.having(feature_id=("messages",), range=chosen, bin_size="hour")
+    with autumn(hour, age=age) as service:
+        service.track(hour - 1, 1)
+        service.track(hour, 2)
+        series = service.usage.series(query)
+        assert (series.lines[0].total, series.reconciliation.difference) == (3, 0)
+        assert (series.bins.starts[-1], series.running) == (hour, len(series.bins) - 1)
+        assert [event.value for event in service.usage.page(query).events] == [2, 1]
+        assert [event.value for event in service.usage.iterate(query)] == [2, 1]
+        assert service.usage.count(query) == 2
 
 
 # Names of events
@@ -260,6 +291,19 @@ def test_flat_group_has_not_changed(age: str) -> None:
         series = service.usage.series(query)
         assert (series.lines[0].total, series.lines[0].previous_total) == (300, 300)
         assert sum(series.previous or ()) == 300
+
+
+@by_age
+def test_previous_period_of_groups_ends_at_the_same_hour(age: str) -> None:
+    with autumn(age=age) as service:
+        for at, value in (("11-05T13:59", 1), ("11-05T14:00", 64), ("11-05T23:59", 64), ("11-06T00:00", 4)):
+            service.track(f"2025-{at}", value, properties={"g": "a"})
+        query = MINE.having(
+            feature_id=("messages",), range="7d", compare="previous", group_by="properties.g"
+        )
+        series = service.usage.series(query)
+        assert [(line.name, line.total, line.previous_total) for line in series.lines] == [("a", 4, 1)]
+        assert sum(series.previous or ()) == 1
 
 
 @by_age

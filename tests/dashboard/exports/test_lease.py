@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -262,6 +263,24 @@ def test_invalid_rows_are_counted(db: None) -> None:
     assert b"".join(file).count(b"\n") == 1
     assert freed.is_set()
     assert (record().rows, record().unreadable, record().total, record().ending) == (1, 3, 7, Ending.WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("counts", "how"),
+    [([1], "WHOLE"), ([2, 2], "FAILED"), ([2, 1], "WHOLE"), ([2, None], "WHOLE")],
+    ids=["as many", "one more", "one more, until counted again", "one more, then unknown"],
+)
+def test_file_that_lacks_a_single_event_is_not_complete(
+    db: None, counts: list[int | None], how: str
+) -> None:
+    lease = ExportLease.take(exporter_of(), "events.jsonl", "")
+    row, answers = Event("e", 1, "f", "c", 1), iter(counts)
+    only = Batch([row], [row], 0, False)
+    content = pieces(only, iter([]), JSON_LINES, lease, lambda _: next(answers), closed=True)
+    file = Stream(lease, Connection(requested()), content, threading.Event().set)
+    with nullcontext() if how == "WHOLE" else pytest.raises(BrokenOff):
+        b"".join(file)
+    assert record().ending == Ending[how]
 
 
 def test_stopped_stream_raises(db: None) -> None:
