@@ -174,6 +174,7 @@ def test_running_comparison_ends_with_the_last_full_hour(age: str) -> None:
         service.track(hour, 64)
         series = service.usage.series(MINE.having(feature_id=("messages",), range="7d", compare="previous"))
         assert (series.lines[0].total, series.reconciliation.difference) == (1, 0)
+        assert series.count is None
 
 
 @by_age

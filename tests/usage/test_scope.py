@@ -278,6 +278,18 @@ def test_bounded_link_has_no_figures_from_outside_its_bounds(chosen: dict[str, A
         assert b"7654321" not in service.cached()
 
 
+@pytest.mark.parametrize("age", ["older", "current", "newest"])
+def test_bounded_link_counts_events_that_others_follow_at_once(age: str) -> None:
+    """What lies in the very second of its end is in no sum and no count."""
+    start, end = ms("2025-11-10"), ms("2025-11-12")
+    with autumn(age=age) as service:
+        service.track(end - 60_000, 1)
+        service.track(end, 64)
+        link = service.usage.within(Scope(customer_id="cus_1", start=start, end=end))
+        series = link.series(Query(feature_id=("messages",), start=start, end=end, bin_size="day"))
+        assert (series.reconciliation.bars, series.reconciliation.difference, series.count) == (1, 0, 1)
+
+
 def test_bounded_link_names_all_features_of_its_period() -> None:
     """It names features that the newest rows lack, and none from outside its bounds."""
     start, end = BOUNDED.start or 0, BOUNDED.end or 0
