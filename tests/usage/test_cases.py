@@ -56,10 +56,11 @@ def test_feature_that_the_newest_rows_lack(age: str, viewed: bool) -> None:
         if age == "older":
             assert "features-not-listed" in codes(series)
             assert sums(series) == {"api_calls": 1001}
+            assert service.usage.count(MINE) is None
         else:
             assert "features-not-listed" not in codes(series)
             assert sums(series) == {"api_calls": 1001, "seats_yearly": 1000}
-            assert series.count == 1003
+            assert series.count == service.usage.count(MINE) == 1003
 
 
 @by_age
@@ -118,6 +119,21 @@ def test_rows_that_contradict_a_count_leave_it_unconfirmed(age: str) -> None:
         assert len(page.page.events) == 6
         assert page.series.count == 0
         assert {"rows-disagree", "events-arriving"} & codes(page.series)
+
+
+@by_age
+def test_count_of_more_than_the_list_has_is_unconfirmed(age: str) -> None:
+    """In a window that has ended, all of whose rows are listed."""
+    start = MIDNIGHT - 3 * DAY
+    query = MINE.having(feature_id=("messages",), range=None, start=start, end=start + DAY)
+    with autumn(age=age) as service:
+        service.track(start + HOUR)
+        service.usage.page(query)
+        service.track(start + 2 * HOUR)
+        page = service.usage.usage_page(query)
+        assert page.series is not None
+        assert (page.series.count, len(page.page.events)) == (2, 1)
+        assert "rows-disagree" in codes(page.series)
 
 
 # Bounds of windows
@@ -218,6 +234,16 @@ def test_future_row_of_the_running_hour_counts_everywhere(age: str) -> None:
 
 
 @by_age
+def test_window_that_ends_this_moment_is_not_counted_by_whole_hours(age: str) -> None:
+    with autumn(age=age) as service:
+        service.track(NOW - 1)
+        service.track(NOW + 60_000)
+        query = MINE.having(feature_id=("messages",), range=None, start=MIDNIGHT, end=NOW)
+        assert len(service.usage.page(query, NOW).events) == 1
+        assert service.usage.count(query, NOW) is None
+
+
+@by_age
 @pytest.mark.parametrize("chosen", ["24h", "today"])
 def test_row_of_an_hour_that_begins_now_counts_everywhere(age: str, chosen: Any) -> None:
     hour = NOW - NOW % HOUR
@@ -299,9 +325,7 @@ def test_previous_period_of_groups_ends_at_the_same_hour(age: str) -> None:
     with autumn(age=age) as service:
         for at, value in (("11-05T13:59", 1), ("11-05T14:00", 64), ("11-05T23:59", 64), ("11-06T00:00", 4)):
             service.track(f"2025-{at}", value, properties={"g": "a"})
-        query = MINE.having(
-            feature_id=("messages",), range="7d", compare="previous", group_by="properties.g"
-        )
+        query = MINE.having(feature_id=("messages",), range="7d", compare="previous", group_by="properties.g")
         series = service.usage.series(query)
         assert [(line.name, line.total, line.previous_total) for line in series.lines] == [("a", 4, 1)]
         assert sum(series.previous or ()) == 1

@@ -274,6 +274,7 @@ def test_bounded_link_has_no_figures_from_outside_its_bounds(chosen: dict[str, A
         link = service.usage.within(BOUNDED)
         series = link.series(Query(tz=zone, compare="previous", feature_id=("messages",), **chosen))
         assert (series.reconciliation.bars, series.reconciliation.total, series.previous) == (49, 49, None)
+        assert series.bins.window_ends == (ms("2025-11-10T09:00"), ms("2025-11-12T10:00"))
         assert "no-comparison" in [note.code for note in series.notes]
         assert b"7654321" not in service.cached()
 
@@ -312,6 +313,20 @@ def test_bounded_link_names_all_features_of_its_period() -> None:
                 1000,
             )
         assert sorted(link.features(None)) == ["messages", "rare"]
+
+
+@pytest.mark.parametrize("age", ["older", "current", "newest"])
+def test_bounded_link_finds_features_that_nobody_has_viewed(age: str) -> None:
+    """Though a thousand rows after its end are newer."""
+    start, end = BOUNDED.start or 0, BOUNDED.end or 0
+    with autumn(age=age) as service:
+        service.track(start + 2 * HOUR, 7, feature_id="retired")
+        service.add(*({"timestamp": end + HOUR + number, "feature_id": "later"} for number in range(1000)))
+        link = service.usage.within(BOUNDED)
+        for _ in range(2):
+            series = link.series(Query(range="30d"))
+            assert [(total.feature_id, total.sum) for total in series.features] == [("retired", 7)]
+        assert link.features(None) == ["retired"]
 
 
 def test_link_lists_and_ranks_no_customers() -> None:

@@ -270,9 +270,7 @@ def test_invalid_rows_are_counted(db: None) -> None:
     [([1], "WHOLE"), ([2, 2], "FAILED"), ([2, 1], "WHOLE"), ([2, None], "WHOLE")],
     ids=["as many", "one more", "one more, until counted again", "one more, then unknown"],
 )
-def test_file_that_lacks_a_single_event_is_not_complete(
-    db: None, counts: list[int | None], how: str
-) -> None:
+def test_file_that_lacks_a_single_event_is_not_complete(db: None, counts: list[int | None], how: str) -> None:
     lease = ExportLease.take(exporter_of(), "events.jsonl", "")
     row, answers = Event("e", 1, "f", "c", 1), iter(counts)
     only = Batch([row], [row], 0, False)
