@@ -56,10 +56,11 @@ def test_feature_that_the_newest_rows_lack(age: str, viewed: bool) -> None:
         if age == "older":
             assert "features-not-listed" in codes(series)
             assert sums(series) == {"api_calls": 1001}
+            assert service.usage.count(MINE) is None
         else:
             assert "features-not-listed" not in codes(series)
             assert sums(series) == {"api_calls": 1001, "seats_yearly": 1000}
-            assert series.count == 1003
+            assert series.count == service.usage.count(MINE) == 1003
 
 
 @by_age
@@ -129,6 +130,21 @@ def test_rows_that_contradict_a_count_leave_it_unconfirmed(age: str) -> None:
         assert {"rows-disagree", "events-arriving"} & codes(page.series)
 
 
+@by_age
+def test_count_of_more_than_the_list_has_is_unconfirmed(age: str) -> None:
+    """In a window that has ended, all of whose rows are listed."""
+    start = MIDNIGHT - 3 * DAY
+    query = MINE.having(feature_id=("messages",), range=None, start=start, end=start + DAY)
+    with autumn(age=age) as service:
+        service.track(start + HOUR)
+        service.usage.page(query)
+        service.track(start + 2 * HOUR)
+        page = service.usage.usage_page(query)
+        assert page.series is not None
+        assert (page.series.count, len(page.page.events)) == (2, 1)
+        assert "rows-disagree" in codes(page.series)
+
+
 # Bounds of windows
 
 
@@ -161,6 +177,21 @@ def test_last_second_of_a_window_counts(age: str, before_ms: int, zone: str, com
 
 
 @by_age
+@pytest.mark.parametrize("size", ["week", "month"])
+def test_window_that_ends_inside_a_week_or_month_has_nothing_of_its_rest(age: str, size: Any) -> None:
+    end = MIDNIGHT - 3 * DAY
+    query = MINE.having(
+        feature_id=("messages",), range=None, start=end - 10 * DAY, end=end, tz="UTC", bin_size=size
+    )
+    with autumn(age=age) as service:
+        service.track(end - 1, 1)
+        for at in (end, end + HOUR, end + DAY):
+            service.track(at, 64)
+        series = service.usage.series(query)
+        assert (series.lines[0].values[-1], series.reconciliation.difference) == (1, 0)
+
+
+@by_age
 def test_running_comparison_ends_with_the_last_full_hour(age: str) -> None:
     hour = NOW - NOW % HOUR
     with autumn(age=age) as service:
@@ -168,6 +199,7 @@ def test_running_comparison_ends_with_the_last_full_hour(age: str) -> None:
         service.track(hour, 64)
         series = service.usage.series(MINE.having(feature_id=("messages",), range="7d", compare="previous"))
         assert (series.lines[0].total, series.reconciliation.difference) == (1, 0)
+        assert series.count is None
 
 
 @by_age
@@ -208,6 +240,32 @@ def test_future_row_of_the_running_hour_counts_everywhere(age: str) -> None:
         assert service.usage.count(MINE.having(feature_id=("messages",))) == 2
         assert "future-rows" in codes(page.series)
         assert "future-rows" in {note.code for note in page.page.notes}
+
+
+@by_age
+def test_window_that_ends_this_moment_is_not_counted_by_whole_hours(age: str) -> None:
+    with autumn(age=age) as service:
+        service.track(NOW - 1)
+        service.track(NOW + 60_000)
+        query = MINE.having(feature_id=("messages",), range=None, start=MIDNIGHT, end=NOW)
+        assert len(service.usage.page(query, NOW).events) == 1
+        assert service.usage.count(query, NOW) is None
+
+
+@by_age
+@pytest.mark.parametrize("chosen", ["24h", "today"])
+def test_row_of_an_hour_that_begins_now_counts_everywhere(age: str, chosen: Any) -> None:
+    hour = NOW - NOW % HOUR
+    query = MINE.having(feature_id=("messages",), range=chosen, bin_size="hour")
+    with autumn(hour, age=age) as service:
+        service.track(hour - 1, 1)
+        service.track(hour, 2)
+        series = service.usage.series(query)
+        assert (series.lines[0].total, series.reconciliation.difference) == (3, 0)
+        assert (series.bins.starts[-1], series.running) == (hour, len(series.bins) - 1)
+        assert [event.value for event in service.usage.page(query).events] == [2, 1]
+        assert [event.value for event in service.usage.iterate(query)] == [2, 1]
+        assert service.usage.count(query) == 2
 
 
 # Names of events
@@ -269,6 +327,17 @@ def test_flat_group_has_not_changed(age: str) -> None:
         series = service.usage.series(query)
         assert (series.lines[0].total, series.lines[0].previous_total) == (300, 300)
         assert sum(series.previous or ()) == 300
+
+
+@by_age
+def test_previous_period_of_groups_ends_at_the_same_hour(age: str) -> None:
+    with autumn(age=age) as service:
+        for at, value in (("11-05T13:59", 1), ("11-05T14:00", 64), ("11-05T23:59", 64), ("11-06T00:00", 4)):
+            service.track(f"2025-{at}", value, properties={"g": "a"})
+        query = MINE.having(feature_id=("messages",), range="7d", compare="previous", group_by="properties.g")
+        series = service.usage.series(query)
+        assert [(line.name, line.total, line.previous_total) for line in series.lines] == [("a", 4, 1)]
+        assert sum(series.previous or ()) == 1
 
 
 @by_age

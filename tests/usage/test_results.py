@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage.errors import Malformed
-from usage.results import EventList, decode_aggregate, decode_cached_rows, decode_rows, encode_rows
+from usage.results import (
+    Aggregate,
+    AutumnBin,
+    EventList,
+    Total,
+    cut_aggregate,
+    decode_aggregate,
+    decode_cached_rows,
+    decode_rows,
+    encode_rows,
+)
 
 ROW: dict[str, Any] = {
     "id": "evt_1",
@@ -205,3 +215,11 @@ def test_cached_rows_of_another_form_are_malformed() -> None:
     with pytest.raises(Malformed):
         decode_cached_rows(listed(TEXT))
     assert decode_cached_rows(encode_rows(EventList([], False, 4, 1, 3))) == EventList([], False, 4, 1, 3)
+
+
+def test_cut_answer_has_no_count_of_more_than_its_bins() -> None:
+    """Where Autumn's total has the bin at the end too; a total without it stays."""
+    bins = [AutumnBin(0, {"a": 1.0, "b": 1.0}), AutumnBin(10, {"a": 64.0, "b": 64.0})]
+    answer = Aggregate(bins, {"a": Total(2, 65.0), "b": Total(1, 1.0)})
+    cut = decode_aggregate(cut_aggregate(answer, 10))
+    assert cut == Aggregate(bins[:1], {"a": Total(None, 1.0), "b": Total(1, 1.0)})

@@ -274,8 +274,21 @@ def test_bounded_link_has_no_figures_from_outside_its_bounds(chosen: dict[str, A
         link = service.usage.within(BOUNDED)
         series = link.series(Query(tz=zone, compare="previous", feature_id=("messages",), **chosen))
         assert (series.reconciliation.bars, series.reconciliation.total, series.previous) == (49, 49, None)
+        assert series.bins.window_ends == (ms("2025-11-10T09:00"), ms("2025-11-12T10:00"))
         assert "no-comparison" in [note.code for note in series.notes]
         assert b"7654321" not in service.cached()
+
+
+@pytest.mark.parametrize("age", ["older", "current", "newest"])
+def test_bounded_link_counts_events_that_others_follow_at_once(age: str) -> None:
+    """What lies in the very second of its end is in no sum and no count."""
+    start, end = ms("2025-11-10"), ms("2025-11-12")
+    with autumn(age=age) as service:
+        service.track(end - 60_000, 1)
+        service.track(end, 64)
+        link = service.usage.within(Scope(customer_id="cus_1", start=start, end=end))
+        series = link.series(Query(feature_id=("messages",), start=start, end=end, bin_size="day"))
+        assert (series.reconciliation.bars, series.reconciliation.difference, series.count) == (1, 0, 1)
 
 
 def test_bounded_link_names_all_features_of_its_period() -> None:
@@ -300,6 +313,20 @@ def test_bounded_link_names_all_features_of_its_period() -> None:
                 1000,
             )
         assert sorted(link.features(None)) == ["messages", "rare"]
+
+
+@pytest.mark.parametrize("age", ["older", "current", "newest"])
+def test_bounded_link_finds_features_that_nobody_has_viewed(age: str) -> None:
+    """Though a thousand rows after its end are newer."""
+    start, end = BOUNDED.start or 0, BOUNDED.end or 0
+    with autumn(age=age) as service:
+        service.track(start + 2 * HOUR, 7, feature_id="retired")
+        service.add(*({"timestamp": end + HOUR + number, "feature_id": "later"} for number in range(1000)))
+        link = service.usage.within(BOUNDED)
+        for _ in range(2):
+            series = link.series(Query(range="30d"))
+            assert [(total.feature_id, total.sum) for total in series.features] == [("retired", 7)]
+        assert link.features(None) == ["retired"]
 
 
 def test_link_lists_and_ranks_no_customers() -> None:

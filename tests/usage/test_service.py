@@ -11,6 +11,7 @@ import pytest
 
 from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
 from tests.usage.threads import no_threads
+from usage.api.client import BODY_LIMIT
 from usage.errors import Refused, Unreachable, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.sample import SampleApp
@@ -102,6 +103,7 @@ def test_cycle_is_compared_with_the_previous_cycle() -> None:
         assert sum(series.previous or ()) == 3
         assert (series.reconciliation.total, series.reconciliation.difference) == (28, 16)
         assert series.reconciliation.reason is not None
+        assert not series.features[0].is_contradicted
         plain = service.usage.series(query.having(compare=None))
         assert (plain.lines[0].total, plain.reconciliation.difference) == (28, 0)
 
@@ -295,6 +297,32 @@ def test_page_without_further_threads_makes_its_calls_one_by_one() -> None:
         page = usage.usage_page(query)
         assert service.calls() == calls
     assert (page.series, len(page.page.events)) == (expected.series, 1)
+
+
+def with_large_answers(more_than: int) -> Callable[[WSGIApplication], WSGIApplication]:
+    """A server whose answers with so many groups are larger than what is read."""
+
+    def wrap(app: WSGIApplication) -> WSGIApplication:
+        def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if json.loads(environ["wsgi.input"].read()).get("max_groups", 0) <= more_than:
+                return app(environ, start_response)
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [b" " * (BODY_LIMIT + 1)]
+
+        return serve
+
+    return wrap
+
+
+def test_too_large_answer_is_requested_with_far_fewer_groups() -> None:
+    query = Query(
+        customer_id="cus_1", range="7d", bin_size="hour", focus="messages", group_by="properties.model"
+    )
+    with autumn(wrap=with_large_answers(more_than=20)) as service:
+        busy(service)
+        series = service.usage.series(query)
+        assert {line.name for line in series.lines if line.kind == "group"} == {"a", "b"}
+        assert series.reconciliation.difference == 0
 
 
 def test_newer_server_filters_charts_by_property() -> None:

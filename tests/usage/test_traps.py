@@ -99,11 +99,12 @@ def test_6_hours_of_an_aggregate() -> None:
             Query(customer_id="cus_1", feature_id=("messages",), start=start, end=end)
         )
         assert series.lines[0].values == (2, 4)
-        half = Query(customer_id="cus_1", feature_id=("messages",), start=start + 1, end=end - HOUR + 1)
-        widened = service.usage.series(half)
-        assert widened.lines[0].values == (2, 4)
-        assert [note.code for note in widened.notes] == ["windows-widened"]
-        assert "2025-11-10 08:00 to 2025-11-10 10:00" in widened.notes[0].sentence
+        for first, last in ((start + 1, end - HOUR + 1), (start + 1, end), (start, end - 1)):
+            half = Query(customer_id="cus_1", feature_id=("messages",), start=first, end=last)
+            widened = service.usage.series(half)
+            assert widened.lines[0].values == (2, 4)
+            assert [note.code for note in widened.notes] == ["windows-widened"]
+            assert "2025-11-10 08:00 to 2025-11-10 10:00" in widened.notes[0].sentence
 
 
 def test_7_presets() -> None:

@@ -258,6 +258,7 @@ def test_utc_bins_are_used_for_utc_days() -> None:
     london = ZoneInfo("Europe/London")
     assert is_utc(winter, london)
     assert not is_utc(spring, london)
+    assert not is_utc(Window(ms("2025-01-01"), ms("2026-01-01")), london)
     assert bins_of(winter, "week", london).on_utc_days()
     assert not bins_of(spring, "day", london).on_utc_days()
 

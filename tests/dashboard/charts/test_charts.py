@@ -235,6 +235,22 @@ def test_legend_and_table_have_the_figures_of_the_series() -> None:
     assert panel.table.rows[2].label == "23 Nov 2026 (partial)"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "previous_folded", "is_shown"),
+    [(("gpt",), {1}, False), (("gpt",), set(), True), ((), {1}, True)],
+    ids=["a chosen group is folded", "a chosen group is not", "all groups"],
+)
+def test_change_of_all_lines_needs_exact_ones(
+    chosen: tuple[str, ...], previous_folded: set[int], is_shown: bool
+) -> None:
+    """All groups together are exact, whatever Autumn folded; chosen ones are not."""
+    line = Line("group", "gpt", (4.0, 2.0), (1.0, 2.0), previous_folded=frozenset(previous_folded))
+    query = query_of_days(2, group_by="properties.model", group=chosen, compare="previous")
+    legend = chart_panel(series_of([line], query, previous=line.previous)).legend
+    assert (legend.total_change is not None) is is_shown
+    assert (legend.rows[0].change is None) is bool(previous_folded)
+
+
 def test_partial_interval_ends_with_the_bars() -> None:
     """Now, or at the last full hour if the chart is compared."""
     running = series_of([Line("feature", "tokens", (1.0, 2.0))], query_of_days(2))

@@ -79,7 +79,9 @@ def taken(client: Client, path: str, **params: Any) -> bytes:
 def sql(store: Store, where: str = "true", *given: object) -> list[dict[str, Any]]:
     """The sample's own rows, newest first."""
     names = ("id", "timestamp", "customer_id", "feature_id", "value", "properties", "deductions")
-    order = f"SELECT {', '.join(names)} FROM events WHERE {where} ORDER BY timestamp DESC, id DESC"
+    order = (
+        f"SELECT {', '.join(names)} FROM events WHERE {where} ORDER BY timestamp DESC, micros DESC, id DESC"
+    )
     with closing(store.connection()) as connection:
         return [dict(zip(names, row, strict=True)) for row in connection.execute(order, given)]
 

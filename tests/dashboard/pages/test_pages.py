@@ -82,7 +82,7 @@ def test_first_page_has_the_newest_hundred_rows(page: Client, sample: Store, sql
     listed = get(page, "/events/", customer_id=ACME, start=start, end=end, tz="UTC").positions
     rows = sql(
         "SELECT timestamp, id FROM events WHERE customer_id = ? AND timestamp >= ? AND timestamp < ?"
-        " ORDER BY timestamp DESC, id DESC LIMIT 100",
+        " ORDER BY timestamp DESC, micros DESC, id DESC LIMIT 100",
         *(ACME, start, end),
     )
     assert listed == [tuple(row) for row in rows]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.usage.sample_service import DAY, HOUR
 from usage.charts.series import (
     MAX_LINES,
+    Line,
     Reconciliation,
     by_group,
     by_name,
@@ -122,12 +123,27 @@ def test_reserved_names() -> None:
     assert groups.values.keys() == {"a", "Other"}
     assert groups.rest[0] == 3
     assert by_group(hours([cell]), ["f"], DAYS, 3).values.keys() == cell.keys()
+    negative = by_group(hours([cell | {RESERVED: -3.0}]), ["f"], DAYS, 3)
+    assert (negative.values[RESERVED][0], negative.rest[0]) == (-3, 0)
 
 
 def test_folded_groups_that_sum_to_zero_are_marked() -> None:
     groups = by_group(hours([{"a": 5.0, "b": 4.0, "c": 0.0, "AUTUMN_RESERVED": 0.0}]), ["f"], DAYS, 2)
     assert groups.folded["c"] == {0}
     assert not groups.folded["a"]
+
+
+def test_folded_groups_with_a_negative_sum_are_marked() -> None:
+    """Also where a group of 0 is among the largest."""
+    groups = by_group(hours([{"a": 5.0, "b": 0.0, "c": 0.0, RESERVED: -3.0}]), ["f"], DAYS, 2)
+    assert groups.folded["c"] == {0}
+    assert (groups.rest[0], RESERVED in groups.values) == (-3, False)
+
+
+def test_bin_beside_a_folded_one_of_the_previous_period_is_not_exact() -> None:
+    line = Line("group", "a", (1.0, 2.0), (0.0, 2.0), previous_folded=frozenset({0}))
+    assert (line.bound_at(0), line.bound_at(1)) == ("unknown", "exact")
+    assert (line.bound, line.is_comparable) == ("exact", False)
 
 
 def test_float_rounding_is_no_difference() -> None:

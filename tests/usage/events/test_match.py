@@ -101,6 +101,12 @@ def test_facets_count_rows() -> None:
     assert facets_of([]).rows == 0
 
 
+def test_chosen_feature_is_counted_among_many() -> None:
+    rows = [event(feature=f"f{number:02}") for number in range(60) for _ in range(2)]
+    found = facets_of([*rows, event(feature="rare")], Query(feature_id=("rare",)))
+    assert dict(found.features)["rare"] == 1
+
+
 def test_properties_deeper_than_four_are_not_flattened() -> None:
     """A hostile row cannot create a thousand paths."""
     deep: dict[str, Any] = {"x": 1}

@@ -52,6 +52,15 @@ def test_pages_together_are_the_list(ages: list[int], per_page: Any) -> None:
     assert all(len(page) == per_page for page in found[:-1])
 
 
+def test_full_last_page_has_no_next_one() -> None:
+    with autumn() as service:
+        service.add(*({"timestamp": NOW - HOUR - number} for number in range(100)))
+        first = service.usage.page(MINE.having(per_page=50))
+        last = service.usage.page(MINE.having(per_page=50, until=first.until, before=first.next))
+        assert [len(page.events) for page in (first, last)] == [50, 50]
+        assert (last.next, last.unfinished) == (None, False)
+
+
 def test_2500_events_of_one_millisecond_are_listed_once() -> None:
     """In pages and exports; offsets do not exceed the number of events."""
     rows = [{"timestamp": NOW - HOUR, "id": f"evt_{number:04}"} for number in range(2500)]
