@@ -324,7 +324,7 @@ class Usage:
 
 def _counts_whole(query: Query, window: Window, now: int) -> bool:
     """Whether Autumn's hours are those of the window: what has not begun yet holds no event."""
-    is_open = window.end > now or (window.end == now and query.end is None)
+    is_open = window.end >= hour_end(now)
     return window.start % HOUR_MS == 0 and (is_open or window.end % HOUR_MS == 0)
 
 

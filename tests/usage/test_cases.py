@@ -199,7 +199,34 @@ def test_running_comparison_ends_with_the_last_full_hour(age: str) -> None:
         service.track(hour, 64)
         series = service.usage.series(MINE.having(feature_id=("messages",), range="7d", compare="previous"))
         assert (series.lines[0].total, series.reconciliation.difference) == (1, 0)
-        assert series.count is None
+        assert series.count == 1
+
+
+@by_age
+def test_event_of_value_0_beyond_a_window_is_not_counted(age: str) -> None:
+    """It changes Autumn's count and not its sum."""
+    hour, end = NOW - NOW % HOUR, MIDNIGHT - 3 * DAY
+    with autumn(age=age) as service:
+        service.track(NOW - 5 * DAY, 3, properties={"g": "a"})
+        service.track(hour + 1, 0, properties={"g": "a"})
+        service.track(end, 0, properties={"g": "a"})
+        one = MINE.having(feature_id=("messages",), compare="previous")
+        assert service.usage.series(one.having(range="7d")).count == 2
+        closed = one.having(range=None, start=end - 5 * DAY, end=end, bin_size="day")
+        assert service.usage.series(closed).count == 1
+        assert service.usage.series(closed.having(group_by="properties.g")).count in (None, 1)
+
+
+@by_age
+def test_window_that_ends_later_in_the_running_hour(age: str) -> None:
+    """A chart is of the whole hour and says so; a list ends where it is asked to, and is not counted."""
+    with autumn(age=age) as service:
+        service.track(NOW - 1)
+        service.track(NOW + 8 * 60_000)
+        query = MINE.having(feature_id=("messages",), range=None, start=MIDNIGHT, end=NOW + 5 * 60_000)
+        assert "windows-widened" in codes(service.usage.series(query))
+        assert len(service.usage.page(query).events) == 1
+        assert service.usage.count(query) is None
 
 
 @by_age

@@ -36,8 +36,8 @@ class PeriodAnswers:
     """Autumn's answers for this period and, where compared, for the previous one (two cycles, or one call for
     both).
 
-    `at_end`: its answer for the first second after this period, where it was requested. `inside`: for all but
-    the last second, where what comes after must not be read.
+    `at_end`: its answer for what was requested beyond this period. `inside`: for all but the last second,
+    where what comes after must not be read.
     """
 
     current: AggregateAnswer
@@ -121,8 +121,10 @@ class UngroupedFigures:
                 return Reconciliation(bars, exact(total.sum - after.sum), count)
         if inside is not None and is_near(inside.figures.total.get(name, NOTHING).sum, bars):
             total = inside.figures.total.get(name, NOTHING)
-        if is_near(total.sum, bars):
             return Reconciliation(bars, total.sum, total.count)
+        if is_near(total.sum, bars):
+            # Events of value 0 beyond the window change the count and not the sum.
+            return Reconciliation(bars, total.sum, total.count if self.chart.first_version else None)
         return Reconciliation(bars, exact(total.sum - beyond), None)
 
     @property

@@ -209,7 +209,7 @@ def _is_inside(window: Window, bins: Bins) -> bool:
 
 
 def _is_widened(query: Query, window: Window, now: int) -> bool:
-    ends = [window.start] if window.end > now else [window.start, window.end]
+    ends = [window.start] if window.end >= hour_end(now) else [window.start, window.end]
     return any(ms % HOUR_MS and not is_midnight(ms, query.zone) for ms in ends)
 
 

@@ -108,7 +108,10 @@ class ChartQueries:
             fewer = min(self._group_limit(chart) - 1, TIGHT_CELLS // chart.grouped_bins**2)
             if query.group_by is None or fewer < 1 or not self.can.grouping:
                 raise Unsupported(messages.TOO_MANY_GROUPS, status=400) from None
-            return replace(self, group_limit=fewer)._series(query, features, chart)
+            try:
+                return replace(self, group_limit=fewer)._series(query, features, chart)
+            except TooLarge:
+                raise Unsupported(messages.TOO_MANY_GROUPS, status=400) from None
 
     def _series(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
         self._check_group(query)
@@ -151,7 +154,7 @@ class ChartQueries:
             raise AssertionError("the first request is never left out")
         end = rest[0] if at_end else None
         found = PeriodAnswers(current, previous[0] if previous else None)
-        if self._covers(chart.requested.end):
+        if self._covers(chart.bins.edges[-1]):
             found = replace(found, at_end=end)
         else:
             found = replace(found, inside=end)
@@ -222,14 +225,13 @@ class ChartQueries:
         """What Autumn's total of a window that has ended has beyond it, or its total without the last second
         where that is not to be seen; left out where it would be a fifth call.
         """
-        end = chart.requested.end
-        if (
-            self.first_version
-            or chart.cycle is not None
-            or end >= self.now
-            or (query.group_by and chart.previous is not None)
-        ):
+        end, requested_end = chart.bins.edges[-1], chart.requested.end
+        is_fifth = query.group_by is not None and chart.previous is not None
+        if self.first_version or chart.cycle is not None or end >= self.now or is_fifth:
             return []
+        if requested_end > end:
+            request = self._request(query, names, "hour", Window(end, requested_end), None)
+            return [replace(request, missing=messages.COUNT_NOT_LOADED)]
         if self._covers(end):
             request = self._request(query, names, "hour", Window(end, end + 1), None)
             return [replace(request, missing=messages.COUNT_NOT_LOADED)]
