@@ -89,6 +89,7 @@
     await Plotly.react(state.node, data, layout, config);
     if (isNew) listen(state.node);
     state.box.classList.add("drawn");
+    state.box.dataset.chart = "plotly";
     state.box.classList.toggle("rescaled", state.hidden.size > 0);
   };
 
@@ -116,7 +117,7 @@
 
   // ── Going somewhere
 
-  // Whoever goes anywhere by other ways has no step of the chart's to go back by Escape.
+  // After any other navigation, Escape has no step of the chart to go back.
   let going = false;
   addEventListener("popstate", () => { steps = 0; });
   document.addEventListener("htmx:pushedIntoHistory", () => { if (!going) steps = 0; });

@@ -125,7 +125,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 def drawn(page: Page, address: str) -> None:
     page.goto(address)
-    page.wait_for_selector(".chart.drawn", timeout=30_000)
+    page.wait_for_selector(".chart[data-chart=plotly]", timeout=30_000)
 
 
 def until(page: Page, expression: str) -> None:
