@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from usage import messages
 from usage.api.calls import AggregateAnswer
 from usage.charts.chart_window import ChartWindow
+from usage.charts.groups import GroupSums, by_group, group_lines
 from usage.charts.series import (
     FeatureTotal,
-    GroupSums,
     Line,
     Reconciliation,
     Series,
-    by_group,
     by_name,
     exact,
     feature_line,
-    group_lines,
     is_near,
 )
 from usage.features.names import FeatureNames

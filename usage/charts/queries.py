@@ -7,7 +7,6 @@ grouped                     only with `group_by`; both periods in one call, exce
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,9 +16,10 @@ from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, own_bins
 from usage.charts.chart_window import BillingCycle, ChartWindow
-from usage.charts.series import FeatureTotal, Series, by_group, exact
+from usage.charts.filters import conditions, wire_filters
+from usage.charts.groups import by_group
+from usage.charts.series import FeatureTotal, Series, exact
 from usage.errors import TooLarge, UnknownCustomer, Unsupported, UsageError
-from usage.events.match import EXACT_UP_TO
 from usage.features.names import FeatureNames
 from usage.features.visible import VisibleFeatures
 from usage.freshness import FetchInfo
@@ -34,12 +34,10 @@ OLD_MAX_GROUPS = 9
 """How many groups a server keeps that does not know `max_groups`."""
 TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
-MAX_FILTERS = 5
 MAX_FEATURES = 12
 """A page draws this many of a customer's features, those with most events; it lists the others."""
 TOGETHER_S = 5.0
 """Figures that are subtracted from each other were fetched within this many seconds."""
-_WIRE_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +351,7 @@ class ChartQueries:
         if len(totals) > MAX_FEATURES:
             sentence = messages.FEATURES_NOT_DRAWN.format(count=len(totals) - MAX_FEATURES, most=MAX_FEATURES)
             notes.append(Note("features-not-drawn", sentence))
-        if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < _conditions(query)):
+        if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < conditions(query)):
             notes.append(Note("filters-not-applied", messages.FILTERS_NOT_APPLIED))
         return tuple(notes)
 
@@ -361,35 +359,6 @@ class ChartQueries:
 def _moment(query: Query) -> str:
     """Names the answers that are subtracted from or compared with each other; empty where none are."""
     return f"{query.group_by}\0{query.focus}" if query.group_by or query.compare else ""
-
-
-def wire_filters(query: Query) -> dict[str, str]:
-    """`filter_by`: the property filters that Autumn can apply to aggregates, at most five, with one value
-    each. To Autumn an empty value is every event without the property.
-    """
-    paths = [item.path for item in query.filter]
-    single = [
-        item
-        for item in query.filter
-        if _compares_text(item.value) and paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)
-    ]
-    return {item.path: item.value for item in single[:MAX_FILTERS]}
-
-
-def _compares_text(value: str) -> bool:
-    """Whether Autumn finds the events with this value: it compares texts, and writes large numbers its own
-    way.
-    """
-    try:
-        return bool(value) and not abs(float(value)) >= EXACT_UP_TO
-    except ValueError:
-        return True
-
-
-def _conditions(query: Query) -> int:
-    return (
-        len(query.filter) + len(query.exclude) + (query.value_min is not None) + (query.value_max is not None)
-    )
 
 
 def _period_answers(grouped: Sequence[AggregateAnswer | None], chart: ChartWindow) -> PeriodAnswers | None:

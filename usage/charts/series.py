@@ -1,24 +1,19 @@
-"""From Autumn's bins to the bins of a chart: summed, grouped, compared and reconciled. Pure: no call, no
-clock.
+"""A chart's figures, and Autumn's bins summed into those of a chart. Pure: no call, no clock.
 
-The traps that live here: 7 (bins and totals), 10 (viewer's days), 12 (folded groups), 13 (events without the
-property).
+The traps that live here: 7 (bins and totals), 10 (viewer's days).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from usage.freshness import Freshness
 from usage.notes import Note
 from usage.query import Query
-from usage.results import RESERVED, AutumnBin
+from usage.results import AutumnBin
 from usage.window import Bins, BinSize
-
-MAX_LINES = 8
-"""A chart draws this many series by name; the rest is Other."""
 
 Kind = Literal["feature", "group", "other", "none"]
 Bound = Literal["exact", "unknown"]
@@ -189,166 +184,11 @@ def by_name(periods: Sequence[AutumnBin], names: Iterable[str], bins: Bins) -> d
     return sums
 
 
-@dataclass(frozen=True, slots=True)
-class GroupSums:
-    """One feature's groups, summed into bins; what Autumn folded away, and where it did.
-
-    `folded`: the bins in which a part of a group is folded. `folded_bins`: those in which any group is.
-    """
-
-    values: dict[str, list[float]]
-    rest: list[float]
-    folded: dict[str, frozenset[int]]
-    folded_bins: frozenset[int]
-
-    def sums(self) -> list[float]:
-        """All groups and the rest together, bin by bin."""
-        return [sum(column) for column in zip(self.rest, *self.values.values(), strict=True)]
-
-
-def by_group(periods: Sequence[AutumnBin], names: Sequence[str], bins: Bins, max_groups: int) -> GroupSums:
-    """The groups of a feature that is tracked under `names`, of which Autumn keeps `max_groups` in each bin.
-
-    A folded bin has at least that many groups, or a negative sum of the others: Autumn keeps the largest. In
-    any other bin the reserved name is a group that is called so.
-    """
-    found = [_by_group(periods, name, bins, max_groups) for name in names]
-    groups = {group for each in found for group in each.values}
-    empty = [0.0] * len(bins)
-    return GroupSums(
-        {
-            group: [
-                sum(c) for c in zip(empty, *(each.values.get(group, empty) for each in found), strict=True)
-            ]
-            for group in groups
-        },
-        [sum(column) for column in zip(empty, *(each.rest for each in found), strict=True)],
-        {
-            group: frozenset[int]().union(*(each.folded.get(group, each.folded_bins) for each in found))
-            for group in groups
-        },
-        frozenset[int]().union(*(each.folded_bins for each in found)),
-    )
-
-
-def _by_group(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: int) -> GroupSums:
-    groups = ((item.grouped_values or {}).get(name, {}) for item in periods)
-    cells = list(zip(bins.indexes(item.period for item in periods), groups, strict=True))
-    names = {group for _, values in cells for group in values}
-    may_fold = RESERVED in names and len(names) > max_groups
-    sums = {group: [0.0] * len(bins) for group in names if group != RESERVED or not may_fold}
-    rest, folded, folded_bins = [0.0] * len(bins), {group: set[int]() for group in sums}, set[int]()
-    for index, values in cells:
-        is_folded = may_fold and _is_folded(values, max_groups)
-        for group, value in values.items():
-            if group == RESERVED and is_folded:
-                rest[index] += value
-            elif value:
-                sums.setdefault(group, [0.0] * len(bins))[index] += value
-            elif is_folded:
-                folded[group].add(index)
-        if is_folded:
-            folded_bins.add(index)
-            for group in sums.keys() - values.keys():
-                folded.setdefault(group, set()).add(index)
-            folded.setdefault(RESERVED, set()).add(index)
-    marks = {group: frozenset(folded.get(group, ())) for group in sums}
-    return GroupSums(sums, rest, marks, frozenset(folded_bins))
-
-
-def _is_folded(values: Mapping[str, float], max_groups: int) -> bool:
-    """Whether groups are folded in a bin, also where what they hold sums to nothing."""
-    named = sum(1 for group, value in values.items() if value and group != RESERVED)
-    return named >= max_groups or values.get(RESERVED, 0.0) < 0
-
-
 def feature_line(name: str, values: Sequence[float], previous: Sequence[float] | None) -> Line:
     """The one line of a feature without groups."""
-    return Line("feature", name, _exact(values), None if previous is None else _exact(previous))
+    return Line("feature", name, exact_values(values), None if previous is None else exact_values(previous))
 
 
-def group_lines(
-    current: GroupSums,
-    whole: Sequence[float],
-    previous: tuple[GroupSums, Sequence[float]] | None,
-    only: tuple[str, ...] = (),
-) -> tuple[Line, ...]:
-    """A line for each of the largest groups, then Other, then what the feature has beyond its groups (trap
-    13).
-
-    `whole`: the feature's ungrouped values. `previous`: the same two of the previous period. `only`: just
-    these groups.
-    """
-    empty = [0.0] * len(whole)
-    before = previous[0] if previous is not None else None
-    names = {*current.values, *(before.values if before else ()), *only}
-    by_size = sorted(names, key=lambda name: (-sum(map(abs, current.values.get(name, empty))), name))
-    if only:
-        return tuple(_group_line(name, current, before, empty) for name in by_size if name in only)
-    top, small = by_size[:MAX_LINES], by_size[MAX_LINES:]
-    lines = [_group_line(name, current, before, empty) for name in top]
-    other = _other_line(lines, small, current, before, empty)
-    return (*lines, *other, *_none_line(current, whole, previous))
-
-
-def _group_line(name: str, current: GroupSums, before: GroupSums | None, empty: list[float]) -> Line:
-    return Line(
-        "group",
-        name,
-        _exact(current.values.get(name, empty)),
-        None if before is None else _exact(before.values.get(name, empty)),
-        _folded(current, name),
-        previous_folded=frozenset() if before is None else _folded(before, name),
-    )
-
-
-def _folded(groups: GroupSums, name: str) -> frozenset[int]:
-    """The bins in which a part of a group may be folded: one that no answer names may be in any of them."""
-    return groups.folded.get(name, groups.folded_bins)
-
-
-def _other_line(
-    lines: Sequence[Line],
-    small: Sequence[str],
-    current: GroupSums,
-    before: GroupSums | None,
-    empty: list[float],
-) -> tuple[Line, ...]:
-    """All other groups. It is not exact where it holds a part of a group that has a line of its own."""
-    rest_before = before.rest if before is not None else empty
-    if not (small or any(current.rest) or any(rest_before)):
-        return ()
-    values = [sum(c) for c in zip(current.rest, *(current.values.get(n, empty) for n in small), strict=True)]
-    previous = None
-    if before is not None:
-        columns = zip(before.rest, *(before.values.get(n, empty) for n in small), strict=True)
-        previous = _exact(sum(column) for column in columns)
-    return (
-        Line(
-            "other",
-            "",
-            _exact(values),
-            previous,
-            frozenset[int]().union(*(line.folded for line in lines)),
-            len(small),
-            frozenset[int]().union(*(line.previous_folded for line in lines)),
-        ),
-    )
-
-
-def _none_line(
-    current: GroupSums, whole: Sequence[float], previous: tuple[GroupSums, Sequence[float]] | None
-) -> tuple[Line, ...]:
-    missing = _gaps(whole, current.sums())
-    before = None if previous is None else _gaps(previous[1], previous[0].sums())
-    if not any(missing) and not any(before or ()):
-        return ()
-    return (Line("none", "", missing, before),)
-
-
-def _gaps(whole: Sequence[float], part: Sequence[float]) -> tuple[float, ...]:
-    return tuple(0.0 if is_near(a, b) else exact(a - b) for a, b in zip(whole, part, strict=True))
-
-
-def _exact(values: Iterable[float]) -> tuple[float, ...]:
+def exact_values(values: Iterable[float]) -> tuple[float, ...]:
+    """Each of them rounded as `exact` does."""
     return tuple(exact(value) for value in values)

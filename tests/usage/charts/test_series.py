@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.usage.sample_service import DAY, HOUR
-from usage.charts.series import (
-    MAX_LINES,
-    Line,
-    Reconciliation,
-    by_group,
-    by_name,
-    exact,
-    group_lines,
-)
+from usage.charts.groups import MAX_LINES, by_group, group_lines
+from usage.charts.series import Line, Reconciliation, by_name, exact
 from usage.freshness import freshness_of
 from usage.results import RESERVED, AutumnBin
 from usage.window import Bins
