@@ -93,7 +93,7 @@ class JsonRows:
         self.head = b""
 
     def of(self, events: Iterable[Event]) -> bytes:
-        return _json.encode_lines(events)
+        return _json.encode_lines(map(_with_all_digits, events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +176,12 @@ def plain_value(value: float) -> float | str:
     if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_PLAIN:
         return f"{value:.0f}"
     return value
+
+
+def _with_all_digits(event: Event) -> Event:
+    """The event with a large whole value written without an exponent."""
+    value = plain_value(event.value)
+    return event if value == event.value else msgspec.structs.replace(event, value=int(event.value))
 
 
 def guarded(text: str) -> str:

@@ -162,7 +162,8 @@ def _stream(request: HtmxRequest, mount: Mount, file_format: Format, query: Quer
         return mount.usage.count(query.having(), now, refresh=refresh)
 
     window = query.window(now)
-    closed = window is not None and window.end <= now - CLOSED_AFTER_MS
+    is_pinned = query.until is not None and window is not None and query.until < window.end
+    closed = window is not None and window.end <= now - CLOSED_AFTER_MS and not is_pinned
     content = pieces(first, batches, file_format, lease, count, closed=closed)
     return Stream(lease, Connection(request), content, export_slots().release)
 

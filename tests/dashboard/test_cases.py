@@ -129,6 +129,15 @@ def test_end_date_is_part_of_the_window(at: EventSite) -> None:
     assert len(events_file(at, **dates)) == 1
 
 
+def test_file_up_to_a_pinned_end_is_whole(at: EventSite) -> None:
+    """Autumn counts the whole window, of which it has a part."""
+    start = MIDNIGHT - 3 * DAY
+    for hour in (1, 5, 9):
+        at.autumn.track(start + hour * HOUR)
+    rows = events_file(at, start=start, end=start + DAY, until=start + 6 * HOUR)
+    assert len(rows) == 2
+
+
 def test_file_without_all_features_says_so_in_its_name(opened: Opened) -> None:
     for age, says in (("older", True), ("current", False)):
         at = opened(age)
@@ -142,6 +151,9 @@ def test_file_has_all_digits_of_a_value(at: EventSite) -> None:
     for number, value in enumerate(values):
         at.autumn.track(NOW - HOUR - number, value)
     assert [row["value"] for row in events_file(at)] == [str(value) for value in values]
+    response: Any = at.client.get("/events/export.jsonl", MINE)
+    lines = b"".join(response).decode().splitlines()
+    assert [f'"value":{value}' in line for value, line in zip(values, lines, strict=True)] == [True] * 4
 
 
 @pytest.mark.parametrize("age", ["current", "newest"])
