@@ -35,7 +35,12 @@ def usage_page(requested: Requested, page: Page) -> list[Finding]:
         found = fewest(each.readings(), lambda reading: _judged(each, reading, page))
         return [_with_words(page, one) for one in found]
 
-    return explained(requested, judge)[: 2 * MOST]
+    widened = page.notices & {"windows-widened", "approximate-zone"}
+    found = explained(requested, judge)[: 2 * MOST]
+    return [
+        replace(each, said=", ".join(sorted(widened))) if each.kind == "cycle in whole hours" else each
+        for each in found
+    ]
 
 
 def _judged(requested: Requested, reading: Reading, page: Page) -> list[Finding]:

@@ -25,9 +25,11 @@ def wire_filters(query: Query) -> dict[str, str]:
 
 
 def _compares_text(value: str) -> bool:
-    """Whether Autumn finds the events with this value: it compares texts, and writes large numbers its own
-    way.
+    """Whether Autumn finds the events with this value: it compares texts, of single values only, and writes
+    large numbers its own way.
     """
+    if value == "null" or value.startswith(("[", "{")):
+        return False
     try:
         return bool(value) and not abs(float(value)) >= EXACT_UP_TO
     except ValueError:
