@@ -86,6 +86,18 @@ def test_features_beyond_a_dozen(age: str) -> None:
 
 
 @by_age
+def test_first_feature_has_most_events_inside_the_window(age: str) -> None:
+    """Whatever Autumn counts at its end."""
+    end = MIDNIGHT - 3 * DAY
+    with autumn(age=age) as service:
+        many(service, 2, timestamp=end - HOUR, feature_id="tokens")
+        many(service, 1, timestamp=end - HOUR, feature_id="messages")
+        many(service, 5, timestamp=end, feature_id="messages")
+        query = MINE.having(range=None, start=end - DAY, end=end, group_by="properties.model")
+        assert service.usage.series(query).focus == "tokens"
+
+
+@by_age
 def test_seventy_features(age: str) -> None:
     """Those with most events come first, wherever they are in the alphabet."""
     with autumn(age=age) as service:

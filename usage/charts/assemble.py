@@ -70,7 +70,9 @@ class UngroupedFigures:
                 None if previous is None else _column_sums([previous[name] for name in names], bins),
                 bool(check.difference) and self.chart.cycle is None,
             )
-            found.append((sum(self._total(name).count or 0 for name in names), total))
+            # Autumn's own count may be of more than the window: a last resort.
+            requested = sum(self._total(name).count or 0 for name in names)
+            found.append((requested if check.count is None else check.count, total))
         found.sort(key=lambda item: (-item[0], item[1].feature_id))
         return tuple(total for _, total in found)
 
