@@ -45,10 +45,6 @@ class FeatureNames:
             return self
         return FeatureNames({**self.stored, feature: (feature,)}, self.is_complete, self.left_out)
 
-    def only(self, features: Iterable[str]) -> FeatureNames:
-        """These features of them."""
-        return FeatureNames({name: self.stored[name] for name in features}, self.is_complete, self.left_out)
-
 
 class FeatureCatalog:
     """The features that the organization has defined, where the key may read them.
