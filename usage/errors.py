@@ -8,6 +8,7 @@
     │   └── Unsupported        this server does not support the request (older, or a limit of the API)
     │       └── MissingCall        this server has no such call (401 `no_auth_header`)
     ├── RateLimited        more than five calls a second, and no room before the deadline
+    ├── Busy               so many requests wait already that this one must not
     ├── Unreachable        no answer in time: network, time limit, 5xx
     └── Malformed          an answer that is not what the contract promises
         └── TooLarge           an answer of more bytes than are read
@@ -80,6 +81,14 @@ class RateLimited(UsageError):
     """No call was possible within Autumn's rate limit (five a second for a customer's events) before the
     deadline.
     """
+
+
+class Busy(UsageError):
+    """Too many requests wait for Autumn already. `is_on_its_way`: what this one needs is being fetched."""
+
+    def __init__(self, sentence: str, retry_after_s: float, *, is_on_its_way: bool) -> None:
+        super().__init__(sentence, retry_after_s=retry_after_s)
+        self.is_on_its_way = is_on_its_way
 
 
 class Unreachable(UsageError):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Protocol
 
@@ -24,7 +24,9 @@ import structlog
 from usage import messages
 from usage.api.deadline import PAGE_S, Deadline
 from usage.api.stores import CacheStore
+from usage.api.waiting import wait_in_turn
 from usage.errors import (
+    Busy,
     Disabled,
     KeyRefused,
     Malformed,
@@ -38,6 +40,7 @@ from usage.errors import (
     UsageError,
 )
 from usage.freshness import Source
+from usage.notes import Note
 
 SWR_S = 300.0
 KEEP_S = 86_400.0
@@ -64,13 +67,15 @@ class FetchedBody:
 class Cached:
     """An answer, when it was requested (epoch seconds), and where it is from.
 
-    `live`: fetched for this call. `cache`: recent. `stale`: older than wanted, for `reason` (a sentence).
+    `live`: fetched for this call. `cache`: recent. `stale`: older than wanted, for `reason`; with the `error`
+    where a call for a newer one failed.
     """
 
     body: bytes
     fetched_at: float
     source: Source
-    reason: str | None = None
+    reason: Note | None = None
+    error: UsageError | None = field(default=None, compare=False)
 
 
 class Fetch(Protocol):
@@ -113,6 +118,9 @@ class _Failure(msgspec.Struct, frozen=True):
             )
         return _ERRORS.get(self.kind, Unreachable)(self.sentence, retry_after_s=wait_s)
 
+
+# Made once: msgspec can crash where two threads meet a new type at the same time.
+_failures = msgspec.json.Decoder(_Failure)
 
 _REFUSALS: dict[str, type[Refused]] = {
     kind.__name__: kind for kind in (Refused, KeyRefused, Disabled, UnknownCustomer, Unsupported, MissingCall)
@@ -160,10 +168,12 @@ class Cache:
         keep_s: float = KEEP_S,
         refresh: bool = False,
         urgent: bool = True,
+        customer: str = "",
     ) -> Cached:
         """The answer for `key`, fetched if need be; with `refresh` even where a fresh one is cached.
 
-        Raises the `UsageError` of `fetch` where nothing younger than `keep_s` is cached.
+        `customer`: whose it is, for the limits of waiting. Raises the `UsageError` of `fetch` where nothing
+        younger than `keep_s` is cached, or Busy where too many wait.
         """
         cached = self._cached(key, keep_s)
         if cached and not refresh:
@@ -174,7 +184,15 @@ class Cache:
                 return self._cached_while_refreshing(key, cached, fetch, keep_s)
         seen_at = cached.fetched_at if cached else float("-inf")
         request = _Request(key, fetch, deadline, keep_s, seen_at, urgent)
-        outcome = self._failure(key) or self._fetch_or_wait(request)
+        if failure := self._failure(key):
+            return self._stale_or_raise(cached, failure)
+        try:
+            wait_in_turn(customer, is_on_its_way=key in self._in_progress)
+        except Busy as busy:
+            if cached is None:
+                raise
+            return replace(cached, source="stale", reason=Note("busy", busy.sentence))
+        outcome = self._fetch_or_wait(request)
         return outcome if isinstance(outcome, Cached) else self._stale_or_raise(cached, outcome)
 
     def peek(self, key: str) -> Cached | None:
@@ -200,7 +218,7 @@ class Cache:
             return self._stale_or_raise(cached, failure)
         request = _Request(key, fetch, Deadline.after(PAGE_S), keep_s, cached.fetched_at, urgent=False)
         if not self._refresh_in_background(request):
-            return Cached(cached.body, cached.fetched_at, "stale", messages.REFRESH_NOT_STARTED)
+            return replace(cached, source="stale", reason=Note("stale", messages.REFRESH_NOT_STARTED))
         return cached
 
     def _refresh_in_background(self, request: _Request) -> bool:
@@ -294,7 +312,7 @@ class Cache:
         if entry is None:
             return None
         try:
-            return msgspec.json.decode(entry, type=_Failure)
+            return _failures.decode(entry)
         except msgspec.DecodeError:
             return None
 
@@ -302,6 +320,7 @@ class Cache:
         return _Failure.of(error, self._clock())
 
     def _stale_or_raise(self, cached: Cached | None, failure: _Failure) -> Cached:
+        error = failure.error(self._clock())
         if cached is None:
-            raise failure.error(self._clock())
-        return Cached(cached.body, cached.fetched_at, "stale", failure.sentence)
+            raise error
+        return replace(cached, source="stale", reason=Note("stale", failure.sentence), error=error)

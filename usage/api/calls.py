@@ -17,11 +17,14 @@ from typing import Generic, TypeVar
 
 import msgspec
 import structlog
+from cachetools import TTLCache
 
+from usage import messages
 from usage.api.cache import Cached
 from usage.api.client import Endpoint
 from usage.api.deadline import Deadline
 from usage.api.gateway import AnswerSource
+from usage.errors import TooLarge
 from usage.freshness import FetchInfo
 from usage.known_customers import KnownCustomers, sightings
 from usage.results import (
@@ -32,11 +35,16 @@ from usage.results import (
     cut_aggregate,
     decode_aggregate,
     decode_cached_rows,
+    decode_counts,
+    decode_deductions,
     decode_rows,
+    encode_aggregate,
     encode_rows,
+    without_objects,
 )
 from usage.scope import Scope
 from usage.window import floor_hour
+from usage.wire_rows import parts_of
 
 log = structlog.get_logger("usage")
 
@@ -49,8 +57,35 @@ window is closed (trap 17).
 CLOSED_AFTER_MS = 600_000
 """A window that ended this long ago is closed: ingestion lags by seconds, not by minutes."""
 
+FEWER = 4
+"""How many times fewer rows are requested where an answer was too large."""
+MOST_TIMES_FEWER = 3
+REMEMBERED_S = 600.0
+REMEMBERED_LIMITS = 1000
+
 Body = Mapping[str, object]
 T = TypeVar("T")
+
+
+class ListLimits:
+    """How many rows of a customer fit into one answer, where that is fewer than were requested.
+
+    Remembered for ten minutes, in one process; share one between all `Calls`. Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self._limits: TTLCache[object, int] = TTLCache(REMEMBERED_LIMITS, REMEMBERED_S)
+        self._lock = Lock()
+
+    def within(self, customer: object, limit: int) -> int:
+        """At most `limit`, and no more than fitted last."""
+        with self._lock:
+            return min(limit, self._limits.get(customer, limit))
+
+    def set(self, customer: object, limit: int) -> None:
+        """Remember that more than `limit` rows of this customer did not fit."""
+        with self._lock:
+            self._limits[customer] = limit
 
 
 class _SingleCall(Generic[T]):
@@ -74,10 +109,14 @@ class _SingleCall(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ListAnswer:
-    """Rows that belong to the question, and what the answer had beside them."""
+    """Rows that belong to the question, and what the answer had beside them. `limit`: how many were
+    requested. `parts`: how many names and values it has, at most.
+    """
 
     rows: EventList
     fetch_info: FetchInfo
+    limit: int
+    parts: int
 
     @property
     def events(self) -> list[Event]:
@@ -117,33 +156,52 @@ class Calls:
         known_customers: KnownCustomers,
         pool: ThreadPoolExecutor,
         scope: Scope | None = None,
+        limits: ListLimits | None = None,
     ) -> None:
         self._gateway = gateway
+        self._limits = limits or ListLimits()
         self._known_customers = known_customers
         self._pool = pool
         self.scope = scope
 
-    def rows(self, body: Body, *, closed: bool, options: CallOptions) -> ListAnswer:
-        """One events.list call. Rows of other customers are dropped, counted and logged."""
+    def rows(self, body: Body, limit: int, *, closed: bool, options: CallOptions) -> ListAnswer:
+        """One events.list call for at most `limit` rows. Rows of other customers are dropped, counted and
+        logged.
+
+        Where the answer is too large, a quarter of the rows is requested, at most three times; then TooLarge.
+        """
+        customer = body.get("customer_id")
+        limit = self._limits.within(customer, limit)
+        for _ in range(MOST_TIMES_FEWER):
+            try:
+                return self._rows({**body, "limit": limit}, limit, closed, options)
+            except TooLarge:
+                # Others that wait for rows of the same customer may have found what fits.
+                limit = self._limits.within(customer, max(1, limit // FEWER))
+                self._limits.set(customer, limit)
+        try:
+            return self._rows({**body, "limit": limit}, limit, closed, options)
+        except TooLarge:
+            raise TooLarge(messages.EVENTS_TOO_LARGE.format(count=limit)) from None
+
+    def _rows(self, body: Body, limit: int, closed: bool, options: CallOptions) -> ListAnswer:
         read = MemoizedDecoder(decode_rows)
         if self.scope is None:
             fetch_info = self._call("events.list", body, read, closed, options)
             rows = self._of_customer(read(fetch_info.body), body)
         else:
             fetch_info = self._call(
-                "events.list", body, read, closed, options, self._stripper(self.scope, read)
+                "events.list", body, read, closed, options, self._stripper(self.scope, read, body)
             )
             rows = decode_cached_rows(fetch_info.body)
         self._known_customers.note(sightings(rows.events))
-        return ListAnswer(rows, fetch_info)
+        return ListAnswer(rows, fetch_info, limit, parts_of(fetch_info.body))
 
     def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
         """One events.aggregate call."""
-        read = MemoizedDecoder(decode_aggregate)
-        cut = None
-        if self.scope is not None and (end := self.scope.end) is not None:
-            cut = partial(_cut, read, floor_hour(end))
-        fetch_info = self._call("events.aggregate", body, read, closed, options, cut)
+        read = MemoizedDecoder(_decoder_of(body))
+        strip = None if self.scope is None else partial(_strip_figures, self.scope, read)
+        fetch_info = self._call("events.aggregate", body, read, closed, options, strip)
         requested = body["feature_id"]
         return AggregateAnswer(
             _only(read(fetch_info.body), requested if isinstance(requested, list) else [requested]),
@@ -204,11 +262,18 @@ class Calls:
             rows, [event for event in rows.events if event.customer_id == customer], customer
         )
 
-    def _stripper(self, scope: Scope, read: Callable[[bytes], EventList]) -> Callable[[bytes], bytes]:
-        """Encodes a list answer anew, with what `scope` may see: the rest is never even cached."""
+    def _stripper(
+        self, scope: Scope, read: Callable[[bytes], EventList], body: Body
+    ) -> Callable[[bytes], bytes]:
+        """Encodes the answer to `body` anew, with what `scope` may see: the rest is never even cached."""
+        names_features = "feature_id" in body
 
         def strip(body: bytes) -> bytes:
             rows = read(body)
+            if not names_features:
+                # Other features of the customer are expected, and how many rows they have is not to be seen.
+                expected = [e for e in rows.events if scope.admits(e) or e.customer_id != scope.customer_id]
+                rows = msgspec.structs.replace(rows, events=expected)
             own = _without_foreign(
                 rows, [event for event in rows.events if scope.admits(event)], scope.customer_id
             )
@@ -225,10 +290,19 @@ class Calls:
             raise ValueError("a scope's call must name its customer")
 
 
-def _cut(read: Callable[[bytes], Aggregate], end: int, body: bytes) -> bytes:
-    """An answer encoded anew without what lies at or after `end`, where there is any."""
+def _decoder_of(body: Body) -> Callable[[bytes], Aggregate]:
+    if "aggregate_on" in body:
+        return decode_deductions
+    return decode_counts if body.get("measure") == "count" else decode_aggregate
+
+
+def _strip_figures(scope: Scope, read: Callable[[bytes], Aggregate], body: bytes) -> bytes:
+    """An answer with what `scope` may see, encoded anew where that is less."""
     figures = read(body)
-    return cut_aggregate(figures, end) if figures.bins and figures.bins[-1].period >= end else body
+    own = scope.strip_deducted(without_objects(figures))
+    if scope.end is not None:
+        own = cut_aggregate(own, floor_hour(scope.end))
+    return body if own is figures else encode_aggregate(own)
 
 
 def _without_foreign(rows: EventList, own: list[Event], customer_id: object) -> EventList:
@@ -249,7 +323,8 @@ def _only(figures: Aggregate, requested: Sequence[object]) -> Aggregate:
         else msgspec.structs.replace(item, values={name: item.values.get(name, 0.0) for name in names})
         for item in figures.bins
     ]
-    return Aggregate(bins, {name: total for name, total in figures.total.items() if name in names})
+    total = {name: total for name, total in figures.total.items() if name in names}
+    return msgspec.structs.replace(figures, bins=bins, total=total)
 
 
 def _hashed(customer_id: object) -> str:

@@ -34,7 +34,9 @@ class Capabilities:
     customer.
 
     `weeks`: bins of a week. `groupings`: what is not a property and can be grouped by, such as `$plan_id`.
-    `exact_edges`: figures can begin inside an hour; servers that know `timezone` let them.
+    `exact_edges`: figures can begin inside an hour; servers that know `timezone` let them. `counts`: bins can
+    have numbers of events. `deductions`: figures can be what was deducted from balances; `feature_groups`: by
+    the feature that deducted.
     """
 
     grouping: bool
@@ -42,6 +44,9 @@ class Capabilities:
     weeks: bool
     groupings: frozenset[str] = frozenset()
     exact_edges: bool = False
+    counts: bool = False
+    deductions: bool = False
+    feature_groups: bool = False
 
 
 def probe(calls: Calls, options: CallOptions) -> Capabilities:
@@ -58,6 +63,8 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
         "max_groups": 0,
         "group_by": "x",
         "timezone": 1,
+        "measure": "x",
+        "aggregate_on": "x",
     }
     if calls.scope is not None:
         body["customer_id"] = calls.scope.customer_id
@@ -73,6 +80,9 @@ def probe(calls: Calls, options: CallOptions) -> Capabilities:
             "week" in refusal.detail,
             frozenset(word for word in FIXED_GROUPS if word in refusal.detail),
             "timezone" in refusal.detail,
+            "measure" in refusal.detail,
+            "aggregate_on" in refusal.detail,
+            "$feature_id" in refusal.detail,
         )
     return Capabilities(grouping=False, organization=False, weeks=False)
 
@@ -96,6 +106,11 @@ class CapabilityCache:
             with self._lock:
                 self._by_staff[is_staff] = can
         return can if is_staff else replace(can, organization=False)
+
+    def known(self) -> Capabilities | None:
+        """What this server can do, as far as it was found out within the hour."""
+        with self._lock:
+            return self._by_staff.get(True) or self._by_staff.get(False)
 
     def _was_forgotten(self) -> bool:
         with self._lock:

@@ -208,6 +208,10 @@ class _Refusal(msgspec.Struct):
     code: str = ""
 
 
+# Made once: msgspec can crash where two threads meet a new type at the same time.
+_refusals = msgspec.json.Decoder(_Refusal)
+
+
 def _checked_url(url: str, *, any_host: bool) -> str:
     try:
         parsed = httpx.URL(url)
@@ -254,7 +258,7 @@ def _refuse_blank_customer(body: Mapping[str, object]) -> None:
 def _read_refusal(response: httpx.Response, deadline: Deadline) -> _Refusal:
     """What Autumn says of its refusal. A refusal stays one when its reason cannot be read."""
     try:
-        return msgspec.json.decode(read_body(response, ERROR_BODY_LIMIT, deadline), type=_Refusal)
+        return _refusals.decode(read_body(response, ERROR_BODY_LIMIT, deadline))
     except (UsageError, httpx.TransportError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Refusal()
 

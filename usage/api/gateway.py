@@ -24,6 +24,7 @@ from usage.api.deadline import Deadline
 from usage.api.limiter import Limiter, RedisWindow
 from usage.api.pace import PER_SECOND, PER_SECOND_BY_CALL
 from usage.api.stores import MemoryStore, RedisLink, RedisStore
+from usage.api.waiting import wait_in_turn
 from usage.errors import MissingCall, RateLimited, Refused, Unreachable, Unsupported, UsageError
 
 ATTEMPTS = 3
@@ -152,6 +153,7 @@ class Gateway:
             deadline=deadline,
             refresh=refresh,
             urgent=urgent,
+            customer=call.customer,
         )
         self._count(cached.source)
         log.info("autumn.cache", endpoint=endpoint, customer=call.customer, state=cached.source)
@@ -170,7 +172,9 @@ class Gateway:
         """The answer's bytes straight from Autumn, for exports: nothing is read from the cache or written to
         it.
         """
-        fetched = self._fetched(_Call(endpoint, body, check, transform), deadline, urgent=urgent)
+        call = _Call(endpoint, body, check, transform)
+        wait_in_turn(call.customer)
+        fetched = self._fetched(call, deadline, urgent=urgent)
         return Cached(fetched.body, fetched.fetched_at, "live")
 
     def in_use(self, customer_id: str | None) -> int:

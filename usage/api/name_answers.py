@@ -7,7 +7,7 @@ rows of a list that do are counted and left out.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -151,16 +151,24 @@ def decode_cached(body: bytes, kind: type[T]) -> T:
     return _decoded(body, kind)
 
 
+# Made once: msgspec can crash where two threads meet a new type at the same time.
+_KINDS: tuple[Any, ...] = (
+    *(_WireCustomer, _WirePage, _WireFeatures, _WireFeature),
+    *(Customer, CustomerPage, tuple[FeatureName, ...]),
+)
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in _KINDS}
+
+
 def _decoded(body: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return cast("T", _DECODERS[kind].decode(body))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed(messages.INVALID_NAMES) from None
 
 
 def _decoded_row(raw: msgspec.Raw, kind: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return cast("T", _DECODERS[kind].decode(raw))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
 

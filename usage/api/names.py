@@ -52,6 +52,14 @@ log = structlog.get_logger("usage")
 _CUSTOMER_ID = re.compile(r"[A-Za-z0-9_:-]+")
 
 
+SCOPES: dict[NameEndpoint, str] = {
+    "customers.get": "customers:read",
+    "customers.list": "customers:read",
+    "features.list": "features:read",
+}
+"""The scope that each call needs."""
+
+
 class UnavailableCalls:
     """The calls that the key or the server does not allow, each for an hour. Share one between all
     `NameCalls`.
@@ -60,17 +68,26 @@ class UnavailableCalls:
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._off: TTLCache[NameEndpoint, bool] = TTLCache(3, OFF_S, timer=clock)
+        self._off: TTLCache[NameEndpoint, str] = TTLCache(len(SCOPES), OFF_S, timer=clock)
         self._lock = Lock()
 
     def __contains__(self, endpoint: object) -> bool:
         with self._lock:
             return endpoint in self._off
 
-    def add(self, endpoint: NameEndpoint) -> None:
-        """Switch a call off for the next hour."""
+    def add(self, endpoint: NameEndpoint, missing_scope: str = "") -> None:
+        """Switch a call off for the next hour, with a `missing_scope` all calls that need it."""
         with self._lock:
-            self._off[endpoint] = True
+            for each in SCOPES:
+                if each == endpoint or SCOPES[each] == missing_scope:
+                    self._off[each] = missing_scope
+
+    def missing_scope(self, endpoint: NameEndpoint) -> str | None:
+        """The scope that the key lacks for a call; empty where the server lacks the call, None where neither
+        is known.
+        """
+        with self._lock:
+            return self._off.get(endpoint)
 
 
 class NameCalls:
@@ -156,13 +173,12 @@ class NameCalls:
             return None
         try:
             cached = self._answer(endpoint, body, MemoizedDecoder(decode), fresh_s, options)
-        except Unsupported:
-            self._unavailable.add(endpoint)
-            return None
-        # The cache serves a stale answer where Autumn refuses a new one: what the key may no longer read, is
-        # not shown.
-        if cached.reason == messages.CALL_UNAVAILABLE:
-            self._unavailable.add(endpoint)
+            # The cache serves a stale answer where Autumn refuses a new one: what the key may no longer read,
+            # is not shown.
+            if isinstance(cached.error, Unsupported):
+                raise cached.error
+        except Unsupported as refusal:
+            self._unavailable.add(endpoint, SCOPES[endpoint] if refusal.status == 403 else "")
             return None
         return decode_cached(cached.body, kind)
 

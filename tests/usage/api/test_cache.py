@@ -24,6 +24,7 @@ from usage.errors import (
     Unsupported,
     UsageError,
 )
+from usage.notes import Note
 
 
 @pytest.fixture
@@ -169,7 +170,9 @@ def test_error_serves_the_stale_answer_with_its_reason(cache: Cache, origin: Ori
     fetched_at = clock.now
     origin.failure = Unreachable("Autumn did not answer in time.")
     clock.now += 3_600
-    assert get(cache, origin) == Cached(b"answer 1", fetched_at, "stale", "Autumn did not answer in time.")
+    assert get(cache, origin) == Cached(
+        b"answer 1", fetched_at, "stale", Note("stale", "Autumn did not answer in time.")
+    )
     clock.now += 86_400
     with pytest.raises(Unreachable):
         get(cache, origin)
@@ -182,7 +185,7 @@ def test_failed_background_refresh_marks_the_answer_stale(cache: Cache, origin: 
     origin.failure = Unreachable("down")
     assert get(cache, origin).source == "cache"
     eventually(lambda: get(cache, origin).source == "stale")
-    assert get(cache, origin).reason == "down"
+    assert get(cache, origin).reason == Note("stale", "down")
     assert len(origin.calls) == 2
 
 

@@ -9,7 +9,7 @@ from tests.usage.api.name_service import ENDPOINTS, OpenWindow, name_service, op
 from tests.usage.catalog_bodies import ADA, CREDITS, encoded
 from tests.usage.sample_service import HOUR, later
 from usage.api.limiter import MemoryWindow
-from usage.api.names import LARGEST_PAGE, SEARCH_LIMIT
+from usage.api.names import LARGEST_PAGE, SCOPES, SEARCH_LIMIT
 from usage.catalog import Customer, FeatureName
 from usage.errors import Disabled, Malformed, RateLimited, Refused, UnknownCustomer, Unreachable
 from usage.query import BadQuery
@@ -46,7 +46,7 @@ def test_key_with_all_scopes_reads_names(age: str) -> None:
     ],
 )
 def test_unavailable_call_is_switched_off_for_an_hour(endpoint: str, key: str, age: str) -> None:
-    """There is no error and no warning, and other calls stay on."""
+    """There is no error and no warning, and calls that need another scope stay on."""
     with capture_logs() as logs, name_service(key=key, age=age) as service:
         assert [service.call(endpoint) for _ in range(3)] == [None] * 3
         with later(HOUR - 1000):
@@ -57,7 +57,11 @@ def test_unavailable_call_is_switched_off_for_an_hour(endpoint: str, key: str, a
         assert service.sent() == [endpoint]
         others = [other for other in ENDPOINTS if other != endpoint]
         assert [service.call(other) for other in others] == [None, None]
-        assert service.sent() == others
+        # Of the calls that need one scope, one is refused.
+        is_about_scope = key.endswith("_analytics") and age != "older"
+        scopes: dict[str, str] = dict(SCOPES.items())
+        tried = {scopes[other] if is_about_scope else other for other in (endpoint, *service.sent())}
+        assert len(tried) == (2 if is_about_scope else 3)
     assert {entry["log_level"] for entry in logs} == {"info"}
 
 
@@ -197,18 +201,34 @@ def test_another_customer_than_the_requested_one_is_discarded() -> None:
 def test_scope_reads_its_own_customer_without_email_plans_or_hidden_features() -> None:
     with name_service() as service:
         service.store.put_customer(ADA)
-        scope = Scope(customer_id="cus_2", features=frozenset({"messages"}))
+        scope = Scope(customer_id="cus_2", features=frozenset({"messages"}), balances=True)
         customer = service.within(scope).customer("cus_2", options())
         cached = b"".join(service.written)
         staff = service.names.customer("cus_2", options())
     assert customer is not None
-    assert (customer.name, customer.email) == ("Ada Ltd", None)
+    assert (customer.name, customer.email) == (None, None)
     assert [item.feature_id for item in customer.balances] == ["messages"]
     assert [part.plan_id for item in customer.balances for part in item.grants] == [None]
     assert [item.plan_id for item in customer.subscriptions] == [None]
-    assert not [word for word in (b"ada.test", b"seats", b"pro") if word in cached]
+    assert not [word for word in (b"Ada", b"ada.test", b"seats", b"pro") if word in cached]
     assert staff is not None
     assert (staff.email, len(staff.balances)) == ("ada@ada.test", 2)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("balances", [False, True])
+def test_scope_has_name_and_balances_where_allowed(named: bool, balances: bool) -> None:
+    """Nothing else is cached."""
+    with name_service() as service:
+        service.store.put_customer(ADA)
+        scope = Scope(customer_id="cus_2", customer_name=named, balances=balances)
+        customer = service.within(scope).customer("cus_2", options())
+        cached = b"".join(service.written)
+    assert customer is not None
+    assert customer.name == ("Ada Ltd" if named else None)
+    assert bool(customer.balances) == balances
+    assert ((b"Ada Ltd" in cached), (b"granted" in cached)) == (named, balances)
+    assert b"ada.test" not in cached
 
 
 def test_scope_that_allows_plans_has_them() -> None:

@@ -23,6 +23,8 @@ from tests.usage.threads import no_threads
 from usage.api.cache import Cache
 from usage.api.stores import CacheStore, MemoryStore, RedisLink, RedisStore
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 
