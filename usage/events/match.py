@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from usage.query import PropertyFilter, Query
+from usage.query import MAX_PATH_LENGTH, PropertyFilter, Query
 from usage.results import Event
 
 MISSING: Final = msgspec.UNSET
@@ -48,20 +48,22 @@ def matches(query: Query, event: Event) -> bool:
         return False
     if query.value_max is not None and event.value > query.value_max:
         return False
-    wanted = _by_path(query.filter)
-    if not all(_has(event, path, values) for path, values in wanted.items()):
+    wanted = by_path(query.filter)
+    if not all(has_one_of(event, path, values) for path, values in wanted.items()):
         return False
-    return not any(_has(event, item.path, {item.value}) for item in query.exclude)
+    return not any(has_one_of(event, path, values) for path, values in by_path(query.exclude).items())
 
 
-def _by_path(filters: Iterable[PropertyFilter]) -> dict[str, set[str]]:
+def by_path(filters: Iterable[PropertyFilter]) -> dict[str, set[str]]:
+    """The values that are requested of each property."""
     paths: dict[str, set[str]] = {}
     for item in filters:
         paths.setdefault(item.path, set()).add(item.value)
     return paths
 
 
-def _has(event: Event, path: str, values: set[str]) -> bool:
+def has_one_of(event: Event, path: str, values: set[str]) -> bool:
+    """Whether a row's property at `path` has one of these values."""
     value = lookup(event.properties, path)
     if value is MISSING:
         return False
@@ -94,11 +96,11 @@ def _is_float(value: float, wanted: str) -> bool:
 
 def flatten(properties: dict[str, Any], prefix: str = "", depth: int = 4) -> Iterator[tuple[str, Any]]:
     """Every (path, value) of a row, nested objects by their dotted paths down to
-    `depth`; lists stay whole.
+    `depth` and MAX_PATH_LENGTH; lists stay whole.
     """
     for name, value in properties.items():
         path = f"{prefix}{name}"
-        if isinstance(value, dict) and value and depth > 1:
+        if isinstance(value, dict) and value and depth > 1 and len(path) <= MAX_PATH_LENGTH:
             yield from flatten(value, f"{path}.", depth - 1)
         else:
             yield path, value

@@ -19,7 +19,7 @@ from usage.events.match import matches
 from usage.freshness import Freshness, freshness_of
 from usage.notes import Note
 from usage.query import Position, Query
-from usage.results import Event
+from usage.results import MAX_PARTS, Event
 from usage.window import Window, hour_end
 
 MAX_LIMIT: Final = 1000
@@ -44,7 +44,8 @@ class EventPage:
     `until`: the list's pinned end, epoch ms. `next`: where the next page goes on, None after the last row.
     `scanned`: rows read for this page. `unfinished`: the scan stopped before the page was full;
     continuing from `next` may find more. `ahead`: rows read whose time is still to come; those after the
-    running hour are not among `events`. `notes`: what the list is not.
+    running hour are not among `events`. `notes`: what the list is not. `read`: the rows that were read for
+    this page, whether they match or not.
     """
 
     events: tuple[Event, ...]
@@ -55,6 +56,7 @@ class EventPage:
     fresh: Freshness
     ahead: int = 0
     notes: tuple[Note, ...] = ()
+    read: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,15 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one call brought: the events that match, all that it read of the window, and how many it could not
-    read.
+    """What one call brought: the events that match, all that it read of the window, how many it could not
+    read, and how many only in part.
     """
 
     events: list[Event]
     read: list[Event]
     bad_rows: int
     more: bool
+    repaired_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class EventReader:
         self._calls = calls
 
     def page(self, query: Query, window: Window, now: int, options: CallOptions) -> EventPage:
-        """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls.
+        """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls,
+        and fewer where rows are large.
 
         More only where thousands of rows share a second with `before`: they are read again to get behind it.
         """
@@ -121,7 +125,10 @@ class EventReader:
             steps.append(step)
             found += [event for event in step.events if matches(query, event)]
             scanned = sum(step.advanced for step in steps)
-            if len(found) >= query.per_page or scanned == SCAN_CALLS or len(steps) == MAX_STEPS:
+            is_large = step.answer.limit < limit or sum(each.answer.parts for each in steps) > MAX_PARTS
+            is_last = scanned == SCAN_CALLS or len(steps) == MAX_STEPS
+            # A page that got no further would lead to itself.
+            if len(found) >= query.per_page or (is_large and scanned) or is_last:
                 break
         return _as_page(query, found, steps)
 
@@ -134,7 +141,8 @@ class EventReader:
         """
         for step in self._steps(query, window, now, new_options, MAX_LIMIT):
             matching = [event for event in step.events if matches(query, event)]
-            yield Batch(matching, step.events, step.answer.rows.bad_rows, step.more)
+            rows = step.answer.rows
+            yield Batch(matching, step.events, rows.bad_rows, step.more, rows.repaired_rows)
 
     def newest(
         self, query: Query, window: Window, now: int, options: CallOptions, limit: int = MAX_LIMIT
@@ -147,9 +155,7 @@ class EventReader:
             events=tuple(e for e in step.events if e.timestamp < until),
             ahead=tuple(e for e in rows.events if e.timestamp >= until and _is_of(query, e)),
             whole=not step.more,
-            fresh=freshness_of(
-                [step.answer.fetch_info], bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows
-            ),
+            fresh=_list_freshness([step.answer]),
         )
 
     def find(self, query: Query, at: Position, now: int, options: CallOptions) -> Event | None:
@@ -177,14 +183,13 @@ class EventReader:
                 offset, reader = 0, _RangeReader(bounds, reader.position)
             closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
             answer = self._calls.rows(
-                _body(query, bounds, offset, limit), closed=closed, options=new_options()
+                _body(query, bounds, offset), limit, closed=closed, options=new_options()
             )
             step = _step(query, answer, window, reader, until)
             yield step
             if not step.more:
                 return
-            if not step.advanced:
-                limit = MAX_LIMIT
+            limit = min(limit, answer.limit) if step.advanced else MAX_LIMIT
             offset += answer.rows.read
             if offset > MAX_OFFSET:
                 raise Malformed(messages.LIST_DOES_NOT_END)
@@ -222,6 +227,16 @@ class _RangeReader:
         return self._passed
 
 
+def _list_freshness(answers: Iterable[ListAnswer]) -> Freshness:
+    parts = list(answers)
+    return freshness_of(
+        [part.fetch_info for part in parts],
+        bad_rows=sum(part.rows.bad_rows for part in parts),
+        foreign_rows=sum(part.rows.foreign_rows for part in parts),
+        repaired_rows=sum(part.rows.repaired_rows for part in parts),
+    )
+
+
 def _step(query: Query, answer: ListAnswer, window: Window, reader: _RangeReader, until: int) -> _Step:
     before = reader.position
     shown = Window(window.start, max(window.start + 1, min(window.end, until)))
@@ -253,8 +268,8 @@ def _bounds(query: Query, window: Window, position: Position | None, now: int) -
     return bounds
 
 
-def _body(query: Query, bounds: dict[str, int], offset: int, limit: int) -> dict[str, object]:
-    body: dict[str, object] = {"offset": offset, "limit": limit, "custom_range": bounds}
+def _body(query: Query, bounds: dict[str, int], offset: int) -> dict[str, object]:
+    body: dict[str, object] = {"offset": offset, "custom_range": bounds}
     if query.customer_id is not None:
         body["customer_id"] = query.customer_id
     if query.feature_id and not _has_comma(query):
@@ -280,14 +295,20 @@ def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
         position_of(shown[-1]) if len(found) > query.per_page else last.position if last.more else None
     )
     rows = [step.answer.rows for step in steps]
-    fresh = freshness_of(
-        [step.answer.fetch_info for step in steps],
-        bad_rows=sum(item.bad_rows for item in rows),
-        foreign_rows=sum(item.foreign_rows for item in rows),
-    )
+    fresh = _list_freshness([step.answer for step in steps])
     scanned = sum(len(item.events) + item.bad_rows + item.foreign_rows for item in rows)
     unfinished = following is not None and len(found) < query.per_page
     fetched = math.ceil(fresh.fetched_at * 1000)
     ahead = sum(event.timestamp > fetched for item in rows for event in item.events)
-    notes = (Note("future-rows", messages.FUTURE_ROWS.format(count=ahead)),) if ahead else ()
-    return EventPage(tuple(shown), last.until, following, scanned, unfinished, fresh, ahead, notes)
+    sentence = messages.FUTURE_ROW if ahead == 1 else messages.FUTURE_ROWS.format(count=ahead)
+    return EventPage(
+        tuple(shown),
+        last.until,
+        following,
+        scanned,
+        unfinished,
+        fresh,
+        ahead,
+        notes=(Note("future-rows", sentence),) if ahead else (),
+        read=tuple(event for step in steps for event in step.events),
+    )
