@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from usage.notes import Note
+
 Source = Literal["live", "cache", "stale"]
 
 
@@ -17,24 +19,28 @@ class FetchInfo(Protocol):
     @property
     def source(self) -> Source: ...
     @property
-    def reason(self) -> str | None: ...
+    def reason(self) -> Note | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """`fetched_at`: epoch seconds of the oldest part. `reason`: why it is stale, as a sentence.
+    """`fetched_at`: epoch seconds of the oldest part. `reason`: why it is stale.
 
     `bad_rows`: rows that broke the contract. `foreign_rows`: rows of other customers or features.
+    `repaired_rows`: rows that are shown without something in them.
     """
 
     fetched_at: float
     source: Source
-    reason: str | None = None
+    reason: Note | None = None
     bad_rows: int = 0
     foreign_rows: int = 0
+    repaired_rows: int = 0
 
 
-def freshness_of(answers: Iterable[FetchInfo], *, bad_rows: int = 0, foreign_rows: int = 0) -> Freshness:
+def freshness_of(
+    answers: Iterable[FetchInfo], *, bad_rows: int = 0, foreign_rows: int = 0, repaired_rows: int = 0
+) -> Freshness:
     """The freshness of figures made from several answers: that of the oldest, and
     the worst of their sources.
     """
@@ -42,4 +48,5 @@ def freshness_of(answers: Iterable[FetchInfo], *, bad_rows: int = 0, foreign_row
     order: tuple[Source, ...] = ("live", "cache", "stale")
     source = max((part.source for part in parts), key=order.index)
     reason = next((part.reason for part in parts if part.reason), None)
-    return Freshness(min(part.fetched_at for part in parts), source, reason, bad_rows, foreign_rows)
+    fetched_at = min(part.fetched_at for part in parts)
+    return Freshness(fetched_at, source, reason, bad_rows, foreign_rows, repaired_rows)

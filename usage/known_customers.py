@@ -6,12 +6,17 @@ Everything here was read off rows and aggregates on their way to a page; no call
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Protocol
 
 from usage.results import Event
+
+MAX_SETS = 200
+MAX_TOGETHER = 64
+"""Sets of features, and features in one, that colors are chosen by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,14 @@ class KnownCustomers(Protocol):
     def customers(self, search: str = "", limit: int = 50) -> list[tuple[str, int]]:
         """(customer, last seen) whose id contains `search`, case folded; newest first."""
 
+    def last_seen(self, customer_ids: Iterable[str]) -> dict[str, int]:
+        """When these were last seen, epoch ms; 0 for those that were not."""
+
     def features(self, customer_id: str | None) -> list[str]:
         """Features seen for a customer, or for all customers with None; newest first."""
+
+    def feature_sets(self) -> frozenset[frozenset[str]]:
+        """Which features customers have together; of many such sets, the commonest."""
 
 
 class InMemoryKnownCustomers:
@@ -46,13 +57,16 @@ class InMemoryKnownCustomers:
         self._most = most
         self._seen: dict[str, dict[str, int]] = {}
         self._pairs = 0
+        self._sets: frozenset[frozenset[str]] | None = None
         self._lock = threading.Lock()
 
     def note(self, sightings: Iterable[Seen]) -> None:
         with self._lock:
             for item in sightings:
                 features = self._seen.setdefault(item.customer_id, {})
-                self._pairs += item.feature_id not in features
+                if item.feature_id not in features:
+                    self._pairs += 1
+                    self._sets = None
                 features[item.feature_id] = max(item.last_seen, features.get(item.feature_id, 0))
             if self._pairs > self._most:
                 self._forget_oldest()
@@ -65,6 +79,10 @@ class InMemoryKnownCustomers:
             ]
         return nsmallest(limit, last, key=lambda item: (-item[1], item[0]))
 
+    def last_seen(self, customer_ids: Iterable[str]) -> dict[str, int]:
+        with self._lock:
+            return {name: max(self._seen.get(name, {}).values(), default=0) for name in customer_ids}
+
     def features(self, customer_id: str | None) -> list[str]:
         last: dict[str, int] = {}
         with self._lock:
@@ -74,6 +92,16 @@ class InMemoryKnownCustomers:
                     last[feature] = max(moment, last.get(feature, 0))
         last.pop("", None)
         return sorted(last, key=lambda name: (-last[name], name))
+
+    def feature_sets(self) -> frozenset[frozenset[str]]:
+        with self._lock:
+            if self._sets is None:
+                found = Counter(
+                    frozenset(seen.keys() - {""}) for seen in self._seen.values() if len(seen) <= MAX_TOGETHER
+                )
+                commonest = nsmallest(MAX_SETS, found, key=lambda each: (-found[each], sorted(each)))
+                self._sets = frozenset(commonest)
+            return self._sets
 
     def _forget_oldest(self) -> None:
         """Customers that were not seen for longest go first, until half of the room is free again."""

@@ -27,8 +27,14 @@ API_URL_NOT_VALID = "Autumn's URL is not valid."
 TIMED_OUT = "Autumn did not respond in time."
 CONNECTION_FAILED = "The connection to Autumn failed."
 
+# usage/api/calls.py
+EVENTS_TOO_LARGE = "These events are too large to load: a response with {count} of them has over 16 MiB."
+
 # usage/api/limiter.py
 TOO_MANY_WAITING = "Too many requests are waiting for Autumn."
+
+# usage/api/waiting.py
+REQUESTS_WAITING = "Too many requests are waiting for Autumn's answers."
 
 # usage/api/response_body.py
 RESPONSE_ENCODING = "Autumn's response has an unexpected encoding."
@@ -69,8 +75,21 @@ FILTERS_NOT_APPLIED = (
 FEATURES_SEEN_SO_FAR = (
     "These are the features seen so far. The secret key can't list all features, so others may be missing."
 )
+EVENT_NAMES_UNKNOWN = (
+    "The secret key can't list features. Events that Autumn stores under another name of a feature are not"
+    " included."
+)
 FEATURES_LEFT_OUT = "{count} more features could not be requested at once. Choose features to see them."
 FEATURES_NOT_DRAWN = "The {most} features with most events have a card. {count} more are listed below them."
+NO_EVENT_COUNTS = "This Autumn server can't count the events of each interval. Choose another measure."
+NO_DEDUCTIONS = "This Autumn server can't tell what was deducted from balances. Choose another measure."
+DEDUCTED_WITHOUT_CUSTOMER = "Choose a customer to see what was deducted from balances."
+DEDUCTED_WITH_FILTERS = "Autumn can't filter what was deducted. Remove the filters or choose another measure."
+DEDUCTED_GROUPS = "Autumn can't group what was deducted by this. Choose a property or the entity."
+DEDUCTED_GROUPS_IN_LINK = "This link can't group what was deducted, because it does not show all features."
+DEDUCTED_WITHOUT_TOTAL = "Autumn has no total of what was deducted to compare with."
+DEDUCTIONS_SINCE = "Events before May 2026 have no deductions in Autumn."
+BALANCES_DIFFER = "The balances don't add up to what Autumn deducted from the feature."
 NO_SUCH_GROUPING = "This Autumn server can't group by this. Choose a property."
 PREVIOUS_NOT_LOADED = "The previous period could not be loaded. {error}"
 GROUPS_NOT_LOADED = "The groups could not be loaded, so the chart shows the whole feature. {error}"
@@ -79,12 +98,34 @@ CHART_NOT_LOADED = "The chart could not be loaded. {error}"
 EVENTS_NOT_LOADED = "The events could not be loaded. {error}"
 NO_BILLING_CYCLE = "This customer has no billing cycle. Choose days instead."
 
+# usage/explain
+OWN_VALUES = "Most events have their own value of this property."
+TOO_MANY_DIMENSIONS = (
+    "Other properties of these events are more common. An explanation makes at most ten requests."
+)
+TOO_SHORT_FOR_TIMES = "The periods are too short to compare their hours or weekdays."
+TOO_LONG_FOR_HOURS = "The periods are too long to compare their hours."
+FOLDED_GROUPS = "There are too many values. Autumn reports the largest and adds up the others."
+EXPLAIN_WITHOUT_COMPARISON = "Choose a comparison with the previous period to explain a change."
+EXPLAIN_DEDUCTED = "What was deducted from balances can't be explained. Choose another measure."
+EXPLAIN_COMMA = (
+    "The Autumn server leaves out events of a feature whose name has a comma. Its change can't be explained."
+)
+NOTHING_TO_EXPLAIN = "There are no events to explain in this time range."
+ROWS_NOT_LOADED = "The properties could not be loaded. {error}"
+
 # usage/events/pages.py
+FUTURE_ROW = (
+    "1 event has a timestamp in the future. Figures, lists and files include it if it is in the current hour."
+)
 FUTURE_ROWS = (
     "{count:,} events have timestamps in the future. Figures, lists and files include those of the current "
     "hour."
 )
 LIST_DOES_NOT_END = "Autumn's event list does not end."
+
+# usage/events/typed.py
+NOT_A_TYPED_FILTER = "Enter a property and a value, for example status=503 or status!=200."
 
 # usage/page_data.py
 ROWS_ARRIVED = "Events are arriving: {rows:,} are listed, and Autumn counted {count:,} shortly before."
@@ -92,6 +133,7 @@ ROWS_DISAGREE = "Autumn counts {count:,} events in this chart and lists {rows:,}
 
 # usage/query.py
 NOT_A_FILTER = "Enter a filter as property:value, for example model:gpt-large."
+PATH_TOO_DEEP = "Enter a property path of at most {depth} parts and {length:,} characters."
 NOT_A_TIME = "Enter a time in epoch milliseconds, before the year 9999."
 NOT_A_POSITION = "Enter a position as time in epoch milliseconds, comma, event ID."
 DATE_OUT_OF_RANGE = "Choose a date between 1970 and 9999."
@@ -102,6 +144,7 @@ END_WITHOUT_START = "An end date needs a start date."
 START_NOT_BEFORE_END = "The start must be before the end."
 NOT_A_GROUP_BY = "Group by properties.NAME, $entity_id, $customer_id or $plan_id."
 GROUPS_WITHOUT_GROUP_BY = "Choose a property to group by before you choose groups."
+PERCENT_WITHOUT_GROUP_BY = "A percent chart shows the shares of groups. Choose a property to group by."
 NOT_A_DATE = "Enter a date such as 2026-11-23 or 2026-11-23T14:00, with or without an offset."
 NOT_A_TIME_ZONE = "Choose a time zone by its IANA name, for example Europe/Berlin."
 TOO_MANY_DAYS = "A chart shows at most {count:,} days. Choose a shorter time range."
@@ -125,6 +168,7 @@ EVENT_LIST_WITHOUT_ROWS = "Autumn sent an event list without rows."
 # usage/scope.py
 LINK_SHOWS_ONE_CUSTOMER = "This link shows one customer."
 ENTITIES_NOT_IN_LINK = "This link can't filter by entity."
+DEDUCTIONS_NOT_IN_LINK = "This link does not show what was deducted from balances."
 GROUP_NOT_IN_LINK = "This link can't group by this property."
 FEATURE_NOT_IN_LINK = "This link does not show this feature."
 PROPERTY_NOT_IN_LINK = "This link does not show this property."

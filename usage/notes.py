@@ -7,14 +7,19 @@ from typing import Literal
 
 NoteCode = Literal[
     "approximate-zone",
+    "balances-differ",
+    "busy",
+    "deductions-since",
     "events-arriving",
     "features-not-drawn",
     "features-not-listed",
     "filters-not-applied",
     "future-rows",
     "no-comparison",
+    "no-total",
     "partial",
     "rows-disagree",
+    "stale",
     "windows-widened",
 ]
 INCOMPLETE_FIGURES: frozenset[NoteCode] = frozenset(

@@ -30,14 +30,21 @@ class UsagePage:
         """The older of the two, with the list's own counts of rows."""
         rows = self.page.fresh
         parts = [rows] if self.series is None else [self.series.fresh, rows]
-        return freshness_of(parts, bad_rows=rows.bad_rows, foreign_rows=rows.foreign_rows)
+        return freshness_of(
+            parts,
+            bad_rows=rows.bad_rows,
+            foreign_rows=rows.foreign_rows,
+            repaired_rows=rows.repaired_rows,
+        )
 
 
 def chart_rows(query: Query) -> Query:
     """The rows that a chart of `query` shows: a grouped one is of one feature, known beforehand where it is
     named.
     """
-    return query if query.group_by is None or query.focus is None else query.having(feature_id=(query.focus,))
+    if query.group_by is None or query.focus is None or query.measure == "deducted":
+        return query  # what was deducted is of a balance's feature, which events need not be tracked under
+    return query.having(feature_id=(query.focus,))
 
 
 def chart_missing(error: UsageError | None) -> str:
@@ -70,7 +77,8 @@ def checked_against_rows(series: Series, page: EventPage, query: Query, now: int
     if count is None or page.next is not None or page.unfinished or query.before is not None:
         return series
     rows = [event for event in page.events if event.timestamp in window]
-    if len(rows) == count or (len(rows) < count and window.end > now - RECENT_MS):
+    has_unreadable = len(rows) <= count <= len(rows) + page.fresh.bad_rows
+    if has_unreadable or (len(rows) < count and window.end > now - RECENT_MS):
         return series
     recent = sum(event.timestamp > now - RECENT_MS for event in rows)
     may_have_arrived = recent >= len(rows) - count > 0 or page.fresh.fetched_at > series.fresh.fetched_at + 1

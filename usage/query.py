@@ -48,13 +48,15 @@ Range = Literal[
     "3bc",
     "last_cycle",
 ]
-ChartType = Literal["bars", "lines", "cumulative"]
+ChartType = Literal["bars", "lines", "cumulative", "percent", "panels"]
+Measure = Literal["sum", "count", "deducted"]
 PerPage = Literal[50, 100, 500, 1000]
 
 CYCLES: frozenset[str] = frozenset({"1bc", "3bc", "last_cycle"})
 BIN_SIZES: tuple[BinSize, ...] = get_args(BinSize)
 RANGES: tuple[Range, ...] = get_args(Range)
 CHARTS: tuple[ChartType, ...] = get_args(ChartType)
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 PER_PAGES: tuple[PerPage, ...] = get_args(PerPage)
 
 MAX_MOMENT = 253_370_764_800_000
@@ -65,6 +67,10 @@ MAX_BINS = 2_500
 
 MAX_DAYS = 1_250
 """The longest window of a chart, in days: its hours must be summed one by one in zones off UTC."""
+
+MAX_PATH_LENGTH = 1_000
+MAX_PATH_DEPTH = 10
+"""Characters, and parts between dots, of a property's path: each dot may or may not part two names."""
 
 _PROPERTY_GROUP = re.compile(r"properties(\.[A-Za-z0-9_]+)+\Z")
 FIXED_GROUPS = ("$entity_id", "$customer_id", "$plan_id")
@@ -97,6 +103,11 @@ class Position(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.timestamp},{self.id}"
+
+
+def is_path(text: str) -> bool:
+    """Whether a text can be the path of a property in a query."""
+    return 0 < len(text) <= MAX_PATH_LENGTH and text.count(".") < MAX_PATH_DEPTH
 
 
 def parse_filter(text: str) -> PropertyFilter:
@@ -170,7 +181,7 @@ class Query:
     """Every parameter of the product's query string, under its own name; absent ones have their default.
 
     Raises BadQuery where parameters contradict each other. Moments are epoch milliseconds; `tz` is an IANA
-    name.
+    name. `measure`: what charts add up: values, events, or what was deducted from balances.
     """
 
     customer_id: str | None = None
@@ -183,7 +194,9 @@ class Query:
     group_by: str | None = None
     focus: str | None = None
     group: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
     chart: ChartType = "bars"
+    measure: Measure = "sum"
     filter: tuple[PropertyFilter, ...] = ()
     exclude: tuple[PropertyFilter, ...] = ()
     value_min: float | int | None = None
@@ -200,10 +213,11 @@ class Query:
     def __post_init__(self) -> None:
         if self.range is None and self.start is None and self.end is None:
             object.__setattr__(self, "range", "30d")
-        for name in ("feature_id", "group", "filter", "exclude"):
+        for name in ("feature_id", "group", "hide", "filter", "exclude"):
             object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
         object.__setattr__(self, "columns", tuple(dict.fromkeys(self.columns)))
         _check_names(self)
+        _check_paths(self)
         _check_window(self)
         _check_group(self)
         _check_values(self)
@@ -214,6 +228,11 @@ class Query:
     def zone(self) -> ZoneInfo:
         """The zone of bins and times."""
         return ZoneInfo(self.tz)
+
+    @property
+    def dimension(self) -> str | None:
+        """What the lines of a chart are: groups, balances (`$balance`), or None for the feature itself."""
+        return self.group_by or ("$balance" if self.measure == "deducted" else None)
 
     @property
     def is_cycle(self) -> bool:
@@ -257,9 +276,14 @@ class Query:
         return size
 
     def having(self, **changes: Any) -> Query:
-        """The same query with other values, back on its first page unless a place in the list is given."""
-        listing = {"until": None, "before": None, "page": 1, "event": None}
-        return replace(self, **{**listing, **changes})
+        """The same query with other values, back on its first page unless a place in the list is given.
+
+        Shares are those of groups: without groups, they become bars.
+        """
+        others: dict[str, Any] = {"until": None, "before": None, "page": 1, "event": None}
+        if self.chart == "percent" and changes.get("group_by", self.group_by) is None:
+            others["chart"] = "bars"
+        return replace(self, **{**others, **changes})
 
     def to_params(self) -> list[tuple[str, str]]:
         """The canonical query string as pairs: in a fixed order, defaults dropped, `tz` always there."""
@@ -293,6 +317,18 @@ def _check_names(query: Query) -> None:
         raise BadQuery("feature_id", messages.BLANK_VALUE)
 
 
+def _check_paths(query: Query) -> None:
+    paths = {
+        "filter": [item.path for item in query.filter],
+        "exclude": [item.path for item in query.exclude],
+        "columns": query.columns,
+        "group_by": [(query.group_by or "").removeprefix("properties.")],
+    }
+    for name, found in paths.items():
+        if any(path and not is_path(path) for path in found):
+            raise BadQuery(name, messages.PATH_TOO_DEEP.format(depth=MAX_PATH_DEPTH, length=MAX_PATH_LENGTH))
+
+
 def _check_values(query: Query) -> None:
     for name in ("value_min", "value_max"):
         value = getattr(query, name)
@@ -317,10 +353,12 @@ def _check_group(query: Query) -> None:
         raise BadQuery("group_by", messages.NOT_A_GROUP_BY)
     if query.group and by is None:
         raise BadQuery("group", messages.GROUPS_WITHOUT_GROUP_BY)
+    if query.chart == "percent" and by is None:
+        raise BadQuery("chart", messages.PERCENT_WITHOUT_GROUP_BY)
 
 
 PARAMETERS: tuple[str, ...] = tuple(f.name for f in fields(Query))
-REPEATABLE = frozenset({"feature_id", "group", "filter", "exclude", "columns"})
+REPEATABLE = frozenset({"feature_id", "group", "hide", "filter", "exclude", "columns"})
 DEFAULTS: dict[str, object] = {
     f.name: "30d" if f.name == "range" else None if f.default is MISSING else f.default for f in fields(Query)
 }

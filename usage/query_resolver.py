@@ -13,7 +13,7 @@ from usage.charts.queries import ChartQueries
 from usage.errors import Unsupported, UsageError
 from usage.features.visible import VisibleFeatures
 from usage.query import BadQuery, Query
-from usage.window import Window
+from usage.window import Window, floor_hour
 
 
 class QueryResolver:
@@ -70,7 +70,25 @@ class QueryResolver:
             if item.status == "active"
         }
         start, end = periods.pop() if len(periods) == 1 else (None, None)
-        return Window(start, end) if start is not None and end is not None and start <= now < end else None
+        if start is None or end is None or not start <= now < end:
+            return None
+        return Window(start, end) if self._is_reported(start, query, now, options) else None
+
+    def _is_reported(self, start: int, query: Query, now: int, options: CallOptions) -> bool:
+        """Whether Autumn's own current cycle begins in the hour of `start` too.
+
+        On the newest servers it may be that of a balance, which is reset more often than the subscription
+        ends; older ones don't report its start.
+        """
+        queries = self.chart_queries(query, now, options)
+        if not queries.can.exact_edges:
+            return True
+        features = self._visible_features.candidates(query, now, options)
+        try:
+            reported = self.cycle(queries, query, features.names, compared=False).window
+        except (UsageError, BadQuery):
+            return True
+        return reported.start == floor_hour(start)
 
     def cycle(
         self, queries: ChartQueries, query: Query, names: tuple[str, ...], *, compared: bool

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from usage import messages
 from usage.catalog import Balance, Customer
+from usage.errors import Unsupported
 from usage.query import BadQuery, Query
-from usage.results import Event
+from usage.results import Aggregate, DeductionBin, Event, FeatureDeduction
 from usage.window import Window, ceil_hour, floor_hour
 
 
@@ -23,9 +25,10 @@ class Scope:
     """One customer, and how much of its usage a link shows.
 
     `features`: None for all. `event_names`: other names that their events are stored under. `properties`: the
-    paths that are visible; everything else is absent. `start`, `end`: bounds in epoch milliseconds, [start,
-    end), where set; charts show the whole hours inside them.
-    `deductions`, `plans`, `exports`: off unless allowed.
+    paths that are listed. Each is visible with what is nested in its value; all other keys are absent, also
+    `region.tier` beside a listed `region`. `start`, `end`: bounds in epoch milliseconds, [start, end), where
+    set; charts show the whole hours inside them.
+    `deductions`, `plans`, `exports`, `customer_name`, `balances`: off unless allowed.
     """
 
     customer_id: str
@@ -37,6 +40,8 @@ class Scope:
     deductions: bool = False
     plans: bool = False
     exports: bool = False
+    customer_name: bool = False
+    balances: bool = False
 
     def __post_init__(self) -> None:
         if not self.customer_id.strip():
@@ -54,7 +59,7 @@ class Scope:
             None if self.features is None else sorted(self.features),
             sorted(self.event_names),
             sorted(self.properties),
-            [self.start, self.end, self.deductions, self.plans],
+            [self.start, self.end, self.deductions, self.plans, self.customer_name, self.balances],
         ]
         return hashlib.sha256(msgspec.json.encode(shape)).hexdigest()[:24]
 
@@ -67,6 +72,8 @@ class Scope:
             raise BadQuery("customer_id", messages.LINK_SHOWS_ONE_CUSTOMER)
         if query.entity_id is not None:
             raise BadQuery("entity_id", messages.ENTITIES_NOT_IN_LINK)
+        if query.measure == "deducted" and not self.deductions:
+            raise BadQuery("measure", messages.DEDUCTIONS_NOT_IN_LINK)
         self._check_paths(query)
         return replace(query, customer_id=self.customer_id, feature_id=self._features(query))
 
@@ -111,29 +118,92 @@ class Scope:
             deductions = [msgspec.structs.replace(item, plan_id=None) for item in deductions]
         return msgspec.structs.replace(event, properties=properties, deductions=deductions or None)
 
-    def strip_customer(self, customer: Customer) -> Customer:
-        """The scope's customer without an email address: balances of features that are shown, plans where
-        allowed.
+    def strip_deducted(self, answer: Aggregate) -> Aggregate:
+        """The answer with what shown features deducted from balances of shown features, within the bounds.
+
+        Where a link does not show all features, groups are the features that deducted (`$feature_id`): the
+        balance's own figure has the hidden ones too. Unsupported where Autumn folded groups that cannot be
+        told apart.
         """
-        balances = [item for item in customer.balances if self._has(item.feature_id)]
+        if answer.deductions is None:
+            return answer
+        end = None if self.end is None else floor_hour(self.end)
+        inside = [each for each in answer.deductions if end is None or each.period < end]
+        found = [self._deducted(each) for each in inside] if self.deductions else []
+        return msgspec.structs.replace(answer, deductions=[each for each in found if each.values])
+
+    def _deducted(self, each: DeductionBin) -> DeductionBin:
+        groups = each.grouped_values or {}
+        if self.features is None:
+            names = {name for of in groups.values() for name in of}
+            objects = {name for name in names if name.startswith("{")}  # they have keys that are not listed
+            if objects and "Other" in names:
+                raise Unsupported(messages.TOO_MANY_GROUPS, status=400)
+            own = {id_: {n: of[n] for n in of.keys() - objects} for id_, of in groups.items()}
+            values = {name: self._balances(value) for name, value in each.values.items()}
+            return DeductionBin(each.period, values, own if each.grouped_values is not None else None)
+        if any("Other" in of for of in groups.values()) and not self._has("Other"):
+            raise Unsupported(messages.TOO_MANY_GROUPS, status=400)
+        parts = {
+            id_: [group.deducted for name, group in of.items() if self._has(name)]
+            for id_, of in groups.items()
+        }
+        shown = {name: self._balances(value, parts) for name, value in each.values.items() if self._has(name)}
+        return DeductionBin(each.period, {name: value for name, value in shown.items() if value.balances})
+
+    def _balances(
+        self, value: FeatureDeduction, parts: dict[str, list[float]] | None = None
+    ) -> FeatureDeduction:
+        """The balances of one feature; `parts`: what shown features deducted from each, if not all are
+        shown.
+        """
+        balances = value.balances
+        if not self.plans:
+            balances = [msgspec.structs.replace(item, plan_id=None) for item in balances]
+        if parts is None:
+            return msgspec.structs.replace(value, balances=balances)
+        own = [
+            msgspec.structs.replace(item, deducted=sum(parts[item.balance_id]))
+            for item in balances
+            if parts.get(item.balance_id)
+        ]
+        return FeatureDeduction(sum(item.deducted for item in own), 0, own)
+
+    def strip_customer(self, customer: Customer) -> Customer:
+        """The scope's customer without an email address: its name, plans, and balances of features that are
+        shown, each where allowed.
+        """
+        balances = [item for item in customer.balances if self.balances and self._has(item.feature_id)]
         subscriptions = customer.subscriptions
         if not self.plans:
             balances = [_without_plans(item) for item in balances]
             subscriptions = tuple(msgspec.structs.replace(item, plan_id=None) for item in subscriptions)
-        return msgspec.structs.replace(
-            customer, email=None, subscriptions=subscriptions, balances=tuple(balances)
+        return Customer(
+            customer.id,
+            customer.name if self.customer_name else None,
+            None,
+            subscriptions,
+            tuple(balances),
         )
 
+    def lists(self, path: str) -> bool:
+        """Whether a property path is one of the link's own. Only such a path may reach Autumn, to which a key
+        with a dot and a nested one are the same path, though a link may show one of the two.
+        """
+        return path in self.properties
+
     def shows(self, path: str) -> bool:
-        """Whether a property path is visible: allowed itself, or below one that is."""
+        """Whether a property path may be looked up in rows that `strip` returned: it is listed, or below one
+        that is.
+        """
         parts = path.split(".")
         return any(".".join(parts[:depth]) in self.properties for depth in range(1, len(parts) + 1))
 
     def may_group(self, group_by: str) -> bool:
-        """Whether figures may be grouped so: by visible properties, and by plan where plans may be seen."""
+        """Whether figures may be grouped so: by listed properties, and by plan where plans may be seen."""
         if group_by == "$plan_id":
             return self.plans
-        return group_by.startswith("properties.") and self.shows(group_by.removeprefix("properties."))
+        return group_by.startswith("properties.") and self.lists(group_by.removeprefix("properties."))
 
     def _has(self, feature: str) -> bool:
         return self.features is None or feature in self.features or feature in self.event_names
@@ -162,15 +232,22 @@ def _without_plans(balance: Balance) -> Balance:
     return msgspec.structs.replace(balance, grants=grants)
 
 
+@lru_cache(256)
+def _paths_above(allowed: frozenset[str]) -> frozenset[str]:
+    """Each path that an allowed one lies below."""
+    return frozenset(path[:dot] for path in allowed for dot, character in enumerate(path) if character == ".")
+
+
 def _visible_properties(
     properties: dict[str, Any], allowed: frozenset[str], prefix: str = ""
 ) -> dict[str, Any]:
+    above = _paths_above(allowed)
     visible: dict[str, Any] = {}
     for name, value in properties.items():
         path = f"{prefix}{name}"
         if path in allowed:
             visible[name] = value
-        elif isinstance(value, dict) and any(item.startswith(f"{path}.") for item in allowed):
+        elif isinstance(value, dict) and path in above:
             inner = _visible_properties(value, allowed, f"{path}.")
             if inner:
                 visible[name] = inner

@@ -5,38 +5,65 @@ usage.series(query)            the figures of a chart
 usage.page(query)              one page of events
 usage.usage_page(query)        both, fetched side by side
 usage.iterate(query)           every event that matches, exactly once
+usage.explain(query)           why its usage changed, step by step
 usage.within(scope)            the same, for the recipient of a share link
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from usage import messages
-from usage.api.calls import CallOptions, Calls
+from usage.api.calls import CallOptions, Calls, ListLimits
 from usage.api.capabilities import PROBE_FEATURE, CapabilityCache
+from usage.api.client import NameEndpoint
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
-from usage.api.names import NameCalls, UnavailableCalls
-from usage.charts.chart_window import chart_window_of, cycle_note
+from usage.api.names import DEFAULT_PAGE, SEARCH_LIMIT, NameCalls, UnavailableCalls
+from usage.api.waiting import current_waiter
+from usage.catalog import Customer, CustomerPage, FeatureName
+from usage.charts.allowance import NO_DAYS, Allowance, allowances, recent_days
+from usage.charts.chart_window import ChartWindow, chart_window_of, cycle_note
+from usage.charts.moves import Moves, feature_moves, incomplete_notes, moved_week, week_edges
+from usage.charts.queries import ChartQueries
 from usage.charts.series import Series
-from usage.errors import Malformed, RateLimited, Refused, Unreachable, Unsupported, UsageError
+from usage.errors import (
+    Busy,
+    Malformed,
+    RateLimited,
+    Refused,
+    UnknownCustomer,
+    Unreachable,
+    Unsupported,
+    UsageError,
+)
 from usage.events.facets import Facets, facets_of
 from usage.events.pages import Batch, EventPage, EventReader, Newest
+from usage.explain.explanation import Explanation, explain_change
+from usage.explain.preparation import ExplainPreparation
 from usage.features.names import FeatureCatalog, FeatureNames
 from usage.features.visible import NEWEST_ROWS, FeatureCache, VisibleFeatures
 from usage.freshness import Freshness, freshness_of
 from usage.known_customers import KnownCustomers, Seen
+from usage.notes import Note
 from usage.page_data import UsagePage, chart_missing, chart_rows, checked_against_rows, without_events
-from usage.query import BadQuery, Position, Query
+from usage.query import BadQuery, Measure, Position, Query
 from usage.query_resolver import QueryResolver
 from usage.results import Event
 from usage.scope import Scope
 from usage.window import HOUR_MS, Window, hour_end
+
+NAMES_S = 4.0
+"""How long a call for names may take."""
+TEMPORARY = (RateLimited, Busy, Unreachable, Malformed)
+"""What a part of a page may meet while the others are shown."""
+
+CALLS_OF_COMPARISON = 4
+"""Calls for a chart that compares two periods, at most."""
 
 POOL_THREADS = 96
 """Threads for calls that go out side by side."""
@@ -66,6 +93,7 @@ class ServiceContext:
     features: FeatureCache
     catalog: FeatureCatalog
     unavailable: UnavailableCalls | None
+    limits: ListLimits
     first_version: bool = False
 
 
@@ -79,14 +107,14 @@ class Usage:
     def __init__(self, context: ServiceContext, scope: Scope | None = None) -> None:
         self._context = context
         self._known_customers = context.known_customers
-        self._calls = Calls(context.gateway, context.known_customers, context.pool, scope)
+        self._calls = Calls(context.gateway, context.known_customers, context.pool, scope, context.limits)
         self._visible_features = VisibleFeatures(
             self._calls, context.known_customers, context.features, context.catalog
         )
-        names = None
+        self._names = None
         if context.unavailable is not None:
-            names = NameCalls(context.gateway, context.unavailable, scope)
-        self._resolver = QueryResolver(self._calls, context.capabilities, self._visible_features, names)
+            self._names = NameCalls(context.gateway, context.unavailable, scope)
+        self._resolver = QueryResolver(self._calls, context.capabilities, self._visible_features, self._names)
         self._reader = EventReader(self._calls)
 
     @property
@@ -143,7 +171,9 @@ class Usage:
         chosen, query, now = query.feature_id, self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
         queries = replace(self._resolver.chart_queries(query, now, options), strict=strict)
-        features = self._visible_features.candidates(query, now, options)
+        # The feature of a balance that is drawn is none of those whose events are asked about.
+        asked = replace(query, focus=None) if query.measure == "deducted" else query
+        features = self._visible_features.candidates(asked, now, options)
         if self._context.first_version:
             queries = replace(queries, first_version=True)
             features = FeatureNames({name: (name,) for name in features.stored})
@@ -167,7 +197,10 @@ class Usage:
         query, now = self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)
-        page = self._reader.page(self._listed(query, options), window, now, options)
+        names = self._stored_names(query, options)
+        page = self._reader.page(_listed(query, names), window, now, options)
+        if names.unlisted is not None:
+            page = replace(page, notes=(*page.notes, names.unlisted))
         if query.is_cycle and self._resolver.window(query, now, options) is None:
             page = replace(page, notes=(*page.notes, cycle_note(query, window)))
         if not page.events and query.before is None and not page.unfinished:
@@ -185,11 +218,11 @@ class Usage:
         series, failure = None, None
         try:
             series = self.series(query, now, refresh=refresh)
-        except (RateLimited, Unreachable, Malformed, Unsupported) as error:
+        except (*TEMPORARY, Unsupported) as error:
             failure = error
         try:
             page = newest.result()
-        except (RateLimited, Unreachable, Malformed) as error:
+        except TEMPORARY as error:
             if series is None:
                 raise failure or error from None
             return UsagePage(series, None, without_events(series, error))
@@ -203,7 +236,9 @@ class Usage:
         It counts whole hours, known features and no property filters. Without a comparison, its call is the
         chart's.
         """
-        ungrouped = replace(query, compare=None, group_by=None, group=(), focus=None)
+        ungrouped = replace(
+            query, compare=None, group_by=None, group=(), focus=None, measure="sum", chart="bars"
+        )
         query, now = self._resolver.narrow(ungrouped), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
         window = self._resolver.window(query, now, options)
@@ -214,7 +249,7 @@ class Usage:
         try:
             queries = self._resolver.chart_queries(query, now, options)
             features = self._visible_features.candidates(query, now, options)
-            if not query.feature_id and (features.left_out or not features.is_complete):
+            if not query.feature_id and (features.left_out or features.unlisted):
                 return None
             return queries.count(query, features, chart_window_of(query, window, now, self.scope))
         except (UsageError, BadQuery):
@@ -236,7 +271,9 @@ class Usage:
         def new_options() -> CallOptions:
             return CallOptions(Deadline.after(EXPORT_S), urgent=False, use_cache=False)
 
-        return self._reader.batches(self._listed(pinned, new_options()), window, now, new_options)
+        return self._reader.batches(
+            _listed(pinned, self._stored_names(pinned, new_options())), window, now, new_options
+        )
 
     def event(self, query: Query, at: Position, now: int | None = None) -> Event | None:
         """The event at `at`, by its own link; None where there is none (in this scope)."""
@@ -245,7 +282,7 @@ class Usage:
             return None
         options = CallOptions(Deadline.after(PAGE_S))
         self._resolver.check_entity(query, options)
-        return self._reader.find(self._listed(query, options), at, now, options)
+        return self._reader.find(_listed(query, self._stored_names(query, options)), at, now, options)
 
     def newest(
         self,
@@ -255,12 +292,15 @@ class Usage:
         limit: int = NEWEST_ROWS,
         refresh: bool = False,
         urgent: bool = True,
+        within_s: float = PAGE_S,
     ) -> Newest:
-        """The newest rows of the window, before property filters: one call."""
+        """The newest rows of the window, before property filters: one call, answered `within_s` seconds."""
         query, now = self._resolver.narrow(query), now or self.now()
-        options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
+        options = CallOptions(Deadline.after(within_s), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)
-        return self._reader.newest(self._listed(query, options), window, now, options, limit)
+        return self._reader.newest(
+            _listed(query, self._stored_names(query, options)), window, now, options, limit
+        )
 
     def facets(self, query: Query, now: int | None = None) -> Facets:
         """What the newest thousand rows of the window have in common, before property filters: one call."""
@@ -272,15 +312,178 @@ class Usage:
         """
         self._staff_only()
         now, options = now or self.now(), CallOptions(Deadline.after(PAGE_S))
+        ranked, queries, chart = self._by_customer(query, now, options)
+        names = self._context.catalog.named([feature_id], options).names
+        customers, fetch_info = queries.ranking(ranked, names, chart)
+        self._known_customers.note(Seen(customer, feature_id, 0) for customer, _ in customers)
+        return Busiest(feature_id, tuple(customers), freshness_of([fetch_info]))
+
+    def moves(self, series: Series, feature_id: str) -> Moves:
+        """How usage moved from week to week: of each feature, and by customer of one. Staff only.
+
+        `series`: the chart beside it, of all customers. The figures are those of the last 30 days, as on the
+        overview that opens by default, so that they take calls only beside other dates.
+        """
+        self._staff_only()
+        query, now, options = series.query, series.now, CallOptions(Deadline.after(PAGE_S))
+        week, days = moved_week(query, now), self._last_30_days(series)
+        edges = week_edges(week, query)
+        ranked, queries, chart = self._by_customer(days.query, now, options)
+        names = self._context.catalog.named([feature_id], options).names
+        customers, are_all, fetch_info = queries.moves(ranked, names, chart, edges)
+        return Moves(
+            week,
+            Window(edges[0], edges[1]),
+            feature_moves(days, edges),
+            feature_id,
+            customers,
+            are_all,
+            freshness_of([days.fresh, fetch_info]),
+            incomplete_notes(days),
+        )
+
+    def _by_customer(
+        self, query: Query, now: int, options: CallOptions
+    ) -> tuple[Query, ChartQueries, ChartWindow]:
         ranked = Query(
             range=query.range, start=query.start, end=query.end, tz=query.tz, group_by="$customer_id"
         )
         queries = self._resolver.chart_queries(ranked, now, options)
         window = self._resolver.list_window(ranked, now, options)
-        names = self._context.catalog.named([feature_id], options).names
-        customers, fetch_info = queries.ranking(ranked, names, chart_window_of(ranked, window, now))
-        self._known_customers.note(Seen(customer, feature_id, 0) for customer, _ in customers)
-        return Busiest(feature_id, tuple(customers), freshness_of([fetch_info]))
+        return ranked, queries, chart_window_of(ranked, window, now)
+
+    def named_customer(self, customer_id: str) -> Customer | None:
+        """A customer with its name; None where Autumn has no such customer or its name cannot be read. Staff
+        only.
+
+        IDs that `customers.get` does not take are looked for among the customers that `customers.list` finds.
+        """
+        self._staff_only()
+        if self._names is None or not customer_id.strip():
+            return None
+        options = CallOptions(Deadline.after(NAMES_S), urgent=False)
+        try:
+            found = self._names.customer(customer_id, options)
+        except UnknownCustomer:
+            return None
+        if found is not None or self.missing_name_scope("customers.get") is not None:
+            return found
+        page = self.find_customers(customer_id) if len(customer_id) <= SEARCH_LIMIT else None
+        return next((each for each in page.customers if each.id == customer_id), None) if page else None
+
+    def find_customers(
+        self, search: str, *, offset: int = 0, limit: int = DEFAULT_PAGE
+    ) -> CustomerPage | None:
+        """A page of the customers whose ID, name or email address contains `search`, newest first; None where
+        they cannot be read. Staff only.
+        """
+        self._staff_only()
+        if self._names is None:
+            return None
+        options = CallOptions(Deadline.after(NAMES_S))
+        return self._names.customers(search, options, offset=offset, limit=limit)
+
+    def missing_name_scope(self, endpoint: NameEndpoint) -> str | None:
+        """The scope that the key lacks for a call for names; empty where the call may not be made or this
+        server lacks it; None where neither is known.
+        """
+        unavailable = self._context.unavailable
+        return "" if unavailable is None else unavailable.missing_scope(endpoint)
+
+    def start_feature_names(self) -> Future[tuple[FeatureName, ...] | None]:
+        """Begins to read all features by name, side by side with other calls; None where they cannot be read.
+
+        A recipient may be shown those of its features only.
+        """
+        options = CallOptions(Deadline.after(NAMES_S))
+
+        def listed() -> tuple[FeatureName, ...] | None:
+            # A page may end before this call does, and a place that it takes then is never given back.
+            current_waiter.set(None)
+            return self._context.catalog.defined(options)
+
+        return self._calls.start(listed)
+
+    def start_customer(self, customer_id: str | None) -> Future[Customer | None]:
+        """Begins to read a customer side by side with other calls; None where it cannot be read.
+
+        Within a scope it is the scope's own, with what may be seen of it.
+        """
+        customer_id = customer_id if self.scope is None else self.scope.customer_id
+        options = CallOptions(Deadline.after(NAMES_S))
+
+        def read() -> Customer | None:
+            current_waiter.set(None)
+            if self._names is None or customer_id is None:
+                return None
+            return self._names.customer(customer_id, options)
+
+        return self._calls.start(read)
+
+    def allowances(self, customer: Customer, series: Series) -> dict[str, Allowance]:
+        """The customer's allowances by feature. `series`: the chart beside them.
+
+        The days that tell when an allowance runs out are those of the page that opens by default, so that
+        they take a call only beside another page.
+        """
+        features = self._context.catalog.defined(CallOptions(Deadline.after(NAMES_S))) or ()
+        # Balances count usage: other measures of it say nothing about them.
+        is_usage = series.query.measure == "sum"
+        may_run_out = is_usage and any(
+            not each.unlimited and each.remaining > 0 for each in customer.balances
+        )
+        recent = recent_days(self._recent(series)) if may_run_out else NO_DAYS
+        return allowances(customer, features, series, recent)
+
+    def _recent(self, series: Series) -> Series:
+        """The figures of the last 30 days; `series` where they cannot be loaded."""
+        try:
+            return self._last_30_days(series)
+        except (UsageError, BadQuery):
+            return series
+
+    def _last_30_days(self, series: Series) -> Series:
+        """The figures of the last 30 days; those of `series` where they are these."""
+        query = series.query
+        shown = replace(query, focus=None, chart="bars", compare=None, group_by=None, group=(), per_page=100)
+        days = Query(customer_id=query.customer_id, range="30d", tz=query.tz, bin_size="day")
+        if series.size == "day" and replace(shown, bin_size="day") == days:
+            return series
+        return self.series(days, series.now)
+
+    def explain(
+        self, query: Query, now: int | None = None, *, refresh: bool = False
+    ) -> Iterator[Explanation]:
+        """Why usage of one feature differs from the previous period: what is known after each call, at most
+        ten of them, beside those that once an hour find out what the server can do. Stop reading to cancel.
+
+        The feature is the focus of `query`, or else the one that its chart draws. Selected groups are not
+        regarded. BadQuery without a comparison.
+        """
+        if query.compare is None:
+            raise BadQuery("compare", messages.EXPLAIN_WITHOUT_COMPARISON)
+        if query.measure == "deducted":
+            raise BadQuery("measure", messages.EXPLAIN_DEDUCTED)
+        now = now or self.now()
+        # Groups and sizes of bins are those of the page, which has asked for the same figures a moment ago.
+        plain = replace(query, group_by=None, group=(), hide=(), chart="bars")
+        feature = query.focus or (query.feature_id[0] if len(query.feature_id) == 1 else None)
+        spent = 0
+        if feature is None:
+            feature, spent = self.series(plain, now).focus, CALLS_OF_COMPARISON
+        if feature is None:
+            raise BadQuery("focus", messages.NOTHING_TO_EXPLAIN)
+        narrow = self._resolver.narrow(replace(plain, focus=feature, feature_id=(feature,)))
+        preparation = ExplainPreparation(self._resolver, self._reader, self._context.catalog, self.scope)
+        return explain_change(preparation.request(narrow, now, spent, refresh=refresh))
+
+    def missing_measures(self) -> dict[Measure, str]:
+        """The measures that this server is known to lack, each with a sentence. Makes no call."""
+        can = self._context.capabilities.known()
+        if can is None:
+            return {}
+        missing: dict[Measure, str] = {} if can.counts else {"count": messages.NO_EVENT_COUNTS}
+        return missing if can.deductions else missing | {"deducted": messages.NO_DEDUCTIONS}
 
     def customers(self, search: str = "", limit: int = 20) -> list[tuple[str, int]]:
         """Known customers whose id contains `search`:
@@ -290,18 +493,31 @@ class Usage:
         self._staff_only()
         return self._known_customers.customers(search, limit)
 
+    def last_seen(self, customer_ids: Iterable[str]) -> dict[str, int]:
+        """When these customers were last seen, epoch ms; 0 for those that were not. Staff only."""
+        self._staff_only()
+        return self._known_customers.last_seen(customer_ids)
+
     def features(self, customer_id: str | None) -> list[str]:
         """Features seen so far for a customer, or for all customers with None; within a scope, those that it
         shows.
         """
         return self._visible_features.features(customer_id)
 
-    def _listed(self, query: Query, options: CallOptions) -> Query:
-        """`query` with the stored names of its features: a list knows an event by the name that it has."""
-        if not query.feature_id:
-            return query
-        names = self._context.catalog.named(query.feature_id, options).names
-        return replace(query, feature_id=names)
+    def features_together(self) -> frozenset[frozenset[str]]:
+        """Which features customers have together, as far as seen; within a scope, those that it shows."""
+        return self._visible_features.together()
+
+    def list_notes(self, query: Query) -> tuple[Note, ...]:
+        """What lists of `query`'s events lack, and files with them: events under names that are not known."""
+        unlisted = self._stored_names(
+            self._resolver.narrow(query), CallOptions(Deadline.after(PAGE_S))
+        ).unlisted
+        return () if unlisted is None else (unlisted,)
+
+    def _stored_names(self, query: Query, options: CallOptions) -> FeatureNames:
+        """The names of chosen features: a list knows an event by the name that it has."""
+        return self._context.catalog.named(query.feature_id, options) if query.feature_id else FeatureNames()
 
     def _staff_only(self) -> None:
         if self.scope is not None:
@@ -320,6 +536,10 @@ class Usage:
             "bin_size": "hour",
         }
         self._calls.aggregate(body, closed=False, options=options)
+
+
+def _listed(query: Query, names: FeatureNames) -> Query:
+    return replace(query, feature_id=names.names)
 
 
 def _counts_whole(query: Query, window: Window, now: int) -> bool:
@@ -354,5 +574,6 @@ def open_usage(
             FeatureCache(clock),
             FeatureCatalog(list_features),
             unavailable,
+            ListLimits(),
         )
     )

@@ -264,6 +264,8 @@ class Shift:
         if ms < (self.days + 32 * self.months) * DAY_MS:  # before 1970, perhaps before Python's calendar
             return ms - (self.days + 32 * self.months) * DAY_MS
         now = local(ms, self.zone).replace(tzinfo=None)
+        if ms % HOUR_MS == 0:  # in zones off the hour it stands for the local hour nearest to it
+            now = (now + timedelta(minutes=30)).replace(minute=0, second=0)
         then = _months_back(now, self.months) if self.months else now - timedelta(self.days)
         return nearest_hour(to_ms(then.replace(tzinfo=self.zone)))
 

@@ -315,6 +315,24 @@ def test_events_under_a_name_of_a_feature_are_its_own(age: str) -> None:
             assert len(usage.page(query).events) == len(list(usage.iterate(query))) == usage.count(query) == 7
         grouped = service.usage.series(one.having(group_by="properties.model", compare="previous"))
         assert [(line.name, line.total) for line in grouped.lines] == [("a", 7)]
+        focused = service.usage.series(MINE.having(feature_id=("api_calls",), focus="messages"))
+        assert sums(focused) == {"api_calls": 0, "messages": 7}
+
+
+def test_chosen_feature_whose_names_cannot_be_listed_says_what_it_may_lack() -> None:
+    """Chart, list and link alike, on a server that cannot list features; nothing where one can."""
+    one = MINE.having(feature_id=("messages",))
+    for age, expected in (("older", {"features-not-listed"}), ("newest", set())):
+        with autumn(age=age) as service:
+            many(service, 3, timestamp=NOW - DAY, feature_id="messages")
+            link = service.usage.within(Scope(customer_id="cus_1", features=frozenset({"messages"})))
+            for usage, query in ((service.usage, one), (link, Query())):
+                series = usage.series(query)
+                assert sums(series) == {"messages": 3}
+                assert codes(series) & {"features-not-listed"} == expected
+                assert {note.code for note in usage.page(query).notes} == expected
+                assert {note.code for note in usage.list_notes(query)} == expected
+            assert service.usage.list_notes(MINE) == ()
 
 
 # Groups

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from dashboard.forms import MAX_TEXT_LENGTH
 from dashboard.known_customers import StoredKnownCustomers
 from usage.known_customers import InMemoryKnownCustomers, KnownCustomers, Seen, sightings
 from usage.results import Event
@@ -68,12 +69,18 @@ class TestEveryCatalog:
         assert known.features(None) == ["g", "h", "f"]
         assert known.features("nobody") == []
 
+    def test_feature_sets_are_those_of_customers(self, known: KnownCustomers) -> None:
+        known.note([Seen("c", "f", 5), Seen("c", "g", 9), Seen("d", "h", 7), Seen("e", "", 0)])
+        assert known.feature_sets() - {frozenset()} == {frozenset("fg"), frozenset("h")}
+        known.note([Seen("d", "f", 8)])
+        assert frozenset("fh") in known.feature_sets()
+
     def test_customer_known_by_id_only_has_no_features(self, known: KnownCustomers) -> None:
         known.note([Seen("e", "", 0)])
         assert known.customers() == [("e", 0)]
         assert known.features("e") == known.features(None) == []
 
-    @pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " ", "日本"])
+    @pytest.mark.parametrize("name", ["x" * MAX_TEXT_LENGTH, "\u202e</script>", "=1+1", " ", "日本"])
     def test_any_name_is_stored_unchanged(self, known: KnownCustomers, name: str) -> None:
         known.note([Seen(name, name, 1)])
         assert known.customers() == [(name, 1)]

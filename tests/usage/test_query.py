@@ -57,7 +57,7 @@ def queries(draw: st.DrawFn) -> Query:
         group_by=group_by,
         group=tuple(draw(st.lists(st.text(), max_size=3))) if group_by else (),
         focus=draw(st.none() | names),
-        chart=draw(st.sampled_from(["bars", "lines", "cumulative"])),
+        chart=draw(st.sampled_from(["bars", "lines", "panels", "percent" if group_by else "cumulative"])),
         filter=tuple(draw(st.lists(filters, max_size=3))),
         exclude=tuple(draw(st.lists(filters, max_size=3))),
         value_min=draw(st.sampled_from([None, low])),
@@ -80,7 +80,7 @@ def read(pairs: list[tuple[str, str]]) -> Query:
     for name, value in pairs:
         many.setdefault(name, []).append(value)
     values: dict[str, Any] = {name: found[-1] for name, found in many.items()}
-    for name in ("feature_id", "group", "columns"):
+    for name in ("feature_id", "group", "hide", "columns"):
         values[name] = tuple(many.get(name, ()))
     for name in ("filter", "exclude"):
         values[name] = tuple(parse_filter(text) for text in many.get(name, ()))
@@ -147,6 +147,7 @@ def test_having_returns_to_the_first_page(query: Query) -> None:
         ("group_by", {"group_by": "properties.a\n"}),
         ("group_by", {"group_by": "$secret"}),
         ("group", {"group": ("a",)}),
+        ("chart", {"chart": "percent"}),
         ("value_min", {"value_min": 2, "value_max": 1}),
         ("value_min", {"value_min": math.nan}),
         ("value_max", {"value_max": math.inf}),
@@ -160,6 +161,12 @@ def test_invalid_values_are_refused(field: str, values: dict[str, Any]) -> None:
         Query(**values)
     assert caught.value.field == field
     assert caught.value.sentence.endswith(".")
+
+
+def test_shares_become_bars_without_groups() -> None:
+    query = Query(chart="percent", group_by="properties.model")
+    assert query.having(group_by=None).chart == "bars"
+    assert query.having(range="7d").chart == "percent"
 
 
 @pytest.mark.parametrize(

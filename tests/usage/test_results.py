@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from usage.errors import Malformed
+from usage.errors import Malformed, TooLarge
 from usage.results import (
+    MAX_PARTS,
+    MAX_ROW_PARTS,
     Aggregate,
     AutumnBin,
     EventList,
@@ -21,6 +23,7 @@ from usage.results import (
     decode_rows,
     encode_rows,
 )
+from usage.wire_rows import MAX_DEPTH
 
 ROW: dict[str, Any] = {
     "id": "evt_1",
@@ -56,9 +59,8 @@ BAD_ROWS = {
     "value 5,000 digits": raw("value", DIGITS),
     "value 400 digits": raw("value", "1" * 400),
     "value minus 400 digits": raw("value", "-" + "1" * 400),
-    "property 1e999": raw("properties", '{"a": 1e999}'),
-    "property 5,000 digits": raw("properties", f'{{"a": {DIGITS}}}'),
-    "properties list": with_(properties=[]),
+    "value NaN": raw("value", "NaN"),
+    "value minus Infinity": raw("value", "-Infinity"),
     "timestamp text": with_(timestamp="1765958215459"),
     "timestamp negative": with_(timestamp=-1),
     "timestamp year 10000": with_(timestamp=253402300800000),
@@ -69,12 +71,11 @@ BAD_ROWS = {
     "no customer": json.dumps({name: value for name, value in ROW.items() if name != "customer_id"}),
     "customer null": with_(customer_id=None),
     "feature list": with_(feature_id=["a"]),
-    "deductions object": with_(deductions={}),
-    "deduction without value": with_(deductions=[{"balance_id": "b", "feature_id": "f"}]),
     "not an object": "5",
     "null": "null",
     "array": "[]",
     "id twice": TEXT,
+    "depth 50,000": "[" * 50_000 + "]" * 50_000,
 }
 
 
@@ -84,6 +85,93 @@ def test_bad_rows_are_discarded_and_counted(row: str) -> None:
     rows = decode_rows(listed(TEXT, row, with_(id="evt_2"), more="true"))
     assert [event.id for event in rows.events] == ["evt_1", "evt_2"]
     assert (rows.bad_rows, rows.read, rows.has_more) == (1, 3, True)
+
+
+DEDUCTION = {"balance_id": "b", "feature_id": "f", "value": 2}
+LEAF = [{"a": 1}, "[{"]
+REPAIRED_ROWS = {
+    "lone surrogate": (raw("properties", '{"a": "x\\ud800", "b": 1}'), {"a": "x\ufffd", "b": 1}),
+    "low half alone": (raw("properties", '{"a": "\\udc00\\ud83d"}'), {"a": "\ufffd\ufffd"}),
+    "lone surrogate beside a pair": (raw("properties", '{"a": "\\ud83d\\ude00\\ud800"}'), {"a": "😀\ufffd"}),
+    "lone surrogate behind a backslash": (raw("properties", '{"a": "\\\\\\ud800"}'), {"a": "\\\ufffd"}),
+    "lone surrogate in a key": (raw("properties", '{"\\udfff": 1}'), {"\ufffd": 1}),
+    "1e999": (raw("properties", '{"a": 1e999, "b": 2}'), {"a": "\ufffd", "b": 2}),
+    "5,000 digits": (raw("properties", f'{{"a": {DIGITS}, "b": 2}}'), {"a": "\ufffd", "b": 2}),
+    "properties list": (with_(properties=[1]), {}),
+    "properties text": (with_(properties="a"), {}),
+    "deductions object": (with_(deductions={}), {"model": "a"}),
+    "deduction without value": (
+        with_(deductions=[{"balance_id": "b", "feature_id": "f"}]),
+        {"model": "a"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("row", "properties"), REPAIRED_ROWS.values(), ids=REPAIRED_ROWS)
+def test_unreadable_parts_of_a_row_are_replaced_and_counted(row: str, properties: dict[str, Any]) -> None:
+    rows = decode_rows(listed(TEXT, row, with_(id="evt_2")))
+    assert [event.id for event in rows.events] == ["evt_1", "evt_bad", "evt_2"]
+    assert (rows.events[1].properties, rows.events[1].deductions) == (properties, None)
+    assert (rows.repaired_rows, rows.bad_rows, rows.read) == (1, 0, 3)
+    assert decode_cached_rows(encode_rows(rows)) == rows
+
+
+def test_bytes_that_are_no_text_are_replaced_and_counted() -> None:
+    rows = decode_rows(listed(TEXT, with_(id="evt_2")).replace(b"credits", b"\xff", 1))
+    assert [event.feature_id for event in rows.events] == ["\ufffd", "credits"]
+    assert rows.repaired_rows == 1
+
+
+def test_readable_text_is_not_repaired() -> None:
+    """Neither pairs of surrogates nor backslashes before text, in an answer with a bad row."""
+    text = '{"a": "\\ud83d\\ude00", "b": "\\\\ud800", "c": "[{\\"]}"}'
+    rows = decode_rows(listed(raw("properties", text), "5"))
+    assert rows.events[0].properties == {"a": "😀", "b": "\\ud800", "c": '[{"]}'}
+    assert (rows.repaired_rows, rows.bad_rows) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_depth_of_a_row_is_bounded(kind: type) -> None:
+    """What is nested deeper is left out; what stands beside it is not."""
+
+    def nested(depth: int) -> Any:
+        return LEAF[1] if depth == 0 else [nested(depth - 1), 1] if kind is list else {"a": nested(depth - 1)}
+
+    fits = MAX_DEPTH - 2
+    rows = decode_rows(listed(with_(properties={"a": nested(fits), "b": 1})))
+    assert (rows.events[0].properties["a"], rows.repaired_rows) == (nested(fits), 0)
+    rows = decode_rows(listed(with_(properties={"a": nested(fits + 3), "b": 1}), TEXT))
+    assert (rows.events[0].properties["b"], rows.repaired_rows, len(rows.events)) == (1, 1, 2)
+    assert json.dumps(rows.events[0].properties).count(json.dumps(nested(1))[0]) <= MAX_DEPTH
+
+
+@given(
+    st.lists(
+        st.sampled_from(['"', "\\", "\\ud800", "\\udc00", "u", "[", "]", "{", "}", ",", ":", "a"]),
+        max_size=12,
+    )
+)
+def test_a_bad_row_costs_no_other_row(pieces: list[str]) -> None:
+    """Whatever text is in it."""
+    bad = json.dumps(ROW | {"id": "evt_bad", "properties": {"a": "@"}}).replace("@", "".join(pieces))
+    try:
+        json.loads(bad)
+    except ValueError:
+        assume(False)
+    rows = decode_rows(listed(TEXT, bad, "5", with_(id="evt_2")))
+    assert [event.id for event in rows.events] == ["evt_1", "evt_bad", "evt_2"]
+    assert (rows.read, rows.bad_rows) == (4, 1)
+
+
+def test_answer_of_too_many_parts_is_too_large() -> None:
+    """Unless it has the fewest rows that are requested: of these, no row is lost."""
+    row = {"properties": {str(number): number for number in range(MAX_ROW_PARTS // 2)}}
+    rows = [with_(id=f"evt_{number}", **row) for number in range(2 * MAX_PARTS // MAX_ROW_PARTS + 1)]
+    with pytest.raises(TooLarge):
+        decode_rows(listed(*rows))
+    large = {"properties": {str(number): number for number in range(2 * MAX_ROW_PARTS)}}
+    least = decode_rows(listed(*(with_(id=f"evt_{number}", **large) for number in range(15))))
+    assert (len(least.events), least.repaired_rows) == (15, 15)
 
 
 NESTED = "[" * 50_000 + "]" * 50_000
@@ -97,14 +185,7 @@ BODIES = {
     "truncated": listed(TEXT)[:-5],
     "twice": listed(TEXT) * 2,
     "byte order mark": b"\xef\xbb\xbf" + listed(TEXT),
-    "bad UTF-8": listed(TEXT).replace(b"evt_1", b"\xff\xfe"),
     "UTF-16": listed(TEXT).decode().encode("utf-16"),
-    "NaN": listed(raw("value", "NaN")),
-    "Infinity": listed(raw("value", "-Infinity")),
-    "lone surrogate": listed(raw("properties", '{"a": "\\ud800"}')),
-    "lone surrogate key": listed(raw("properties", '{"\\udfff": 1}')),
-    "depth 50,000": listed(raw("properties", f'{{"a": {NESTED}}}')),
-    "depth 50,000 row": listed(NESTED),
     "depth 50,000 beside": b'{"list": [], "has_more": false, "x": ' + NESTED.encode() + b"}",
     "list missing": b'{"has_more": false}',
     "list null": b'{"list": null, "has_more": false}',
@@ -221,5 +302,12 @@ def test_cut_answer_has_no_count_of_more_than_its_bins() -> None:
     """Where Autumn's total has the bin at the end too; a total without it stays."""
     bins = [AutumnBin(0, {"a": 1.0, "b": 1.0}), AutumnBin(10, {"a": 64.0, "b": 64.0})]
     answer = Aggregate(bins, {"a": Total(2, 65.0), "b": Total(1, 1.0)})
-    cut = decode_aggregate(cut_aggregate(answer, 10))
+    cut = cut_aggregate(answer, 10)
     assert cut == Aggregate(bins[:1], {"a": Total(None, 1.0), "b": Total(1, 1.0)})
+
+
+def test_cut_answer_names_no_group_of_its_end() -> None:
+    """Autumn names each group in all bins, with a 0 where it has no events."""
+    at_start, at_end = {"a": {"x": 1.0, "later": 0.0}}, {"a": {"x": 0.0, "later": 64.0}}
+    answer = Aggregate([AutumnBin(0, {"a": 1.0}, at_start), AutumnBin(10, {"a": 64.0}, at_end)])
+    assert cut_aggregate(answer, 10).bins == [AutumnBin(0, {"a": 1.0}, {"a": {"x": 1.0}})]

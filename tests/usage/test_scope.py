@@ -16,9 +16,10 @@ from tests.usage.sample_service import DAY, HOUR, NOW, autumn, ms
 from tests.usage.test_query import queries
 from usage.api.calls import CallOptions
 from usage.api.deadline import Deadline
-from usage.errors import UnknownCustomer
+from usage.charts.filters import wire_filters
+from usage.errors import UnknownCustomer, Unsupported
 from usage.query import BadQuery, Position, PropertyFilter, Query
-from usage.results import Deduction, Event
+from usage.results import RESERVED, Aggregate, AutumnBin, Deduction, Event, without_objects
 from usage.scope import Scope
 from usage.window import Window
 
@@ -55,6 +56,9 @@ def test_narrow_never_widens(scope: Scope, query: Query) -> None:
     assert all(scope.shows(item.path) for item in (*narrowed.filter, *narrowed.exclude))
     assert all(map(scope.shows, narrowed.columns))
     assert narrowed.group_by not in ("$customer_id", "$entity_id")
+    path = (narrowed.group_by or "").removeprefix("properties.")
+    assert path in {"", "$plan_id", *scope.properties}
+    assert wire_filters(narrowed, scope).keys() <= scope.properties
     assert scope.narrow(narrowed) == narrowed
 
 
@@ -150,8 +154,10 @@ def test_scopes_with_the_same_limits_share_a_cache_key() -> None:
         Scope(customer_id="c", properties=frozenset({"a", "b"}), end=5),
         Scope(customer_id="c", properties=frozenset({"a", "b"}), features=frozenset({"f"})),
         Scope(customer_id="c", properties=frozenset({"a", "b"}), plans=True),
+        Scope(customer_id="c", properties=frozenset({"a", "b"}), customer_name=True),
+        Scope(customer_id="c", properties=frozenset({"a", "b"}), balances=True),
     ]
-    assert len({one.key, *(other.key for other in others)}) == 6
+    assert len({one.key, *(other.key for other in others)}) == 8
 
 
 PROPERTIES = {"model": "m", "meta": {"tier": "gold", "salary": SECRET}, "secret": SECRET, SECRET: 1}
@@ -187,6 +193,7 @@ def test_hidden_properties_are_in_no_response_and_no_cache() -> None:
         {"group_by": "$plan_id"},
         {"group_by": "properties.secret"},
         {"group_by": "properties.meta"},
+        {"group_by": "properties.model.size"},
         {"filter": (PropertyFilter("secret", SECRET),)},
         {"exclude": (PropertyFilter("meta.salary", SECRET),)},
         {"columns": ("secret",)},
@@ -201,6 +208,61 @@ def test_queries_about_hidden_data_are_refused_without_a_call(requested: dict[st
             with pytest.raises(BadQuery):
                 method(Query(**requested))
         assert service.calls() == 0
+
+
+def test_filter_below_a_listed_property_is_applied_to_rows_only() -> None:
+    """Autumn is not asked: to it, a key with a dot that the link hides is the same path."""
+    with autumn() as service:
+        service.track(NOW - HOUR, properties={"model": {"size": "large"}})
+        service.track(NOW - HOUR, properties={"model": "small"})
+        link = service.usage.within(LINK)
+        query = Query(filter=(PropertyFilter("model.size", "large"),))
+        assert [event.properties for event in link.page(query).events] == [{"model": {"size": "large"}}]
+        series = link.series(query)
+        assert "filters-not-applied" in [note.code for note in series.notes]
+        assert series.count == 2
+        assert not [body for _, body in service.sent if body.get("filter_by", {}).keys() - {"a"}]
+
+
+def test_group_of_a_link_is_no_object() -> None:
+    """Its text would have keys that the link hides; its part is not reported, and it is in no cache."""
+    with autumn() as service:
+        service.track(NOW - HOUR, 5, properties={"model": {SECRET: 1}})
+        service.track(NOW - HOUR, 2, properties={"model": "small"})
+        query = Query(group_by="properties.model", focus="messages")
+        link = service.usage.within(Scope(customer_id="cus_1", properties=frozenset({"model"})))
+        lines = [(line.kind, line.name, line.total) for line in link.series(query).lines]
+        assert lines == [("group", "small", 2), ("none", "", 5)]
+        assert b'"{' not in service.cached()
+
+
+def test_link_to_all_features_names_those_of_its_customer_only() -> None:
+    """Also in a window without events, where the organization's other features have zeros, too."""
+    with autumn() as service:
+        for name in ("messages", "of_another"):
+            service.store.put_feature({"id": name, "name": name, "type": "metered", "event_names": []})
+        service.track(NOW - HOUR)
+        service.track(NOW - HOUR, customer_id="cus_2", feature_id="of_another")
+        link = service.usage.within(Scope(customer_id="cus_1"))
+        for query in (Query(), Query(start=NOW - 9 * DAY, end=NOW - 8 * DAY)):
+            assert [total.feature_id for total in link.series(query).features] == ["messages"]
+
+
+def test_rows_of_hidden_features_are_not_counted() -> None:
+    """Where the name of a listed one has a comma, Autumn is asked for all features."""
+    with autumn() as service:
+        service.track(NOW - HOUR, feature_id="a,b")
+        service.add(*[{"timestamp": NOW - HOUR, "feature_id": "hidden"}] * 5)
+        link = service.usage.within(Scope(customer_id="cus_1", features=frozenset({"a,b"})))
+        page = link.page(Query())
+        assert (len(page.events), page.scanned, page.fresh.foreign_rows) == (1, 1, 0)
+
+
+def test_object_among_folded_groups_is_refused() -> None:
+    """Without it, the number of groups would not tell any more which figures are known."""
+    bins = [AutumnBin(0, {"f": 3}, {"f": {"a": 1, RESERVED: 1, '{"b":1}': 1}})]
+    with pytest.raises(Unsupported):
+        without_objects(Aggregate(bins))
 
 
 class AllCustomers:
@@ -347,7 +409,7 @@ def test_call_of_a_scope_without_its_customer_is_not_sent() -> None:
         calls = service.calls_within(LINK)
         for body in ({}, {"customer_id": "cus_2"}):
             with capture_logs() as logs, pytest.raises(ValueError, match="name its customer"):
-                calls.rows(body, closed=False, options=CallOptions(Deadline.after(5)))
+                calls.rows(body, 1000, closed=False, options=CallOptions(Deadline.after(5)))
             assert [entry["event"] for entry in logs] == ["scope_escape"]
         assert service.calls() == 0
 

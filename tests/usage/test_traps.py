@@ -137,8 +137,8 @@ def test_8_billing_cycles() -> None:
             service.usage.page(Query(customer_id="cus_2", feature_id=("messages",), range="last_cycle"))
 
 
-def subscribe(service: Autumn, *periods: tuple[int, int]) -> None:
-    """Lets `cus_1` have an active subscription for each of these periods."""
+def subscribe(service: Autumn, *periods: tuple[int, int], reset: dict[str, Any] | None = None) -> None:
+    """Lets `cus_1` have an active subscription for each of these periods, and a balance with this reset."""
     plan = {"id": "s", "plan_id": "pro", "status": "active", "past_due": False, "auto_enable": False}
     service.store.put_customer(
         {
@@ -146,6 +146,7 @@ def subscribe(service: Autumn, *periods: tuple[int, int]) -> None:
             "subscriptions": [
                 plan | {"current_period_start": start, "current_period_end": end} for start, end in periods
             ],
+            "balances": {"messages": {"breakdown": [{"id": "b", "reset": reset}]}} if reset else {},
         }
     )
 
@@ -167,8 +168,24 @@ def test_19_cycle_by_its_exact_bounds(age: str) -> None:
         assert series.bins.edges[0] == ms("2025-10-20T09:00")
         is_widened = "windows-widened" in [note.code for note in series.notes]
         assert (series.lines[0].total, is_widened) == ((3, False) if age == "newest" else (1003, True))
-        figures = [body for call, body in service.sent if call == "aggregate" and "max_groups" not in body]
-        assert not any("range" in body for body in figures)
+        # Autumn's own cycle is only compared with, where it is that of the customer.
+        named = [body for call, body in service.sent if call == "aggregate" and body.get("range") == "1bc"]
+        assert len(named) == (age == "newest")
+
+
+def test_19_cycle_that_autumn_reports_otherwise() -> None:
+    """A balance that is reset each month, of a subscription for a year: the month, which Autumn shows too."""
+    with autumn(age="newest") as service:
+        service.track(NOW - HOUR)
+        service.add({"timestamp": NOW - 60 * DAY, "value": 100})
+        reset = {"interval": "month", "interval_count": 1, "resets_at": ms("2025-11-20T09:00")}
+        subscribe(service, (ms("2025-01-20T09:00"), ms("2026-01-20T09:00")), reset=reset)
+        query = Query(customer_id="cus_1", range="1bc")
+        series, page = service.usage.series(query), service.usage.page(query)
+        assert series.bins.edges[0] == ms("2025-10-20T09:00")
+        assert [event.value for event in page.events] == [1]
+        for notes in (series.notes, page.notes):
+            assert "windows-widened" in [note.code for note in notes]
 
 
 @pytest.mark.parametrize(

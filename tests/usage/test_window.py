@@ -26,6 +26,7 @@ from usage.window import (
     last_hours,
     local,
     midnight,
+    nearest_hour,
     shift_of,
     to_ms,
 )
@@ -110,6 +111,22 @@ def test_calendar_ranges_and_the_periods_before_them(
     assert window == dates_of(shown, tz)
     shift = shift_of(window, tz)
     assert Window(shift.back(window.start), shift.back(window.end)) == dates_of(previous, tz)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham"])
+@pytest.mark.parametrize("size", ["hour", "day"])
+def test_month_in_a_zone_off_the_hour_is_compared_with_all_of_the_month_before(
+    zone: str, size: BinSize
+) -> None:
+    """To the hours nearest to its midnights, whether it is longer or shorter."""
+    tz = ZoneInfo(zone)
+    for shown, previous in (
+        ("2026-09-01 2026-09-30", "2026-08-01 2026-08-31"),
+        ("2026-10-01 2026-10-31", "2026-09-01 2026-09-30"),
+    ):
+        window, before = dates_of(shown, tz), dates_of(previous, tz)
+        edges = bins_of(window, size, tz).shifted(shift_of(window, tz)).edges
+        assert (edges[0], edges[-1]) == (nearest_hour(before.start), nearest_hour(before.end))
 
 
 @pytest.mark.parametrize(

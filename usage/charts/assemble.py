@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from usage import messages
 from usage.api.calls import AggregateAnswer
@@ -23,7 +23,7 @@ from usage.features.names import FeatureNames
 from usage.freshness import freshness_of
 from usage.notes import Note
 from usage.query import Query
-from usage.results import AutumnBin, Total
+from usage.results import Aggregate, AutumnBin, Total
 from usage.window import Bins
 
 NOTHING = Total(0, 0.0)
@@ -48,14 +48,26 @@ class PeriodAnswers:
         found = (self.current, self.previous, self.at_end, self.inside)
         return [item for item in found if item is not None]
 
+    def having(self, change: Callable[[Aggregate], Aggregate]) -> PeriodAnswers:
+        """Both periods with other figures."""
+        current, previous = self.current, self.previous
+        return PeriodAnswers(
+            replace(current, figures=change(current.figures)),
+            None if previous is None else replace(previous, figures=change(previous.figures)),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class UngroupedFigures:
-    """The figures of each stored name in the bins of a chart, and those of the features tracked by them."""
+    """The figures of each stored name in the bins of a chart, and those of the features tracked by them.
+
+    `has_totals`: whether Autumn has totals of the same, to check them against.
+    """
 
     chart: ChartWindow
     answers: PeriodAnswers
     features: FeatureNames
+    has_totals: bool = True
 
     def totals(self) -> tuple[FeatureTotal, ...]:
         """Every feature, those with most events first."""
@@ -81,7 +93,8 @@ class UngroupedFigures:
         checks = self._checks()
         names = {name for feature in features for name in self.features.stored[feature]}
         counts = [checks[name].count for name in names]
-        return None if None in counts else sum(count or 0 for count in counts)
+        is_unknown = None in counts or not self.has_totals
+        return None if is_unknown else sum(count or 0 for count in counts)
 
     def _current(self) -> dict[str, list[float]]:
         bins = own_bins(self.answers.current, self.chart.bins, alone=self.chart.cycle is None)
@@ -101,7 +114,7 @@ class UngroupedFigures:
         sums, end = self._current(), self.chart.bins.edges[-1]
         beyond = [item for item in self.answers.current.figures.bins if item.period >= end]
         return {
-            name: self._check(name, exact(sum(values)), sum(item.values[name] for item in beyond))
+            name: self._check(name, exact(sum(values)), sum(item.values.get(name, 0.0) for item in beyond))
             for name, values in sums.items()
         }
 
@@ -112,6 +125,8 @@ class UngroupedFigures:
         what its bins have there.
         """
         total, at_end, inside = self._total(name), self.answers.at_end, self.answers.inside
+        if not self.has_totals:
+            return Reconciliation(bars, None, None)
         if self.chart.bins.edges[-1] > self.chart.now or self.chart.cycle is not None:
             return Reconciliation(bars, total.sum, total.count)
         if at_end is not None:
@@ -141,7 +156,9 @@ class ChartAssembly:
     """All that was fetched for one chart.
 
     `totals`: the features that it has figures of. `focus`: the one that it draws, None where there is none.
-    `grouped`: its groups, where requested.
+    `grouped`: its groups, where requested, which have figures under `group_names`. `apart`: there is an
+    answer for each period, not one for both. `by_window`: the same groups are named in all bins. `plans`: see
+    `Series`.
     """
 
     query: Query
@@ -151,6 +168,10 @@ class ChartAssembly:
     focus: str | None
     grouped: PeriodAnswers | None
     group_limit: int
+    group_names: tuple[str, ...] = ()
+    apart: bool = False
+    by_window: bool = False
+    plans: Mapping[str, str | None] = field(default_factory=dict)
 
     def series(self, notes: tuple[Note, ...]) -> Series:
         """The chart's figures, with `notes` after those of its window."""
@@ -173,6 +194,7 @@ class ChartAssembly:
             previous_bins=self.chart.previous if is_compared else None,
             notes=(*self.chart.notes, *notes),
             named=tuple(line.name for line in self._lines(()) if line.name),
+            plans=self.plans,
         )
 
     @property
@@ -188,15 +210,16 @@ class ChartAssembly:
         compared: tuple[GroupSums, Sequence[float]] | None = None
         previous = self.chart.previous
         if previous is not None and self.grouped.previous is not None and total.previous_values is not None:
-            compared = self._groups(self.grouped.previous, previous, alone=False), total.previous_values
+            alone = self.apart and self.chart.previous_cycle is None
+            compared = self._groups(self.grouped.previous, previous, alone=alone), total.previous_values
         # A cut week begins before the window does; nothing else is in an answer for this period alone.
-        alone = previous is None and self.chart.cycle is None
+        alone = (self.apart or previous is None) and self.chart.cycle is None
         groups = self._groups(self.grouped.current, self.chart.bins, alone=alone)
         return group_lines(groups, total.values, compared, only)
 
     def _groups(self, answer: AggregateAnswer, bins: Bins, *, alone: bool) -> GroupSums:
-        names = self.ungrouped.features.stored[self.focus or ""]
-        return by_group(own_bins(answer, bins, alone=alone), names, bins, self.group_limit)
+        periods = own_bins(answer, bins, alone=alone)
+        return by_group(periods, self.group_names, bins, self.group_limit, by_window=self.by_window)
 
     def _previous_of(self, lines: Sequence[Line]) -> tuple[float, ...]:
         """The previous period of all that is drawn: of the chosen groups, where groups are chosen."""
@@ -205,7 +228,11 @@ class ChartAssembly:
     def _reconciled(self, lines: Sequence[Line]) -> Reconciliation:
         total, drawn = self._focused, exact(sum(line.total for line in lines))
         if total is None:
-            return Reconciliation(drawn, 0.0, 0)
+            return (
+                Reconciliation(drawn, 0.0, 0)
+                if self.ungrouped.has_totals
+                else Reconciliation(0.0, None, None)
+            )
         if not self.query.group or is_near(drawn, total.sum):
             return replace(total.reconciliation, bars=drawn)
         return replace(total.reconciliation, bars=drawn, reason=messages.SELECTED_GROUPS_ONLY)

@@ -6,20 +6,25 @@ import re
 
 from usage.events.match import EXACT_UP_TO
 from usage.query import Query
+from usage.scope import Scope
 
 MAX_FILTERS = 5
 _WIRE_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
-def wire_filters(query: Query) -> dict[str, str]:
+def wire_filters(query: Query, scope: Scope | None) -> dict[str, str]:
     """`filter_by`: the property filters that Autumn can apply to aggregates, at most five, with one value
-    each. To Autumn an empty value is every event without the property.
+    each. To Autumn an empty value is every event without the property. Within a scope, only listed paths:
+    Autumn's figures would tell whether a guess about another one is right.
     """
     paths = [item.path for item in query.filter]
     single = [
         item
         for item in query.filter
-        if _compares_text(item.value) and paths.count(item.path) == 1 and _WIRE_PATH.fullmatch(item.path)
+        if _compares_text(item.value)
+        and paths.count(item.path) == 1
+        and _WIRE_PATH.fullmatch(item.path)
+        and (scope is None or scope.lists(item.path))
     ]
     return {item.path: item.value for item in single[:MAX_FILTERS]}
 

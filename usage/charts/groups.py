@@ -5,13 +5,19 @@ The traps that live here: 12 (folded groups), 13 (events without the property).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from usage import messages
+from usage.charts.moves import Move
 from usage.charts.series import Line, exact, exact_values, is_near
+from usage.errors import TooLarge
 from usage.results import RESERVED, AutumnBin
 from usage.window import Bins
 
+MAX_SUMS = 1_000_000
+"""Groups times bins that are summed: a group has a sum in each bin, in whichever it occurs."""
 MAX_LINES = 8
 """A chart draws this many series by name; the rest is Other."""
 
@@ -33,13 +39,25 @@ class GroupSums:
         return [sum(column) for column in zip(self.rest, *self.values.values(), strict=True)]
 
 
-def by_group(periods: Sequence[AutumnBin], names: Sequence[str], bins: Bins, max_groups: int) -> GroupSums:
+def by_group(
+    periods: Sequence[AutumnBin],
+    names: Sequence[str],
+    bins: Bins,
+    max_groups: int,
+    *,
+    by_window: bool = False,
+) -> GroupSums:
     """The groups of a feature that is tracked under `names`, of which Autumn keeps `max_groups` in each bin.
 
     A folded bin has at least that many groups, or a negative sum of the others: Autumn keeps the largest. In
-    any other bin the reserved name is a group that is called so.
+    any other bin the reserved name is a group that is called so. `by_window`: it keeps the same groups in all
+    bins. TooLarge for more than MAX_SUMS.
     """
-    found = [_by_group(periods, name, bins, max_groups) for name in names]
+    count = len({group for each in periods for name in names for group in _groups(each, name)})
+    if count * max(len(bins), len(periods)) > MAX_SUMS:
+        raise TooLarge(messages.RESPONSE_TOO_LARGE)
+    sums_of = _by_group_of_window if by_window else _by_group
+    found = [sums_of(periods, name, bins, max_groups) for name in names]
     groups = {group for each in found for group in each.values}
     empty = [0.0] * len(bins)
     return GroupSums(
@@ -58,11 +76,59 @@ def by_group(periods: Sequence[AutumnBin], names: Sequence[str], bins: Bins, max
     )
 
 
+def group_totals(
+    periods: Sequence[AutumnBin], names: Sequence[str], max_groups: int
+) -> list[tuple[str, float]]:
+    """The same groups with their sums over all periods, largest first, without what Autumn folded."""
+    totals: dict[str, float] = {}
+    for name in names:
+        cells = [_groups(each, name) for each in periods]
+        may_fold = _may_fold({group for values in cells for group in values}, max_groups)
+        for values in cells:
+            is_folded = may_fold and _is_folded(values, max_groups)
+            for group, value in values.items():
+                if group != RESERVED or not is_folded:
+                    totals[group] = totals.get(group, 0.0) + value
+    sums = [(group, exact(total)) for group, total in totals.items()]
+    return sorted(sums, key=lambda item: (-abs(item[1]), item[0]))
+
+
+def group_moves(
+    periods: Sequence[AutumnBin], names: Sequence[str], max_groups: int, start: int
+) -> tuple[tuple[Move, ...], bool]:
+    """The same groups that moved from the periods before `start` to those from there on, the largest change
+    first; and whether Autumn folded none.
+    """
+    sums: dict[str, list[float]] = {}
+    named, folded = Counter[str](), 0
+    for name in names:
+        cells = [(each.period >= start, _groups(each, name)) for each in periods]
+        may_fold = _may_fold({group for _, values in cells for group in values}, max_groups)
+        for is_after, values in cells:
+            is_folded = may_fold and _is_folded(values, max_groups)
+            folded += is_folded
+            for group, value in values.items():
+                if group == RESERVED and is_folded:
+                    continue
+                sums.setdefault(group, [0.0, 0.0])[is_after] += value
+                named[group] += bool(value) and is_folded
+    moves = [
+        Move(group, exact(after), exact(before), named[group] == folded)
+        for group, (before, after) in sums.items()
+    ]
+    moved = [move for move in moves if move.change]
+    return tuple(sorted(moved, key=lambda move: (-abs(move.change), move.id))), not folded
+
+
+def _groups(period: AutumnBin, name: str) -> Mapping[str, float]:
+    return (period.grouped_values or {}).get(name, {})
+
+
 def _by_group(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: int) -> GroupSums:
-    groups = ((item.grouped_values or {}).get(name, {}) for item in periods)
+    groups = (_groups(item, name) for item in periods)
     cells = list(zip(bins.indexes(item.period for item in periods), groups, strict=True))
     names = {group for _, values in cells for group in values}
-    may_fold = RESERVED in names and len(names) > max_groups
+    may_fold = _may_fold(names, max_groups)
     sums = {group: [0.0] * len(bins) for group in names if group != RESERVED or not may_fold}
     rest, folded, folded_bins = [0.0] * len(bins), {group: set[int]() for group in sums}, set[int]()
     for index, values in cells:
@@ -81,6 +147,27 @@ def _by_group(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: i
             folded.setdefault(RESERVED, set()).add(index)
     marks = {group: frozenset(folded.get(group, ())) for group in sums}
     return GroupSums(sums, rest, marks, frozenset(folded_bins))
+
+
+def _by_group_of_window(periods: Sequence[AutumnBin], name: str, bins: Bins, max_groups: int) -> GroupSums:
+    """The same where a group is folded in all bins or in none."""
+    groups = [_groups(item, name) for item in periods]
+    names = {group for values in groups for group in values}
+    own = names - {RESERVED} if _may_fold(names, max_groups) else names
+    sums = {group: [0.0] * len(bins) for group in own}
+    rest, folded_bins = [0.0] * len(bins), set[int]()
+    for index, values in zip(bins.indexes(item.period for item in periods), groups, strict=True):
+        for group, value in values.items():
+            if group in sums:
+                sums[group][index] += value
+            else:
+                rest[index] += value
+                folded_bins.add(index)
+    return GroupSums(sums, rest, dict.fromkeys(sums, frozenset[int]()), frozenset(folded_bins))
+
+
+def _may_fold(names: Set[str], max_groups: int) -> bool:
+    return RESERVED in names and len(names) > max_groups
 
 
 def _is_folded(values: Mapping[str, float], max_groups: int) -> bool:

@@ -16,9 +16,11 @@ from usage.api.calls import CLOSED_AFTER_MS, AggregateAnswer, CallOptions, Calls
 from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, own_bins
 from usage.charts.chart_window import BillingCycle, ChartWindow
+from usage.charts.deducted import adds_up, balances_of, by_balance, by_group_of_balance, plans_of
 from usage.charts.filters import conditions, wire_filters
-from usage.charts.groups import by_group
-from usage.charts.series import FeatureTotal, Series, exact
+from usage.charts.groups import group_moves, group_totals
+from usage.charts.moves import Move
+from usage.charts.series import FeatureTotal, Series
 from usage.errors import TooLarge, UnknownCustomer, Unsupported, UsageError
 from usage.features.names import FeatureNames
 from usage.features.visible import VisibleFeatures
@@ -36,6 +38,11 @@ TIGHT_CELLS = 300_000
 """The same, at the worst, in an answer that fits into the bytes that are read."""
 MAX_FEATURES = 12
 """A page draws this many of a customer's features, those with most events; it lists the others."""
+DEDUCTIONS_SINCE_MS = 1_777_593_600_000
+"""1 May 2026: Autumn's events have deductions since then."""
+DEDUCTED_WITHOUT_TOTAL = Note("no-total", messages.DEDUCTED_WITHOUT_TOTAL)
+DEDUCTIONS_SINCE = Note("deductions-since", messages.DEDUCTIONS_SINCE)
+BALANCES_DIFFER = Note("balances-differ", messages.BALANCES_DIFFER)
 TOGETHER_S = 5.0
 """Figures that are subtracted from each other were fetched within this many seconds."""
 
@@ -113,7 +120,9 @@ class ChartQueries:
 
     def _series(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
         self._check_group(query)
-        features = features.having(query.focus)
+        self._check_measure(query)
+        if query.measure == "deducted":
+            return self._deducted(query, features, chart)
         known = query.focus or (next(iter(features.stored)) if len(features.stored) == 1 else None)
         missing = list[Note]()
         ungrouped, grouped = self._figures(query, features, chart, known if query.group_by else None, missing)
@@ -123,9 +132,60 @@ class ChartQueries:
             ungrouped, grouped = self._figures(query, features, chart, focus, missing, again=True)
             totals = self._shown(query, ungrouped)
         assembly = ChartAssembly(
-            query, chart, ungrouped, totals, focus, grouped if focus else None, self._group_limit(chart)
+            query,
+            chart,
+            ungrouped,
+            totals,
+            focus,
+            grouped if focus else None,
+            self._group_limit(chart),
+            features.stored[focus] if focus else (),
         )
         return assembly.series((*self._notes(query, features, totals), *dict.fromkeys(missing)))
+
+    def _deducted(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
+        """What events of `features` deducted, or what was deducted from their balances.
+
+        The chart draws the balances of one feature, or groups of the events that deducted from these.
+        """
+        missing, limit = list[Note](), self._group_limit(chart)
+        plain = self._ungrouped(query, features.names, chart)
+        more = [] if query.group_by is None else self._grouped(query, features.names, chart)
+        answers = self._together([*plain, *more], _moment(query), missing)
+        received = _period_answers(answers[: len(plain)], chart)
+        if received is None:
+            raise AssertionError("the first request is never left out")
+        both = received.having(by_balance)
+        parts = [each.figures for each in both.all()]
+        inside = own_bins(both.current, chart.bins, alone=True)
+        if both.previous is not None and chart.previous is not None:
+            inside += own_bins(both.previous, chart.previous, alone=True)
+        stored = {name: (name,) for each in inside for name in each.values}
+        ungrouped = UngroupedFigures(chart, both, FeatureNames(stored), has_totals=False)
+        totals = ungrouped.totals()
+        focus = query.focus if query.focus in stored else totals[0].feature_id if totals else None
+        by_group = _period_answers(answers[len(plain) :], chart)
+        if by_group is not None:
+            by_group = by_group.having(partial(by_group_of_balance, max_groups=limit))
+        assembly = ChartAssembly(
+            query,
+            chart,
+            ungrouped,
+            totals,
+            focus,
+            (by_group if more else both) if focus else None,
+            limit,
+            balances_of(focus or "", parts) if more else (focus or "",),
+            apart=not more,
+            by_window=bool(more),
+            plans=plans_of(each.figures for each in received.all()),
+        )
+        notes = [*self._notes(query, features, totals), *dict.fromkeys(missing), DEDUCTED_WITHOUT_TOTAL]
+        if chart.grouped.start < DEDUCTIONS_SINCE_MS:
+            notes.append(DEDUCTIONS_SINCE)
+        if not all(adds_up(part.bins) for part in parts):
+            notes.append(BALANCES_DIFFER)
+        return assembly.series(tuple(notes))
 
     def _figures(
         self,
@@ -159,7 +219,9 @@ class ChartQueries:
         return UngroupedFigures(chart, found, features), _period_answers(rest[len(at_end) :], chart)
 
     def _shown(self, query: Query, figures: UngroupedFigures) -> tuple[FeatureTotal, ...]:
-        """The features of a page, most events first: those with events, else the first dozen of all."""
+        """The features of a page, most events first: those with events, else the first dozen of all; within a
+        scope, of those that its customer is known to have.
+        """
         totals = figures.totals()
         used = [total for total in totals if total.is_used]
         self.visible_features.add_used(total.feature_id for total in used)
@@ -168,6 +230,9 @@ class ChartQueries:
         if used or self.visible_features.hides_unused:
             named = [total for total in totals if total.feature_id == query.focus and total not in used]
             return (*used, *named)
+        if self.calls.scope is not None:
+            seen, stored = set(self.visible_features.features(query.customer_id)), figures.features.stored
+            totals = tuple(t for t in totals if t.feature_id == query.focus or seen & {*stored[t.feature_id]})
         return totals[:MAX_FEATURES]
 
     def count(self, query: Query, features: FeatureNames, chart: ChartWindow) -> int | None:
@@ -186,9 +251,44 @@ class ChartQueries:
         chart = replace(chart, weeks=self.can.weeks)
         answer = self._answer(self._grouped(query, names, chart)[0])
         periods = own_bins(answer, chart.bins, alone=True)
-        groups = by_group(periods, names, chart.bins, self._group_limit(chart))
-        sums = [(name, exact(sum(values))) for name, values in groups.values.items()]
-        return sorted(sums, key=lambda item: (-abs(item[1]), item[0])), answer.fetch_info
+        return group_totals(periods, names, self._group_limit(chart)), answer.fetch_info
+
+    def moves(
+        self, query: Query, names: Sequence[str], chart: ChartWindow, edges: tuple[int, int, int]
+    ) -> tuple[tuple[Move, ...], bool, FetchInfo]:
+        """How far the groups of a feature moved between two parts of the window, by the call that ranks them;
+        and whether these are all groups.
+        """
+        chart = replace(chart, weeks=self.can.weeks)
+        answer = self._answer(self._grouped(query, names, chart)[0])
+        first, middle, end = edges
+        periods = [each for each in answer.figures.bins if first <= each.period < end]
+        moves, are_all = group_moves(periods, names, self._group_limit(chart), middle)
+        return moves, are_all, answer.fetch_info
+
+    def both_periods(
+        self, query: Query, names: Sequence[str], chart: ChartWindow, *, since: float
+    ) -> tuple[AggregateAnswer, int]:
+        """One answer for both periods of `chart`, grouped where `query` is, and how many groups of each bin
+        it names.
+
+        An answer for periods that ended a moment ago is fetched again where it was fetched before `since`
+        (epoch seconds): what is compared must be of one moment.
+        """
+        self._check_group(query)
+        self._check_measure(query)
+        chart = replace(chart, weeks=self.can.weeks)
+        if query.group_by is None:
+            request = self._request(query, names, chart.grouped_size, chart.grouped, None)
+        else:
+            request = self._grouped(query, names, chart)[0]
+        # The running hour is requested too, and not used.
+        request = replace(request, closed=chart.bins.edges[-1] < self.now - CLOSED_AFTER_MS)
+        moment = f"both\0{query.focus}"
+        answer = self._answer(request, moment)
+        if not request.closed and answer.fetch_info.fetched_at < since:
+            answer = self._answer(request, moment, refresh=True)
+        return answer, self._group_limit(chart)
 
     def cycle(self, query: Query, names: Sequence[str], *, compared: bool) -> BillingCycle:
         """A billing cycle's window, read back from its hour bins; `compared`: also that of the one before.
@@ -208,7 +308,7 @@ class ChartQueries:
         return BillingCycle(name, window, found[1].window if len(found) > 1 else None)
 
     def _by_range(self, query: Query, names: Sequence[str], name: str) -> AggregateRequest:
-        return self._request(query, names, "hour", None, name)
+        return self._request(replace(query, measure="sum"), names, "hour", None, name)
 
     def _ungrouped(self, query: Query, names: Sequence[str], chart: ChartWindow) -> list[AggregateRequest]:
         found = [self._request(query, names, chart.wire_size, chart.requested, chart.cycle)]
@@ -271,15 +371,24 @@ class ChartQueries:
             body["customer_id"] = query.customer_id
         if query.entity_id is not None:
             body["entity_id"] = query.entity_id
-        if self.can.grouping and (filters := wire_filters(query)):
+        if query.measure == "count":
+            body["measure"] = "count"
+        if query.measure == "deducted":
+            body["aggregate_on"] = "deducted"
+            if self.calls.scope is not None and self.calls.scope.features is not None:
+                body |= {"group_by": "$feature_id", "max_groups": MAX_GROUPS}
+        if self.can.grouping and (filters := self._wire_filters(query)):
             body["filter_by"] = filters
         if range_name is not None or window is None:
             # A cycle's ungrouped figures were requested a moment ago, to learn its window.
-            just_read = window is not None and more is None
+            just_read = window is not None and more is None and query.measure == "sum"
             return AggregateRequest(body | {"range": range_name}, range_name == "last_cycle", not just_read)
         # A window that has not ended is requested as the first version requested all of them.
         body["custom_range"] = window.aggregate_range(0 if self.first_version else self.now)
         return AggregateRequest(body, window.end < self.now - CLOSED_AFTER_MS)
+
+    def _wire_filters(self, query: Query) -> dict[str, str]:
+        return wire_filters(query, self.calls.scope)
 
     def _together(
         self, requests: Sequence[AggregateRequest], moment: str, missing: list[Note]
@@ -339,19 +448,41 @@ class ChartQueries:
         ):
             raise BadQuery("group_by", messages.NO_SUCH_GROUPING)
 
+    def _check_measure(self, query: Query) -> None:
+        if query.measure == "count" and not self.can.counts:
+            raise Unsupported(messages.NO_EVENT_COUNTS, status=400)
+        if query.measure == "deducted":
+            self._check_deducted(query)
+
+    def _check_deducted(self, query: Query) -> None:
+        """Autumn refuses these, or answers for more than was requested."""
+        is_part = self.calls.scope is not None and self.calls.scope.features is not None
+        if not self.can.deductions or (is_part and not self.can.feature_groups):
+            raise Unsupported(messages.NO_DEDUCTIONS, status=400)
+        if query.customer_id is None:
+            raise BadQuery("measure", messages.DEDUCTED_WITHOUT_CUSTOMER)
+        if query.has_row_filters:
+            raise BadQuery("measure", messages.DEDUCTED_WITH_FILTERS)
+        if query.group_by in ("$plan_id", "$customer_id"):
+            raise BadQuery("group_by", messages.DEDUCTED_GROUPS)
+        if query.group_by is not None and is_part:
+            raise BadQuery("group_by", messages.DEDUCTED_GROUPS_IN_LINK)
+
     def _notes(
         self, query: Query, features: FeatureNames, totals: tuple[FeatureTotal, ...]
     ) -> tuple[Note, ...]:
         notes = []
-        if not features.is_complete and not query.feature_id:
-            notes.append(Note("features-not-listed", messages.FEATURES_SEEN_SO_FAR))
+        if features.unlisted is not None:
+            notes.append(features.unlisted)
         if features.left_out and not query.feature_id:
             sentence = messages.FEATURES_LEFT_OUT.format(count=features.left_out)
             notes.append(Note("partial", sentence))
         if len(totals) > MAX_FEATURES:
             sentence = messages.FEATURES_NOT_DRAWN.format(count=len(totals) - MAX_FEATURES, most=MAX_FEATURES)
             notes.append(Note("features-not-drawn", sentence))
-        if query.has_row_filters and (not self.can.grouping or len(wire_filters(query)) < conditions(query)):
+        if query.has_row_filters and (
+            not self.can.grouping or len(self._wire_filters(query)) < conditions(query)
+        ):
             notes.append(Note("filters-not-applied", messages.FILTERS_NOT_APPLIED))
         return tuple(notes)
 

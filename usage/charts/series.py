@@ -5,7 +5,7 @@ The traps that live here: 7 (bins and totals), 10 (viewer's days).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -130,7 +130,8 @@ class Series:
     most events first, and `count` Autumn's count of their events, None where that is not known. `running`:
     the bin that `now` lies in, whose value still moves. `previous`: the previous period, bin by bin, over the
     same elapsed time, and `previous_bins` its bins. `notes`: what these figures leave out. `named`: the lines
-    that are drawn where no groups are chosen; colors go by these.
+    that are drawn where no groups are chosen; colors go by these. `plans`: of each balance that anything was
+    deducted from, None where it has none.
     """
 
     query: Query
@@ -148,6 +149,12 @@ class Series:
     previous_bins: Bins | None = None
     notes: tuple[Note, ...] = field(default=())
     named: tuple[str, ...] = ()
+    plans: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def drawn_feature(self) -> FeatureTotal | None:
+        """The feature that is drawn, with all of its groups; None where there is none."""
+        return next((total for total in self.features if total.feature_id == self.focus), None)
 
     @property
     def totals(self) -> tuple[float, ...]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from usage import messages
 from usage.api.calls import CallOptions
 from usage.catalog import FeatureName
 from usage.errors import UsageError
+from usage.notes import Note
 
 log = structlog.get_logger("usage")
 
@@ -19,6 +21,9 @@ MAX_NAMES = 250
 LIST_S = 3.0
 """How long a page waits for the features before it goes on with those seen so far."""
 
+FEATURES_SEEN_SO_FAR = Note("features-not-listed", messages.FEATURES_SEEN_SO_FAR)
+EVENT_NAMES_UNKNOWN = Note("features-not-listed", messages.EVENT_NAMES_UNKNOWN)
+
 ListFeatures = Callable[[CallOptions], tuple[FeatureName, ...] | None]
 
 
@@ -26,12 +31,12 @@ ListFeatures = Callable[[CallOptions], tuple[FeatureName, ...] | None]
 class FeatureNames:
     """Features, each with the stored names of its events: itself first.
 
-    `is_complete`: these are all features that there are, not just those seen so far. `left_out`: how many
-    more there are than can be requested.
+    `unlisted`: what the features lack because they cannot be listed; None where they can. `left_out`: how
+    many more there are than can be requested.
     """
 
     stored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    is_complete: bool = True
+    unlisted: Note | None = None
     left_out: int = 0
 
     @property
@@ -43,7 +48,7 @@ class FeatureNames:
         """The same with `feature` among them."""
         if feature is None or feature in self.stored:
             return self
-        return FeatureNames({**self.stored, feature: (feature,)}, self.is_complete, self.left_out)
+        return FeatureNames({**self.stored, feature: (feature,)}, self.unlisted, self.left_out)
 
 
 class FeatureCatalog:
@@ -67,8 +72,11 @@ class FeatureCatalog:
 
     def named(self, features: Iterable[str], options: CallOptions) -> FeatureNames:
         """These features with their event names, where those can be read."""
-        defined = {each.id: each.event_names for each in self.defined(options) or ()}
-        return FeatureNames({name: _stored(name, defined.get(name, ())) for name in sorted(features)})
+        defined = self.defined(options)
+        event_names = {each.id: each.event_names for each in defined or ()}
+        unlisted = None if defined is not None else EVENT_NAMES_UNKNOWN
+        stored = {name: _stored(name, event_names.get(name, ())) for name in sorted(features)}
+        return FeatureNames(stored, unlisted)
 
     def all(self, seen: Iterable[str], options: CallOptions) -> FeatureNames:
         """Every defined feature, and names that were `seen` on events but belong to none of them.
@@ -84,7 +92,8 @@ class FeatureCatalog:
             if feature not in within and total + len(stored[feature]) <= MAX_NAMES:
                 within[feature] = stored[feature]
                 total += len(stored[feature])
-        return FeatureNames(dict(sorted(within.items())), defined is not None, len(stored) - len(within))
+        unlisted = None if defined is not None else FEATURES_SEEN_SO_FAR
+        return FeatureNames(dict(sorted(within.items())), unlisted, len(stored) - len(within))
 
 
 def _stored(feature: str, event_names: Iterable[str]) -> tuple[str, ...]:

@@ -85,19 +85,27 @@ class VisibleFeatures:
         shown = self._scope.features
         return self._known_customers.features(self._scope.customer_id) if shown is None else sorted(shown)
 
+    def together(self) -> frozenset[frozenset[str]]:
+        """Which features customers have together; within a scope, those that it shows."""
+        if self._scope is None:
+            return self._known_customers.feature_sets()
+        return frozenset({frozenset(self.features(None))})
+
     def candidates(self, query: Query, now: int, options: CallOptions) -> FeatureNames:
-        """The features of the query, or else all that Autumn lists and those seen, with their stored names.
+        """The features of the query and its focus, or else all that Autumn lists and those seen, with the
+        names that their events are stored under.
 
         Once an hour the newest rows are read for them: features that were deleted still have events. Within
         bounds these are all known features of the customer: figures show which of them have events there.
         """
+        focus = () if query.focus is None else (query.focus,)
         if query.feature_id:
-            return self._catalog.named(query.feature_id, options)
+            return self._catalog.named({*query.feature_id, *focus}, options)
         self._read_newest(query, now, options)
         seen = self.features(query.customer_id)
         if self.hides_unused:
             seen = list(dict.fromkeys((*seen, *self._known_customers.features(query.customer_id))))
-        return self._catalog.all(seen, options)
+        return self._catalog.all((*focus, *seen), options).having(query.focus)
 
     def add_used(self, features: Iterable[str]) -> None:
         """Makes visible features that have events within the scope's bounds."""
@@ -121,13 +129,13 @@ class VisibleFeatures:
         )
         if self._feature_cache.was_read(key):
             return
-        body: dict[str, object] = {"offset": 0, "limit": NEWEST_ROWS}
+        body: dict[str, object] = {"offset": 0}
         body |= {} if query.customer_id is None else {"customer_id": query.customer_id}
         body |= {} if bounds is None else {"custom_range": bounds}
-        rows = self._calls.rows(body, closed=True, options=options)
+        rows = self._calls.rows(body, NEWEST_ROWS, closed=True, options=options)
         if past is not None and not rows.events and not self.hides_unused:
             # A window without events still has features, whose figures are zeros.
             del body["custom_range"]
-            self._calls.rows(body, closed=True, options=options)
+            self._calls.rows(body, NEWEST_ROWS, closed=True, options=options)
         self._feature_cache.mark_read(key)
         self.add_used(event.feature_id for event in rows.events)

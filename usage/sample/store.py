@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from queue import Empty, LifoQueue
@@ -121,13 +121,16 @@ class Store:
             return _story(connection) is not None
 
     def refresh(self) -> None:
-        """Add the story's events since the last refresh, at most once a second."""
+        """Add the story's events since the last refresh, at most once a second.
+
+        Where the disk is full, the story goes on later.
+        """
         now = self.now()
         if now - self._refreshed < REFRESH_MS or not self._update_lock.acquire(blocking=False):
             return
         try:
             self._refreshed = now
-            with self._writing() as connection:
+            with suppress(sqlite3.OperationalError), self._writing() as connection:
                 _update_story(connection, now)
         finally:
             self._update_lock.release()

@@ -12,6 +12,7 @@ from tests.usage.sample_service import DAY, HOUR
 from usage.charts.groups import MAX_LINES, by_group, group_lines
 from usage.charts.series import Line, Reconciliation, by_name, exact
 from usage.freshness import freshness_of
+from usage.notes import Note
 from usage.results import RESERVED, AutumnBin
 from usage.window import Bins
 
@@ -151,12 +152,13 @@ def test_no_negative_zero() -> None:
 
 
 class Part:
-    def __init__(self, fetched_at: float, source: Any, reason: str | None = None) -> None:
+    def __init__(self, fetched_at: float, source: Any, reason: Note | None = None) -> None:
         self.fetched_at, self.source, self.reason = fetched_at, source, reason
 
 
 def test_freshness_is_that_of_the_oldest_and_worst_part() -> None:
-    parts = [Part(30, "live"), Part(10, "cache"), Part(20, "stale", "Autumn is out of reach.")]
+    reason = Note("stale", "Autumn is out of reach.")
+    parts = [Part(30, "live"), Part(10, "cache"), Part(20, "stale", reason)]
     fresh = freshness_of(parts, bad_rows=2)
-    assert (fresh.fetched_at, fresh.source, fresh.reason) == (10, "stale", "Autumn is out of reach.")
+    assert (fresh.fetched_at, fresh.source, fresh.reason) == (10, "stale", reason)
     assert (fresh.bad_rows, fresh.foreign_rows) == (2, 0)

@@ -113,6 +113,11 @@ def _subscriptions(customer: Body, body: ListBody) -> list[Body]:
     ]
 
 
+# msgspec can crash where two threads meet a new type at the same time.
+msgspec.json.Decoder(GetBody)
+msgspec.json.Decoder(ListBody)
+
+
 def _parsed(given: dict[str, object], kind: type[T]) -> T:
     """Raises ApiError invalid_inputs that begins with the field's name."""
     try:
