@@ -8,19 +8,24 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList, ChangeListSearchForm
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from dashboard.models import ExportRecord, User
+from dashboard.forms import BoundedTexts
+from dashboard.models import ExportRecord, Identity, User
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
     ReadBase = admin.ModelAdmin[ExportRecord]
+    InlineBase = admin.TabularInline[Identity, User]
 else:
     Base = UserAdmin
     ReadBase = admin.ModelAdmin
+    InlineBase = admin.TabularInline
 
 admin.site.site_header = admin.site.site_title = "Usage dashboard: users"
 admin.site.index_title = ""
@@ -35,8 +40,61 @@ if settings.OIDC_ISSUER is not None:
     admin.site.unregister([SocialAccount, SocialApp, SocialToken])
 
 
+class IdentityInline(InlineBase):
+    """Who the user is at the OpenID Connect provider: an admin can only remove it.
+
+    The next sign-in then finds the account by its e-mail address.
+    """
+
+    model = Identity
+    extra = 0
+    readonly_fields = ("issuer", "subject", "created_at")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_admin(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_admin(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class UserForm(BoundedTexts, UserChangeForm):  # type: ignore[type-arg]
+    pass
+
+
+class NewUserForm(BoundedTexts, AdminUserCreationForm):  # type: ignore[type-arg]
+    pass
+
+
+class NewPasswordForm(BoundedTexts, AdminPasswordChangeForm):  # type: ignore[type-arg]
+    pass
+
+
+class SearchForm(BoundedTexts, ChangeListSearchForm):
+    pass
+
+
+class BoundedSearch(ChangeList):
+    search_form_class = SearchForm
+
+
+class WithBoundedSearch:
+    """An admin whose search has a greatest length: databases refuse longer patterns."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedSearch
+
+
 @admin.register(User)
-class PersonAdmin(Base):
+class PersonAdmin(WithBoundedSearch, Base):
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = NewPasswordForm
     list_display = ("username", "email", "first_name", "last_name", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
     fieldsets = (
@@ -48,6 +106,9 @@ class PersonAdmin(Base):
     add_fieldsets = (
         (None, {"fields": ("username", "email", "role", "usable_password", "password1", "password2")}),
     )
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        return [IdentityInline] if obj is not None and obj.identities.exists() else []
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Admins may make admins, but only superusers superusers."""
@@ -77,7 +138,7 @@ class PersonAdmin(Base):
 
 
 @admin.register(ExportRecord)
-class ExportRecordAdmin(ReadBase):
+class ExportRecordAdmin(WithBoundedSearch, ReadBase):
     """Who took what: for reading only."""
 
     list_display = ("began_at", "who", "file", "query", "rows", "ending")

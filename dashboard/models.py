@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.urls import reverse
 
 
 class User(AbstractUser):
@@ -95,3 +97,116 @@ class Sighting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} · {self.feature_id}"
+
+
+class CustomerName(models.Model):
+    """What Autumn calls a customer; both texts are empty where there is none. `read_at`: epoch ms.
+
+    `key` is the digest of `source`, as of a `Sighting`, and the ID.
+    """
+
+    key = models.CharField(max_length=64, unique=True)
+    source = models.CharField(max_length=16)
+    customer_id = models.TextField()
+    name = models.CharField(max_length=200)
+    email = models.CharField(max_length=200)
+    read_at = models.BigIntegerField()
+
+    class Meta:
+        indexes = (models.Index(fields=["source", "read_at"], name="customer_names_by_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} · {self.name}"
+
+
+class Counter(models.Model):
+    """Attempts of one kind. `times`: when, oldest first, and `expires_at`: when none counts any more, both in
+    seconds since 1970.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    times = models.JSONField(default=list)
+    expires_at = models.FloatField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {len(self.times)}"
+
+
+class Identity(models.Model):
+    """Who a user is at an OpenID Connect provider: `subject` is the provider's `sub`.
+
+    It is stored at the first sign-in. A user has one at a provider, until an admin removes it.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="identities")
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "identities"
+        constraints = (
+            models.UniqueConstraint(fields=["issuer", "subject"], name="one_user_for_an_identity"),
+            models.UniqueConstraint(fields=["issuer", "user"], name="one_identity_for_a_user"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
+
+
+VIEW_NAME_LENGTH = 80
+VIEW_QUERY_LENGTH = 4_000
+"""Of the query string of a saved view: pages link to dozens of them."""
+MOST_SAVED_VIEWS = 100
+"""Of one user."""
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    def of_source(self) -> SavedViewQuerySet:
+        """Those of where figures come from now: customers of sample data are unknown once there is a key."""
+        return self.filter(source=settings.AUTUMN_SOURCE)
+
+    def visible_to(self, user: User) -> SavedViewQuerySet:
+        """The user's own views and those for all staff, newest first."""
+        return self.of_source().filter(models.Q(owner=user) | models.Q(for_all_staff=True))
+
+    def managed_by(self, user: User) -> SavedViewQuerySet:
+        """The user's own views; for an admin also those for all staff."""
+        return self.visible_to(user) if user.is_admin else self.of_source().filter(owner=user)
+
+
+class SavedView(models.Model):
+    """A query with a name: private, or for all staff.
+
+    `source`: where its figures come from, as of a `Sighting`. `page`: the page that it opens, by the name of
+    its route. `query`: its query string, in which ranges stay relative.
+    """
+
+    class Page(models.TextChoices):
+        OVERVIEW = "overview", "Overview"
+        EVENTS = "events", "Events"
+        USAGE = "usage", "Usage"
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_views")
+    source = models.CharField(max_length=16)
+    name = models.CharField(max_length=VIEW_NAME_LENGTH)
+    page = models.CharField(max_length=8, choices=Page)
+    query = models.CharField(max_length=VIEW_QUERY_LENGTH)
+    for_all_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        constraints = (
+            models.UniqueConstraint(fields=["owner", "source", "name"], name="one_view_of_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.owner_id}"
+
+    @property
+    def address(self) -> str:
+        """The plain address of what it shows, which can be passed on."""
+        return f"{reverse(self.page)}?{self.query}"

@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import SystemRandom
+from threading import get_native_id
 
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
+
+from dashboard.web.waiting import sign_in_places
 
 AT_ONCE = 2
 PATIENCE_S = 20.0
 """How long a request may wait: it blocks a thread of the server meanwhile."""
 
+NICE = 19
+"""The last of the system's priorities: a hash of Argon2 takes eight threads, and two run at once."""
+
 _random = SystemRandom()
 
 
+def _give_way() -> None:
+    """A hash takes all that it gets of a processor, and pages are waited for meanwhile. On Linux, the threads
+    that Argon2 starts inherit this.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
+
+
+_threads = ThreadPoolExecutor(AT_ONCE, "hash", _give_way)
+
+
 class TooBusy(Exception):
-    """More passwords arrive than this machine can hash in time."""
+    """More people sign in than this machine can hash passwords for in time, or than may wait."""
 
 
 class PatientArgon2(Argon2PasswordHasher):
@@ -29,15 +49,34 @@ class PatientArgon2(Argon2PasswordHasher):
 
     def encode(self, password: str, salt: str) -> str:
         with hashing_slot():
-            return super().encode(password, salt)
+            return _threads.submit(super().encode, password, salt).result()
 
     def verify(self, password: str, encoded: str) -> bool:
         with hashing_slot():
-            return super().verify(password, encoded)
+            return _threads.submit(super().verify, password, encoded).result()
 
 
 @contextmanager
 def hashing_slot() -> Iterator[None]:
+    """One of the hashes at once. TooBusy where too many wait already."""
+    with sign_in_place(), _machine_slot():
+        yield
+
+
+@contextmanager
+def sign_in_place() -> Iterator[None]:
+    """One of the sign-ins that may wait in this process. Raises TooBusy where all are taken."""
+    places = sign_in_places(AT_ONCE)
+    if not places.acquire(blocking=False):
+        raise TooBusy
+    try:
+        yield
+    finally:
+        places.release()
+
+
+@contextmanager
+def _machine_slot() -> Iterator[None]:
     """A lock on one of several files: threads and processes share them, and a process that dies lets go of
     its own.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any
 
@@ -18,20 +18,26 @@ from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from requests import RequestException
 
 from dashboard import messages
-from dashboard.accounts import PROVIDER
-from dashboard.models import User
+from dashboard.accounts import PROVIDER, counters
+from dashboard.accounts.hashing import sign_in_place
+from dashboard.models import Identity, User
 from dashboard.problems import Problem
 
 log = structlog.get_logger("dashboard.sign_in")
 
 SIGNATURES = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 CLOCKS_DIFFER_S = 60
+START_LIFE_S = 15 * 60
+"""A visitor has this long to sign in at the provider: strangers can make such sessions too."""
+LONGEST_SUBJECT = 255
 NEEDED = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"}
 
 NAME = settings.OIDC_NAME
@@ -49,6 +55,13 @@ SHARED = Problem(
     messages.ADDRESS_NOT_UNIQUE,
     messages.ADDRESS_NOT_UNIQUE_ADVICE,
     code="shared-address",
+)
+TAKEN = Problem(
+    403,
+    TITLE,
+    messages.ACCOUNT_TAKEN.format(provider=NAME),
+    messages.ACCOUNT_TAKEN_ADVICE,
+    code="account-taken",
 )
 STALE = Problem(
     400,
@@ -85,13 +98,15 @@ DOUBTFUL = Problem(
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Finds the user on each sign-in: the admin's data counts.
+        """Finds the user by issuer and `sub`; by the e-mail address only until they have signed in once.
 
-        Nothing is linked, and there is no sign-up.
+        There is no sign-up.
         """
-        users = users_with_address(sociallogin)
+        users = users_of(sociallogin.account.uid) or users_with_address(sociallogin)
         if len(users) != 1:
             raise ImmediateHttpResponse(not_signed_in(request, SHARED if users else UNKNOWN))
+        if not is_free(users[0], sociallogin.account.uid):
+            raise ImmediateHttpResponse(not_signed_in(request, TAKEN))
         sociallogin.user = users[0]
 
     def on_authentication_error(
@@ -111,6 +126,30 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(not_signed_in(request, STALE))
         log.warning("sign-in refused", error=request.GET.get("error", "")[:300])
         raise ImmediateHttpResponse(not_signed_in(request, REFUSED))
+
+
+def users_of(subject: str) -> list[User]:
+    """The user who has signed in with this identity, if there is one."""
+    return list(User.objects.filter(identities__issuer=settings.OIDC_ISSUER, identities__subject=subject))
+
+
+def is_free(user: User, subject: str) -> bool:
+    """Whether the user has no other identity at this provider."""
+    return not user.identities.filter(issuer=settings.OIDC_ISSUER).exclude(subject=subject).exists()
+
+
+def store_identity(request: HttpRequest, user: User, login: SocialLogin) -> None:
+    """Binds the identity to the user, once they have signed in with all that it takes.
+
+    Of two that do so at the same time, one is refused.
+    """
+    subject = login.account.uid
+    with suppress(IntegrityError), transaction.atomic():
+        Identity.objects.get_or_create(user=user, issuer=settings.OIDC_ISSUER, subject=subject)
+    if users_of(subject) != [user]:
+        logout(request)
+        raise ImmediateHttpResponse(not_signed_in(request, TAKEN))
+    request.session.set_expiry(None)  # as long as any
 
 
 def users_with_address(login: SocialLogin) -> list[User]:
@@ -142,6 +181,8 @@ class OpenIDConnect(OpenIDConnectOAuth2Adapter):
         with well_formed():
             claims = self._verified(kwargs["response"]["id_token"], app.client_id)
             login: SocialLogin = super().complete_login(request, app, token, **kwargs)
+            if len(claims["sub"]) > LONGEST_SUBJECT:
+                raise OAuth2Error("The provider's sub is longer than the standard allows")
             if login.account.uid != claims["sub"]:
                 raise OAuth2Error("The provider's userinfo and id_token describe different users")
             return login
@@ -176,12 +217,15 @@ def well_formed() -> Iterator[None]:
 
 
 def explaining_failures(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
-    """allauth requests the provider's configuration without handling its errors."""
+    """allauth requests the provider's configuration without handling its errors. Each waits in a place, so
+    that a provider that is slow holds few threads.
+    """
 
     @wraps(view)
     def answered(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
-            return view(request)
+            with sign_in_place():
+                return view(request)
         except (OAuth2Error, RequestException) as error:
             return failed(request, error)
 
@@ -194,6 +238,10 @@ def login(request: HttpRequest) -> HttpResponse:
     """Instead of allauth's, whose forms may also ask to link accounts and for other scopes."""
     if request.method != "POST":
         return redirect("account_login")
+    if not counters.take(counters.limit_of_starts(request)):
+        raise counters.TooManyAttempts
+    if not request.user.is_authenticated:
+        request.session.set_expiry(START_LIFE_S)
     provider = get_adapter(request).get_provider(request, PROVIDER)
     provider.oauth2_adapter_class = OpenIDConnect
     onward = provider.redirect(request, AuthProcess.LOGIN, get_next_redirect_url(request))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
-import socket
 from typing import Any
 
 from django.conf import settings
@@ -17,8 +14,8 @@ from django.db import connections
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from dashboard import messages
-from dashboard.web.env import Unusable
+from dashboard.management import cleanup
+from dashboard.web.listener import Listener
 from dashboard.web.worker import Worker
 
 
@@ -27,39 +24,19 @@ class Command(BaseCommand):
     requires_system_checks = ()  # `check` has them, and they cost half a second
 
     def handle(self, *args: Any, **options: Any) -> None:
-        refuse_taken_port()
+        listener = Listener(settings.BIND, settings.PORT, settings.SOCKET_MODE)
+        listener.refuse_taken()
         call_command("migrate", verbosity=0, interactive=False)
         collect_changed_files()
         if settings.AUTUMN_MODE == "sample":
             prepare_sample()
         connections.close_all()  # a connection must not cross a fork
-        Server().run()
-
-
-def refuse_taken_port() -> None:
-    with contextlib.closing(socket.socket(family())) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.BIND, settings.PORT))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise Unusable(
-                    messages.CANNOT_LISTEN.format(
-                        host=settings.BIND, port=settings.PORT, error=error.strerror
-                    )
-                ) from error
-            raise Unusable(
-                f"Port {settings.PORT} is in use. Choose another: PORT={settings.PORT + 1} make run"
-            ) from error
-
-
-def family() -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in settings.BIND else socket.AF_INET
+        Server(listener).run()
 
 
 def collect_changed_files() -> None:
     """Compressing takes seconds, so it happens when a file, or what is done to it, has changed."""
-    mark, now = settings.STATIC_ROOT / ".collected", fingerprint()
+    mark, now = settings.DATA_DIR / ".collected", fingerprint()
     if mark.exists() and mark.read_text() == now:
         return
     call_command("collectstatic", verbosity=0, interactive=False, clear=True)
@@ -83,13 +60,6 @@ def prepare_sample() -> None:
     store.close()
 
 
-def address() -> str:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  read, not bound
-    host = reachable.get(settings.BIND, settings.BIND)
-    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    return f"http://{host}:{settings.PORT}"
-
-
 class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's own words go where all others do: it repeats requests that it
     cannot read, tokens and all.
@@ -104,10 +74,13 @@ class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn in this process. Its own access log is off: it would hold share tokens."""
 
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        super().__init__()
+
     def load_config(self) -> None:
-        host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
         chosen = {
-            "bind": f"{host}:{settings.PORT}",
+            **self._listener.for_gunicorn,
             "workers": settings.WEB_CONCURRENCY,
             "worker_class": Worker,
             "threads": settings.WEB_THREADS,
@@ -116,10 +89,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "loglevel": "warning",
             "logger_class": ServerLogger,
-            "when_ready": lambda server: print(f"Usage dashboard: {address()}", flush=True),  # noqa: T201
+            "when_ready": lambda server: print(  # noqa: T201
+                f"Usage dashboard: {self._listener.address}{settings.SCRIPT_NAME}", flush=True
+            ),
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        cleanup.clean_hourly()
         return get_wsgi_application()

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from dashboard import messages
 from dashboard.formats import full_label
-from dashboard.management.commands.serve import address
 from dashboard.models import User, demo_user
 from dashboard.sharing import links, passwords
 from dashboard.sharing.manage.suggestions import privacy_hint
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
+from dashboard.web.listener import Listener
 from usage.query import Query
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -152,4 +152,9 @@ def owner(username: str | None) -> User:
 
 def origin() -> str:
     """The site's origin, from its settings."""
-    return settings.CSRF_TRUSTED_ORIGINS[0] if settings.CSRF_TRUSTED_ORIGINS else address()
+    if settings.CSRF_TRUSTED_ORIGINS:
+        return settings.CSRF_TRUSTED_ORIGINS[0]
+    listener = Listener(settings.BIND, settings.PORT, settings.SOCKET_MODE)
+    if listener.path is None:
+        return listener.address
+    return f"https://{next(iter(settings.ALLOWED_HOSTS), 'localhost')}"  # that of the proxy before the socket

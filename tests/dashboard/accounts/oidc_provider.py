@@ -34,7 +34,7 @@ def signing_key(whose: str) -> rsa.RSAPrivateKey:
 
 def vouched(email: str, **claims: Any) -> Claims:
     """A user whose e-mail address the provider has confirmed."""
-    return {"sub": f"id of {email}", "email": email, "email_verified": True} | claims
+    return {"sub": f"id of {email.lower()}", "email": email, "email_verified": True} | claims
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +23,8 @@ from playwright.sync_api import Browser, expect
 from pytest_django.fixtures import Settings
 from werkzeug import Response
 
+from dashboard.accounts.hashing import AT_ONCE
+from dashboard.web.waiting import WAITING_SIGN_INS
 from tests.conftest import Served
 from tests.dashboard.accounts.oidc_provider import (
     CLIENT_ID,
@@ -30,6 +37,8 @@ from tests.dashboard.accounts.oidc_provider import (
 from tests.dashboard.accounts.test_sign_in import totp_code
 from tests.dashboard.pages.test_routes import routes
 from tests.page import Page, parameters
+
+pytestmark = pytest.mark.slow
 
 KEY = "am_sk_test_of_oidc"
 PASSWORD = "correct horse battery"
@@ -56,10 +65,11 @@ person("other-twin", "Twins@example.com")
 person("again", "again@example.com")
 person("was-here", "again@example.com", is_active=False)
 person("nobody", "")
+TOTP.activate(person("tim", "tim@example.com"), "{TOTP_SECRET}")
 TOTP.activate(person("tom", "tom@example.com", role="sharer"), "{TOTP_SECRET}")
 print(json.dumps(list(routes(get_resolver()))))
 """
-NAMES = ["again", "ann", "bob", "cid", "nobody", "other-twin", "pam", "tom", "twin", "was-here"]
+NAMES = ["again", "ann", "bob", "cid", "nobody", "other-twin", "pam", "tim", "tom", "twin", "was-here"]
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +207,22 @@ def test_known_user_is_signed_in_and_redirected(provider: Provider, visitor: Vis
     assert query(site, "SELECT email FROM dashboard_user WHERE username = 'ann'") == ["Ann.Lee@example.com"]
 
 
+def test_session_is_short_until_sign_in(visitor: Visitor, site: Served) -> None:
+    """Strangers can begin one. The session of a user who signed in lasts as long as any."""
+
+    def hours_left() -> float:
+        key = visitor.http.cookies["sessionid"]
+        [expires] = query(site, f"SELECT expire_date FROM django_session WHERE session_key = '{key}'")
+        left = datetime.fromisoformat(expires).replace(tzinfo=UTC) - datetime.now(UTC)
+        return left.total_seconds() / 3600
+
+    visitor.provider_address()
+    assert 0 < hours_left() <= 0.25
+    visitor.sign_in()
+    assert visitor.who()
+    assert hours_left() > 24
+
+
 def test_user_of_the_provider_can_sign_in_with_a_password(
     provider: Provider, visit: Callable[[], Visitor]
 ) -> None:
@@ -216,7 +242,9 @@ def test_user_of_the_provider_can_sign_in_with_a_password(
         Conduct(vouched("bob@example.com"), key_id=None),
         Conduct(vouched("bob@example.com"), id_token={"iat": int(time.time()) + 30}),
         Conduct(vouched("bob@example.com"), id_token={"aud": [CLIENT_ID, "another"]}),
-        Conduct({"sub": "7"}, userinfo={"email": "bob@example.com", "email_verified": True}),
+        Conduct(
+            {"sub": "id of bob@example.com"}, userinfo={"email": "bob@example.com", "email_verified": True}
+        ),
     ],
     ids=[
         "capitals",
@@ -236,20 +264,91 @@ def test_variations_of_the_standard_are_accepted(
     assert visitor.who() == "bob · viewer"
 
 
-def test_email_address_is_matched_at_each_sign_in(
+def signed_in_as(visit: Callable[[], Visitor]) -> str | None:
+    visitor = visit()
+    visitor.sign_in()
+    return visitor.who()
+
+
+def test_identity_is_bound_at_the_first_sign_in(
     provider: Provider, visit: Callable[[], Visitor], site: Served
 ) -> None:
-    """If an admin moves an address to another user, it is theirs: sign-in stores no link."""
-    provider.conduct = Conduct(vouched("again@example.com"))
-    visitor = visit()
-    visitor.sign_in()
-    assert visitor.who() == "again · viewer"
+    """From then on the e-mail address at the provider, and in the account, may be any."""
+    provider.conduct = Conduct(vouched("again@example.com", sub="42"))
+    assert signed_in_as(visit) == "again · viewer"
     query(site, "UPDATE dashboard_user SET email = '' WHERE username = 'again'")
     query(site, "UPDATE dashboard_user SET is_active = 1 WHERE username = 'was-here'")
-    visitor = visit()
-    visitor.sign_in()
-    assert visitor.who() == "was-here · viewer"
-    assert query(site, "SELECT count(*) FROM socialaccount_socialaccount") == [0]
+    assert signed_in_as(visit) == "again · viewer"
+    provider.conduct = Conduct(vouched("bob@example.com", sub="42", email_verified=False))
+    assert signed_in_as(visit) == "again · viewer"
+    rows = "SELECT issuer || ' ' || subject FROM dashboard_identity WHERE subject = '42'"
+    assert query(site, rows) == [f"{provider.issuer} 42"]
+
+
+def test_another_identity_with_the_same_address_is_refused(
+    provider: Provider, visit: Callable[[], Visitor], site: Served
+) -> None:
+    """Addresses are given to other people. An admin removes the identity; then the next one is bound."""
+    provider.conduct = Conduct(vouched("pam@example.com"))
+    assert signed_in_as(visit) == "pam · admin"
+    provider.conduct = Conduct(vouched("pam@example.com", sub="another"))
+    assert_refused(visitor := visit(), visitor.sign_in(), 403, "account-taken")
+    provider.conduct = Conduct(vouched("pam@example.com"))
+    admin = visit()
+    admin.sign_in()
+    [pk] = query(site, "SELECT id FROM dashboard_user WHERE username = 'pam'")
+    change = f"/admin/dashboard/user/{pk}/change/"
+    form = Page(admin.open(change)).one("form", id="user_form")
+    assert not form.has("input", name="identities-0-subject")
+    fields = {name: values[0] for name, values in form.fields.items() if not name.startswith("_")}
+    saved = admin.http.post(change, data=fields | {"identities-0-DELETE": "on", "_save": "Save"})
+    assert saved.status_code == 200
+    assert query(site, f"SELECT count(*) FROM dashboard_identity WHERE user_id = {pk}") == [0]
+    provider.conduct = Conduct(vouched("pam@example.com", sub="another"))
+    assert signed_in_as(visit) == "pam · admin"
+    provider.conduct = Conduct(vouched("pam@example.com"))
+    assert_refused(visitor := visit(), visitor.sign_in(), 403, "account-taken")
+    query(site, f"DELETE FROM dashboard_identity WHERE user_id = {pk}")
+
+
+def test_identity_of_another_issuer_is_another(
+    provider: Provider, visit: Callable[[], Visitor], site: Served
+) -> None:
+    """The same `sub` at the provider of before does not sign in its user."""
+    query(
+        site,
+        "INSERT INTO dashboard_identity (user_id, issuer, subject, created_at) SELECT id, "
+        "'https://before.example', 'id of ann.lee@example.com', '2026-01-01' FROM dashboard_user "
+        "WHERE username = 'pam'",
+    )
+    provider.conduct = Conduct(vouched("ann.lee@example.com"))
+    assert signed_in_as(visit) == "ann · sharer"
+    query(site, "DELETE FROM dashboard_identity WHERE issuer = 'https://before.example'")
+
+
+def test_identity_is_not_bound_before_the_second_factor(
+    provider: Provider, visit: Callable[[], Visitor], site: Served
+) -> None:
+    """Whoever has the address, but not the code, takes nothing from the account."""
+    provider.conduct = Conduct(vouched("tom@example.com", sub="somebody else"))
+    assert signed_in_as(visit) is None
+    assert query(site, "SELECT count(*) FROM dashboard_identity WHERE subject = 'somebody else'") == [0]
+
+
+@pytest.mark.slow
+def test_two_identities_at_once_bind_one(provider: Provider, visit: Callable[[], Visitor]) -> None:
+    """The one whose code came second is refused, and its browser is not signed in."""
+    first, second = visit(), visit()
+    pages = {}
+    for visitor, sub in ((first, "first"), (second, "second")):
+        provider.conduct = Conduct(vouched("tim@example.com", sub=sub))
+        pages[visitor] = visitor.sign_in(WANTED)
+    code = totp_code(TOTP_SECRET)
+    first.send(pages[first], "/accounts/2fa/authenticate/", code=code)
+    assert first.who() == "tim · viewer"
+    time.sleep(30 - time.time() % 30)  # a code is valid once
+    page = second.send(pages[second], "/accounts/2fa/authenticate/", code=totp_code(TOTP_SECRET))
+    assert_refused(second, page, 403, "account-taken")
 
 
 WORDS_OF_THE_STANDARD = {
@@ -268,8 +367,8 @@ UNKNOWN = "unknown-person"
     ("person", "notice"),
     [
         (vouched("stranger@example.com", preferred_username="ann"), UNKNOWN),
-        (vouched("bob@example.com", email_verified=False), UNKNOWN),
-        (vouched("bob@example.com", email_verified="false"), UNKNOWN),
+        (vouched("bob@example.com", sub="1", email_verified=False), UNKNOWN),
+        (vouched("bob@example.com", sub="1", email_verified="false"), UNKNOWN),
         ({"sub": "1", "email": "bob@example.com"}, UNKNOWN),
         ({"sub": "bob", "preferred_username": "bob", "email_verified": True}, UNKNOWN),
         (vouched("", sub="1"), UNKNOWN),
@@ -381,6 +480,53 @@ def test_provider_outage_is_reported(provider: Provider, visitor: Visitor) -> No
     assert visitor.who() == "bob · viewer"
 
 
+@contextmanager
+def silent_provider() -> Iterator[tuple[str, list[socket.socket]]]:
+    """A provider that accepts connections and answers none of them; all that it has accepted."""
+    accepted: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    accepted.append(server.accept()[0])
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", accepted
+    for connection in accepted:
+        connection.close()
+
+
+def test_few_sign_ins_wait_for_a_provider_that_is_silent(tmp_path: Path) -> None:
+    """The others are told to try again, and other pages are served meanwhile."""
+    with ExitStack() as opened, silent_provider() as (issuer, accepted):
+        site = Served(
+            tmp_path,
+            AUTUMN_SECRET_KEY=KEY,
+            OIDC_ISSUER=issuer,
+            OIDC_CLIENT_ID=CLIENT_ID,
+            OIDC_CLIENT_SECRET=CLIENT_SECRET,
+        )
+        visitors = [Visitor(site) for _ in range(13)]
+        for visitor in visitors:
+            opened.enter_context(visitor.http)
+        late = visitors.pop()
+        pages = [visitor.open("/") for visitor in visitors]
+        with ThreadPoolExecutor(len(visitors)) as pool:
+            sent = [
+                pool.submit(visitor.send, page, START) for visitor, page in zip(visitors, pages, strict=True)
+            ]
+            wait(sent, return_when=FIRST_COMPLETED)
+            assert late.open("/accounts/login/").status_code == 200
+            assert not all(answer.done() for answer in sent)
+        site.stop()
+    answers = [answer.result() for answer in sent]
+    assert {answer.status_code for answer in answers} == {503}
+    busy = sum("Retry-After" in answer.headers for answer in answers)
+    assert len(answers) - busy == len(accepted)
+    assert 1 <= len(accepted) <= AT_ONCE + WAITING_SIGN_INS
+
+
 def test_state_is_valid_once_and_in_one_browser(provider: Provider, visit: Callable[[], Visitor]) -> None:
     """A state that is wrong, missing, used or of another browser signs no user in."""
     provider.conduct = Conduct(BOB)
@@ -483,7 +629,8 @@ def test_client_secret_is_not_exposed(provider: Provider, visit: Callable[[], Vi
     assert f"{CLIENT_ID}:[secret] is wrong" in site.stderr
     assert CLIENT_SECRET not in site.stderr
     assert KEY not in site.stderr + visitor.seen
-    assert "Traceback" not in site.stderr
+    own = [line for line in site.stderr.splitlines() if json.loads(line)["logger"] != "django.template"]
+    assert not [line for line in own if "Traceback" in line]
 
 
 def test_chromium_signs_in_through_the_provider(provider: Provider, site: Served, chromium: Browser) -> None:
