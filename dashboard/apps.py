@@ -11,11 +11,14 @@ class DashboardConfig(AppConfig):
     verbose_name = "Users"
 
     def ready(self) -> None:
+        from dashboard.web import waiting
+
         request_finished.connect(keep_sightings, dispatch_uid="keep_sightings")
+        waiting.count_requests()
 
 
 def keep_sightings(**signal: Any) -> None:
-    """Stores the customers and features that a response contained, after it was sent.
+    """Stores the customers, features and names that a response contained, after it was sent.
 
     Without a service there is nothing to store.
     """
@@ -23,3 +26,5 @@ def keep_sightings(**signal: Any) -> None:
 
     if services.known_customers.cache_info().currsize:
         services.known_customers().save()
+    if services.customer_names.cache_info().currsize:
+        services.customer_names().finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -9,10 +10,13 @@ from django.shortcuts import render
 from django.template.loader import get_template
 
 from dashboard import messages
+from dashboard.web.database import database_failure
 from dashboard.web.htmx import as_whole_page
 
 BELOW_LINKS = ("/s/", "/shared/")
 """Paths of share links: recipients have no account, so error pages there link to no other page."""
+
+SAFE = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,15 @@ SERVER_ERROR = ErrorText(
     "Something went wrong",
     messages.SERVER_ERROR,
 )
+DATABASE_AWAY = ErrorText(
+    "database-away", "The database is not available", messages.DATABASE_AWAY_WHILE_READING
+)
+NOT_STORED = ErrorText("database-away", "The change was not confirmed", messages.DATABASE_AWAY_WHILE_WRITING)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if database_failure(exception):  # Django takes a session that was not stored for one that was deleted
+        return database_away(request)
     return _error_page(request, BAD_REQUEST, 400)
 
 
@@ -63,7 +73,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def too_many(request: HttpRequest) -> HttpResponse:
     response = _error_page(request, TOO_MANY, 429)
-    response["Retry-After"] = "60"
+    response["Retry-After"] = "900"
     return response
 
 
@@ -74,14 +84,27 @@ def too_busy(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """For errors of views and middleware. A database that is away is none of ours: the page says so."""
+    if database_failure(sys.exception()):
+        return database_away(request)
+    return _plain_page(request, SERVER_ERROR, 500)
+
+
+def database_away(request: HttpRequest) -> HttpResponse:
+    response = _plain_page(request, DATABASE_AWAY if request.method in SAFE else NOT_STORED, 503)
+    response["Retry-After"] = "5"
+    return response
+
+
+def _plain_page(request: HttpRequest, error: ErrorText, status: int) -> HttpResponse:
     """Without the request, the person or the database: any of them may be what broke."""
-    page = get_template("error.html").render(_error_context(request.path, SERVER_ERROR, 500))
-    return as_whole_page(HttpResponse(page, status=500))
+    page = get_template("error.html").render(_error_context(request.path_info, error, status))
+    return as_whole_page(HttpResponse(page, status=status))
 
 
 def _error_page(request: HttpRequest, error: ErrorText, status: int) -> HttpResponse:
     return as_whole_page(
-        render(request, "error.html", _error_context(request.path, error, status), status=status)
+        render(request, "error.html", _error_context(request.path_info, error, status), status=status)
     )
 
 

@@ -15,9 +15,11 @@ from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
 from dashboard import error_views
+from dashboard.accounts.counters import TooManyAttempts
 from dashboard.accounts.hashing import TooBusy
 from dashboard.models import demo_user
-from dashboard.web.htmx import HtmxRequest, current_page
+from dashboard.web.htmx import HtmxRequest, wanted_page
+from dashboard.web.logging import HALF
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 ACCOUNTS = "/accounts/"
@@ -61,7 +63,7 @@ def access_log(get_response: GetResponse) -> GetResponse:
         access.info(
             "request",
             method=request.method,
-            path=request.path,
+            path=logged_path(request),
             status=response.status_code,
             ms=round((time.perf_counter() - start) * 1000, 1),
             client=request.META.get("REMOTE_ADDR"),
@@ -71,13 +73,23 @@ def access_log(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def logged_path(request: HttpRequest) -> str:
+    """The path without what may be part of a share link's token. The ids of customers may be as long."""
+    route = request.resolver_match
+    if route is not None and route.url_name == "customer":
+        return request.path
+    return HALF.sub("[token]", request.path)
+
+
 def page_headers(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
         )
-        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.headers.setdefault("Usage-Dashboard", "1")  # a proxy's own error page lacks it
+        # After sign-out, Back must show no page of before.
+        response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
     return middleware
@@ -113,7 +125,7 @@ def demo_person(get_response: GetResponse) -> GetResponse:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if settings.AUTUMN_MODE == "sample" and not request.path.startswith(ACCOUNTS):
+        if settings.AUTUMN_MODE == "sample" and not request.path_info.startswith(ACCOUNTS):
             signed_in = request.user
             request.user = SimpleLazyObject(  # type: ignore[assignment]
                 lambda: signed_in if signed_in.is_authenticated else demo_user()
@@ -124,9 +136,11 @@ def demo_person(get_response: GetResponse) -> GetResponse:
 
 
 class PasswordsInTurn(MiddlewareMixin):
-    """Answers 503 when too many passwords are being hashed at once."""
+    """Answers 503 when too many passwords are being hashed at once, and 429 after too many wrong ones."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        if isinstance(exception, TooManyAttempts):
+            return error_views.too_many(request)
         return error_views.too_busy(request) if isinstance(exception, TooBusy) else None
 
 
@@ -143,5 +157,5 @@ class SignInRequired(LoginRequiredMiddleware):
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> Any:
         asking = cast("HtmxRequest", request)
         if asking.htmx:
-            return HttpResponseClientRedirect(redirect_to_login(current_page(asking) or "/").url)
+            return HttpResponseClientRedirect(redirect_to_login(wanted_page(asking) or "/").url)
         return super().handle_no_permission(request, view_func)

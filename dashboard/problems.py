@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import SystemRandom
 
 from dashboard import messages
 from usage.errors import (
+    Busy,
     Disabled,
     KeyRefused,
     Malformed,
@@ -22,7 +24,10 @@ from usage.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What happened, in one sentence, and what to do about it, in another. `code` names it for programs."""
+    """What happened, in one sentence, and what to do about it, in another. `code` names it for programs.
+
+    With the code `busy` the page asks again by itself.
+    """
 
     status: int
     title: str
@@ -31,6 +36,16 @@ class Problem:
     retry_after_s: int | None = None
     code: str = "failed"
 
+    @property
+    def again_s(self) -> float | None:
+        """In how many seconds the page asks again by itself; None where it does not."""
+        if self.code != "busy" or self.retry_after_s is None:
+            return None
+        return round(self.retry_after_s + _random.uniform(0, self.retry_after_s), 2)
+
+
+_random = SystemRandom()
+"""Those who wait ask again at different moments."""
 
 RETRY_AFTER_S = 2
 """When to try again where Autumn does not say."""
@@ -69,6 +84,7 @@ WORDS: tuple[tuple[type[UsageError], int, str, str, str], ...] = (
         "Autumn is busy",
         messages.RATE_LIMITED_ADVICE,
     ),
+    (Busy, 503, "busy", "Too many requests at once", messages.ASKS_AGAIN),
     (Unreachable, 503, "offline", "Autumn can't be reached", messages.TRY_AGAIN_SOON),
     (UsageError, 502, "failed", "The request failed", messages.TRY_AGAIN),
 )
@@ -81,10 +97,18 @@ def problem_of(error: UsageError) -> Problem:
         advice = messages.REFUSED_ADVICE
     if status != 503:
         return Problem(status, title, error.sentence, advice, code=code)
-    if error.retry_after_s is not None:
+    if error.retry_after_s is not None and not isinstance(error, Busy):
         advice = _try_again_in(_whole_seconds(error.retry_after_s))
     wait_s = RETRY_AFTER_S if error.retry_after_s is None else _whole_seconds(error.retry_after_s)
     return Problem(status, title, error.sentence, advice, wait_s, code)
+
+
+def page_problem_of(busy: Busy) -> Problem:
+    """The same for a page that asks again by itself: all is well where its answer is on its way."""
+    problem = problem_of(busy)
+    if not busy.is_on_its_way:
+        return problem
+    return replace(problem, status=200, title=messages.ON_ITS_WAY, sentence=messages.ON_ITS_WAY_TEXT)
 
 
 def _whole_seconds(seconds: float) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from threading import RLock
+from typing import Any, Generic, TypeVar
 
 import httpx
 from django.conf import settings
 
 from dashboard.known_customers import StoredKnownCustomers
+from dashboard.names.search import CustomerSearch
+from dashboard.names.stored import CustomerNames
 from usage.api.gateway import Gateway, open_gateway
 from usage.api.pace import HEADROOM
 from usage.sample import SAMPLE_KEY, SampleApp, Store
@@ -16,8 +20,26 @@ from usage.service import Usage, open_usage
 
 SAMPLE_URL = "https://sample.invalid"
 
+T = TypeVar("T")
+_making = RLock()
 
-@cache
+
+class Once(Generic[T]):
+    """`make`, called once whatever number of threads ask first: two gateways would keep two paces."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._made = cache(make)
+        self.cache_info = self._made.cache_info
+        self.cache_clear = self._made.cache_clear
+
+    def __call__(self) -> T:
+        if self.cache_info().currsize:
+            return self._made()
+        with _making:
+            return self._made()
+
+
+@Once
 def gateway() -> Gateway:
     """The connections to Autumn, with their cache and limiter."""
     shared: dict[str, Any] = {"redis_url": settings.REDIS_URL or "", "per_second": settings.AUTUMN_PACE}
@@ -29,7 +51,7 @@ def gateway() -> Gateway:
     return open_gateway(url=SAMPLE_URL, key=SAMPLE_KEY, transport=transport, **shared)
 
 
-@cache
+@Once
 def sample_store() -> Store:
     """The sample's events, made on first use."""
     store = Store(settings.SAMPLE_DB)
@@ -37,13 +59,24 @@ def sample_store() -> Store:
     return store
 
 
-@cache
+@Once
 def known_customers() -> StoredKnownCustomers:
     """The customers and features that have been seen."""
     return StoredKnownCustomers(settings.AUTUMN_SOURCE)
 
 
-@cache
+@Once
 def usage() -> Usage:
     """The service that views, exports, shares and commands call."""
     return open_usage(gateway(), known_customers(), names=settings.AUTUMN_NAMES == "auto")
+
+
+@Once
+def customer_names() -> CustomerNames:
+    """What customers are called."""
+    return CustomerNames(settings.AUTUMN_SOURCE, usage())
+
+
+def customer_search() -> CustomerSearch:
+    """The search for a customer."""
+    return CustomerSearch(usage(), customer_names(), is_off=settings.AUTUMN_NAMES == "off")

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from dashboard.web import csp, logging
 from dashboard.web.checks import (
     Exposure,
@@ -15,11 +19,13 @@ from dashboard.web.checks import (
     source_of,
     stored_secret,
 )
+from dashboard.web.data_dir import OTHERS, created, make_private
 from dashboard.web.env import Environment
 from usage.api import pace
+from usage.api.stores import REDIS_TIMEOUT_S
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
+env = Environment(BASE_DIR / ".env")
 
 # Autumn
 AUTUMN_SECRET_KEY = env.autumn_key("AUTUMN_SECRET_KEY")
@@ -27,10 +33,13 @@ AUTUMN_API_URL = env.api_url("AUTUMN_API_URL")
 AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
 AUTUMN_SOURCE = source_of(AUTUMN_MODE, AUTUMN_API_URL)
 AUTUMN_NAMES = env.one_of("AUTUMN_NAMES", "auto", "off")
+AUTUMN_APP_URL = env.app_url("AUTUMN_APP_URL")
 AUTUMN_PACE = pace.PER_SECOND  # calls a second and customer
 
 # Databases, caches and files
-DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
+os.umask(OTHERS)  # of every process that writes files
+DATA_DIR = created(env.path("DATA_DIR", BASE_DIR / "var"))
+_is_private = make_private(DATA_DIR)
 SAMPLE_DB = DATA_DIR / "sample.sqlite3"
 DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR / "db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -39,18 +48,26 @@ CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     if REDIS_URL is None
     else {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "dashboard.web.health.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "dashboard",
-        "OPTIONS": {"serializer": "dashboard.web.health.JsonSerializer"},
+        "OPTIONS": {
+            "serializer": "dashboard.web.health.JsonSerializer",
+            "socket_connect_timeout": REDIS_TIMEOUT_S,
+            "socket_timeout": REDIS_TIMEOUT_S,
+            "retry": Retry(NoBackoff(), 0),
+        },
     }
 }
 
 # The server
 PORT = env.whole("PORT", 8000, 1, 65535)
 BIND = env.text("BIND") or "127.0.0.1"
+SOCKET_MODE = env.mode("SOCKET_MODE", 0o600)
+SCRIPT_NAME = env.prefix("SCRIPT_NAME")
+FORCE_SCRIPT_NAME = SCRIPT_NAME or None
 WEB_CONCURRENCY = env.whole("WEB_CONCURRENCY", 1, 1, 64)
-WEB_THREADS = env.whole("WEB_THREADS", 16, 1, 256)
+WEB_THREADS = env.whole("WEB_THREADS", 32, 1, 256)
 TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, 0, 10)
 refuse_processes_without_redis(WEB_CONCURRENCY, REDIS_URL)
 
@@ -69,6 +86,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Other names of the domain, and its entry in browsers' lists, are the operator's business.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{SCRIPT_NAME}/"
 CSRF_FAILURE_VIEW = "dashboard.error_views.csrf_failed"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -107,6 +125,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "dashboard.middleware.demo_person",
+    "dashboard.accounts.devices.remember_device",
     "django_htmx.middleware.HtmxMiddleware",
     "dashboard.middleware.PasswordsInTurn",
     "dashboard.middleware.SignInRequired",
@@ -145,8 +164,9 @@ USE_I18N = False
 LANGUAGE_CODE = "en"
 
 # Static files
-STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_URL = f"{SCRIPT_NAME}/static/"
+STATIC_ROOT = created(DATA_DIR / "static")  # WhiteNoise warns of a missing one before the first collection
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700  # also of collected files
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
@@ -159,7 +179,6 @@ STORAGES = {
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
-STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a missing one before the first collection
 
 # Accounts
 AUTH_USER_MODEL = "dashboard.User"
@@ -176,10 +195,21 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "dashboard.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "dashboard.accounts.forms.LoginForm",
+    "reauthenticate": "dashboard.accounts.forms.ReauthenticateForm",
+    "change_password": "dashboard.accounts.forms.ChangePasswordForm",
+}
+MFA_FORMS = {
+    "authenticate": "dashboard.accounts.forms.CodeForm",
+    "reauthenticate": "dashboard.accounts.forms.CodeAgainForm",
+    "activate_totp": "dashboard.accounts.forms.ActivateTOTPForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = False  # they count in the cache, which forgets; ours are in accounts.counters
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Usage"
@@ -200,3 +230,8 @@ LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
 LOGGING_CONFIG = None
 _secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, env.text("OIDC_CLIENT_SECRET"))
 logging.configure(LOG_LEVEL, [secret for secret in _secrets if secret])
+_log = structlog.get_logger(__name__)
+if env.unknown:
+    _log.warning("settings_not_known", names=env.unknown)
+if not _is_private:
+    _log.warning("data_dir_open_to_others", path=str(DATA_DIR))

@@ -1,18 +1,21 @@
-"""The site's settings, independent of the environment in which the tests run."""
+"""The site's settings, independent of the environment in which the tests run.
+
+TESTS_DATABASE_URL and TESTS_REDIS_URL name servers to run them on, in place of SQLite and memory.
+"""
 
 import atexit
 import os
 import shutil
 import tempfile
 
-NAMES = """
-    AUTUMN_SECRET_KEY AUTUMN_API_URL DATABASE_URL REDIS_URL WEB_CONCURRENCY WEB_THREADS TRUSTED_PROXIES
-    SECRET_KEY ALLOWED_HOSTS CSRF_TRUSTED_ORIGINS DEBUG TIME_ZONE BIND PORT LOG_LEVEL OIDC_ISSUER
-    OIDC_CLIENT_ID OIDC_CLIENT_SECRET OIDC_NAME
-"""
-for name in NAMES.split():
+from dashboard.web.env import NAMES
+
+for name in NAMES:
     os.environ.pop(name, None)
     os.environ.pop(f"{name}_FILE", None)
+for name in ("DATABASE_URL", "REDIS_URL"):
+    if f"TESTS_{name}" in os.environ:
+        os.environ[name] = os.environ[f"TESTS_{name}"]
 os.environ["ENV_FILE"] = os.devnull
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="dashboard-tests-")
 atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)

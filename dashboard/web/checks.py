@@ -55,14 +55,20 @@ def refuse_unsafe(exposure: Exposure) -> None:
         raise Unusable(messages.SECRET_KEY_TOO_SHORT)
     if exposure.mode in {"live", "other"}:
         _refuse_live(exposure)
+    elif exposure.mode == "test" and exposure.beyond_this_machine:
+        _refuse_debugging(exposure, "Unsafe settings: the site is open to others, and")
 
 
-def _refuse_live(exposure: Exposure) -> None:
-    why = "Unsafe settings: AUTUMN_SECRET_KEY is a live key, and"
+def _refuse_debugging(exposure: Exposure, why: str) -> None:
     if exposure.debug:
         raise Unusable(messages.DEBUG_IS_ON.format(why=why))
     if any(host == "*" or host.startswith(".") for host in exposure.hosts):
         raise Unusable(messages.HOST_WILDCARD.format(why=why))
+
+
+def _refuse_live(exposure: Exposure) -> None:
+    why = "Unsafe settings: AUTUMN_SECRET_KEY is a live key, and"
+    _refuse_debugging(exposure, why)
     if exposure.secret_key is not None and exposure.secret_key.startswith("django-insecure"):
         raise Unusable(messages.SECRET_KEY_OF_DEVELOPMENT.format(why=why))
     if exposure.beyond_this_machine:
@@ -83,11 +89,20 @@ def refuse_processes_without_redis(processes: int, redis_url: str | None) -> Non
 
 def stored_secret(path: Path) -> str:
     """The secret beside the database, made once. The link is atomic: two first starts agree on one secret."""
-    if not path.exists():
-        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # 0600 from its first moment
+    try:
+        if not path.exists():
+            _store_secret(path)
+        return path.read_text()
+    except OSError as error:
+        raise Unusable(messages.SECRET_NOT_STORED.format(path=path, error=error.strerror)) from error
+
+
+def _store_secret(path: Path) -> None:
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # 0600 from its first moment
+    try:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(50))
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
+    finally:
         Path(draft).unlink()
-    return path.read_text()

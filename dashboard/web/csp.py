@@ -23,9 +23,13 @@ def stylesheet(*paths: Path) -> str:
 
 
 def _dark_by_choice_or_system(block: re.Match[str]) -> str:
-    """CSS cannot say "chosen, or the system's", so the one block of dark values goes out under both."""
-    system = f"@media (prefers-color-scheme: dark){{:root:not([data-theme=light]){block[1]}}}"
-    return f"[data-theme=dark]{block[1]}{system}"
+    """CSS cannot say "chosen, or the system's", so the one block of dark values goes out under both. Paper is
+    light.
+    """
+    chosen = f"@media screen{{[data-theme=dark]{block[1]}}}"
+    return (
+        f"{chosen}@media screen and (prefers-color-scheme: dark){{:root:not([data-theme=light]){block[1]}}}"
+    )
 
 
 def plotly_bundle() -> Path:
@@ -46,7 +50,7 @@ def digest(text: str) -> str:
 
 
 STATIC = BASE_DIR / "static"
-SHEETS = ("pages/app.css", "charts/charts.css", "pages/view.css", "events/events.css")
+SHEETS = ("pages/app.css", "charts/charts.css", "pages/view.css", "pages/customers.css", "events/events.css")
 APP_CSS = stylesheet(*(STATIC / sheet for sheet in SHEETS))
 
 DIRECTIVES: dict[str, list[str]] = {

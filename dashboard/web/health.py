@@ -5,14 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
-from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.cache.backends.redis import RedisCache
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
-from dashboard import services
+log = structlog.get_logger(__name__)
+
+
+class SharedCache(RedisCache):
+    """Django's cache in Redis. Only allauth adds to it, what was used; of codes, our counters know it too."""
+
+    def add(self, *given: Any, **more: Any) -> bool:
+        """True also where Redis is away or full: nobody is kept from signing in then."""
+        try:
+            added: bool = super().add(*given, **more)
+        except (RedisError, OSError) as error:
+            log.warning("redis.down", error=type(error).__name__)
+            return True
+        return added
 
 
 class JsonSerializer:
@@ -34,22 +49,21 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether the site can serve pages. What it lacks is for the log: strangers may ask."""
     state = {"database": database(), "cache": shared_cache()}
-    status = 200 if set(state.values()) == {"ok"} else 503
-    content = {**state, "autumn": counters()}
-    return JsonResponse(content, status=status, headers={"Cache-Control": "no-store"})
-
-
-def counters() -> dict[str, int]:
-    """Counts of this process's calls to Autumn so far. Makes no call."""
-    return services.gateway().counts() if services.gateway.cache_info().currsize else {}
+    ready = set(state.values()) == {"ok"}
+    if not ready:
+        log.warning("not_ready", **state)
+    text, status = ("ok\n", 200) if ready else ("not ready\n", 503)
+    headers = {"Cache-Control": "no-store"}
+    return HttpResponse(text, status=status, content_type="text/plain", headers=headers)
 
 
 def database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except Error:
         return "unreachable"
     return "ok"
 

@@ -14,10 +14,13 @@ from dashboard import messages
 from dashboard.web.env import Unusable
 
 # Django and the server put whole paths into sentences of their own, so tokens are cut from every text. People
-# break links in many ways: besides what stands where a token does, whatever is long and mixed enough to be
-# one is cut.
+# break links in many ways, with spaces, slashes and quotes: what follows /s/ is cut up to the end of the
+# line. Elsewhere, whatever is long and mixed enough to be a token is cut.
+LINK = re.compile(r"(/(?:s|%73)(?:/|%2f)+)[^\n]*", re.IGNORECASE)
 TOKEN = re.compile(r"(/s/)[^/\s\"'?#\\]+")
 ANYWHERE = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43,}", re.ASCII)
+HALF = re.compile(r"[\w-]{17,}", re.ASCII)
+"""Half a token and more, and longer than the name of a link."""
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -36,7 +39,10 @@ def redacted(text: str, secrets: list[str]) -> str:
 
 def cut(_: Any, __: str, event: EventDict) -> EventDict:
     """From texts before they are JSON, whose escapes would run into a token."""
-    return {name: redacted(value, []) if isinstance(value, str) else value for name, value in event.items()}
+    return {
+        name: redacted(LINK.sub(r"\1[token]", value), []) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 class LineFormatter(structlog.stdlib.ProcessorFormatter):

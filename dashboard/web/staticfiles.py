@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import brotli
+from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder, BaseFinder
 from django.contrib.staticfiles.utils import matches_patterns
 from django.core.files.storage import FileSystemStorage
@@ -58,5 +59,11 @@ class QuickCompressor(Compressor):
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):
+    """Files under names with their hash. The list of them is beside their folder, and is not served."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        listed = FileSystemStorage(settings.DATA_DIR)
+        super().__init__(*args, manifest_storage=listed, **kwargs)  # type: ignore[no-untyped-call]
+
     def create_compressor(self, **kwargs: Any) -> QuickCompressor:
         return QuickCompressor(**kwargs)  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from dashboard.formats import full_label
+from dashboard.formats import full_label, label
 from dashboard.web import csp
 
 # htmx would leave error answers unswapped, keep pages in the browser's store, and write a style of its own.
@@ -27,6 +27,8 @@ HTMX = {
     "historyCacheSize": 0,
     "refreshOnHistoryMiss": False,
     "scrollBehavior": "instant",
+    "defaultSettleDelay": 0,  # until then, what is ticked would be sent nowhere
+    "timeout": 60_000,
     "responseHandling": [{"code": "204", "swap": False}, {"code": "...", "swap": True}],
 }
 MODE_BADGES = {
@@ -50,6 +52,7 @@ def environment(**options: Any) -> Environment:
         inline_css=Markup(csp.APP_CSS),  # noqa: S704  our own file
     )
     env.filters["visible"] = full_label
+    env.filters["label"] = label
     return env
 
 
@@ -72,19 +75,21 @@ def page(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _active_page(request: HttpRequest) -> str | None:
-    """The page's name; the pages that create and manage one link belong to the list."""
-    name = request.resolver_match.url_name if request.resolver_match else None
-    return "shares" if name == "share" or (name or "").startswith("share_") else name
+def _active_page(request: HttpRequest) -> str:
+    """The page's name; the pages that create and manage one link belong to the list, and what explains a
+    change to the chart.
+    """
+    name = (request.resolver_match.url_name if request.resolver_match else None) or ""
+    return "shares" if name == "share" or name.startswith("share_") else name.replace("explain", "usage")
 
 
 @cache
 def navigation() -> list[tuple[str, str, str]]:
     """The pages that there are: a link without a page is not drawn."""
     found = []
-    for name, label in NAV:
+    for name, text in NAV:
         with contextlib.suppress(NoReverseMatch):
-            found.append((name, reverse(name), label))
+            found.append((name, reverse(name), text))
     return found
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from typing import Any
 
+from django.conf import settings
 from gunicorn.workers.base import Worker as BaseWorker  # type: ignore[import-untyped]
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.task import WSGITask
+
+from dashboard.web.dispatch import FairDispatcher, Lanes
 
 HEAD_BYTES = 32 * 1024
 BODY_BYTES = 1024 * 1024
@@ -27,6 +31,10 @@ IDLE_S = 75
 """An open connection without a request, and one whose client takes nothing, is closed after this time."""
 CONNECTIONS = 500
 """Below the limit of open files that most systems have."""
+SWITCH_S = 0.001
+"""How long a thread keeps the interpreter while others want it: the thread that reads and sends is one of
+them.
+"""
 SPARE = 50
 """When fewer connections are left, idle ones are closed."""
 MEMORY_BYTES = 256 * 1024
@@ -126,12 +134,16 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         )  # it has a line for each request that waits
         (listener,) = self.sockets
         channels: dict[int, Any] = {}
+        is_open = settings.AUTUMN_MODE == "sample"
+        lanes = Lanes(self.cfg.threads, settings.SESSION_COOKIE_NAME, is_open, settings.SCRIPT_NAME)
+        sys.setswitchinterval(SWITCH_S)
         self.server = create_server(
             self.wsgi,
             map=channels,
             sockets=[listener.sock],
-            server_name=listener.sock.getsockname()[0],
-            threads=self.cfg.threads,
+            server_name="localhost",  # each request has a Host; allowed ones are a setting
+            url_prefix=settings.SCRIPT_NAME,  # of requests; a proxy may have removed it
+            _dispatcher=FairDispatcher(lanes),
             **SETTINGS,
         )
         self.server.channel_class = Channel

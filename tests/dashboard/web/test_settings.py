@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.web.checks import stored_secret
-from dashboard.web.env import Environment, Unusable
+from dashboard.web.env import (
+    NAMES,
+    SHORT,
+    Environment,
+    Unusable,
+    is_setting,
+    is_within,
+    refuse_misspelled,
+)
 from tests.conftest import ROOT, Served
 
+pytestmark = pytest.mark.slow
+
 LIVE = {"AUTUMN_SECRET_KEY": "am_sk_live_0123456789"}
+TEST = {"AUTUMN_SECRET_KEY": "am_sk_test_0123456789"}
+UNKNOWN = {"AUTUMN_SECRET_KEY": "sk_0123456789"}
 LONG = "b81f6a0d4c7e4f5d9e2a1c3b5d7f9e0a"
 
 
 def start(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / ".env").touch()
     stored = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder), "ENV_FILE": str(folder / ".env")}
     return subprocess.run(
         [sys.executable, "manage.py", *(command or ("check",))],
@@ -37,6 +53,8 @@ REFUSED = [
     ({"AUTUMN_SECRET_KEY_FILE": ""}, "AUTUMN_SECRET_KEY_FILE is set but empty."),
     ({"AUTUMN_SECRET_KEY_FILE": "/nowhere"}, "AUTUMN_SECRET_KEY_FILE must be the path of a readable"),
     ({**LIVE, "AUTUMN_SECRET_KEY_FILE": "/nowhere"}, "AUTUMN_SECRET_KEY and AUTUMN_SECRET_KEY_FILE are both"),
+    ({"ENV_FILE": "/nowhere"}, "ENV_FILE names /nowhere"),
+    ({"AUTUMN_SECRETKEY": "am_sk_live_0123456789"}, "Rename it to AUTUMN_SECRET_KEY"),
     ({"AUTUMN_API_URL": "http://api.example.com"}, "AUTUMN_API_URL must begin with https://"),
     ({"AUTUMN_API_URL": "api.example.com"}, "AUTUMN_API_URL must be a URL"),
     ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is not a database URL"),
@@ -45,6 +63,11 @@ REFUSED = [
     ({"AUTUMN_NAMES": "on"}, "AUTUMN_NAMES must be auto or off"),
     ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY must be a whole number from 1 to 64"),
     ({"PORT": "99999"}, "PORT must be a whole number from 1 to 65535"),
+    ({"SOCKET_MODE": "rw"}, "SOCKET_MODE must be a file mode in octal digits"),
+    ({"SCRIPT_NAME": "usage"}, "SCRIPT_NAME must be a path such as /autumn"),
+    ({"SCRIPT_NAME": "/events"}, "SCRIPT_NAME must be a path such as /autumn"),
+    ({"SCRIPT_NAME": "//elsewhere.example"}, "SCRIPT_NAME must be a path such as /autumn"),
+    ({"SOCKET_MODE": "1777"}, "SOCKET_MODE must be a file mode in octal digits"),
     ({"DEBUG": "perhaps"}, "DEBUG must be 1 or 0, not 'perhaps'."),
     ({"TIME_ZONE": "Europe/Atlantis"}, "TIME_ZONE is 'Europe/Atlantis', which is not an IANA time zone"),
     ({"TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES must be a whole number from 0 to 10"),
@@ -58,6 +81,13 @@ REFUSED = [
     ({"OIDC_ISSUER": "http://id.example.com"}, "OIDC_ISSUER must begin with https://"),
     ({**LIVE, "DEBUG": "1"}, "AUTUMN_SECRET_KEY is a live key, and DEBUG is on"),
     ({**LIVE, "ALLOWED_HOSTS": "*"}, "AUTUMN_SECRET_KEY is a live key, and ALLOWED_HOSTS has a wildcard."),
+    ({**LIVE, "ALLOWED_HOSTS": ".example.com"}, "ALLOWED_HOSTS has a wildcard."),
+    ({**UNKNOWN, "DEBUG": "1"}, "DEBUG is on"),
+    ({**UNKNOWN, "ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS has a wildcard."),
+    ({**TEST, "DEBUG": "1", "BIND": "0.0.0.0"}, "the site is open to others, and DEBUG is on"),
+    ({**TEST, "DEBUG": "1", "ALLOWED_HOSTS": "usage.example.com"}, "DEBUG is on"),
+    ({**TEST, "ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS has a wildcard."),
+    ({**TEST, "ALLOWED_HOSTS": "localhost,.example.com"}, "ALLOWED_HOSTS has a wildcard."),
     ({**LIVE, "SECRET_KEY": "django-insecure-" + LONG}, "SECRET_KEY was generated for development."),
     ({**LIVE, "ALLOWED_HOSTS": "usage.example.com"}, "Set SECRET_KEY."),
     ({**LIVE, "BIND": "0.0.0.0"}, "Set SECRET_KEY."),
@@ -97,6 +127,15 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
     assert done.stdout.strip() == expected, done.stderr
 
 
+@pytest.mark.parametrize(
+    "environment", [{"DEBUG": "1"}, {"BIND": "0.0.0.0"}, {"ALLOWED_HOSTS": "usage.example.com"}], ids=str
+)
+def test_site_with_a_test_key_starts(tmp_path: Path, environment: dict[str, str]) -> None:
+    """With DEBUG on this machine, and for others without it."""
+    done = start(tmp_path, "shell", "--no-imports", "-c", SHOW, **TEST, **environment)
+    assert done.stdout.startswith("test"), done.stderr
+
+
 def test_public_site_with_a_live_key_starts(tmp_path: Path) -> None:
     """It needs named hosts, its own secret, and HTTPS at a proxy."""
     public = {"ALLOWED_HOSTS": "usage.example.com", "SECRET_KEY": LONG, "TRUSTED_PROXIES": "1"}
@@ -113,6 +152,121 @@ def test_generated_secret_is_private_to_its_user(tmp_path: Path) -> None:
     assert len(first) >= 50
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("AUTUMN_SECRETS=x", "sets AUTUMN_SECRETS, which is not a setting."),
+        ("AUTUMN_SECRET_KEY: am_sk_live_1", "line 1, can't be read."),
+        ("PORT=9000\nAUTUMN_SECRET_KEY am_sk_live_1\n", "line 2, can't be read."),
+        ("# a comment\n\nexport AUTUMN_SECRET_KEY\n", "line 3, can't be read."),
+        ("autumn_secret_key=am_sk_live_1", "Rename it to AUTUMN_SECRET_KEY"),
+        ("DATABASE_ULR=x", "Rename it to DATABASE_URL"),
+        ("AUTUMN_SECRET_KEY='\xff", "is not a readable text file."),
+    ],
+)
+def test_mistake_in_the_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, sentence: str
+) -> None:
+    """Without the file's contents, which are secret."""
+    monkeypatch.delenv("ENV_FILE")
+    (tmp_path / ".env").write_bytes(lines.encode("latin-1"))
+    with pytest.raises(Unusable) as refused:
+        Environment(tmp_path / ".env")
+    assert sentence in str(refused.value)
+    assert "am_sk_live_1" not in str(refused.value)
+
+
+@pytest.mark.parametrize("file", ["nowhere", "", "."])
+def test_settings_file_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / file) if file else "")
+    with pytest.raises(Unusable, match="ENV_FILE"):
+        Environment(tmp_path / ".env")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("AUTUMN_SECRET_KEYS", "AUTUMN_SECRET_KEY,"),
+        ("autumn_secret_key", "AUTUMN_SECRET_KEY,"),
+        ("AUTMUN_SECRETKEY", "AUTUMN_SECRET_KEY,"),
+        ("AUTUMN_SECRET_KEY_FIEL", "AUTUMN_SECRET_KEY_FILE"),
+        ("ENVFILE", "ENV_FILE"),
+        ("PROT", "PORT"),
+    ],
+)
+def test_misspelled_variable_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "am_sk_live_1")
+    with pytest.raises(Unusable, match=f"{name} is not a setting. Rename it to {meant}"):
+        Environment(tmp_path / ".env")
+
+
+def test_other_variables_that_begin_like_settings_are_a_warning(tmp_path: Path) -> None:
+    """Orchestrators add some. Variables of other programs are none of ours."""
+    done = start(tmp_path, AUTUMN_SERVICE_HOST="10.0.0.7", HOST="web", PID_FILE="/run/x", TIMEOUT="9")
+    assert done.returncode == 0, done.stderr
+    assert "AUTUMN_SERVICE_HOST" in done.stderr
+    assert "10.0.0.7" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+CHARACTERS = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+
+
+@st.composite
+def misspelled(draw: st.DrawFn) -> tuple[str, str]:
+    """A name of ours, and the same after one or two edits."""
+    name = draw(st.sampled_from([known for known in NAMES if len(known) > SHORT]))
+    text = name
+    for _ in range(draw(st.integers(1, 2))):
+        at = draw(st.integers(0, len(text) - 2))
+        edited = draw(
+            st.sampled_from(
+                (
+                    text[:at] + text[at + 1 :],
+                    text[:at] + draw(CHARACTERS) + text[at:],
+                    text[:at] + draw(CHARACTERS) + text[at + 1 :],
+                    text[:at] + text[at + 1] + text[at] + text[at + 2 :],
+                )
+            )
+        )
+        text = edited
+    return name, draw(st.sampled_from((text, text.lower(), text.title())))
+
+
+@given(misspelled())
+def test_two_edits_or_another_case_are_refused(names: tuple[str, str]) -> None:
+    name, text = names
+    assert is_within(2, text.upper(), name)
+    if not is_setting(text):
+        with pytest.raises(Unusable):
+            refuse_misspelled([text])
+
+
+@given(st.text("ABU_", max_size=6), st.text("ABU_", max_size=6))
+def test_distance_is_that_of_the_table(one: str, other: str) -> None:
+    """Compared with the distance of Lowrance and Wagner: between characters that swap, others may change."""
+    rows = [list(range(len(other) + 1))]
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            row.append(min(row[-1] + 1, rows[-1][j] + 1, rows[-1][j - 1] + (a != b)))
+            before, earlier = one.rfind(b, 0, i - 1) + 1, other.rfind(a, 0, j - 1) + 1
+            if before and earlier:
+                row[-1] = min(row[-1], rows[before - 1][earlier - 1] + i - before + j - earlier - 1)
+        rows.append(row)
+    for edits in range(3):
+        assert is_within(edits, one, other) == (rows[-1][-1] <= edits)
+
+
+def test_every_setting_is_listed() -> None:
+    """A name that is read and not listed would be refused as misspelled, or not be known."""
+    source = "".join(path.read_text() for path in (ROOT / "dashboard").rglob("*.py"))
+    read = set(re.findall(r"\benv\.\w+\(\s*\"([A-Z_]+)\"", source))
+    assert {"AUTUMN_SECRET_KEY", "OIDC_CLIENT_ID", "LOG_LEVEL"} <= read <= set(NAMES)
 
 
 def test_loopback_needs_no_https(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 from dashboard.web.worker import BODY_BYTES, CONNECTIONS, HEAD_BYTES, REQUEST_S
 from tests.conftest import Served
 
+pytestmark = pytest.mark.slow
+
 THREADS = 2
 SLOW_CLIENTS = THREADS + 4
 PAGE = "/usage/?customer_id=acme-robotics&range=90d&group_by=properties.model&tz=UTC"

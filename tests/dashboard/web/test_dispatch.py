@@ -1,0 +1,89 @@
+"""Which request gets the next free thread."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.web.dispatch import FairQueue, Lane, Lanes, Turn
+
+COOKIE = "sessionid"
+
+
+class Request:
+    """What stands for a channel: a number in order of arrival."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def service(self) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+def queue_of(names: list[str], at_once: int) -> FairQueue:
+    queue = FairQueue()
+    for number, name in enumerate(names):
+        queue.append(Turn(Request(number), Lane(name, at_once), queue.end))
+    return queue
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(1, 3))
+def test_lanes_take_turns_and_keep_to_their_order(names: list[str], at_once: int) -> None:
+    """A request never waits for two of another lane, and all have their turn."""
+    queue, served = queue_of(names, at_once), list[Turn]()
+    while len(queue):
+        turn = queue.popleft()
+        turn.service()
+        served.append(turn)
+    assert sorted(turn.channel.number for turn in served) == list(range(len(names)))
+    for name in set(names):
+        mine = [at for at, turn in enumerate(served) if turn.lane.name == name]
+        numbers = [served[at].channel.number for at in mine]
+        assert numbers == sorted(numbers)
+        for before, after in pairwise(mine):
+            between = [turn.lane.name for turn in served[before + 1 : after]]
+            assert len(between) == len(set(between))
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=30), st.integers(1, 4))
+def test_lane_never_has_more_threads_than_it_may(names: list[str], at_once: int) -> None:
+    """What runs over that waits until one of its own has ended."""
+    queue, running = queue_of(names, at_once), list[Turn]()
+    while len(queue):
+        running.append(queue.popleft())
+    counts = [sum(turn.lane.name == name for turn in running) for name in "ab"]
+    assert counts == [min(at_once, names.count(name)) for name in "ab"]
+    for turn in running:
+        before = len(queue)
+        turn.service()
+        left = names.count(turn.lane.name) > at_once
+        assert len(queue) - before in ((1, 0) if left else (0,))
+
+
+@pytest.mark.parametrize(
+    ("path", "cookies", "name"),
+    [
+        ("/shared/abc/usage/", f"{COOKIE}=s1", "/shared/abc"),
+        ("/shared/abc", "", "/shared/abc"),
+        ("/usage/", f"a=b; {COOKIE}=s1", "session s1"),
+        ("/usage/", "a=b", ""),
+        ("/usage/", f"{COOKIE}=\x00;;=", ""),
+        ("/healthz", f"{COOKIE}=s1", "/healthz"),
+    ],
+)
+def test_lane_of_a_request(path: str, cookies: str, name: str) -> None:
+    """A link, a session, everybody without one; and probes, which wait for none of them."""
+    assert Lanes(32, COOKIE).of(path, cookies).name == name
+
+
+@given(st.integers(1, 256))
+def test_no_lane_has_all_threads(threads: int) -> None:
+    """Where there are more than two: one may be an export, and another one stop it."""
+    for path, cookies in (("/", ""), ("/", f"{COOKIE}=s1")):
+        for is_open in (False, True):
+            at_once = Lanes(threads, COOKIE, is_open).of(path, cookies).at_once
+            assert 2 <= at_once <= max(2, threads - 1)
