@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import structlog
 from django.db import Error
 
+from dashboard.forms import MAX_TEXT_LENGTH
 from dashboard.models import Sighting
 from usage.known_customers import InMemoryKnownCustomers, Seen
 
@@ -38,7 +39,7 @@ class StoredKnownCustomers(InMemoryKnownCustomers):
         self._load()
 
     def note(self, sightings: Iterable[Seen]) -> None:
-        items = [item for item in sightings if "\0" not in item.customer_id + item.feature_id]
+        items = [item for item in sightings if _can_be_chosen(item.customer_id, item.feature_id)]
         super().note(items)
         with self._lock:
             for item in items:
@@ -102,6 +103,11 @@ class StoredKnownCustomers(InMemoryKnownCustomers):
 
     def _key(self, pair: Pair) -> str:
         return hashlib.sha256("\0".join((self._source, *pair)).encode()).hexdigest()
+
+
+def _can_be_chosen(*ids: str) -> bool:
+    """Whether pages accept these ids. Others would only fill the database."""
+    return all("\0" not in each and len(each) <= MAX_TEXT_LENGTH for each in ids)
 
 
 def _keep_newest(known: dict[Pair, int], more: dict[Pair, int]) -> None:

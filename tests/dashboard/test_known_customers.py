@@ -9,11 +9,14 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from dashboard import services
+from dashboard.forms import MAX_TEXT_LENGTH
 from dashboard.known_customers import StoredKnownCustomers
 from dashboard.models import Sighting
 from tests.conftest import forget
 from tests.page import Page
 from usage.known_customers import Seen
+
+HTMX = {"HX-Request": "true"}
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +28,7 @@ def test_customers_are_known_after_a_restart(page: Client) -> None:
     features = services.usage().features("acme-robotics")
     assert features
     forget()
-    offered = Page(page.get("/customers/?customer_id=ACME")).values("value", "option")
+    offered = Page(page.get("/customers/?q=ACME&stored=1", headers=HTMX)).values("data-customer-id")
     assert "acme-robotics" in offered
     assert services.usage().features("acme-robotics") == features
     assert services.gateway().counts()["calls"] == 0
@@ -125,10 +128,11 @@ class Interrupting:
         raise self.error
 
 
-@pytest.mark.parametrize("name", ["x" * 5_000, "\u202e</script>", "=1+1", " "])
+@pytest.mark.parametrize("name", ["x" * MAX_TEXT_LENGTH, "\u202e</script>", "=1+1", " "])
 def test_any_name_can_be_stored(name: str) -> None:
-    """Long, hostile and blank ids are stored unchanged."""
+    """Long, hostile and blank ids are stored unchanged; not those that no page accepts."""
     known = StoredKnownCustomers("one")
-    known.note([Seen(name, name, 1), Seen("with\0null", "calls", 1)])
+    unusable = ("with\0null", "x" * (MAX_TEXT_LENGTH + 1))
+    known.note([Seen(name, name, 1), *(Seen(each, "calls", 1) for each in unusable)])
     known.save()
     assert Sighting.objects.get().customer_id == name

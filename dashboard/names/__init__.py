@@ -1,0 +1,1 @@
+"""What customers and features are called: names that were read, and the search for a customer."""
