@@ -95,6 +95,6 @@ def any_series(draw: st.DrawFn) -> Series:
     folded = st.frozensets(st.integers(0, size - 1), max_size=3)
     lines = [Line("group", name, draw(row), draw(before), draw(folded)) for name in chosen]
     lines.append(Line("other", "", draw(row), draw(before), members=3))
-    shape = draw(st.sampled_from(["bars", "lines", "cumulative"]))
+    shape = draw(st.sampled_from(["bars", "lines", "cumulative", "percent"]))
     query = query_of_days(size, group_by="properties.model", chart=shape, compare="previous")
     return series_of(lines, query, previous=draw(before))

@@ -260,6 +260,29 @@ def test_partial_interval_ends_with_the_bars() -> None:
     assert chart_panel(compared).check_line.partial == "Today is partial. It includes events until 12:00."
 
 
+@pytest.mark.parametrize("shape", ["bars", "lines", "cumulative", "percent"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_hidden_lines_are_listed_but_not_drawn(shape: Any, count: int) -> None:
+    """Neither in the SVG nor for Plotly; one of them, and all; the axis fits what is left."""
+    series = series_of([Line("group", name, (9.0, 8.0, 7.0)) for name in ("a", "b", "c")], query_of_days(3))
+    query = series.query.having(group_by="properties.model", chart=shape)
+    shown = chart_panel(replace(series, query=query))
+    hidden = ("a", "b", "c")[:count]
+    panel = chart_panel(replace(series, query=query.having(hide=hidden)))
+    assert [row.name for row in panel.legend.rows] == ["a", "b", "c"]
+    assert [row.is_hidden for row in panel.legend.rows] == [at < count for at in range(3)]
+    assert [row.sum for row in panel.legend.rows] == [row.sum for row in shown.legend.rows]
+    assert len(json.loads(panel.figure)["data"]) == 3 - count
+    assert panel.drawing is not None
+    assert shown.drawing is not None
+    assert panel.drawing.marks.count('d="M') == shown.drawing.marks.count('d="M') * (3 - count) // 3
+    hides = [row.hides or "" for row in panel.legend.rows]
+    assert [("hide=a" in href, "hide=b" in href) for href in hides[:2]] == [
+        (False, count > 1),
+        (True, count == 1),
+    ]
+
+
 def test_chart_links_change_one_parameter() -> None:
     """One group, all groups, a bin, another chart type."""
     panel = chart_panel(

@@ -42,7 +42,7 @@ def colors(selector: str) -> dict[str, str]:
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})\b", block[1]))
 
 
-THEMES = {"light": colors(":root"), "dark": colors("[data-theme=dark]")}
+THEMES = {"light": colors(":root, [data-theme=light]"), "dark": colors("[data-theme=dark]")}
 
 
 @pytest.fixture(params=THEMES)
