@@ -10,6 +10,7 @@ from datetime import tzinfo
 import msgspec
 
 from dashboard.formats import HIDDEN, date_text, full_label, number
+from dashboard.names.labels import Labels
 from usage.results import Deduction, Event
 from usage.window import local
 
@@ -38,19 +39,23 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
-def charge_sentences(event: Event, zone: tzinfo) -> list[list[Phrase]]:
+def charge_sentences(event: Event, zone: tzinfo, labels: Labels) -> list[list[Phrase]]:
     """A sentence for each deduction: what it took, from which balance, of which
     plan, and when that resets.
     """
     if event.deductions is None:
         return []
-    return [list(_sentence(event, item, zone)) for item in event.deductions]
+    return [list(_sentence(item, zone, labels)) for item in event.deductions]
 
 
-def _sentence(event: Event, item: Deduction, zone: tzinfo) -> Iterator[Phrase]:
+def _sentence(item: Deduction, zone: tzinfo, labels: Labels) -> Iterator[Phrase]:
     gave_back = item.value < 0
     yield Phrase("Autumn returned " if gave_back else "Autumn deducted ")
-    yield Phrase(f"{number(abs(item.value))} {full_label(item.feature_id)}", strong=True)
+    unit = labels.unit_of(item.feature_id)
+    word, name = unit.one if abs(item.value) == 1 else unit.many, labels.feature_text(item.feature_id)
+    yield Phrase(f"{number(abs(item.value))} {full_label(word or name)}", strong=True)
+    if word.casefold() not in ("", name.casefold()):
+        yield Phrase(f" ({full_label(name)})")
     yield Phrase(" to the balance " if gave_back else " from the balance ")
     yield Phrase(full_label(item.balance_id), strong=True)
     if item.plan_id is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dashboard import messages
+from dashboard.events.filter_links import can_filter
 from dashboard.formats import label, minute_text, moment, number
 from dashboard.mount import Mount
 from usage.events.checks import REQUEST, Checks, Gap, Outlier
@@ -43,10 +44,13 @@ class _Results:
     mount: Mount
     query: Query
 
+    def _feature(self, feature_id: str) -> str:
+        return label(self.mount.labels.feature_text(feature_id))
+
     def duplicates(self, runs: tuple[tuple[Event, ...], ...]) -> Iterator[CheckResult]:
         for run in runs[:MAX_PER_KIND]:
             first = run[0]
-            usage = f"{label(first.feature_id)} {number(first.value)}"
+            usage = f"{self._feature(first.feature_id)} {number(first.value)}"
             text = f"{len(run)} possible duplicates: {usage}, {self._time(first)}"
             yield CheckResult(
                 "duplicates", "Likely duplicates", text, self._rows(run, same=_same_request(run))
@@ -70,7 +74,9 @@ class _Results:
     def outlier(self, item: Outlier) -> CheckResult:
         beyond = f"{'from' if item.above else 'down to'} {number(item.bound)}"
         usual = f"most are {number(round(item.low, 2))} to {number(round(item.high, 2))}"
-        text = f"{number(item.count)} of {number(item.rows)} {label(item.feature_id)} {beyond}; {usual}"
+        text = (
+            f"{number(item.count)} of {number(item.rows)} {self._feature(item.feature_id)} {beyond}; {usual}"
+        )
         bound = {"value_min": item.bound, "value_max": None}
         if not item.above:
             bound = {"value_min": None, "value_max": item.bound}
@@ -105,7 +111,9 @@ class _Results:
 
 def _same_request(run: tuple[Event, ...]) -> PropertyFilter | None:
     value = run[0].properties.get(REQUEST)
-    return PropertyFilter(REQUEST, text_of(value)) if isinstance(value, str | int) and value != "" else None
+    if not isinstance(value, str | int) or value == "" or not can_filter(REQUEST, text_of(value)):
+        return None
+    return PropertyFilter(REQUEST, text_of(value))
 
 
 def _length(ms: float) -> str:

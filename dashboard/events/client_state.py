@@ -21,12 +21,15 @@ from usage.query import Position, parse_position
 class ClientState:
     """`searched`, `matches`: of a search so far.
 
-    `newest`: the newest row shown. `columns`: those of the table.
+    `newest`: the newest row shown. `missed`: rows that live tail left out, `misses_more` if there may be
+    more. `columns`: those of the table.
     """
 
     searched: int = 0
     matches: int = 0
     newest: Position | None = None
+    missed: int = 0
+    misses_more: bool = False
     columns: tuple[str, ...] = ()
 
     @classmethod
@@ -34,7 +37,15 @@ class ClientState:
         """What the headers of a request tell."""
         counts = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get("Scan-So-Far", ""))
         searched, matches = (int(counts[1]), int(counts[2])) if counts else (0, 0)
-        return cls(searched, matches, _newest(request), _columns(request))
+        missed = re.fullmatch(r"([0-9]{1,9})(\+?)", request.headers.get("Live-Missed", ""))
+        return cls(
+            searched,
+            matches,
+            _newest(request),
+            missed=int(missed[1]) if missed else 0,
+            misses_more=bool(missed and missed[2]),
+            columns=_columns(request),
+        )
 
 
 def _newest(request: HttpRequest) -> Position | None:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from django.conf import settings
@@ -15,7 +16,9 @@ from django.conf import settings
 from dashboard.events.charge import Phrase, charge_sentences, event_json
 from dashboard.events.filter_links import FilterLinks, can_filter
 from dashboard.formats import exact_moment, full_label, label, relative, whole_number
+from dashboard.forms import MAX_TEXT_LENGTH
 from dashboard.mount import Mount
+from dashboard.names.labels import Labels
 from usage.events.match import text_of
 from usage.events.pages import position_of
 from usage.query import MAX_MOMENT, PropertyFilter, Query
@@ -34,13 +37,20 @@ USER_NAMES = ("user", "user_id", "userId", "email")
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A property: its value with the links that filter by it, or what is nested in it."""
+    """A property: its value with the links that filter by it, or what is nested in it.
+
+    `column` makes it a column, or none where it is one (`is_column`). `raw`: the value itself,
+    percent-encoded, to copy; None for one that is too long.
+    """
 
     name: str
     value: str = ""
     title: str = ""
     only: str | None = None
     exclude: str | None = None
+    column: str | None = None
+    is_column: bool = False
+    raw: str | None = None
     inner: tuple[Leaf, ...] = ()
 
 
@@ -84,14 +94,14 @@ def event_detail(event: Event, mount: Mount, filter_links: FilterLinks, now: int
     """`event`, with links that go on from the list it stands in."""
     scope, query = mount.usage.scope, filter_links.query
     shows_deductions = scope is None or scope.deductions
-    leaves = _Leaves(filter_links)
+    leaves, labels = _Leaves(filter_links), mount.labels
     tree = tuple(leaves.of(event.properties))
     return EventDetail(
         id=full_label(event.id),
         when=f"{exact_moment(event.timestamp, query.zone)}, {relative(event.timestamp, now)}",
         value=whole_number(event.value),
-        feature=full_label(event.feature_id),
-        customer=full_label(event.customer_id),
+        feature=full_label(_counted_as(event, labels)),
+        customer=full_label(event.customer_id if mount.shared else labels.customer_text(event.customer_id)),
         customer_href=None
         if mount.shared
         else mount.url("usage", Query(customer_id=event.customer_id, tz=query.tz)),
@@ -99,7 +109,7 @@ def event_detail(event: Event, mount: Mount, filter_links: FilterLinks, now: int
         tree=tree,
         left_out=leaves.left_out,
         json=event_json(event, deductions=shows_deductions),
-        charge_sentences=charge_sentences(event, query.zone) if shows_deductions else None,
+        charge_sentences=charge_sentences(event, query.zone, labels) if shows_deductions else None,
         shared=mount.shared,
         some_balances=scope is not None and scope.features is not None,
         related=tuple(_related_links(event, mount, query)),
@@ -132,20 +142,35 @@ class _Leaves:
         return Leaf(
             name=full_label(name),
             value=label(text, MAX_VALUE_LENGTH),
-            title=f"{path} = {text}" if len(text) < MAX_VALUE_LENGTH else path,
+            title=full_label(f"{path} = {text}" if len(text) < MAX_VALUE_LENGTH else path),
             only=self._filter_links.only(path, text),
             exclude=self._filter_links.exclude(path, text),
+            column=self._filter_links.column(path),
+            is_column=path in self._filter_links.columns,
+            raw=_raw(text),
         )
 
 
 def _facts(event: Event, filter_links: FilterLinks) -> Iterator[Leaf]:
     """What every event has, with the same links."""
     if not filter_links.mount.shared:
-        name = full_label(event.customer_id)
-        yield Leaf("customer", name, name, filter_links.customer(event.customer_id))
-    name = full_label(event.feature_id)
-    yield Leaf("feature", name, name, filter_links.only_feature(event.feature_id))
-    yield Leaf("value", whole_number(event.value), str(event.value))
+        id_ = event.customer_id
+        name = full_label(filter_links.mount.labels.customer_text(id_))
+        yield Leaf("customer", name, name, filter_links.customer(id_), raw=_raw(id_))
+    name = full_label(filter_links.mount.labels.feature_text(event.feature_id))
+    only = filter_links.only_feature(event.feature_id)
+    yield Leaf("feature", name, full_label(event.feature_id), only, raw=_raw(event.feature_id))
+    yield Leaf("value", whole_number(event.value), str(event.value), raw=_raw(str(event.value)))
+
+
+def _raw(text: str) -> str | None:
+    return quote(text, safe="") if len(text) <= MAX_TEXT_LENGTH else None
+
+
+def _counted_as(event: Event, labels: Labels) -> str:
+    """What the event's value counts: its feature's unit, or else the feature."""
+    unit = labels.unit_of(event.feature_id)
+    return (unit.one if event.value == 1 else unit.many) or labels.feature_text(event.feature_id)
 
 
 def _related_links(event: Event, mount: Mount, query: Query) -> Iterator[RelatedLink]:

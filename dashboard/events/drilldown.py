@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard import messages
+from dashboard.events.left_out import left_out
 from dashboard.events.table import table, zone_of
 from dashboard.formats import minute_text, number, plain
 from dashboard.mount import Mount
@@ -59,16 +60,23 @@ class Drilldown:
         """The rows of the bar that `query` names by its window, and what Autumn counts there."""
         listed = self.mount.usage.page(query, now, refresh=refresh)
         plain = replace(
-            query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars", bin_size=None
+            query.having(),
+            group_by=None,
+            group=(),
+            focus=None,
+            compare=None,
+            chart="bars",
+            measure="sum",
+            bin_size=None,
         )
         parts = [listed.fresh]
         try:
             series = self.mount.usage.series(plain, now, refresh=refresh)
-            check = check_rows(query, series, listed, now)
+            check = self._checked(query, series, listed, now)
             if check.agrees is False and not _are_together(series.fresh, listed.fresh):
                 listed = self.mount.usage.page(query, now, refresh=True)
                 series = self.mount.usage.series(plain, now, refresh=True)
-                check = check_rows(query, series, listed, now)
+                check = self._checked(query, series, listed, now)
             parts = [series.fresh, listed.fresh]
         except Unsupported as error:
             check = _check_line(UNKNOWN, listed, None, error.sentence)
@@ -77,8 +85,22 @@ class Drilldown:
             "table": table(self.mount, "events", query, listed, now),
             "window": _window(query, now),
             "check": check,
+            "left_out": left_out(listed.fresh) if check.code != "unreadable-rows" else None,
             "what": "bar" if names_a_line(query) else "bin",
         }
+
+    def _checked(self, query: Query, series: Series, listed: EventPage, now: int) -> DrilldownCheck:
+        """The check, its sums with their unit where they are of one feature."""
+        check = check_rows(query, series, listed, now)
+        features = {event.feature_id for event in listed.events} if not query.feature_id else query.feature_id
+        if len(features) != 1:
+            return check
+        unit = self.mount.labels.unit_of(next(iter(features)))
+        return replace(
+            check,
+            bar=check.bar and unit.after(check.bar, float(check.shown)),
+            listed=check.listed and unit.after(check.listed, float(check.sum)),
+        )
 
 
 def _are_together(one: Freshness, other: Freshness) -> bool:
@@ -106,6 +128,8 @@ def names_a_line(query: Query) -> bool:
 def check_rows(query: Query, series: Series, listed: EventPage, now: int) -> DrilldownCheck:
     """Compares what Autumn counts with the rows, once all of them are listed."""
     counted = _counted(series)
+    if query.measure == "deducted":
+        return _check_line(counted, listed, None, messages.ROWS_OF_DEDUCTIONS)
     if any(note.code == "filters-not-applied" for note in series.notes):
         return _check_line(counted, listed, None, messages.COUNT_WITHOUT_FILTERS, "filters-not-applied")
     if query.group and (reason := NO_ROWS_FOR.get(query.group_by or "")):

@@ -7,25 +7,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dashboard import messages
 from dashboard.events.check_results import check_results
 from dashboard.events.client_state import ClientState
 from dashboard.events.facets import facet_panel
 from dashboard.events.filter_links import FilterLinks, can_name
 from dashboard.events.histogram import Histogram, histogram_of
-from dashboard.events.live_tail import arrivals
+from dashboard.events.left_out import left_out
+from dashboard.events.live_tail import arrivals, missed_rows
 from dashboard.events.search_progress import search_progress
 from dashboard.events.table import EventTable, table
 from dashboard.formats import full_label, number
 from dashboard.mount import Mount
 from usage.errors import Unsupported
 from usage.events.checks import checks_of
-from usage.events.facets import facets_of
+from usage.events.facets import MAX_PATHS, facets_of
 from usage.events.match import flatten, matches
 from usage.events.pages import EventPage
-from usage.query import Query
+from usage.query import Query, is_path
 from usage.results import Event
 
-MAX_PATHS = 40
+OFFERED_PATHS = 40
 """How many properties of the newest rows are offered to group by, and as columns."""
 
 
@@ -45,13 +47,14 @@ class Explorer:
         aside = query.having(until=listed.until)
         return {
             "table": rows,
-            "progress": search_progress(self.mount, query, listed, now, ClientState())
+            "progress": search_progress(self.mount, query, listed, now, ClientState(), rows.chosen)
             if query.has_row_filters
             else None,
             "aside": aside,
             "key": part_key(self.mount, aside),
             "missing": query.event is not None and found is None and not _on_page(query, listed),
             "paths": paths,
+            "listed": listed,
             "column_picker": column_picker(self.mount, query, rows, paths),
             "live": self._live(query, listed, now),
             "fresh": listed.fresh,
@@ -61,7 +64,8 @@ class Explorer:
     def histogram(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """Usage over the window, and how many events it has: one call answers both."""
         histogram: Histogram | None = None
-        plain = replace(query.having(), group_by=None, group=(), focus=None, compare=None, chart="bars")
+        ungrouped = query.having(group_by=None, group=(), focus=None, compare=None)
+        plain = replace(ungrouped, chart="bars", measure="sum")
         try:
             series = self.mount.usage.series(plain, now, refresh=refresh)
             histogram = histogram_of(series, self.mount, query)
@@ -82,8 +86,11 @@ class Explorer:
         checks = checks_of(matching, now)
         if self.mount.shared:  # what distinguishes events may be what the link hides
             checks = replace(checks, duplicates=())
+        facets = facets_of(newest.events, query)
         return {
-            "facets": facet_panel(facets_of(newest.events, query), FilterLinks(self.mount, "events", query)),
+            "facets": facet_panel(facets, FilterLinks(self.mount, "events", query)),
+            "uncounted": messages.PROPERTIES_NOT_COUNTED if facets.left_out else None,
+            "left_out": left_out(newest.fresh),
             "whole": newest.whole,
             "checked": number(checks.rows),
             "checks": check_results(checks, self.mount, query),
@@ -92,22 +99,23 @@ class Explorer:
     def more(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The next step of a search: what it found, and where it stands."""
         listed = self.mount.usage.page(query, now, refresh=refresh)
+        columns = self.client_state.columns
         return {
-            "table": table(self.mount, "events", query, listed, now, columns=self.client_state.columns),
-            "progress": search_progress(self.mount, query, listed, now, self.client_state),
+            "table": table(self.mount, "events", query, listed, now, columns=columns),
+            "progress": search_progress(self.mount, query, listed, now, self.client_state, columns),
+            "left_out": left_out(listed.fresh),
         }
 
     def live(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """What arrived above the rows that the page shows, and how old that news is."""
         news = arrivals(self.mount, query, self.client_state.newest, now)
         listed = EventPage(news.events, news.until, None, len(news.events), False, news.fresh)
-        behind = max(0, now - int(news.fresh.fetched_at * 1000))
+        state, columns = self.client_state, self.client_state.columns
         return {
-            "table": table(
-                self.mount, "events", query.having(), listed, now, columns=self.client_state.columns
-            ),
-            "missed": news.missed,
-            "behind": behind,
+            "table": table(self.mount, "events", query.having(), listed, now, columns=columns),
+            "left_out": left_out(news.fresh),
+            "missed": missed_rows(self.mount, query.having(columns=columns), news, state),
+            "behind": max(0, now - int(news.fresh.fetched_at * 1000)),
         }
 
     def _live(self, query: Query, listed: EventPage, now: int) -> str | None:
@@ -143,7 +151,7 @@ class ColumnPicker:
 
 def column_picker(mount: Mount, query: Query, rows: EventTable, paths: Iterable[str]) -> ColumnPicker:
     """The choice of columns: those on display first, in their order, then what else the rows have."""
-    names = [name for name in dict.fromkeys((*rows.chosen, *paths)) if can_name(name)]
+    names = [name for name in dict.fromkeys((*rows.chosen, *paths)) if can_name(name) and is_path(name)]
     bare = query.having(columns=())
     shown = replace(bare, customer_id=None) if mount.shared else bare
     return ColumnPicker(
@@ -165,7 +173,9 @@ def page_title(mount: Mount, query: Query) -> str:
     """Whose events these are."""
     scope = mount.usage.scope
     customer = query.customer_id if scope is None else scope.customer_id
-    return "All customers" if customer is None else full_label(customer)
+    if customer is None:
+        return "All customers"
+    return full_label(mount.labels.of_customer(customer) or customer)
 
 
 def paths_of(events: Iterable[Event]) -> tuple[str, ...]:
@@ -173,9 +183,10 @@ def paths_of(events: Iterable[Event]) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     for event in events:
         for path, value in flatten(event.properties):
-            if not isinstance(value, list | dict):
+            is_counted = path in counts or (len(counts) < MAX_PATHS and is_path(path))
+            if is_counted and not isinstance(value, list | dict):
                 counts[path] = counts.get(path, 0) + 1
-    return tuple(sorted(sorted(counts, key=lambda path: (-counts[path], path))[:MAX_PATHS]))
+    return tuple(sorted(sorted(counts, key=lambda path: (-counts[path], path))[:OFFERED_PATHS]))
 
 
 def _on_page(query: Query, listed: EventPage) -> bool:

@@ -80,7 +80,7 @@ def _features(facets: Facets, filter_links: FilterLinks) -> FacetGroup:
     choices = (
         FacetChoice(
             value=name,
-            text=label(name),
+            text=label(filter_links.mount.labels.feature_text(name)),
             title=full_label(name),
             count=number(counts.get(name, 0)),
             share=_share(counts.get(name, 0), facets.rows),

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from dashboard.forms import MAX_REPEATS, MAX_TEXT_LENGTH
 from dashboard.mount import Mount, Page
-from usage.query import PropertyFilter, Query
+from usage.query import PropertyFilter, Query, is_path
+
+MAX_LINK_LENGTH = 4_000
+"""Characters of one condition in an address: proxies refuse long ones, and a CJK character is nine there."""
+MAX_ADDRESS_LENGTH = 8_000
+"""Characters of an address with one condition more."""
 
 
 def can_filter(path: str, value: str = "") -> bool:
@@ -14,7 +20,9 @@ def can_filter(path: str, value: str = "") -> bool:
     colon.
     """
     whole = f"{path}:{value}"
-    return bool(path) and ":" not in path and "\0" not in whole and len(whole) <= MAX_TEXT_LENGTH
+    if len(whole) > MAX_TEXT_LENGTH or len(quote(whole, errors="replace")) > MAX_LINK_LENGTH:
+        return False
+    return is_path(path) and ":" not in path and "\0" not in whole
 
 
 def can_name(text: str) -> bool:
@@ -26,12 +34,13 @@ def can_name(text: str) -> bool:
 class FilterLinks:
     """Links from `query` on one page, one condition changed.
 
-    None where it can't be written, or there are too many.
+    None where it can't be written, or there are too many. `columns`: those of the table, chosen or not.
     """
 
     mount: Mount
     page: Page
     query: Query
+    columns: tuple[str, ...] = ()
 
     def only(self, path: str, value: str) -> str | None:
         """Rows that have this value."""
@@ -64,8 +73,19 @@ class FilterLinks:
             return None
         return self.mount.url(self.page, self.query.having(customer_id=customer_id))
 
+    def column(self, path: str) -> str | None:
+        """The same page with this property as a column; without it where it is one."""
+        names = tuple(name for name in self.columns if name != path)
+        if path not in self.columns:
+            names = (*self.columns, path)
+        if not (can_name(path) and is_path(path)) or not names or len(names) > MAX_REPEATS:
+            return None
+        place = {name: getattr(self.query, name) for name in ("until", "before", "page", "event")}
+        return self.mount.url(self.page, self.query.having(**place, columns=names))
+
     def _added(self, name: str, path: str, value: str) -> str | None:
         items = getattr(self.query, name)
         if not can_filter(path, value) or len(items) >= MAX_REPEATS:
             return None
-        return self.mount.url(self.page, self.query.having(**{name: (*items, PropertyFilter(path, value))}))
+        href = self.mount.url(self.page, self.query.having(**{name: (*items, PropertyFilter(path, value))}))
+        return href if len(href) <= MAX_ADDRESS_LENGTH else None

@@ -9,11 +9,13 @@ from markupsafe import Markup
 
 from dashboard.charts import svg
 from dashboard.charts.chart import chart_of
+from dashboard.charts.colors import feature_colors
 from dashboard.charts.panel import MAX_LINKED_BINS
 from dashboard.charts.svg import Drawing
 from dashboard.charts.ticks import value_ticks
-from dashboard.formats import number
+from dashboard.formats import label, number
 from dashboard.mount import Mount
+from dashboard.names.labels import NO_UNIT
 from usage.charts.series import Series
 from usage.notes import Note
 from usage.query import Query
@@ -28,6 +30,7 @@ class Histogram:
 
     title: str
     size: str
+    unit: str
     described: str
     drawing: Drawing
     edges: str
@@ -36,19 +39,25 @@ class Histogram:
 
 def histogram_of(series: Series, mount: Mount, query: Query) -> Histogram:
     """The histogram of `series`; its bars open their bin of `query` on the same page."""
-    known = mount.usage.features(series.query.customer_id)
-    drawn = chart_of(series, known or [total.feature_id for total in series.features])
-    chart = replace(drawn, y_ticks=value_ticks(drawn.low, drawn.high, most=2))
+    colors = feature_colors(mount, series.query.customer_id, [total.feature_id for total in series.features])
+    drawn = chart_of(series, labels=mount.labels, feature_slots=colors)
+    # Its head has the unit; there is no room above the axis.
+    chart = replace(drawn, y_ticks=value_ticks(drawn.low, drawn.high, most=2), unit=NO_UNIT)
     size = series.size
     edges = series.bins.edges
-    names = [f"{name}: {number(total)}" for name, total in zip(chart.labels, series.totals, strict=False)]
+    unit, total = drawn.unit, sum(series.totals)
+    names = [
+        f"{name}: {unit.after(number(value), value)}"
+        for name, value in zip(chart.labels, series.totals, strict=False)
+    ]
     hrefs = [
         mount.url("events", query.having(range=None, start=start, end=end)) for start, end in pairwise(edges)
     ]
     return Histogram(
         title=chart.title,
         size=size,
-        described=f"{chart.labels[0]} to {chart.labels[-1]}: {number(sum(series.totals))} in total",
+        unit=label(unit.many, 24) if unit.many else "",
+        described=f"{chart.labels[0]} to {chart.labels[-1]}: {unit.after(number(total), total)} in total",
         drawing=svg.drawing(
             chart, "histogram-hatch", svg.hits(hrefs, names) if len(hrefs) <= MAX_LINKED_BINS else Markup()
         ),

@@ -16,7 +16,7 @@ from usage.query import Query
 
 @dataclass(frozen=True, slots=True)
 class SearchProgress:
-    """The line below the table. `next_page`: where the search goes on, as a page.
+    """The line at the head of the list. `next_page`: where the search goes on, as a page.
 
     `next_step`: where, as further rows of this one. `continues`: it goes on by itself, as the page is not
     full yet.
@@ -34,13 +34,18 @@ class SearchProgress:
 
 
 def search_progress(
-    mount: Mount, query: Query, listed: EventPage, now: int, client_state: ClientState
+    mount: Mount,
+    query: Query,
+    listed: EventPage,
+    now: int,
+    client_state: ClientState,
+    columns: tuple[str, ...],
 ) -> SearchProgress:
-    """The state of the search for `query` after the step that gave `listed`."""
+    """The state of the search for `query` after the step that gave `listed`. `columns`: the table's."""
     searched, matches = client_state.searched + listed.scanned, client_state.matches + len(listed.events)
-    following = (
-        None if listed.next is None else next_page_query(pinned_query(query, listed.until), listed.next)
-    )
+    following = None
+    if listed.next is not None:
+        following = next_page_query(pinned_query(query, listed.until), listed.next, columns)
     return SearchProgress(
         searched=searched,
         matches=matches,

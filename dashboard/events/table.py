@@ -5,14 +5,15 @@ Pure.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from dashboard.charts.colors import feature_colors
+from dashboard.events.columns import Column, columns_of, usual_columns, width_for
 from dashboard.events.detail import EventDetail, event_detail
-from dashboard.events.filter_links import FilterLinks, can_filter, can_name
+from dashboard.events.filter_links import FilterLinks
 from dashboard.formats import (
     MAX_LABEL,
     date_text,
@@ -24,6 +25,7 @@ from dashboard.formats import (
     whole_number,
     zone_name,
 )
+from dashboard.forms import MAX_TEXT_LENGTH
 from dashboard.mount import Mount, Page
 from usage.events.match import MISSING, lookup, text_of
 from usage.events.pages import EventPage, position_of
@@ -31,22 +33,9 @@ from usage.query import Position, Query
 from usage.results import Event
 from usage.window import local
 
-DEFAULT_COLUMNS = 3
-MAX_DISTINCT = 20
-"""A property with more values than this on a page says little at a glance, and is no column unless chosen."""
-SAMPLE_ROWS = 200
-"""How many rows decide which properties are default columns."""
 MAX_REST = 4
 SHORT_NAME, SHORT_VALUE = 24, 32
 PLACEHOLDER = Position(0, "x")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A property's column. `key`: its path, percent-encoded, where a click on its cells can filter by it."""
-
-    name: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +43,15 @@ class Cell:
     """A value in a row; `title` has what `text` cut off, `raw` the value itself, percent-encoded, where it is
     another.
 
-    A row without the property has no cell.
+    A row without the property has no cell. `id`: the customer's ID where `text` is a name. `slot`: the color
+    of a feature.
     """
 
     text: str
     title: str
     raw: str | None = None
+    id: str = ""
+    slot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +85,12 @@ class Row:
 class EventTable:
     """A page of rows and the way around it.
 
-    `base`: where the script adds a condition when a cell is clicked.
+    `base`: where the script adds a condition when a cell is clicked. `value_width`: the class of its width.
+    `next`: it names the columns, so that those chosen from the first page's rows stay.
     """
 
     columns: tuple[Column, ...]
+    value_width: str
     chosen: tuple[str, ...]
     with_customer: bool
     zone: str
@@ -127,13 +121,16 @@ def table(
     `columns`: those of the table that these rows are for, if there is one already.
     """
     if columns is None:
-        columns = query.columns or _usual_columns(listed.events)
+        columns = query.columns or usual_columns(listed.events or listed.read)
     pinned = pinned_query(query, listed.until)
-    renderer = _RowRenderer(mount, page, pinned, columns, now)
+    features = {event.feature_id for event in listed.events}
+    renderer = _RowRenderer(mount, page, pinned, columns, now, features)
     rows = tuple(map(renderer.row, listed.events))
-    following = None if listed.next is None or listed.unfinished else next_page_query(pinned, listed.next)
+    searches = listed.unfinished and query.has_row_filters
+    following = None if listed.next is None or searches else next_page_query(pinned, listed.next, columns)
     return EventTable(
-        columns=tuple(map(_column_of, columns)),
+        columns=columns_of(columns, listed.events),
+        value_width=width_for(max((len(row.value) for row in rows), default=0)),
         chosen=columns,
         with_customer=query.customer_id is None and not mount.shared,
         zone=zone_of(_first_and_last(query, listed, now), query),
@@ -166,18 +163,14 @@ def pinned_query(query: Query, until: int) -> Query:
     return query if query.until is not None else query.having(**here, until=until)
 
 
-def next_page_query(pinned: Query, at: Position) -> Query:
-    """The page after `pinned`."""
-    return pinned.having(until=pinned.until, before=at, page=_page_number(pinned) + 1)
+def next_page_query(pinned: Query, at: Position, columns: tuple[str, ...]) -> Query:
+    """The page after `pinned`, with the same columns."""
+    return pinned.having(until=pinned.until, before=at, page=_page_number(pinned) + 1, columns=columns)
 
 
 def _page_number(query: Query) -> int:
     """Without a position in the list a page is the first, whatever it is called."""
     return 1 if query.before is None else query.page
-
-
-def _column_of(path: str) -> Column:
-    return Column(full_label(path), quote(path, safe="") if can_filter(path) else "")
 
 
 def _row_numbers(query: Query, shown: int) -> str:
@@ -191,26 +184,17 @@ def _row_numbers(query: Query, shown: int) -> str:
     return f"{number(first + 1)}–{number(first + shown)}" if shown else "0"
 
 
-def _usual_columns(events: Sequence[Event]) -> tuple[str, ...]:
-    """The commonest properties of the newest of these rows that tell rows apart."""
-    counts: Counter[str] = Counter()
-    values: dict[str, set[str]] = {}
-    for event in events[:SAMPLE_ROWS]:
-        for path, value in event.properties.items():
-            if isinstance(value, str | int | float | bool):
-                counts[path] += 1
-                values.setdefault(path, set()).add(text_of(value))
-    telling = [
-        path for path in counts if len(values[path]) <= MAX_DISTINCT and len(path) <= 24 and can_name(path)
-    ]
-    return tuple(sorted(telling, key=lambda path: (-counts[path], path))[:DEFAULT_COLUMNS])
-
-
 def _new_cell(text: str, most: int) -> Cell:
     shown = label(text, most)
     if shown == text:
         return Cell(text, text)
-    return Cell(shown, full_label(text), quote(text, safe=""))
+    # One character more than a filter may have says that there is none.
+    return Cell(shown, full_label(text), quote(text[: MAX_TEXT_LENGTH + 1], safe=""))
+
+
+def _named_cell(name: str, id_: str) -> Cell:
+    title = f"{full_label(name)} ({full_label(id_)})"
+    return Cell(label(name), title, quote(id_, safe=""), label(id_, SHORT_NAME))
 
 
 def _quoted(event_id: str) -> str:
@@ -221,11 +205,23 @@ def _quoted(event_id: str) -> str:
 class _RowRenderer:
     """Renders rows. It caches what many of them have in common: cells, and the address around an event."""
 
-    def __init__(self, mount: Mount, page: Page, query: Query, columns: Sequence[str], now: int) -> None:
+    def __init__(
+        self,
+        mount: Mount,
+        page: Page,
+        query: Query,
+        columns: Sequence[str],
+        now: int,
+        features: Collection[str],
+    ) -> None:
         self.mount, self.page, self.query, self.columns, self.now = mount, page, query, columns, now
-        self.filter_links = FilterLinks(mount, "events" if page == "overview" else page, query)
+        self.filter_links = FilterLinks(
+            mount, "events" if page == "overview" else page, query, tuple(columns)
+        )
+        self.colors = feature_colors(mount, query.customer_id, features)
         self._address = self._around_event()
         self._cells: dict[tuple[str, int], Cell] = {}
+        self._named: dict[tuple[str, str], Cell] = {}
 
     def row(self, event: Event) -> Row:
         is_open = self.query.event == position_of(event)
@@ -234,8 +230,8 @@ class _RowRenderer:
         return Row(
             time=time,
             title=f"{time} {offset_name(at)}, {relative(event.timestamp, self.now)}",
-            customer=self._cell(event.customer_id),
-            feature=self._cell(event.feature_id),
+            customer=self._customer(event.customer_id),
+            feature=self._feature(event.feature_id),
             value=whole_number(event.value),
             cells=tuple([self._cell_of(lookup(event.properties, path)) for path in self.columns]),
             rest=self._rest(event),
@@ -245,9 +241,27 @@ class _RowRenderer:
 
     def _cell(self, text: str, most: int = MAX_LABEL) -> Cell:
         """Most values of a page are on it many times."""
+        if len(text) > MAX_TEXT_LENGTH:
+            return _new_cell(text, most)
         cell = self._cells.get((text, most))
         if cell is None:
             self._cells[text, most] = cell = _new_cell(text, most)
+        return cell
+
+    def _customer(self, customer_id: str) -> Cell:
+        cell = self._named.get((customer_id, "customer"))
+        if cell is None:
+            name = self.mount.labels.of_customer(customer_id) if not self.mount.shared else None
+            cell = self._cell(customer_id) if name is None else _named_cell(name, customer_id)
+            self._named[customer_id, "customer"] = cell
+        return cell
+
+    def _feature(self, feature_id: str) -> Cell:
+        cell = self._named.get((feature_id, "feature"))
+        if cell is None:
+            name = self.mount.labels.feature_text(feature_id)
+            cell = self._cell(feature_id) if name == feature_id else _named_cell(name, feature_id)
+            self._named[feature_id, "feature"] = cell = replace(cell, id="", slot=self.colors[feature_id])
         return cell
 
     def _cell_of(self, value: Any) -> Cell | None:

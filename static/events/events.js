@@ -4,7 +4,7 @@
   const find = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const go = (url) => htmx.ajax("GET", url, { source: "#view", target: "#view",
-    swap: "outerHTML show:none" });
+    swap: "outerHTML show:none" }).catch(() => {}); // choices.js names what failed
 
   // A click on a value adds a condition to the address that the server made for this table.
   const valueOf = (element) => (element.dataset.v === undefined ? element.textContent
@@ -24,17 +24,25 @@
       const figure = value.replaceAll(",", "").replace("−", "-"); // a Number would lose digits
       for (const bound of ["value_min", "value_max"]) url.searchParams.set(bound, figure);
     } else if (name) url.searchParams.set(name, value);
-    else if (path && !path.includes(":") && path.length + value.length < 1000) {
+    else if (path && !path.includes(":") && path.length + value.length < 1000
+      && encodeURIComponent(path + value).length <= 4000) { // proxies refuse longer addresses
       url.searchParams.append(exclude ? "exclude" : "filter", `${path}:${value}`);
     } else return null;
-    return exclude && name ? null : url.pathname + url.search;
+    const href = url.pathname + url.search;
+    return (exclude && name) || href.length > 8000 ? null : href;
+  };
+  const addressOf = (target, exclude) => {
+    const pair = target.matches(".kv i") ? target : null;
+    const cell = target.closest("td");
+    return narrowed(cell.closest("table").dataset.base, condition(cell, pair), exclude);
   };
   document.addEventListener("click", (event) => {
+    if (event.defaultPrevented) return; // a tap: table.js
     const cell = event.target.closest("table.rows[data-base] > tbody > tr:not(.detail) > td");
     if (!cell || event.target.closest("a, button") || cell.classList.contains("dash")) return;
     const pair = event.target.closest(".kv i");
     if ((cell.classList.contains("kv") && !pair) || String(getSelection())) return;
-    const url = narrowed(cell.closest("table").dataset.base, condition(cell, pair), event.altKey);
+    const url = addressOf(pair ?? cell, event.altKey);
     if (url) go(url);
   });
 
@@ -74,6 +82,10 @@
   const places = () => all("#found > tr:not(.detail, .open) > td:first-child a").map((link) =>
     new URL(link.href).searchParams.get("event"));
   const top = () => places()[0] ?? "";
+  const missed = () => {
+    const { missed: count = "0", more } = find("#missed [data-missed]")?.dataset ?? {};
+    return more === undefined ? count : `${count}+`;
+  };
   const say = () => {
     const line = find("#behind");
     if (!line || !button()) return;
@@ -82,9 +94,8 @@
       return;
     }
     const seconds = Math.round((behind + performance.now() - heard) / 1000);
-    const late = `${seconds} s behind`;
-    line.textContent = line.dataset.missed !== undefined
-      ? `${late}. Some events are missing. Refresh to load them.` : idle() ? `paused, ${late}` : late;
+    const late = [`${seconds} s behind`, line.dataset.leftOut].filter(Boolean).join(". ");
+    line.textContent = idle() ? `paused, ${late}` : late;
   };
   const ask = async () => {
     if (!live || asking || idle() || !button()) return;
@@ -92,15 +103,18 @@
     try {
       await htmx.ajax("GET", button().dataset.live, {
         source: "#live", target: "#behind", swap: "outerHTML", headers: { "Live-After": top(),
-          Columns: find("table.rows").dataset.columns },
+          "Live-Missed": missed(), Columns: find("table.rows[data-base]").dataset.columns },
       });
+    } catch { // asked again in a moment
     } finally {
       asking = false;
     }
   };
   // An answer has the rows of the last two minutes again: those that the page has are dropped, and one that
   // came late goes to its place.
-  const eventOf = (row) => new URL(row.querySelector("td:first-child a").href).searchParams.get("event");
+  // An open row's link closes it: its event is in the address.
+  const eventOf = (row) => [row.querySelector("td:first-child a").href, location.href].map((href) =>
+    new URL(href).searchParams.get("event")).find(Boolean);
   const timeOf = (row) => Number(eventOf(row).split(",")[0]);
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     if (event.detail.target?.id !== "found") return;
@@ -138,6 +152,8 @@
     ask();
   });
   setInterval(ask, EVERY_MS);
+  document.addEventListener("visibilitychange", ask); // what arrived meanwhile
+  addEventListener("online", ask);
   setInterval(() => live && say(), 1000);
   document.addEventListener("htmx:afterSettle", () => {
     const line = find("#behind");
@@ -172,25 +188,22 @@
     area.remove();
   };
   document.addEventListener("click", async (event) => {
-    const copier = event.target.closest("[data-copy]");
+    const copier = event.target.closest("[data-copy], [data-copy-text]");
     if (!copier) return;
     event.preventDefault();
     const opened = copier.closest(".opened");
-    const texts = { link: () => find(".acts a", opened).href, json: () => find(".json pre",
-      opened).textContent, address: () => copier.href };
-    await copy((texts[copier.dataset.copy] ?? (() => copier.dataset.copy))());
+    const texts = { value: () => decodeURIComponent(copier.dataset.v), address: () => copier.href,
+      link: () => find(".acts a", opened).href, json: () => find(".json pre", opened).textContent };
+    await copy(copier.dataset.copyText ?? (texts[copier.dataset.copy] ?? (() => copier.dataset.copy))());
     const words = copier.textContent;
     copier.textContent = "Copied";
     setTimeout(() => (copier.textContent = words), 1500);
   });
 
-  // A row that opens must not throw the table back to its head, nor a choice close the menu that it was made
-  // in.
-  let scrolled = 0, menu = "", choice = "";
+  // A choice must not close the menu that it was made in.
+  let menu = "", choice = "";
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     if (detail.target.id !== "view") return;
-    const inside = detail.requestConfig.elt.closest("table.rows, .opened");
-    scrolled = inside ? find(".events .scroll")?.scrollTop ?? 0 : 0;
     menu = document.activeElement?.closest("details.menu[open]")?.id ?? "";
     choice = menu ? document.activeElement.value : "";
   });
@@ -202,7 +215,6 @@
     all("input", again).find((input) => input.value === choice)?.focus();
   };
   const show = () => {
-    if (scrolled && find(".events .scroll")) find(".events .scroll").scrollTop = scrolled;
     reopen();
     showLive();
     showScan();
@@ -214,4 +226,8 @@
     if (detail.target?.id === "view") stopped = false;
   });
   show();
+
+  // For table.js, where keys and fingers do what clicks do here.
+  window.eventTable = { addressOf, copy, go, condition: (target) => (target.matches(".kv i")
+    ? condition(null, target) : condition(target)) };
 })();

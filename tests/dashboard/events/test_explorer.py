@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.dashboard.events.event_site import MINUTE, EventSite, event, event_site, weight
-from tests.page import Element, Page
-from tests.usage.sample_service import NOW, later
+from tests.page import Element, Page, parameters
+from tests.usage.sample_service import NOW
 from usage.scope import Scope
 
 CHECKS = ("duplicates", "future", "unusual", "gap")
@@ -160,6 +160,72 @@ def test_empty_list_names_its_filters(at: EventSite, chosen: dict[str, Any]) -> 
     assert follow(at, page.one("a", data_clear="narrowed")).rows == ["evt_00001"]
 
 
+def test_unknown_property_names_the_similar_one(at: EventSite) -> None:
+    """On both pages; its link filters by that one, and the other link drops the filter."""
+    at.autumn.add(event(1, properties={"status": 503}), event(2, properties={"status": 200}))
+    for address in ("/events/", "/usage/"):
+        page = at.get(address, customer_id="cus_1", range="7d", tz="UTC", filter_text="properties.statu:503")
+        meant = page.all("a", data_meant=True)
+        assert {parameters(each["href"] or "")["filter"][0] for each in meant} == {"status:503"}
+        assert follow(at, meant[0]).rows == ["evt_00001"]
+        drop = page.one("a", data_clear="filter")
+        assert drop["data-count"] == "2"
+        assert follow(at, drop).rows == ["evt_00001", "evt_00002"]
+
+
+def test_conditions_that_no_event_meets_are_told_from_those_that_exclude_each_other(at: EventSite) -> None:
+    """Each can be dropped, with the number of events that it leaves."""
+    at.autumn.add(event(1, properties={"a": 1, "b": 2}), event(2, properties={"a": 3, "b": 4}))
+    query: dict[str, Any] = {"customer_id": "cus_1", "range": "7d", "tz": "UTC"}
+    unmet = at.get("/events/", **query, filter=["a:1", "b:9"])
+    assert unmet.values("data-count", "a", data_clear="filter") == ["1"]
+    assert len(unmet.all(data_unmet=True)) == 1
+    apart = at.get("/events/", **query, filter=["a:1", "b:4"])
+    assert apart.values("data-count", "a", data_clear="filter") == ["1", "1"]
+
+
+def test_filters_are_chosen_with_counts(at: EventSite) -> None:
+    """Of all rows that were searched; the form adds to the filters that there are, without script too."""
+    at.autumn.add(*(event(n, properties={"status": 500 + n % 2, "id": f"r{n}"}) for n in range(30)))
+    page = at.get("/events/", customer_id="cus_1", range="7d", tz="UTC", filter="status:501")
+    options = page.one(id="f-filter_property").all("option", data_count=True)
+    assert {option["value"]: option["data-count"] for option in options} == {"status": "30", "id": "30"}
+    values = {option["value"]: page.one(id=option["data-list"] or "").values("value") for option in options}
+    assert values == {"status": ["500", "501"], "id": []}
+    sent: dict[str, Any] = page.submitted("add-filter")
+    sent |= {"filter_property": ["id"], "filter_is": ["not"], "filter_value": ["r1"]}
+    added = at.get("/events/", **sent)
+    chips = added.values("data-condition")
+    assert chips == ["filter", "exclude"]
+    assert "evt_00001" not in added.rows
+    assert len(added.rows) == 14
+
+
+def test_suggestions_look_like_what_they_are(at: EventSite) -> None:
+    """Browsers show them unescaped: no text that turns around or hides a part of itself is one."""
+    at.autumn.add(
+        *(event(n, properties={"name": ("plain", "fdp\u202etxt")[n % 2], "na\u200bme": 1}) for n in range(4))
+    )
+    page = at.get("/events/", customer_id="cus_1", range="7d", tz="UTC")
+    [option] = page.one(id="f-filter_property").all("option", data_count=True)
+    assert option["value"] == "name"
+    assert page.one(id=option["data-list"] or "").values("value") == ["plain"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"filter_property": "status"}, "filter_value"),
+        ({"filter_value": "503"}, "filter_property"),
+        ({"filter_text": "statu"}, "filter_text"),
+    ],
+)
+def test_incomplete_filter_is_named_beside_its_field(at: EventSite, sent: dict[str, Any], field: str) -> None:
+    page = at.get("/events/", status=400, range="7d", tz="UTC", **sent)
+    assert (page.values("data-error", "span"), page.errors) == ([field], {field})
+    assert sent.items() <= {name: values[0] for name, values in page.submitted("add-filter").items()}.items()
+
+
 def test_events_in_view_are_those_of_the_chart(at: EventSite) -> None:
     """The rows of the grouped feature; if the chart selected the feature itself, the rows are those of all
     features.
@@ -178,21 +244,6 @@ def test_events_in_view_are_those_of_the_chart(at: EventSite) -> None:
     unnamed = at.get("/usage/", **requested)
     assert unnamed.rows == ["evt_00001", "evt_00002"]
     assert unnamed.one(id="events-in-view")["data-whole"] == "no"
-
-
-def test_chosen_properties_are_columns(at: EventSite) -> None:
-    """In their order, nested ones too; the form has the rest of the query."""
-    at.autumn.add(event(1, properties={"a": 1, "b": {"c": "deep"}, "z": [None]}))
-    page = at.get("/events/", columns=["b.c", "z"], filter="a:1", range="7d", tz="UTC")
-    assert [(head["data-path"], head.text) for head in page.all("th", data_path=True)] == [
-        ("b.c", "b.c"),
-        ("z", "z"),
-    ]
-    cells = page.one("tbody", id="found").texts("td")
-    assert cells[cells.index("deep") + 1] == "[null]"
-    form = page.one("form", id="columns")
-    assert form.fields["filter"] == ["a:1"]
-    assert form.fields["columns"] == ["b.c", "z"]
 
 
 def test_facets_toggle(at: EventSite) -> None:
@@ -238,47 +289,6 @@ def test_unknown_event_returns_404(at: EventSite) -> None:
     gone = at.get("/events/", event=f"{NOW - MINUTE},evt_none", range="7d", tz="UTC", status=404)
     assert "unknown-event" in gone.notices
     assert gone.rows == ["evt_00001"]
-
-
-def test_live_tail_returns_newer_and_late_rows(at: EventSite) -> None:
-    """Rows above the one in the header, those that may have come late, and the age of the data."""
-    at.autumn.add(*(event(number) for number in range(8)))
-    params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
-    page = at.get("/events/", **params)
-    assert page.values("data-live") == ["/events/live/?range=7d&tz=UTC"]
-    top = f"{NOW - 4 * MINUTE},evt_00003"
-    part = at.get("/events/live/", part=True, headers={"Live-After": top}, **params)
-    assert part.rows == [f"evt_0000{number}" for number in range(6)]
-    assert part.one(id="behind")["data-behind"] == "0"
-    newest = {"Live-After": f"{NOW - MINUTE},evt_00000"}
-    at.autumn.add(event(0, id="late", timestamp=NOW - MINUTE - 2000))
-    with later(5000):
-        quiet = at.get("/events/live/", part=True, headers=newest, **params)
-    assert quiet.rows == ["evt_00000", "late", "evt_00001", "evt_00002"]
-
-
-def test_live_tail_applies_property_filters(at: EventSite) -> None:
-    """It does not search the whole window."""
-    at.autumn.add(*(event(number, properties={"mark": number % 2}) for number in range(3000)))
-    params: dict[str, Any] = {"range": "7d", "tz": "UTC", "filter": "mark:1"}
-    part = at.get(
-        "/events/live/", part=True, headers={"Live-After": f"{NOW - 7 * MINUTE},evt_00006"}, **params
-    )
-    assert part.rows == ["evt_00001", "evt_00003", "evt_00005", "evt_00007"]
-    assert at.autumn.calls() <= 2
-
-
-def test_live_tail_reports_missed_rows(at: EventSite) -> None:
-    """If more rows arrive than one response has."""
-    at.autumn.add(*(event(number) for number in range(300)))
-    part = at.get(
-        "/events/live/",
-        part=True,
-        headers={"Live-After": f"{NOW - 299 * MINUTE},evt_00298"},
-        range="7d",
-        tz="UTC",
-    )
-    assert part.has(id="behind", data_missed=True)
 
 
 def test_checks_link_to_their_rows(at: EventSite) -> None:

@@ -15,6 +15,7 @@ from dashboard.formats import full_label, label
 from tests.dashboard.events.event_site import MINUTE, EventSite, event, event_site
 from tests.dashboard.events.hostile_text import payloads, twin
 from tests.usage.sample_service import NOW
+from usage.query import is_path
 
 TOGETHER = 14
 LINKS = ("href", "action", "hx-get", "data-base", "data-live", "src")
@@ -58,7 +59,7 @@ def shapes_of(at: EventSite, texts: list[str]) -> list[Shape]:
     at.autumn.add(*(event(number, id=f"drawn{number}", feature_id="drawn") for number in range(2)))
     params: dict[str, Any] = {"range": "7d", "tz": "UTC"}
     chosen: dict[str, Any] = {
-        "columns": [f"nested.{texts[0]}.{texts[0]}", *texts[:2]],
+        "columns": [path for path in (f"nested.{texts[0]}.{texts[0]}", *texts[:2]) if is_path(path)],
         "event": f"{NOW - MINUTE},e000{texts[0]}",
     }
     only: dict[str, Any] = {
@@ -72,7 +73,7 @@ def shapes_of(at: EventSite, texts: list[str]) -> list[Shape]:
         at.get("/events/more/", part=True, **params, **only),
         at.get("/events/facets/", part=True, **params),
         at.get("/events/histogram/", part=True, **params),
-        at.get("/events/live/", part=True, **params, columns=texts[:1]),
+        at.get("/events/live/", part=True, **params, columns=list(filter(is_path, texts[:1]))),
     ]
     return [Shape(page.html) for page in pages]
 
