@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Protocol
 
 from django.http import HttpRequest
+from waitress.channel import ClientDisconnected
 
 AHEAD = 128 * 1024
 """Bytes that may wait in the server for the client; more are not made before it has taken some."""
@@ -38,7 +40,8 @@ class Connection:
     def send_head(self) -> None:
         """Send the response's head now: the server would wait for the first byte of the body."""
         if self._task is not None:
-            self._task.write(b"")
+            with suppress(ClientDisconnected):  # `has_left` says so
+                self._task.write(b"")
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection."""

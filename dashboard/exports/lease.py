@@ -7,6 +7,7 @@ it closed. A process that dies renews nothing: a row that has not been seen for 
 from __future__ import annotations
 
 import errno
+import hashlib
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -23,12 +24,19 @@ RECORD_RETENTION = timedelta(days=90)
 """How long the record of an export is stored."""
 RECENT = timedelta(minutes=1)
 MAX_IN_GROUP = 3
+MAX_IN_HOUR = 60
+"""Records that one exporter, or the recipients of one link together, can make in an hour."""
+LONGEST_QUERY = 500
 
 Ending = ExportRecord.Ending
 
 
 class AlreadyExporting(Exception):
     """The exporter has an export that runs."""
+
+
+class TooManyThisHour(Exception):
+    """The exporter, or their group, has taken MAX_IN_HOUR exports in the past hour."""
 
 
 class TooManyExports(Exception):
@@ -55,10 +63,11 @@ class ExportLease:
     def take(cls, exporter: Exporter, file: str, query: str) -> ExportLease:
         """Takes the lease.
 
-        AlreadyExporting while the exporter has another, TooManyExports while their group has enough.
+        AlreadyExporting while the exporter has another, TooManyExports while their group has enough,
+        TooManyThisHour where they have taken enough.
         """
         now = timezone.now()
-        _forget_old(now)
+        _refuse_many(exporter, now)
         _open(exporter).filter(seen_at__lt=now - LEASE).update(ended_at=now, ending=Ending.LOST)
         others = ExportRecord.objects.filter(
             taker__startswith=exporter.group, ended_at=None, seen_at__gt=now - LEASE
@@ -66,7 +75,12 @@ class ExportLease:
         if exporter.group and others.exclude(taker=exporter.key).count() >= MAX_IN_GROUP:
             raise TooManyExports
         record = ExportRecord(
-            taker=exporter.key, who=exporter.name, file=file, query=query, began_at=now, seen_at=now
+            taker=exporter.key,
+            who=exporter.name,
+            file=file,
+            query=shortened(query),
+            began_at=now,
+            seen_at=now,
         )
         try:
             with transaction.atomic():
@@ -99,14 +113,14 @@ class ExportLease:
 
 
 def record_finished(exporter: Exporter, file: str, query: str, rows: int) -> None:
-    """A record of what was given at once, without a lease."""
+    """A record of what was given at once, without a lease. Raises TooManyThisHour."""
     now = timezone.now()
-    _forget_old(now)
+    _refuse_many(exporter, now)
     ExportRecord.objects.create(
         taker=exporter.key,
         who=exporter.name,
         file=file,
-        query=query,
+        query=shortened(query),
         rows=rows,
         began_at=now,
         seen_at=now,
@@ -134,5 +148,15 @@ def _open(exporter: Exporter) -> QuerySet[ExportRecord]:
     return ExportRecord.objects.filter(taker=exporter.key, ended_at=None)
 
 
-def _forget_old(now: datetime) -> None:
-    ExportRecord.objects.filter(began_at__lt=now - RECORD_RETENTION).delete()
+def _refuse_many(exporter: Exporter, now: datetime) -> None:
+    same = {"taker__startswith": exporter.group} if exporter.group else {"taker": exporter.key}
+    recent = ExportRecord.objects.filter(**same, began_at__gt=now - timedelta(hours=1))
+    if recent.count() >= MAX_IN_HOUR:
+        raise TooManyThisHour
+
+
+def shortened(query: str) -> str:
+    """The query string for a record: of a long one, its beginning and its digest."""
+    if len(query) <= LONGEST_QUERY:
+        return query
+    return f"{query[:LONGEST_QUERY]}… sha256:{hashlib.sha256(query.encode()).hexdigest()}"

@@ -14,7 +14,7 @@ import structlog
 
 from dashboard import messages
 from dashboard.exports.connection import STALLED_S, Connection
-from dashboard.exports.files import Format
+from dashboard.exports.files import FileRows
 from dashboard.exports.lease import BrokenOff, Ending, ExportLease
 from usage.errors import UsageError
 from usage.events.pages import Batch
@@ -47,6 +47,8 @@ class Stream:
         try:
             self._connection.send_head()
             self._wait_for_client()
+            if self._connection.has_left():
+                raise BrokenOff(Ending.LEFT, messages.DOWNLOAD_CANCELED)
             piece = next(self._pieces, None)
             self._check(at_once=piece is None)
             how = (Ending.WHOLE, "")
@@ -98,7 +100,7 @@ class Stream:
 def pieces(
     first: Batch,
     others: Iterator[Batch],
-    file_format: Format,
+    rows: FileRows,
     lease: ExportLease,
     count: Callable[[bool], int | None],
     *,
@@ -110,14 +112,14 @@ def pieces(
     `count`: Autumn's own count of the events, fetched anew if True. Where the window is `closed`, a file with
     fewer events than that is not whole.
     """
-    rows, record, read = file_format.rows(first.read), lease.record, 0
+    record, read = lease.record, 0
     yield rows.head
     if closed or first.more:
         record.total = count(False)
     for batch in chain([first], others):
         yield from _cut(rows.of(batch.events))
         record.rows += len(batch.events)
-        record.unreadable += batch.bad_rows
+        record.unreadable += batch.bad_rows + batch.repaired_rows
         read += len(batch.read) + batch.bad_rows
     if closed and record.total is not None and read < record.total:
         again = count(True)

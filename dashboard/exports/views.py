@@ -16,23 +16,28 @@ from functools import cache
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
+from django.db import Error
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 
 from dashboard import messages
+from dashboard.explain.context import Explain
 from dashboard.exports.connection import Connection
-from dashboard.exports.files import CSV, Format, chart_csv, file_name, left_out
+from dashboard.exports.explanation import explanation_csv
+from dashboard.exports.files import CSV, Format, chart_csv, file_name, said_in_name
 from dashboard.exports.lease import (
+    MAX_IN_HOUR,
     AlreadyExporting,
     ExportLease,
     TooManyExports,
+    TooManyThisHour,
     latest,
     record_finished,
     stop,
 )
 from dashboard.exports.stream import Stream, pieces
+from dashboard.formats import file_part
 from dashboard.forms import QueryForm
 from dashboard.mount import Mount, Page
 from dashboard.problems import Problem, problem_of
@@ -62,6 +67,14 @@ TOO_MANY_EXPORTS = Problem(
     retry_after_s=30,
     code="busy",
 )
+TOO_MANY_THIS_HOUR = Problem(
+    429,
+    "Too many exports",
+    messages.EXPORTS_OF_THIS_HOUR.format(count=MAX_IN_HOUR),
+    messages.TRY_AGAIN_LATER,
+    retry_after_s=600,
+    code="too-many-exports",
+)
 UNRECORDED = Problem(
     503,
     "The export could not start",
@@ -86,7 +99,11 @@ def export_events(request: HtmxRequest, mount: Mount, file_format: Format) -> Ht
         if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
             return _refusal(request, mount, "events", OLD_HTTP, query)
         whole = query.having(until=query.until)
-        headers = _headers(mount, "events", whole, now, file_format)
+        if file_format is CSV:  # the other has the API's rows, without names
+            mount.labels.begin(query.customer_id)
+        headers = _headers(
+            mount, "events", whole, now, file_format, said_in_name(mount.usage.list_notes(whole))
+        )
         if request.method == "HEAD":
             return StreamingHttpResponse(headers=headers)
         return StreamingHttpResponse(_stream(request, mount, file_format, whole, now), headers=headers)
@@ -98,11 +115,30 @@ def export_usage(request: HtmxRequest, mount: Mount) -> HttpResponseBase:
     """The figures that a chart shows: one answer, which its page has as a rule fetched already."""
 
     def make(query: Query, now: int) -> HttpResponseBase:
+        mount.labels.begin(query.customer_id)
         series = mount.usage.series(query, now, strict=True)
-        rows, body = chart_csv(series)
+        rows, body = chart_csv(series, mount.labels)
         if request.method != "HEAD":
             record_finished(mount.exporter, "usage.csv", _recorded(mount, query), rows)
-        return HttpResponse(body, headers=_headers(mount, "usage", query, now, CSV, left_out(series)))
+        return HttpResponse(
+            body, headers=_headers(mount, "usage", query, now, CSV, said_in_name(series.notes))
+        )
+
+    return _answer(request, mount, "usage", make)
+
+
+def export_explanation(request: HtmxRequest, mount: Mount) -> HttpResponseBase:
+    """What an explanation says of every value."""
+
+    def make(query: Query, now: int) -> HttpResponseBase:
+        mount.labels.begin(query.customer_id)
+        explanation = Explain(mount, None).explanation(query, now)
+        rows, body = explanation_csv(explanation)
+        if request.method != "HEAD":
+            record_finished(mount.exporter, "explain.csv", _recorded(mount, query), rows)
+        name = f"explain-{file_part(explanation.feature_id)}"
+        headers = _headers(mount, name, query, now, CSV, said_in_name(explanation.notes))
+        return HttpResponse(body, headers=headers)
 
     return _answer(request, mount, "usage", make)
 
@@ -128,17 +164,19 @@ def _answer(request: HtmxRequest, mount: Mount, page: Page, make: Make) -> HttpR
     except BadQuery as bad:
         form.blame(bad)
         return _blamed(request, mount, page, form)
-    except (UsageError, AlreadyExporting, TooManyExports, DatabaseError) as error:
+    except (UsageError, AlreadyExporting, TooManyExports, TooManyThisHour, Error) as error:
         return _refusal(request, mount, page, _problem(error), form.query)
 
 
-def _problem(error: UsageError | AlreadyExporting | TooManyExports | DatabaseError) -> Problem:
+def _problem(error: UsageError | AlreadyExporting | TooManyExports | TooManyThisHour | Error) -> Problem:
     match error:
         case AlreadyExporting():
             return ALREADY_EXPORTING
         case TooManyExports():
             return TOO_MANY_EXPORTS
-        case DatabaseError():
+        case TooManyThisHour():
+            return TOO_MANY_THIS_HOUR
+        case Error():
             log.error("export.unrecorded", error=type(error).__name__)
             return UNRECORDED
     return problem_of(error)
@@ -164,7 +202,8 @@ def _stream(request: HtmxRequest, mount: Mount, file_format: Format, query: Quer
     window = query.window(now)
     is_pinned = query.until is not None and window is not None and query.until < window.end
     closed = window is not None and window.end <= now - CLOSED_AFTER_MS and not is_pinned
-    content = pieces(first, batches, file_format, lease, count, closed=closed)
+    rows = file_format.rows(first.read, mount.labels, query.zone)
+    content = pieces(first, batches, rows, lease, count, closed=closed)
     return Stream(lease, Connection(request), content, export_slots().release)
 
 
@@ -183,14 +222,15 @@ def export_slots() -> threading.BoundedSemaphore:
 
 
 def _headers(
-    mount: Mount, page: Page, query: Query, now: int, file_format: Format, about: str = ""
+    mount: Mount, name: str, query: Query, now: int, file_format: Format, about: str = ""
 ) -> dict[str, str]:
     scope = mount.usage.scope
     customer = query.customer_id if scope is None else scope.customer_id
-    name = file_name(page, customer, local(now, query.zone), file_format.suffix, about)
+    called = mount.labels.of_customer(customer) if customer is not None and not mount.shared else None
+    file = file_name(name, customer, local(now, query.zone), file_format.suffix, about, called)
     return {
         "Content-Type": file_format.content_type,
-        "Content-Disposition": content_disposition_header(True, name) or "attachment",
+        "Content-Disposition": content_disposition_header(True, file) or "attachment",
         "Cache-Control": "private, no-store",
         "X-Accel-Buffering": "no",  # a buffering proxy would hide progress and interruption
     }

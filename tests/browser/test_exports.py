@@ -19,7 +19,9 @@ def test_complete_download_is_reported(tab: Page, served: Served, tmp_path: Path
     tab.goto(f"{served.url}/events/?customer_id={ACME}&range=24h")
     with tab.expect_download() as started:
         tab.locator("a[data-export][href*='.csv']").click()
-    assert re.fullmatch(rf"events-{ACME}-\d{{4}}-\d\d-\d\d\.csv", started.value.suggested_filename)
+    assert re.fullmatch(
+        rf"events-Acme_Robotics_Ltd-{ACME}-\d{{4}}-\d\d-\d\d\.csv", started.value.suggested_filename
+    )
     started.value.save_as(tmp_path / "file.csv")
     rows = (tmp_path / "file.csv").read_text().count("\n") - 1
     expect(tab.locator("#export [data-ending=whole]")).to_have_attribute("data-rows", str(rows))

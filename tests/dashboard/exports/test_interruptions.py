@@ -17,6 +17,8 @@ from tests.dashboard.live_site import KEY, Keyed, Switch, listening
 from tests.page import Element, Page
 from usage.sample import SampleApp, Store
 
+pytestmark = pytest.mark.slow
+
 EVENTS = 14_000
 FILE = "/events/export.jsonl?range=90d&tz=UTC"
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -15,22 +15,28 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.utils import timezone
+from waitress.channel import ClientDisconnected
 
 from dashboard import services
 from dashboard.exports import stream, views
 from dashboard.exports.connection import AHEAD, STALLED_S, Connection
-from dashboard.exports.files import CSV, JSON_LINES
+from dashboard.exports.files import CSV, JSON_LINES, JsonRows
 from dashboard.exports.lease import (
     LEASE,
-    RECORD_RETENTION,
+    LONGEST_QUERY,
+    MAX_IN_HOUR,
     AlreadyExporting,
     BrokenOff,
     ExportLease,
+    TooManyThisHour,
+    record_finished,
+    shortened,
     stop,
 )
 from dashboard.exports.stream import Stream, pieces
 from dashboard.models import ExportRecord, User
 from dashboard.mount import Mount
+from dashboard.names.labels import Labels
 from tests.dashboard.exports.download import (
     EVERYTHING,
     HTMX,
@@ -173,13 +179,46 @@ def test_expired_lease_is_taken_by_the_next_export(db: None) -> None:
         expired.renew()
 
 
-def test_old_records_are_deleted(db: None) -> None:
-    """A new record deletes those beyond the retention time."""
-    lease = ExportLease.take(exporter_of(), "events.csv", "")
-    lease.end(Ending.WHOLE)
-    ExportRecord.objects.update(began_at=timezone.now() - RECORD_RETENTION - timedelta(days=1))
-    ExportLease.take(exporter_of(), "events.csv", "")
-    assert ExportRecord.objects.count() == 1
+@pytest.mark.parametrize("query", ["", "q" * LONGEST_QUERY, "q" * LONGEST_QUERY + "r", "ä" * 100_000])
+def test_long_query_is_recorded_by_its_digest(db: None, query: str) -> None:
+    """Its beginning stays readable."""
+    record_finished(exporter_of(), "usage.csv", query, 1)
+    stored = record().query
+    assert stored[:LONGEST_QUERY] == query[:LONGEST_QUERY]
+    assert (stored == query) == (len(query) <= LONGEST_QUERY)
+    assert len(stored) <= LONGEST_QUERY + 80
+    assert shortened(query) != shortened(query + "x")
+
+
+def test_recipients_of_a_link_share_the_exports_of_an_hour(db: None) -> None:
+    """None is given beyond them, so that each has its record; other links have their own."""
+    recipients = [replace(exporter_of(key=f"share:1:{number}"), group="share:1:") for number in range(2)]
+    for number in range(MAX_IN_HOUR):
+        record_finished(recipients[number % 2], "usage.csv", "", 1)
+    for recipient in recipients:
+        with pytest.raises(TooManyThisHour):
+            record_finished(recipient, "usage.csv", "", 1)
+        with pytest.raises(TooManyThisHour):
+            ExportLease.take(recipient, "events.csv", "")
+    record_finished(replace(exporter_of(key="share:2:0"), group="share:2:"), "usage.csv", "", 1)
+    ExportRecord.objects.filter(taker="share:1:0").update(began_at=timezone.now() - timedelta(hours=1))
+    record_finished(recipients[1], "usage.csv", "", 1)
+
+
+def test_export_beyond_those_of_an_hour_returns_429(page: Client, sample: Store) -> None:
+    path = "/usage/export.csv?customer_id=hooli&range=7d"
+    assert page.get(path).status_code == 200
+    now, taken = timezone.now(), record()
+    ExportRecord.objects.bulk_create(
+        ExportRecord(taker=taken.taker, who="", file="", began_at=now, seen_at=now, ended_at=now)
+        for _ in range(MAX_IN_HOUR - 2)
+    )
+    assert page.get(path).status_code == 200
+    response = page.get(path, headers={"Accept": "text/html"})
+    assert response.status_code == 429
+    assert response["Retry-After"]
+    assert Html(response).notices == {"too-many-exports"}
+    assert ExportRecord.objects.count() == MAX_IN_HOUR
 
 
 def test_revoked_link_ends_its_export(sample: Store) -> None:
@@ -211,7 +250,9 @@ def test_export_of_a_link_has_its_scope(sample: Store) -> None:
     mount = Mount(services.usage().within(scope), exporter_of())
     answer: Any = views.export_events(requested(path="/x?range=7d"), mount, CSV)
     data = answer.getvalue().decode()
-    assert data.splitlines()[0] == "id,timestamp,customer_id,feature_id,value,properties.model,properties"
+    [head, *_] = data.splitlines()
+    columns = "id,timestamp,customer_id,feature_id,value,properties.model,properties,"
+    assert head == f"{columns}customer_name,feature_name,local_time"
     assert {line.split(",")[2] for line in data.splitlines()[1:]} == {"acme-robotics"}
     shut = replace(mount, usage=services.usage().within(replace(scope, exports=False)))
     with pytest.raises(PermissionDenied):
@@ -264,7 +305,7 @@ def test_invalid_rows_are_counted(db: None) -> None:
     file = Stream(
         lease,
         Connection(requested()),
-        pieces(first, iter([second]), JSON_LINES, lease, lambda _: 7),
+        pieces(first, iter([second]), JsonRows([], Labels(), UTC), lease, lambda _: 7),
         freed.set,
     )
     assert b"".join(file).count(b"\n") == 1
@@ -283,7 +324,7 @@ def test_file_that_lacks_a_single_event_is_not_complete(
     lease = ExportLease.take(exporter_of(), "events.jsonl", "")
     row, answers = Event("e", 1, "f", "c", 1), iter(counts)
     only = Batch([row], [row], 0, False)
-    content = pieces(only, iter([]), JSON_LINES, lease, lambda _: next(answers), closed=True)
+    content = pieces(only, iter([]), JsonRows([], Labels(), UTC), lease, lambda _: next(answers), closed=True)
     file = Stream(lease, Connection(requested()), content, threading.Event().set)
     with nullcontext() if is_complete else pytest.raises(BrokenOff):
         b"".join(file)
@@ -309,6 +350,8 @@ class FakeTask:
 
     def write(self, data: bytes) -> None:
         assert not data
+        if not self.channel.connected:
+            raise ClientDisconnected
 
 
 @dataclass
@@ -386,7 +429,9 @@ def test_export_response_headers(page: Client) -> None:
     assert response.status_code == 404
     response = page.get("/events/export.csv?customer_id=acme-robotics&range=24h")
     assert response.headers["Content-Type"] == CSV.content_type
-    assert response.headers["Content-Disposition"].startswith('attachment; filename="events-acme-robotics-')
+    assert response.headers["Content-Disposition"].startswith(
+        'attachment; filename="events-Acme_Robotics_Ltd-acme-robotics-'
+    )
     assert response.headers["Cache-Control"] == "private, no-store"
     assert response.getvalue().startswith(b"id,timestamp,customer_id,feature_id,value,")
     response = page.get("/events/export.jsonl?customer_id=acme-robotics&range=24h")
