@@ -7,7 +7,7 @@ from functools import wraps
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError
+from django.db import Error
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -17,6 +17,7 @@ from dashboard.sharing import access_log, links
 from dashboard.sharing.models import Share
 from dashboard.sharing.mounts import recipient_mount
 from dashboard.web.htmx import HtmxRequest, as_whole_page, current_page
+from dashboard.web.waiting import count_for_link
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ def with_link(route: Route) -> Callable[..., HttpResponseBase]:
         access = "nothing" if share is None else links.access_of(request, share)
         if share is None or access == "nothing":
             return link_not_found(request)
+        count_for_link(share.pk)
         if access == "locked":
             return locked(request, share)
         if route.file and not share.exports:
@@ -70,7 +72,7 @@ def _log_view(share: Share, request: HtmxRequest, route: Route) -> None:
     """
     try:
         access_log.log_view(share, request, route.path.strip("/"))
-    except DatabaseError as error:
+    except Error as error:
         log.warning("visit_not_noted", share=share.pk, error=type(error).__name__)
 
 

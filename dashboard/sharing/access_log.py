@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import timedelta
 
 from django.db.models import F
@@ -10,43 +9,44 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard.sharing.models import Share, Visit
+from dashboard.web.addresses import network_of
 
 RETENTION = timedelta(days=90)
 MAX_VIEWS = 1000
 """How many views of one link are stored, so that a script cannot fill the disk."""
+MAX_IN_HOUR = 200
+"""How many of them are stored of one hour, so that a script does not displace those of others."""
 TRIM_EVERY = 100
 THROTTLING_PERIOD = timedelta(hours=1)
 
 
 def log_view(share: Share, request: HttpRequest, page: str) -> None:
-    """Stores a view of `page`."""
+    """Counts a view of `page`, and stores it where there is room."""
     now = timezone.now()
-    Visit.objects.create(share=share, at=now, address=address_of(request), page=page)
+    if has_room(share):
+        Visit.objects.create(share=share, at=now, address=address_of(request), page=page)
     Share.objects.filter(pk=share.pk).update(views=F("views") + 1, last_seen=now)
-    if share.views % TRIM_EVERY == 0 or share.visits.filter(at__lt=now - RETENTION).exists():
+    if share.views % TRIM_EVERY == 0:
         trim(share)
 
 
+def has_room(share: Share) -> bool:
+    """Whether another view, or another right password, of this hour is stored. Wrong ones are, always."""
+    hour = timezone.now() - timedelta(hours=1)
+    stored = share.visits.filter(kind__in=(Visit.Kind.PAGE, Visit.Kind.RIGHT), at__gt=hour)
+    return stored[:MAX_IN_HOUR].count() < MAX_IN_HOUR
+
+
 def trim(share: Share) -> None:
-    """Forgets visits that are old, or more than anybody reads.
+    """Forgets visits beyond those that anybody reads.
 
     Recent ones stay: passwords are throttled by them.
     """
-    now = timezone.now()
-    oldest = now - RETENTION
     beyond = share.visits.order_by("-at", "-pk")[MAX_VIEWS : MAX_VIEWS + 1].first()
     if beyond is not None:
-        oldest = max(oldest, min(beyond.at, now - THROTTLING_PERIOD))
-    share.visits.filter(at__lt=oldest).delete()
-    Visit.objects.filter(at__lt=now - RETENTION).delete()  # also of links that are no longer opened
+        share.visits.filter(at__lt=min(beyond.at, timezone.now() - THROTTLING_PERIOD)).delete()
 
 
 def address_of(request: HttpRequest) -> str:
     """The visitor's network: the first 24 bits of an IPv4 address, 48 of an IPv6 one."""
-    try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+    return network_of(request, 24)

@@ -20,7 +20,7 @@ HEADERS = {
 def share_headers(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if request.path.startswith(BELOW_LINKS):
+        if request.path_info.startswith(BELOW_LINKS):
             for name, value in HEADERS.items():
                 response[name] = value
         return response

@@ -6,6 +6,7 @@ import secrets
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.models import User
@@ -69,6 +70,8 @@ class Share(models.Model):
     deductions = models.BooleanField(default=False)
     plans = models.BooleanField(default=False)
     exports = models.BooleanField(default=False)
+    customer_name = models.BooleanField(default=False)
+    balances = models.BooleanField(default=False)
     start = models.BigIntegerField(null=True)
     end = models.BigIntegerField(null=True)
     snapshot = models.BooleanField(default=False)
@@ -92,7 +95,7 @@ class Share(models.Model):
     @property
     def root(self) -> str:
         """The address below which the link's pages are."""
-        return f"/shared/{self.id}/"
+        return reverse("shared_overview", args=[self.id])
 
     @property
     def is_alive(self) -> bool:
@@ -127,6 +130,8 @@ class Share(models.Model):
             deductions=self.deductions,
             plans=self.plans,
             exports=self.exports,
+            customer_name=self.customer_name,
+            balances=self.balances and not self.is_period,  # these are today's
         )
 
 

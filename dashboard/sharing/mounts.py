@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.forms import saved_query
 from dashboard.mount import Exporter, Mount, Page
+from dashboard.names.labels import Labels
 from dashboard.sharing import links
 from dashboard.sharing.models import Share
 from dashboard.sharing.snapshots import usage_of
@@ -34,7 +35,24 @@ def link_mount(
     """
     pages = [(f"{names}{name}", f"{root}{name}/", text) for name, text in PAGES]
     context |= {"frame": "sharing/recipient/frame.html", "pages": pages, "about": link_summary(share)}
-    return Mount(usage, exporter, root, _groupings(share), names, f"{root}usage/?{share.view}", context)
+    entrance = f"{root}usage/?{share.view}"
+    return Mount(usage, exporter, root, _groupings(share), names, entrance, context, _labels(share, usage))
+
+
+def _labels(share: Share, usage: Usage) -> Labels:
+    """Names of features; of the customer, its name, plans and balances, what the link shows of them."""
+    labels = Labels(start_features=usage.start_feature_names, event_names=False)
+    if share.customer_name or share.plans or share.balances:
+        labels.start_details = usage.start_customer
+    if share.customer_name:
+        labels.customer_name = lambda _: _name_of(labels)
+    return labels
+
+
+def _name_of(labels: Labels) -> str | None:
+    labels.begin_details(None)
+    customer = labels.details()
+    return None if customer is None else customer.name
 
 
 def _groupings(share: Share) -> tuple[str, ...] | None:

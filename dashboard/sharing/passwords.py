@@ -8,9 +8,10 @@ from typing import Literal
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from dashboard.sharing import access_log
 from dashboard.sharing.models import Share, Visit
 
 MAX_ATTEMPTS = 5
@@ -57,7 +58,11 @@ def try_password(share: Share, password: str, address: str) -> Outcome:
     if not isinstance(visit, Visit):
         return visit
     right = len(password) <= MAX_LENGTH and check_password(password, share.password_hash)
-    Visit.objects.filter(pk=visit.pk).update(kind=Visit.Kind.RIGHT if right else Visit.Kind.WRONG)
+    reserved = Visit.objects.filter(pk=visit.pk)
+    if right and not access_log.has_room(share):
+        reserved.delete()
+    else:
+        reserved.update(kind=Visit.Kind.RIGHT if right else Visit.Kind.WRONG)
     return "open" if right else "wrong"
 
 
@@ -66,10 +71,14 @@ def _reserve_attempt(share: Share, address: str) -> Visit | Outcome:
     now = timezone.now()
     with transaction.atomic():
         Share.objects.select_for_update().get(pk=share.pk)
-        wrong = share.visits.filter(kind=Visit.Kind.WRONG, at__gt=now - PAUSE).count()
-        trying = share.visits.filter(kind=Visit.Kind.CHECKING, at__gt=now - CHECKED_WITHIN).count()
-        if wrong >= MAX_ATTEMPTS:
+        # In one statement: between two, an attempt that is being checked could turn out wrong, and count in
+        # neither.
+        counts = share.visits.aggregate(
+            wrong=Count("pk", filter=Q(kind=Visit.Kind.WRONG, at__gt=now - PAUSE)),
+            trying=Count("pk", filter=Q(kind=Visit.Kind.CHECKING, at__gt=now - CHECKED_WITHIN)),
+        )
+        if counts["wrong"] >= MAX_ATTEMPTS:
             return "wait"
-        if wrong + trying >= MAX_ATTEMPTS:
+        if counts["wrong"] + counts["trying"] >= MAX_ATTEMPTS:
             return "busy"
         return share.visits.create(kind=Visit.Kind.CHECKING, address=address)

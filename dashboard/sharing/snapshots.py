@@ -63,7 +63,9 @@ class RecordedAnswer:
         recorded, wanted = dict(self.request), dict(request)
         size, other = recorded.pop("bin_size", None), wanted.pop("bin_size", None)
         features, others = recorded.pop("feature_id", ()), wanted.pop("feature_id", ())
-        return recorded == wanted and other in SUMS_TO.get(size, (size,)) and _holds(features, others)
+        # What was deducted is of all features of a request together.
+        holds = _holds(features, others) and ("aggregate_on" not in wanted or _holds(others, features))
+        return recorded == wanted and other in SUMS_TO.get(size, (size,)) and holds
 
     def replay(self) -> Cached:
         """The answer. Raises TooLarge where Autumn's was."""
@@ -101,7 +103,7 @@ def record_answers(share: Share) -> list[RecordedAnswer]:
     query = saved_query(share.view)
     if share.features is None:
         every = usage().within(share.scope)
-        every.series(_ungrouped(query))
+        every.series(_ungrouped(query).having(measure="sum"))
         share.features = sorted(every.features(None))
     if not share.features:
         raise BadQuery("customer_id", messages.NOTHING_TO_SNAPSHOT)
@@ -200,9 +202,8 @@ class RecordingGateway:
         except TooLarge:
             return None
         if answer.source == "stale":
-            raise Unreachable(
-                answer.reason or messages.SNAPSHOT_UNREACHABLE
-            )  # old figures are not those of now
+            # Old figures are not those of now.
+            raise Unreachable(answer.reason.sentence if answer.reason else messages.SNAPSHOT_UNREACHABLE)
         return answer
 
 

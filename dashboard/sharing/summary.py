@@ -19,12 +19,13 @@ from usage.window import to_ms
 
 
 def link_summary(share: Share) -> dict[str, Any]:
-    """What the pages of a link and the list of its owner say of it."""
+    """What the pages of a link and the list of its owner say of it. Owners are told `customer_name` too."""
     zone, view_error = _zone_of_view(share)
     return {
         "share": share,
         "owner": _owner_name(share),
         "customer": full_label(share.customer_id),
+        "customer_name": None,
         "features": "all features" if share.features is None else _listed(share.features),
         "properties": _listed(share.properties) if share.properties else "no properties",
         "period": _period(share, zone),
@@ -65,7 +66,13 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _also(share: Share) -> str:
-    extras = {"deductions": share.deductions, "plans": share.plans, "downloads": share.exports}
+    extras = {
+        "customer name": share.customer_name,
+        "balances": share.balances,
+        "deductions": share.deductions,
+        "plans": share.plans,
+        "downloads": share.exports,
+    }
     return ", ".join(name for name, shown in extras.items() if shown) or "none"
 
 

@@ -21,7 +21,7 @@ from dashboard.mount import Mount
 from dashboard.pages.routes import Route
 from dashboard.pages.staff import staff_exporter
 from dashboard.problems import problem_of
-from dashboard.services import usage
+from dashboard.services import customer_names, usage
 from dashboard.sharing import links
 from dashboard.sharing.manage.forms import ShareForm
 from dashboard.sharing.manage.initial import viewed_period
@@ -112,6 +112,7 @@ def _form(
         "suggestions": form.suggestions,
         "wrong": wrong or [],
         "warnings": form.warnings() if warned else [],
+        "customer_name": customer_names().name(form.given("customer_id") or ""),
         "viewed_period": viewed_period(form.query, usage().now()),
     }
     return render(request, "sharing/manage/create.html", shown, status=status)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django import forms
+from django.core.exceptions import ValidationError
 
+from dashboard import messages
 from dashboard.forms import MAX_TEXT_LENGTH
 
 LIFETIMES = {1: "1 day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
@@ -25,8 +27,18 @@ class LifetimeField(forms.TypedChoiceField):
         super().__init__(choices=list(LIFETIMES.items()), coerce=int, initial=DEFAULT_LIFETIME)
 
 
+MAX_NAMES = 200
+
+
 class OpenChoiceField(forms.MultipleChoiceField):
-    """Offers names that were seen, and accepts others, because the list may be incomplete."""
+    """Offers names that were seen, and accepts others, because the list may be incomplete; at most
+    MAX_NAMES.
+    """
+
+    def validate(self, value: list[str]) -> None:
+        if len(value) > MAX_NAMES:
+            raise ValidationError(messages.TOO_MANY_NAMES.format(count=MAX_NAMES))
+        super().validate(value)
 
     def valid_value(self, value: str) -> bool:
         return bool(value.strip()) and len(value) <= MAX_TEXT_LENGTH and "\0" not in value

@@ -34,10 +34,11 @@ from dashboard.sharing.manage.initial import (
     widenings,
 )
 from dashboard.sharing.manage.suggestions import Suggestions, suggestions
-from dashboard.sharing.manage.warnings import LinkWarning, access_warnings, privacy_warnings
+from dashboard.sharing.manage.warnings import LinkWarning, access_warnings, balance_warnings, privacy_warnings
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
+from usage import messages as usage_messages
 from usage.charts.chart_window import chart_window_of
-from usage.query import BadQuery, Query, parse_end, parse_moment
+from usage.query import MAX_PATH_DEPTH, MAX_PATH_LENGTH, BadQuery, Query, is_path, parse_end, parse_moment
 from usage.window import ceil_hour, floor_hour, to_ms
 
 MAX_VIEW_LENGTH = 30_000
@@ -46,7 +47,8 @@ MAX_VIEW_LENGTH = 30_000
 class ShareForm(forms.Form):
     share_id = forms.RegexField(
         r"\A[0-9a-f]{16}\Z",
-        error_messages={"required": messages.FORM_NOT_VALID, "invalid": messages.FORM_NOT_VALID},
+        max_length=16,
+        error_messages=dict.fromkeys(("required", "invalid", "max_length"), messages.FORM_NOT_VALID),
     )
     view = forms.CharField(
         required=False, max_length=MAX_VIEW_LENGTH, error_messages={"max_length": messages.VIEW_TOO_LONG}
@@ -60,6 +62,8 @@ class ShareForm(forms.Form):
     deductions = forms.BooleanField(required=False)
     plans = forms.BooleanField(required=False)
     exports = forms.BooleanField(required=False)
+    customer_name = forms.BooleanField(required=False)
+    balances = forms.BooleanField(required=False)
     period = forms.ChoiceField(choices=list(PERIODS.items()))
     start = forms.CharField(required=False, max_length=40)
     end = forms.CharField(required=False, max_length=40)
@@ -113,9 +117,8 @@ class ShareForm(forms.Form):
     @property
     def unseen_errors(self) -> list[str]:
         """Errors of hidden fields."""
-        return [
-            sentence for name in ("share_id", "view", "accepted") for sentence in map(str, self[name].errors)
-        ]
+        names = ("share_id", "view", "accepted")
+        return list(dict.fromkeys(str(sentence) for name in names for sentence in self[name].errors))
 
     def given(self, name: str) -> Any:
         """What a field holds now."""
@@ -143,11 +146,21 @@ class ShareForm(forms.Form):
             raise ValidationError(messages.FEATURES_CONTRADICT)
         return names
 
+    def clean_properties(self) -> list[str]:
+        paths: list[str] = self.cleaned_data["properties"]
+        if not all(map(is_path, paths)):
+            raise ValidationError(
+                usage_messages.PATH_TOO_DEEP.format(depth=MAX_PATH_DEPTH, length=MAX_PATH_LENGTH)
+            )
+        return paths
+
     def clean(self) -> dict[str, Any]:
         is_period = self.cleaned_data.get("period") == "fixed"
         start, end = self._period() if is_period else (self._since(), None)
         if self.cleaned_data.get("fresh") == "snapshot":
             end = self._snapshot_end(start, end)
+        if self.cleaned_data.get("balances") and end is not None:
+            self.add_error("balances", messages.BALANCES_ARE_OF_TODAY.format(period=PERIODS["free"]))
         if not self.errors:
             self.share = self._new_share(start, end)
             self._check_view()
@@ -235,6 +248,8 @@ class ShareForm(forms.Form):
             deductions=given["deductions"],
             plans=given["plans"],
             exports=given["exports"],
+            customer_name=given["customer_name"],
+            balances=given["balances"],
             start=start,
             end=end,
             snapshot=given["fresh"] == "snapshot",
@@ -258,6 +273,7 @@ class ShareForm(forms.Form):
         given = self.cleaned_data
         yield from widenings(self.share.scope, self.query)
         yield from privacy_warnings(self.suggestions, given["properties"])
+        yield from balance_warnings(self.share)
         yield from access_warnings(has_password=given["password"] != NO_PASSWORD, days=given["life"])
 
     def unread(self) -> list[LinkWarning]:

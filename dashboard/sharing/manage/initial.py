@@ -36,6 +36,7 @@ def initial_values(query: Query, now: int) -> dict[str, Any]:
         "features": list(query.feature_id),
         "properties": list(dict.fromkeys(_properties(query))),
         "plans": query.group_by == "$plan_id",
+        "deductions": query.measure == "deducted",
         "period": "fixed" if is_period else "free",
         "since": None if is_period else first,
         "start": first if is_period else None,
@@ -67,7 +68,8 @@ def viewed_period(query: Query, now: int) -> str:
 def view_within(scope: Scope, query: Query) -> Query:
     """As much of `query` as `scope` shows, without a customer."""
     by = query.group_by
-    may_group = by is not None and scope.may_group(by)
+    is_whole = query.measure != "deducted" or scope.features is None
+    may_group = by is not None and scope.may_group(by) and is_whole
     shown = query.having(
         customer_id=None,
         entity_id=None,
@@ -75,8 +77,14 @@ def view_within(scope: Scope, query: Query) -> Query:
             name for name in query.feature_id if scope.features is None or name in scope.features
         ),
         focus=query.focus if scope.features is None or query.focus in scope.features else None,
+        measure=query.measure if scope.deductions or query.measure != "deducted" else "sum",
         group_by=by if may_group else None,
         group=query.group if may_group else (),
+        hide=tuple(
+            name
+            for name in query.hide
+            if may_group or (by is None and (scope.features is None or name in scope.features))
+        ),
         filter=tuple(item for item in query.filter if scope.shows(item.path)),
         exclude=tuple(item for item in query.exclude if scope.shows(item.path)),
         columns=tuple(path for path in query.columns if scope.shows(path)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -10,6 +11,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from dashboard.formats import full_label
+from dashboard.services import customer_names
 from dashboard.sharing.access_log import MAX_VIEWS, RETENTION
 from dashboard.sharing.manage.fields import DEFAULT_LIFETIME, LIFETIMES
 from dashboard.sharing.models import Share
@@ -25,7 +28,8 @@ LISTED = 500
 def shares(request: HttpRequest) -> HttpResponse:
     """A user's own links; all of them for an admin."""
     managed = Share.objects.managed_by(sharer(request)).select_related("owner")
-    context = {"listed": [link_summary(each) for each in managed[:LISTED]], "total": managed.count()}
+    listed = [_named(link_summary(each)) for each in managed[:LISTED]]
+    context = {"listed": listed, "total": managed.count()}
     return render(request, "sharing/manage/list.html", context)
 
 
@@ -39,7 +43,7 @@ def share(request: HttpRequest, share_id: str) -> HttpResponse:
 def detail_page(request: HttpRequest, found: Share, password: str | None = None) -> HttpResponse:
     """The page of one link. `password`: a new one, which is shown this once."""
     context = {
-        "about": link_summary(found),
+        "about": _named(link_summary(found)),
         "visits": found.visits.all()[:MAX_VIEWS],
         "retention_days": RETENTION.days,
         "lives": LIFETIMES,
@@ -47,6 +51,12 @@ def detail_page(request: HttpRequest, found: Share, password: str | None = None)
         "password": password,
     }
     return render(request, "sharing/manage/detail.html", context)
+
+
+def _named(about: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a link, with its customer's name, which the recipient does not see."""
+    name = customer_names().name(about["share"].customer_id)
+    return about if name is None else {**about, "customer_name": full_label(name)}
 
 
 def managed_share(request: HttpRequest, share_id: str, **more: None) -> Share:

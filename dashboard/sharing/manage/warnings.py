@@ -10,6 +10,7 @@ from dashboard import messages
 from dashboard.formats import full_label
 from dashboard.sharing.manage.fields import LIFETIMES, LONG_LIFETIME
 from dashboard.sharing.manage.suggestions import Suggestions
+from dashboard.sharing.models import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ def privacy_warnings(suggestions: Suggestions, properties: Iterable[str]) -> Ite
             path=full_label(suggestion.path), hint=suggestion.privacy_hint
         )
         yield LinkWarning("personal-property", sentence, suggestion.path)
+
+
+def balance_warnings(share: Share) -> Iterator[LinkWarning]:
+    """A balance has the usage of its whole cycle, also before the earliest date of the link."""
+    if share.balances and share.start is not None:
+        yield LinkWarning("balances-before-start", messages.BALANCES_BEFORE_START)
 
 
 def access_warnings(*, has_password: bool, days: int) -> Iterator[LinkWarning]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from urllib.parse import quote
 
+from dashboard.forms import PARTS
 from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, bounds
 from usage.query import PARAMETERS
 
@@ -82,9 +83,17 @@ VALUES: dict[str, tuple[str, ...]] = {
         "",
     ),
     "group": ("model-1", "gold", ""),
-    "chart": ("bars", "lines", "cumulative", "pie"),
+    "hide": ("model-1", "gold", "other_value", ""),
+    "measure": ("sum", "count", "deducted", "x", ""),
+    "chart": ("bars", "lines", "cumulative", "percent", "panels", "pie"),
     "filter": FILTERS,
     "exclude": FILTERS,
+    "filter_text": (*FILTERS, *(f"-{item}" for item in FILTERS), *(f"{path}!=gold" for path in PATHS)),
+    "filter_property": PATHS,
+    "filter_is": ("is", "not", "x"),
+    "filter_value": ("model-1", "gold", "a@example.com", ""),
+    "start_time": ("14:00", "24:00", "x", ""),
+    "end_time": ("16:00", "23:59:59.999", ""),
     "columns": PATHS,
     "value_min": ("0", "-1e9", "x"),
     "value_max": ("1e12", "0"),
@@ -116,7 +125,7 @@ def query(random: Random) -> str:
     """
     known, pairs = values(), []
     for _ in range(random.randrange(6)):
-        name = random.choice(PARAMETERS)
+        name = random.choice((*PARAMETERS, *PARTS))
         pool = known[name] if random.random() < 0.85 else ANYTHING
         pairs += [(name, random.choice(pool))] * (2 if random.random() < 0.05 else 1)
     if random.random() < 0.1:

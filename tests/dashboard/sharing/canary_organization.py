@@ -18,13 +18,21 @@ from dashboard import services
 from dashboard.models import User
 from dashboard.sharing import links
 from dashboard.sharing.models import Share
-from usage.sample import SampleApp, Store
+from tests.dashboard.conftest import empty_redis
+from tests.usage.sample.conftest import described
+from usage.sample import Store
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
 SEEN, OTHER = "cus_seen", "cus_other"
-FIGURES = (b"777,777", b"777777", b"555,555", b"555555", b"333,333", b"333333")
+NAME, EMAIL = "CANARY Seen Ltd", "CANARY@seen.example"
+PLAN, OUT_OF_BOUNDS = "CANARY_plan", "CANARY_out_of_bounds"
+GRANTED, HIDDEN_GRANT = b"444444", b"222222"
+"""What the plan grants of a feature that links show, and of one that they hide."""
+FIGURES = (b"777,777", b"777777", b"555,555", b"555555", b"333,333", b"333333", b"222,222", HIDDEN_GRANT)
 """Values of another customer, of a hidden feature, and of events beyond the bounds."""
+ALLOWANCES = (b"444,444", GRANTED, b"data-granted", b"data-used", b"data-runs-out")
+"""Where a balance is shown, one of these is."""
 
 
 def now_ms() -> int:
@@ -45,7 +53,27 @@ def story() -> Iterable[dict[str, Any]]:
         yield _event(start + 3000 + number * 3 * HOUR, OTHER, "api_calls", 777_777)
         yield _event(start + 4000 + number * 3 * HOUR, SEEN, "CANARY_hidden_feature", 555_555)
     for at in (start - HOUR, start - 1, end, end + HOUR, now_ms() - 60_000):
-        yield _event(at, SEEN, "api_calls", 333_333, model="CANARY_out_of_bounds")
+        yield _event(at, SEEN, "api_calls", 333_333, model=OUT_OF_BOUNDS)
+
+
+def customer() -> dict[str, Any]:
+    """The customer that links show: its name, address, plan and balances."""
+    end = now_ms() // DAY * DAY + 21 * DAY
+    balances = {
+        feature: {
+            "feature_id": feature,
+            "granted": int(granted),
+            "remaining": int(granted),
+            "usage": 0,
+            "unlimited": False,
+            "next_reset_at": end,
+            "breakdown": [{"id": f"of_{feature}", "plan_id": PLAN, "included_grant": int(granted)}],
+        }
+        for feature, granted in (("api_calls", GRANTED), ("CANARY_hidden_feature", HIDDEN_GRANT))
+    }
+    subscription = {"plan_id": PLAN, "status": "active", "past_due": False}
+    named = {"name": NAME, "email": EMAIL, "subscriptions": [subscription], "balances": balances}
+    return described(SEEN, **named)
 
 
 def _event(at: int, customer: str, feature: str, value: float, **more: Any) -> dict[str, Any]:
@@ -81,7 +109,7 @@ def _event(at: int, customer: str, feature: str, value: float, **more: Any) -> d
 class Wire:
     """A WSGI app between the site and the sample that records each call."""
 
-    def __init__(self, app: SampleApp) -> None:
+    def __init__(self, app: Callable[..., Any]) -> None:
         self.app = app
         self.requested: list[tuple[str, dict[str, Any]]] = []
         self.down = False
@@ -120,10 +148,13 @@ class CanarySite:
 
     def restart(self) -> None:
         """End the process's service with its cache: the next request creates a new one."""
+        if services.customer_names.cache_info().currsize:
+            services.customer_names().close()
         if services.gateway.cache_info().currsize:
             services.gateway().close()
-        for made in (services.usage, services.known_customers, services.gateway):
+        for made in (services.customer_names, services.usage, services.known_customers, services.gateway):
             made.cache_clear()
+        empty_redis()
 
     def share(self, password: str | None = None, **given: Any) -> tuple[Share, str]:
         """A link, and its token.

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from dashboard import services
 from dashboard.models import User
-from tests.dashboard.sharing.canary_organization import CanarySite, Wire, story
+from tests.dashboard.sharing.canary_organization import CanarySite, Wire, customer, story
 from usage.sample import SampleApp, Store
 
 
@@ -23,6 +23,7 @@ def canary_site(
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
     store = Store()
     store.add(list(story()))
+    store.put_customer(customer())
     canary_site = CanarySite(store, person("sharer", "owner"))
 
     def wired(*given: Any, **named: Any) -> Wire:

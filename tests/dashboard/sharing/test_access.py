@@ -21,6 +21,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 # The result for each of WHO, in that order. The sharer is not the link's owner.
 PAGE = (404, 403, 200, 404, 404, 404, 404, 404, 404)
+WITHOUT_COMPARISON = (404, 403, 400, 404, 404, 404, 404, 404, 404)
 PAGE_SENT = (404, 403, 405, 404, 404, 404, 404, 404, 404)
 NO_FILE = (404, 403, 404, 404, 404, 404, 404, 404, 404)
 LEADS_ON = (404, 403, 302, 404, 404, 404, 404, 404, 404)
@@ -54,6 +55,8 @@ TABLE = {
     "shared/<slug:share_id>/events/export.jsonl": (NO_FILE, NO_FILE),
     "shared/<slug:share_id>/events/export/": (NO_FILE, NO_FILE),
     "shared/<slug:share_id>/usage/export.csv": (NO_FILE, NO_FILE),
+    "shared/<slug:share_id>/usage/explain.csv": (NO_FILE, NO_FILE),
+    "shared/<slug:share_id>/usage/explain/": (WITHOUT_COMPARISON, PAGE_SENT),
     "shares/": (STAFF, STAFF_SENT),
     "shares/new": (STAFF, FORM_SENT),
     "shares/offers": (STAFF_SENT, STAFF),
@@ -70,6 +73,8 @@ TABLE = {
     "shares/preview/<slug:share_id>/events/export.jsonl": (NO_DRAFT, STAFF_SENT),
     "shares/preview/<slug:share_id>/events/export/": (NO_DRAFT, NO_DRAFT),
     "shares/preview/<slug:share_id>/usage/export.csv": (NO_DRAFT, STAFF_SENT),
+    "shares/preview/<slug:share_id>/usage/explain.csv": (NO_DRAFT, STAFF_SENT),
+    "shares/preview/<slug:share_id>/usage/explain/": (NO_DRAFT, STAFF_SENT),
     "shares/revoke-all": (ALL_READ, ALL),
     "shares/<slug:share_id>/": (ITS_PAGE, STAFF_SENT),
     "shares/<slug:share_id>/revoke": (ACTS_READ, ACTS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
@@ -15,7 +16,19 @@ from hypothesis import strategies as st
 from dashboard.sharing import passwords
 from dashboard.sharing.models import Share
 from tests.dashboard.sharing import attack_queries
-from tests.dashboard.sharing.canary_organization import FIGURES, OTHER, SEEN, CanarySite, bounds
+from tests.dashboard.sharing.canary_organization import (
+    ALLOWANCES,
+    EMAIL,
+    FIGURES,
+    GRANTED,
+    NAME,
+    OTHER,
+    OUT_OF_BOUNDS,
+    PLAN,
+    SEEN,
+    CanarySite,
+    bounds,
+)
 from tests.page import Page
 from usage.api.capabilities import PROBE_FEATURE
 
@@ -39,10 +52,19 @@ def assault(client: Client, share: Share, seed: int) -> Any:
     text = body_of(response) + str(response.headers).encode()
     about = f"{seed}: {method} {address}"
     assert response.status_code in {200, 302, 400, 403, 404, 405, 409}, about
+    shown = {NAME: share.customer_name, PLAN: share.plans, OUT_OF_BOUNDS: not share.is_period}
+    for canary in (canary for canary, is_allowed in shown.items() if is_allowed):
+        text = text.replace(canary.encode(), b"")
     assert b"CANARY" not in text, about
+    assert share.balances or not [mark for mark in ALLOWANCES if mark in text], about
     assert OTHER.encode() not in text or OTHER in query, about
-    assert not [figure for figure in FIGURES if figure in text], about
+    assert not [figure for figure in hidden_figures(share) if figure in text], about
     return response
+
+
+def hidden_figures(share: Share) -> list[bytes]:
+    """Without those of any time, for a link to any period."""
+    return [figure for figure in FIGURES if share.is_period or b"333" not in figure]
 
 
 def body_of(response: Any) -> bytes:
@@ -59,6 +81,9 @@ def assert_in_scope(requested: list[tuple[str, dict[str, Any]]]) -> None:
             assert body == {}
             continue
         assert body["customer_id"] == SEEN, body
+        if call.endswith("customers.get"):
+            assert set(body) == {"customer_id"}
+            continue
         if body.get("feature_id") != [PROBE_FEATURE]:
             assert body.get("feature_id", ["api_calls"]) == ["api_calls"], body
             grouped = f"{body.get('group_by', 'properties.model')}."  # below a visible property
@@ -80,6 +105,121 @@ def test_no_request_returns_hidden_data(
     """No query string, method or route returns a canary of other customers, properties, features or times."""
     assault(*exporting_link, seed)
     assert_in_scope(canary_site.take())
+
+
+def test_names_that_staff_see_are_not_in_links(
+    canary_site: CanarySite, exporting_link: tuple[Client, Share]
+) -> None:
+    """Neither on pages nor in files, with all that a link can show."""
+    staff = Client()
+    staff.force_login(canary_site.owner)
+    staff_page = staff.get(f"/usage/?customer_id={SEEN}&tz=UTC")
+    assert NAME in Page(staff_page).one("h1").text
+    share, token = canary_site.share(features=None, deductions=True, plans=True, exports=True)
+    for client, link in (exporting_link, (canary_site.recipient_client(share, token), share)):
+        for address in routes(link):
+            response = client.get(f"{address}?tz=UTC", follow=True)
+            text = body_of(response) + str(response.headers).encode()
+            assert not [each for each in (NAME, EMAIL, "Seen Ltd") if each.encode() in text], address
+    assert NAME in staff.get(f"/shares/{share.pk}/").content.decode()
+
+
+def test_link_to_all_features_has_the_colors_that_staff_see(canary_site: CanarySite) -> None:
+    staff = Client()
+    staff.force_login(canary_site.owner)
+    share, token = canary_site.share(features=None)
+    client = canary_site.recipient_client(share, token)
+    period = f"tz=UTC&start={share.start}&end={share.end}"
+    pages = [
+        Page(staff.get(f"/usage/?customer_id={SEEN}&{period}")),
+        Page(client.get(f"{share.root}usage/?{period}")),
+    ]
+    colors = [
+        {
+            card["data-feature"]: card.all("i", class_="dot")[0].classes
+            for card in page.all(class_="feature-card")
+        }
+        for page in pages
+    ]
+    assert colors[0] == colors[1]
+    assert len(colors[0]) > 1
+
+
+EXTRAS = ("customer_name", "balances", "plans")
+combinations = pytest.mark.parametrize(
+    "allowed", [[name for at, name in enumerate(EXTRAS) if number & 1 << at] for number in range(8)]
+)
+
+
+def found_canaries(client: Client, share: Share) -> set[str]:
+    """What pages and files show of the customer beside its usage. The email address is never one of these."""
+    found = set[str]()
+    for address in addresses_of(share):
+        response = client.get(address, follow=True)
+        text = body_of(response) + str(response.headers).encode()
+        assert EMAIL.encode() not in text, address
+        assert not [figure for figure in hidden_figures(share) if figure in text], address
+        found |= {"customer_name"} if NAME.encode() in text else set()
+        found |= {"balances"} if [mark for mark in ALLOWANCES if mark in text] else set()
+        found |= {"plans"} if PLAN.encode() in text else set()
+    return found
+
+
+def shown(names: Iterable[str]) -> dict[str, Any]:
+    """Fields of a link that allows these."""
+    return dict.fromkeys(names, True)
+
+
+def addresses_of(share: Share) -> list[str]:
+    """Each address below a link, as a page of its own, of other charts, and with an invalid query."""
+    queries = ("tz=UTC", "tz=UTC&chart=cumulative&range=1bc", "tz=UTC&group_by=$entity_id", "nothing=1")
+    return [f"{route}?{query}" for route in routes(share) for query in queries]
+
+
+@combinations
+def test_link_shows_of_its_customer_what_is_allowed(canary_site: CanarySite, allowed: list[str]) -> None:
+    """Name, balances and plans, each alone and together."""
+    share, token = canary_site.share(start=None, end=None, exports=True, **shown(allowed))
+    client = canary_site.recipient_client(share, token)
+    assert found_canaries(client, share) == set(allowed)
+    title = Page(client.get(f"{share.root}events/?tz=UTC")).one("h1").text
+    assert title == (f"{NAME} {SEEN}" if "customer_name" in allowed else SEEN)
+    if "balances" in allowed:
+        assert GRANTED in client.get(f"{share.root}usage/?tz=UTC").content
+
+
+def test_page_without_autumn_shows_nothing_of_the_customer(canary_site: CanarySite) -> None:
+    """Whatever is allowed: nothing is stored that it could be shown from."""
+    share, token = canary_site.share(start=None, end=None, **shown(EXTRAS))
+    client = canary_site.recipient_client(share, token)
+    assert client.get(f"{share.root}usage/?tz=UTC").status_code == 200
+    canary_site.go_down()
+    failed = client.get(f"{share.root}usage/?tz=UTC")
+    assert failed.status_code == 503
+    assert not [each for each in (NAME, PLAN, "data-granted") if each.encode() in failed.content]
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_link_to_one_period_has_nothing_of_today(canary_site: CanarySite, snapshot: bool) -> None:
+    """Neither balances nor plans, which are those of the running cycle; the name where it is allowed."""
+    share, token = canary_site.share(snapshot=snapshot, exports=True, **shown(EXTRAS))
+    assert found_canaries(canary_site.recipient_client(share, token), share) == {"customer_name"}
+    share, token = canary_site.share(snapshot=snapshot, exports=True)
+    assert found_canaries(canary_site.recipient_client(share, token), share) == set()
+
+
+@pytest.fixture
+def extra_links(canary_site: CanarySite) -> list[tuple[Client, Share]]:
+    """Links with exports, of any period, each of which allows one of name, balances and plans."""
+    made = [canary_site.share(start=None, end=None, exports=True, **shown([name])) for name in EXTRAS]
+    return [(canary_site.recipient_client(share, token), share) for share, token in made]
+
+
+@given(seed=st.integers(0, 2**32))
+def test_no_request_returns_more_of_the_customer(extra_links: list[tuple[Client, Share]], seed: int) -> None:
+    """A link that allows one of name, balances and plans shows none of the others."""
+    client, share = extra_links[seed % 3]
+    assault(client, share, seed)
 
 
 @given(seed=st.integers(0, 2**32))
@@ -174,6 +314,23 @@ def test_allowed_deductions_are_shown(canary_site: CanarySite, plans: bool) -> N
     opened = opened_row(canary_site.recipient_client(share, token), share)
     assert "CANARY_balance" in opened.html
     assert ("CANARY_plan" in opened.html) == plans
+
+
+@pytest.mark.parametrize("plans", [False, True])
+def test_deducted_amounts_are_shown_where_deductions_are(canary_site: CanarySite, plans: bool) -> None:
+    """Else they are refused; plans have their own permission."""
+    without, token = canary_site.share(exports=True)
+    client = canary_site.recipient_client(without, token)
+    for path in ("usage/", "events/", "usage/export.csv", "events/export.csv"):
+        assert client.get(f"/shared/{without.id}/{path}", {"measure": "deducted"}).status_code == 400
+    share, token = canary_site.share(deductions=True, plans=plans, exports=True)
+    client = canary_site.recipient_client(share, token)
+    for path in ("usage/", "usage/export.csv"):
+        body = body_of(client.get(f"/shared/{share.id}/{path}", {"measure": "deducted"}))
+        assert b"CANARY_balance" in body
+        assert (b"CANARY_plan" in body) is plans
+        assert b"CANARY_pool" not in body
+        assert not any(figure in body for figure in FIGURES)
 
 
 def test_deductions_of_hidden_features_are_not_shown(canary_site: CanarySite) -> None:

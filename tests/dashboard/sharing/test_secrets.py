@@ -116,6 +116,48 @@ def test_no_token_in_any_log(verbose_site: Served) -> None:
         assert isinstance(json.loads(line), dict)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/s/{0}/{1}",
+        "/s/{0}%20{1}",
+        "/s/{0}%0A{1}",
+        "/s/{0}%27{1}",
+        "/s/{0}%22{1}",
+        "/s/{0}%3F{1}",
+        "/s/{0}%5C{1}",
+        "/s//{0}",
+        "/S/{0}/{1}",
+        "/s%2F{0}%2F{1}",
+        "/%73/{0}%2520{1}",
+        "/{1}",
+        "/%20{1}",
+        "/shared/{1}/",
+        "/shared/{0}/{1}",
+        "/usage/s/{0}/{1}",
+        "/{0}/{1}",
+    ],
+)
+def test_no_half_of_a_token_in_any_log(verbose_site: Served, path: str) -> None:
+    """Mails and people break links: either half is cut, also from lines about unreadable requests."""
+    halves = TOKEN[:21], TOKEN[21:]
+    sent = path.format(*halves)
+    before = verbose_site.stderr.count("[token]")
+    assert Visitor(verbose_site).request(sent)[0] in {400, 404}
+    with socket.create_connection(("127.0.0.1", verbose_site.port)) as raw:
+        raw.sendall(f"GET /s/{halves[0]} {halves[1]}".encode() + b"\xff HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert raw.recv(12).endswith(b" 400")
+    assert verbose_site.stderr.count("[token]") > before
+    for half in halves:
+        assert_not_logged(half, verbose_site)
+
+
+def test_customer_is_in_the_log(verbose_site: Served) -> None:
+    """An id that is as long as a token is not one."""
+    Visitor(verbose_site).request("/customers/cus_01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert "/customers/cus_01ARZ3NDEKTSV4RRFFQ69G5FAV" in verbose_site.stderr
+
+
 def test_created_link_is_in_no_file(verbose_site: Served) -> None:
     """A link of the form opens, and neither its token nor its password is in any file or line of the log."""
     token, password = Visitor(verbose_site).create()

@@ -71,7 +71,9 @@ def leads(page: Page, root: str) -> set[str]:
     """The links of the tiles, the legend and the chart types, and the choices of the form."""
     links = {href for href in page.hrefs if href.startswith(f"{root}usage/?")}
     for name in ("bin_size", "group_by"):
-        links |= {f"?tz=UTC&{name}={value}" for value in page.field(name).values("value", "option") if value}
+        links |= {
+            f"?tz=UTC&{name}={value}" for value in page.one(id=f"f-{name}").values("value", "option") if value
+        }
     ticks = page.values("value", "input", name="feature_id")
     return links | {f"?tz=UTC&feature_id={name}" for name in ticks}
 
@@ -106,13 +108,28 @@ def test_everything_that_a_snapshot_offers_is_stored(late: CanarySite, view: str
 
 def test_snapshot_outlives_a_change_of_event_names(late: CanarySite) -> None:
     """A name that a feature gets later is not in the recorded answers."""
+    feature = {"id": "api_calls", "name": "API calls", "type": "metered", "event_names": []}
+    late.store.put_feature(feature)
     client, share = made(late, "&group_by=properties.model&focus=api_calls")
     before = figures(Page(client.get(f"{share.root}usage/?{share.view}")))
-    late.store.put_feature(
-        {"id": "api_calls", "name": "API calls", "type": "metered", "event_names": ["called"]}
-    )
+    late.store.put_feature({**feature, "event_names": ["called"]})
     late.restart()
     assert figures(Page(client.get(f"{share.root}usage/?{share.view}"))) == before
+
+
+def test_deducted_amounts_of_a_snapshot_stay(late: CanarySite) -> None:
+    """Those of some of its features cannot be told from those of all."""
+    client, share = made(late, "&measure=deducted", deductions="on")
+    usage, (start, _) = f"{share.root}usage/", bounds()
+    before = Page(client.get(f"{usage}?{share.view}"))
+    assert before.all("tr", data_group="CANARY_balance")
+    taken = {"balance_id": "CANARY_balance", "feature_id": "api_calls", "value": 9_999_999, "reset": None}
+    event = {"timestamp": start + HOUR, "customer_id": SEEN, "feature_id": "api_calls", "value": 1}
+    late.store.add([{**event, "deductions": [taken]}])
+    late.restart()
+    assert figures(Page(client.get(f"{usage}?{share.view}"))) == figures(before)
+    part = Page(client.get(f"{usage}?tz=UTC&measure=deducted&feature_id=api_calls"))
+    assert "not-in-snapshot" in part.notices
 
 
 def test_drilldown_of_a_snapshot_lists_current_rows(late: CanarySite) -> None:
@@ -160,17 +177,18 @@ def test_snapshot_offers_only_stored_views(late: CanarySite) -> None:
     """The usage page has no dates, comparison, filters, other groupings or range selection."""
     client, share = made(late, "&group_by=properties.model&filter=model:model-0")
     page = Page(client.get(f"{share.root}usage/?{share.view}"))
-    offered = {"start", "end", "range", "compare", "filter"}
+    offered = {"start", "end", "range", "filter"}
     form = page.one("form", id="filters")
-    assert not {name for name in offered if form.has(name=name, id=f"f-{name}")}
+    assert not {name for name in offered if form.has(id=f"f-{name}")}
     assert not form.has("input", name="compare", type="checkbox")
     staff = Client()
     staff.force_login(late.owner)
     whole = Page(staff.get(f"/usage/?customer_id={SEEN}"))
-    assert all(whole.has_field(name) for name in offered)
+    assert all(whole.has(id=f"f-{name}") for name in offered)
+    assert whole.has("input", name="compare", type="checkbox")
     assert page.figure["range"] is None
     [chip] = form.all("span", class_="chip")
-    assert chip.text == "model:model-0"
+    assert chip.text == "model is model-0"
     assert not chip.hrefs
     assert "$plan_id" not in page.html
 

@@ -22,7 +22,16 @@ from dashboard.sharing.manage.suggestions import (
     privacy_hint,
 )
 from dashboard.sharing.models import Share
-from tests.dashboard.sharing.canary_organization import DAY, HOUR, OTHER, SEEN, CanarySite, bounds, now_ms
+from tests.dashboard.sharing.canary_organization import (
+    DAY,
+    HOUR,
+    NAME,
+    OTHER,
+    SEEN,
+    CanarySite,
+    bounds,
+    now_ms,
+)
 from tests.page import Page
 from usage.window import to_ms
 
@@ -158,6 +167,15 @@ def test_chosen_groups_are_carried_over_or_reported(canary_site: CanarySite, own
     assert ("groups-left-out", "$plan_id") in warnings(owner.post("/shares/new", {**FORM, "view": view}))
 
 
+def test_hidden_lines_of_what_a_link_does_not_show_are_not_carried_over(
+    canary_site: CanarySite, owner: Client
+) -> None:
+    """Their names are not the recipient's to read."""
+    view = f"customer_id={SEEN}&group_by=$customer_id&hide=another-customer&tz=UTC"
+    _, share = made(owner, view=view)
+    assert "another-customer" not in str(vars(share))
+
+
 def test_form_of_a_future_view_has_no_dates(canary_site: CanarySite, owner: Client) -> None:
     page = owner.get("/shares/new?start=2090-01-01&end=2090-02-01&tz=UTC")
     assert page.status_code == 200
@@ -267,6 +285,15 @@ def test_privacy_hints() -> None:
     assert "“user.mail”" in (outer.privacy_hint or "")
     assert MAY_BE_PERSONAL in (outer.privacy_hint or "")
     assert privacy_hint("model", ["gpt-large", "Opus"]) is None
+
+
+def test_property_has_the_hints_of_what_is_nested_in_it() -> None:
+    """Also where some events have a single value there: a link to it includes what others nest."""
+    suggestions = Suggestions(
+        properties=(SuggestedProperty("region", None), SuggestedProperty("region.mail", MAY_BE_PERSONAL))
+    )
+    [outer] = suggestions.privacy_hints(["region"])
+    assert "“region.mail”" in (outer.privacy_hint or "")
 
 
 @pytest.mark.parametrize(
@@ -437,3 +464,46 @@ def test_link_without_warnings_is_created_at_once(canary_site: CanarySite, owner
         < Share.objects.get().expires_at
         < timezone.now() + timedelta(days=8)
     )
+
+
+EXTRAS = {"customer_name": NAME, "balances": "data-granted", "plans": "data-plan="}
+
+
+def test_name_balances_and_plans_are_off_unless_chosen(canary_site: CanarySite, owner: Client) -> None:
+    """In the form, in the link, and in the preview as the recipient."""
+    form = form_of(owner.get(f"/shares/new?customer_id={SEEN}"))
+    assert not EXTRAS.keys() & form.keys()
+    for chosen in ([], [*EXTRAS]):
+        sent = {**FORM, "share_id": f"{len(chosen):016x}", **dict.fromkeys(chosen, "on")}
+        preview = owner.post("/shares/preview/", sent, follow=True).content.decode()
+        assert "data-recipient" in preview
+        assert [name for name, mark in EXTRAS.items() if mark in preview] == chosen
+        _, share = made(owner, **dict.fromkeys(chosen, "on"))
+        assert [name for name in EXTRAS if getattr(share, name)] == chosen
+        share.delete()
+
+
+@pytest.mark.parametrize("fresh", ["live", "snapshot"])
+def test_link_to_one_period_has_no_balances(canary_site: CanarySite, owner: Client, fresh: str) -> None:
+    """The error is beside the field."""
+    start, end = bounds()
+    period = {"period": "fixed", "start": moment_text(start), "end": moment_text(end), "fresh": fresh}
+    refused = owner.post("/shares/new", {**FORM, **period, "balances": "on"})
+    assert refused.status_code == 400
+    assert Page(refused).has(data_error="balances")
+    assert not Share.objects.exists()
+
+
+def test_balances_of_a_link_with_an_earliest_date_are_warned_of(
+    canary_site: CanarySite, owner: Client
+) -> None:
+    """They have usage from before it."""
+    since = {"since": moment_text(bounds()[0])}
+    for balances in ({}, {"balances": "on"}):
+        shown_first = owner.post("/shares/new", {**FORM, **since, **balances, "password": "none"})
+        assert (("balances-before-start", "") in warnings(shown_first)) == bool(balances)
+
+
+def moment_text(ms: int) -> str:
+    """A moment as the form's fields have it."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M")

@@ -15,7 +15,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from dashboard.models import User
-from dashboard.sharing.models import Share
+from dashboard.sharing import access_log
+from dashboard.sharing.models import Share, Visit
 from tests.dashboard.sharing.canary_organization import CanarySite
 from tests.page import Page
 
@@ -219,12 +220,19 @@ def test_views_are_counted(canary_site: CanarySite) -> None:
     assert share.last_seen is not None
 
 
-def test_views_are_deleted_after_90_days(canary_site: CanarySite) -> None:
-    """The next view that removes old ones deletes them."""
-    share, token = canary_site.share(expires_at=timezone.now() + timedelta(days=300))
-    recipient_client = canary_site.recipient_client(share, token)
-    recipient_client.get(f"{share.root}events/")
-    Share.objects.filter(pk=share.pk).update(views=100)
-    share.visits.update(at=timezone.now() - timedelta(days=91))
-    recipient_client.get(f"{share.root}events/")
-    assert share.visits.count() == 1
+def test_views_of_an_hour_are_bounded(canary_site: CanarySite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are counted. What is stored of others stays, and so does every wrong password."""
+    monkeypatch.setattr(access_log, "MAX_IN_HOUR", 3)
+    share, token = canary_site.share("correct horse")
+    client = canary_site.recipient_client(share, token)
+    for password in ("guess", "correct horse", "correct horse", "correct horse", "guess"):
+        client.post(f"{share.root}unlock", {"password": password})
+    for _ in range(2):
+        assert client.get(f"{share.root}usage/").status_code == 200
+    kinds = Visit.Kind
+    assert sorted(visit.kind for visit in share.visits.all()) == sorted([kinds.RIGHT] * 3 + [kinds.WRONG] * 2)
+    share.refresh_from_db()
+    assert share.views == 2
+    share.visits.update(at=timezone.now() - timedelta(hours=1))
+    client.get(f"{share.root}usage/")
+    assert share.visits.filter(kind=kinds.PAGE).count() == 1
