@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -14,18 +15,23 @@ from usage.window import is_midnight, local
 GAP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
+ARROWS = {"up": "▲", "down": "▼"}
+"""A change is in ink: more is not good, and less is not bad."""
 SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+HOSTILE_IN_FILES = re.compile(r"[^\w.@=-]+")
 BLANK = "(empty)"
 MAX_LABEL = 48
+MAX_FULL_LABEL = 2_000
+"""Characters of an untrusted text that a page shows at once: more than a query can name."""
 
 FIXED_GROUPS = {"$entity_id": "entity", "$plan_id": "plan", "$customer_id": "customer"}
 """What usage can be grouped by beside properties, and how pages call it."""
 
 
 def dimension_name(group_by: str) -> str:
-    """The name of a `group_by`: a property's path, or a word for the customer, entity or plan."""
-    return FIXED_GROUPS.get(group_by, group_by.removeprefix("properties."))
+    """The name of a dimension: a property's path, or a word for the customer, entity, plan or balance."""
+    return {**FIXED_GROUPS, "$balance": "balance"}.get(group_by, group_by.removeprefix("properties."))
 
 
 def number(value: float) -> str:
@@ -47,6 +53,11 @@ def whole_number(value: float) -> str:
         return _minus(text)
     whole, _, fraction = text.partition(".")
     return f"{_minus('-' if whole.startswith('-') else '')}{abs(int(whole)):,}.{fraction}"
+
+
+def all_digits(value: float) -> str:
+    """A sum with every digit, also where `number` rounds to ten: 1,234,567,890,123,456."""
+    return whole_number(value) if 1e15 <= abs(value) < math.inf else number(value)
 
 
 def plain(value: float) -> str:
@@ -104,15 +115,11 @@ def whole_percent(ratio: float) -> str:
     return _minus(f"{percent:,.0f}{GAP}%")
 
 
-def signed_percent(ratio: float, places: int = 0) -> str:
-    """A change: +18 %, −6 %, 0 %."""
-    text = f"{100 * ratio:+,.{places}f}"
-    return _minus("0" if not text.strip("+-0.") else text) + f"{GAP}%"
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a sum moved against the previous period. `way` is a CSS class; `exact` has one decimal place."""
+    """How a sum moved against the previous period. `short` has an arrow, `exact` one decimal place and no
+    arrow.
+    """
 
     way: Literal["up", "down", "same", "new", "unknown"]
     short: str
@@ -120,7 +127,7 @@ class Change:
 
     @property
     def arrow(self) -> str:
-        return {"up": "▲", "down": "▼"}.get(self.way, "")
+        return ARROWS.get(self.way, "")
 
 
 def change(now: float, before: float | None) -> Change | None:
@@ -136,7 +143,9 @@ def change(now: float, before: float | None) -> Change | None:
         return Change("unknown", DASH, DASH)
     ratio = now / before - 1
     way: Literal["up", "down", "same"] = "same" if abs(ratio) < 0.0005 else "up" if ratio > 0 else "down"
-    return Change(way, signed_percent(ratio), f"{abs(100 * ratio):,.1f}{GAP}%")
+    arrow = f"{ARROWS[way]}{GAP}" if way in ARROWS else ""
+    size = whole_percent(abs(ratio)) if arrow else f"0{GAP}%"
+    return Change(way, f"{arrow}{size}", f"{abs(100 * ratio):,.1f}{GAP}%")
 
 
 def visible(text: str) -> str:
@@ -165,8 +174,15 @@ def label(text: str, most: int = MAX_LABEL) -> str:
 
 
 def full_label(text: str) -> str:
-    """An untrusted name in full, for a title."""
+    """An untrusted name in full, for a title; of a text that no query could name, its beginning."""
+    if len(text) > MAX_FULL_LABEL:
+        return f"{visible(text[:MAX_FULL_LABEL])}…"
     return visible(text) or BLANK
+
+
+def file_part(text: str, most: int = 80) -> str:
+    """An untrusted text as a part of a file's name: letters, digits and a few signs."""
+    return HOSTILE_IN_FILES.sub("_", text)[:most]
 
 
 def zone_name(ms: int, zone: tzinfo) -> str:

@@ -12,16 +12,20 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, QueryDict
 
 from dashboard import messages
+from usage.api.names import SEARCH_LIMIT
+from usage.events.typed import parse_typed
 from usage.query import (
     BIN_SIZES,
     CHARTS,
-    PARAMETERS,
+    MEASURES,
     PER_PAGES,
     RANGES,
     BadQuery,
+    PropertyFilter,
     Query,
     parse_end,
     parse_filter,
@@ -31,12 +35,26 @@ from usage.query import (
     zone_names,
 )
 
-MAX_TEXT_LENGTH = 1000
+MAX_TEXT_LENGTH = 1_000
 MAX_REPEATS = 50
 HIGHEST_PAGE = 10_000_000
 TZ_COOKIE = "tz"
 
+PARTS = ("start_time", "end_time", "filter_text", "filter_property", "filter_is", "filter_value")
+"""Fields of which the form makes a parameter: dates with a time, and conditions that are typed or chosen."""
+
 Parse = Callable[[str], Any]
+
+
+class BoundedTexts(forms.BaseForm):
+    """A form of a library, whose fields of text get a greatest length where they have none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.CharField) and field.max_length is None:
+                field.max_length = MAX_TEXT_LENGTH
+                field.validators.append(MaxLengthValidator(MAX_TEXT_LENGTH))
 
 
 class Values(forms.Widget):
@@ -138,7 +156,9 @@ class QueryForm(forms.Form):
     group_by = One()
     focus = One()
     group = Many()
+    hide = Many()
     chart = one_of(*CHARTS)
+    measure = one_of(*MEASURES)
     filter = Many(parse_filter)
     exclude = Many(parse_filter)
     value_min = One(_number)
@@ -151,12 +171,19 @@ class QueryForm(forms.Form):
     before = One(parse_position)
     page = One(_page)
     event = One(parse_position)
+    start_time = One()
+    end_time = One()
+    filter_text = Many(parse_typed)
+    filter_property = One()
+    filter_is = one_of("is", "not")
+    filter_value = One()
 
     query: Query
     data: QueryDict
 
     def __init__(self, params: QueryDict, viewer_tz: str | None = None) -> None:
         super().__init__(params)
+        self.knows_viewer = viewer_tz is not None
         self.viewer_tz = viewer_tz or settings.TIME_ZONE
         self.whose_tz = "your time zone" if viewer_tz else "server default"
 
@@ -170,6 +197,11 @@ class QueryForm(forms.Form):
     def given_tz(self) -> bool:
         """Whether the query string names a zone."""
         return bool(self.given("tz"))
+
+    @property
+    def is_first_visit(self) -> bool:
+        """Whether nothing says which zone the viewer is in: their browser has not told yet."""
+        return not self.given_tz and not self.knows_viewer
 
     def given(self, name: str) -> list[str]:
         """What was written for a parameter, as it was, for showing it again."""
@@ -193,14 +225,45 @@ class QueryForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = dict(self.cleaned_data)
-        for name in sorted(set(self.data) - set(PARAMETERS)):
+        for name in sorted(set(self.data) - set(self.fields)):
             self.add_error(None, messages.UNKNOWN_PARAMETER.format(name=name[:100]))
         cleaned["tz"] = cleaned.get("tz") or self.viewer_tz
+        day = (cleaned.get("start") or "")[:10]
         for name, parse in (("start", parse_moment), ("end", parse_end)):
+            self._add_time(name, cleaned, day)
             cleaned[name] = self._moment(name, parse, cleaned)
+        if "group_by" in self.data and cleaned.get("group_by") is None:
+            # The form's list was cleared: groups and their shares go with what they are groups of.
+            cleaned |= {
+                "group": (),
+                "chart": None if cleaned.get("chart") == "percent" else cleaned.get("chart"),
+            }
+        self._add_conditions(cleaned)
+        cleaned = {name: value for name, value in cleaned.items() if name not in PARTS}
         if not set(self.errors) - {NON_FIELD_ERRORS}:
             self._make(cleaned)
         return cleaned
+
+    def _add_time(self, name: str, cleaned: dict[str, Any], day: str) -> None:
+        """A date with its time; an end that has only a time is on the day of the start."""
+        at = cleaned.get(f"{name}_time")
+        if at is not None:
+            cleaned[name] = f"{cleaned.get(name) or (day if name == 'end' else '')}T{at}"
+
+    def _add_conditions(self, cleaned: dict[str, Any]) -> None:
+        added = list(cleaned.get("filter_text") or ())
+        path, value = cleaned.get("filter_property"), cleaned.get("filter_value")
+        if ":" in (path or ""):  # it would be read back as another property
+            self.add_error("filter_property", messages.PROPERTY_WITH_COLON)
+        elif path is not None and value is not None:
+            name = "exclude" if cleaned.get("filter_is") == "not" else "filter"
+            added.append((name, PropertyFilter(path, value)))
+        elif path is not None:
+            self.add_error("filter_value", messages.FILTER_WITHOUT_VALUE)
+        elif value is not None:
+            self.add_error("filter_property", messages.FILTER_WITHOUT_PROPERTY)
+        for name, condition in added:
+            cleaned[name] = (*(cleaned.get(name) or ()), condition)
 
     def _moment(
         self, name: str, parse: Callable[[str, ZoneInfo], int], cleaned: dict[str, Any]
@@ -222,9 +285,13 @@ class QueryForm(forms.Form):
 
 
 class CustomerSearchForm(forms.Form):
-    """What was typed into the customer field."""
+    """What was typed into the search for a customer. `stored`: search what is stored, without a call;
+    `views`: search saved views too.
+    """
 
-    customer_id = One()
+    q = forms.CharField(required=False, max_length=SEARCH_LIMIT)
+    stored = forms.ChoiceField(required=False, choices=[("1", "1")])
+    views = forms.ChoiceField(required=False, choices=[("1", "1")])
 
     def clean(self) -> dict[str, Any]:
         for name in set(self.data) - set(self.fields):

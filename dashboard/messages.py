@@ -9,6 +9,8 @@ NO_ACCOUNT = "No account has the e-mail address that {provider} confirmed."
 NO_ACCOUNT_ADVICE = "Ask an admin to create one with that address."
 ADDRESS_NOT_UNIQUE = "More than one account has your e-mail address."
 ADDRESS_NOT_UNIQUE_ADVICE = "Ask an admin to remove it from the other accounts."
+ACCOUNT_TAKEN = "Your e-mail address belongs to an account that another {provider} identity uses."
+ACCOUNT_TAKEN_ADVICE = "Ask an admin to remove the identity from that account."
 SIGN_IN_EXPIRED = "The sign-in expired, was already used, or was started in another browser."
 SIGN_IN_EXPIRED_ADVICE = "Sign in again."
 SIGN_IN_CANCELED = "The sign-in through {provider} was canceled."
@@ -17,9 +19,36 @@ SIGN_IN_REFUSED = "{provider} refused the sign-in."
 SIGN_IN_INVALID_RESPONSE = "{provider} did not send a valid response."
 SIGN_IN_NOT_VERIFIED = "We couldn't verify the response from {provider}."
 
+# dashboard/charts/allowance.py
+ALLOWANCE = "{used} used of {granted} granted, {remaining} left."
+ALLOWANCE_UNLIMITED = "{used} used. The allowance is unlimited."
+OVERAGE_ALLOWED = "Usage beyond that is allowed and counts as overage."
+ALLOWANCE_RESETS = "It resets on {at}."
+RUNS_OUT = (
+    "Runs out about {day} if each coming day uses as much as the same weekday of the last seven full days "
+    "did ({per_day} a day on average)."
+)
+BALANCE_DIFFERS = (
+    "The balance has {used} used in this cycle, the events have {events}. They can differ: usage that was "
+    "set, reset or backdated counts in one of them only, and both were read at different times."
+)
+CYCLE_STARTS_WITHIN_AN_HOUR = "The chart also starts at a full hour, before the cycle does."
+
+# dashboard/charts/check_line.py
+AUTUMN_TOTAL_DIFFERS = "Autumn’s total is {total}, {gap}."
+INTERVAL_IS_PARTIAL = "{interval} is partial. It includes events until {until:%H:%M}."
+
 # dashboard/charts/panel.py
 CHART_WITHOUT_VALUES = "{chart}, {count:,} {interval}s. The table below has all values."
-INTERVAL_IS_PARTIAL = "{interval} is partial. It includes events until {until:%H:%M}."
+INTERVALS_WITHOUT_SHARES = (
+    "Intervals without shares, because a group is negative or the groups exceed the total: {count:,}."
+)
+PANELS_WITHOUT_GROUPS = "Panels show each feature as a whole. The groups are in the other chart types."
+
+# dashboard/charts/picture.py
+ALL_CUSTOMERS = "All customers"
+LINES_NOT_DRAWN = "Not drawn: {names}."
+FEATURES_NOT_IN_PICTURE = "{count} more features are not drawn."
 
 # dashboard/error_views.py
 BAD_REQUEST = "The address is incomplete or not valid. Check it, or start from the overview."
@@ -29,12 +58,31 @@ FORM_EXPIRED = (
     "page and try again."
 )
 PAGE_NOT_FOUND = "Check the address. The page may have been removed."
-TOO_MANY_ATTEMPTS = "Wait one minute, then try again."
+TOO_MANY_ATTEMPTS = "Wait 15 minutes, then try again."
 TRY_AGAIN_SOON = "Try again in a moment."
+DATABASE_AWAY_WHILE_READING = "Nothing was changed. Try again in a moment."
+DATABASE_AWAY_WHILE_WRITING = (
+    "The database is not available. Check whether the change was made, and try again."
+)
 SERVER_ERROR = "The error was logged, and no data was changed. Try again in a moment."
 
 # dashboard/events/check_results.py
 GAP_BETWEEN_EVENTS = "No events for {length} after {start}. Usual gap: up to {usual}."
+
+# dashboard/events/explorer.py
+PROPERTIES_NOT_COUNTED = "These events have more properties or values than are listed here."
+
+# dashboard/events/left_out.py
+ROWS_NOT_READ = "{count} event{plural} could not be read."
+ROWS_DISCARDED = "{count} event{plural} of another customer discarded."
+ROWS_READ_IN_PART = "{count} event{plural} could be read only in part: � stands for what is missing."
+
+# dashboard/events/no_matches.py
+PROPERTY_NOT_FOUND = "{rows} has “{property}”."
+VALUE_NOT_FOUND = "{rows} has the value {values} in “{property}”."
+NO_ROW = "No event here"
+NONE_OF_THE_NEWEST_ROWS = "None of the newest {count} events"
+CONDITIONS_EXCLUDE_EACH_OTHER = "No event meets all of these conditions."
 
 # dashboard/events/drilldown.py
 COUNT_WITHOUT_FILTERS = (
@@ -42,6 +90,7 @@ COUNT_WITHOUT_FILTERS = (
 )
 LIST_WITHOUT_ENTITIES = "Autumn can't list events by entity. All events of this interval are listed."
 LIST_WITHOUT_PLANS = "Autumn can't list events by plan. All events of this interval are listed."
+ROWS_OF_DEDUCTIONS = "What was deducted can't be compared with a list of events."
 EVENTS_STILL_ARRIVE = "Events are still arriving."
 CAUSE_UNKNOWN = "The cause is unknown."
 UNREADABLE_ROWS = "{count:,} events could not be read and are not listed."
@@ -69,12 +118,17 @@ EXPORT_LACKS_EVENTS = "Autumn listed {rows:,} events and counts {count:,}. Try t
 EXPORT_ALREADY_RUNS = "You already have a running export."
 EXPORT_ALREADY_RUNS_ADVICE = "Wait until it ends or stop it, then try again."
 OTHER_EXPORTS_RUN = "Other exports are running."
+EXPORTS_OF_THIS_HOUR = "You already took {count} exports in the past hour."
+TRY_AGAIN_LATER = "Try again in some minutes."
 DATABASE_NOT_AVAILABLE = "The database is not available."
 EXPORT_NEEDS_HTTP_1_1 = "With older versions, an incomplete file looks complete."
 EXPORT_NEEDS_HTTP_1_1_ADVICE = "Configure the proxy to use HTTP/1.1 (nginx: proxy_http_version 1.1)."
 EXPORT_NOT_AVAILABLE_ADVICE = "Go back and change the selection."
 
 # dashboard/forms.py
+FILTER_WITHOUT_VALUE = "Enter a value for this property."
+FILTER_WITHOUT_PROPERTY = "Choose a property for this value."
+PROPERTY_WITH_COLON = "A property with a colon can't be a filter."
 PARAMETER_REPEATED_TOO_OFTEN = "Use this parameter at most {count} times."
 PARAMETER_REPEATED = "Use this parameter only once."
 NOT_A_NUMBER = "Enter a number such as 250 or -1.5."
@@ -85,8 +139,9 @@ TEXT_TOO_LONG = "Enter at most {count:,} characters."
 NOT_A_CHOICE = "Choose one of {choices}."
 UNKNOWN_PARAMETER = "Unknown parameter “{name}”."
 
-# dashboard/management/commands/serve.py
-CANNOT_LISTEN = "BIND={host} PORT={port}: {error}."
+# dashboard/web/listener.py
+CANNOT_LISTEN = "{where}: {error}."
+PORT_IN_USE = "Port {port} is in use. Choose another: PORT={other} make run"
 
 # dashboard/management/commands/share.py
 NO_OWNER = "No user can own the link. Use --owner USERNAME, or create an admin first."
@@ -108,9 +163,51 @@ REFUSED_ADVICE = "Try another time range or fewer filters."
 INVALID_RESPONSE_ADVICE = "Try again. If it happens again, contact Autumn."
 RATE_LIMITED_ADVICE = "Wait a few seconds, then try again."
 TRY_AGAIN = "Try again."
+ASKS_AGAIN = "This page asks again by itself."
+ON_ITS_WAY = "Loading"
+ON_ITS_WAY_TEXT = "Autumn's answer for this view is on its way."
 TRY_AGAIN_IN = "Try again in {seconds} second{plural}."
 CHECK_API_URL = "Ask your administrator to check AUTUMN_API_URL."
 CHECK_SECRET_KEY = "Ask your administrator to check AUTUMN_SECRET_KEY."
+
+# dashboard/explain
+MORE_VALUES = "Other listed values ({count}) changed by about {change} together."
+NO_USAGE_IN_BOTH = "There is no usage in either period."
+NO_USAGE_BEFORE = "There was no usage in the previous period, so all of it is new."
+NO_USAGE_NOW = "There is no usage in this period, so all of it is gone."
+FROM_TO = "from {before} to {after}"
+NOTHING_LOOKED_AT = "The cause is not known: nothing could be looked at."
+CAUSE_NOT_KNOWN_YET = "Looking for the cause…"
+NO_SINGLE_CAUSE = "No single cause: no value accounts for most of the change."
+NO_SINGLE_CAUSE_YET = "No single cause yet…"
+CAUSE = "{share} of the {way} is {path} {values}{since}."
+OF_INCREASE, OF_DECREASE = "increase", "decrease"
+NEW_SINCE = ", new since {moment}"
+NEW_VALUE = ", which had no usage in the previous period"
+GONE_VALUE = ", which has no usage any more"
+VALUES_MOVED = "By {path}: {moves}."
+MOVED_BY = "{value} {change}"
+SPIKE = "{share} of the change is one spike, from {start} to {end}."
+EARLIER_SPIKE = "The previous period had a spike, from {start} to {end}."
+LEVEL = "The change began at {start} and continues."
+DRIFT = "The change came gradually."
+CERTAIN_WEEKDAYS = "The change is on {days}."
+CERTAIN_HOURS = "The change is in the hours from {hours} ({zone})."
+
+MOVES_NOT_LOADED = "What moved most could not be loaded. {error}"
+
+# dashboard/pages/moved.py
+CUSTOMERS_NOT_COMPARED = (
+    "Autumn names only the customers with the most usage of each interval. Others are not compared."
+)
+
+# dashboard/pages/saved_views.py
+VIEW_SAVED = "View “{name}” saved."
+VIEW_CHANGED = "View “{name}” changed."
+VIEW_DELETED = "View “{name}” deleted."
+VIEW_NAME_TAKEN = "You already have a view with this name. Choose another name."
+TOO_MANY_SAVED_VIEWS = "You have {count} saved views, the most that one user can have. Delete one first."
+QUERY_TOO_LONG_TO_SAVE = "The view has too many filters to be saved. Remove some of them first."
 
 # dashboard/sharing/manage/create.py
 LINK_ALREADY_CREATED = (
@@ -125,8 +222,10 @@ LINK_EXTENDED = "The link now expires in {lifetime}{comparison}."
 PASSWORD_REMOVED = "Password removed."
 
 # dashboard/sharing/manage/forms.py
+BALANCES_ARE_OF_TODAY = "Balances are those of today. Clear this, or select “{period}”."
 VIEW_TOO_LONG = "The view has too many filters for a link. Remove some of them first."
 FORM_NOT_VALID = "The form is not valid. Open a new one."
+TOO_MANY_NAMES = "Select at most {count}."
 CUSTOMER_MISSING = "Enter one customer ID."
 FEATURE_MISSING = "Select a feature, or all features."
 FEATURES_CONTRADICT = "Select either all features or individual ones."
@@ -156,6 +255,9 @@ NO_SUGGESTIONS = "Select a customer to load features and properties."
 
 # dashboard/sharing/manage/warnings.py
 PROPERTY_MAY_BE_PERSONAL = "The property “{path}” {hint}."
+BALANCES_BEFORE_START = (
+    "Balances include the usage of the whole billing cycle, also before the link's earliest date."
+)
 LINK_WITHOUT_PASSWORD = "Without a password, anyone who has the link can open it."
 LONG_LIFETIME = "The link expires in {lifetime}. Consider a shorter time."
 
@@ -185,18 +287,28 @@ PROCESSES_WITHOUT_REDIS = (
     "rate limit through Redis: set REDIS_URL, or leave WEB_CONCURRENCY at 1."
 )
 
+SECRET_NOT_STORED = "{path} can't be used: {error}. Make DATA_DIR writable, or set SECRET_KEY."
+
+# dashboard/web/data_dir.py
+FOLDER_NOT_CREATED = "DATA_DIR: the folder {path} can't be created: {error}."
+
 # dashboard/web/env.py
 SETTING_GIVEN_TWICE = "{name} and {name}_FILE are both set. Remove one of them."
 SETTING_EMPTY = "{name} is set but empty. Give it a value, or remove it."
+SETTING_UNKNOWN = "{path} sets {name}, which is not a setting. Correct its name, or remove it."
+SETTING_MISSPELLED = "{name} is not a setting. Rename it to {meant}, or remove it."
+ENV_FILE_NOT_READABLE = "ENV_FILE names {path}, which is not a readable text file."
+LINE_NOT_READABLE = "{path}, line {line}, can't be read. Write NAME=value."
 NOT_A_FLAG = "{name} must be 1 or 0, not {value!r}."
 NOT_ONE_OF = "{name} must be {choices}, not {value!r}."
+NOT_A_MODE = "{name} must be a file mode in octal digits, for example 0660, not {value!r}."
+NOT_A_PREFIX = "{name} must be a path such as /autumn, not {value!r}."
 NOT_A_WHOLE_NUMBER = "{name} must be a whole number from {low} to {high}, not {value!r}."
 SETTING_CHARACTERS = "{name} contains invalid characters. Copy it again from Autumn."
 URL_TOO_LONG = "{name} must be a URL such as {example}, without user name, query or fragment."
 URL_WITHOUT_HTTPS = "{name} must begin with https:// unless it is on this machine."
 NOT_A_REDIS_URL = "{name} must be a URL such as redis://127.0.0.1:6379/0."
 NOT_A_FILE = "{name}_FILE must be the path of a readable text file."
-FOLDER_NOT_CREATED = "{name} names {path}, which cannot be created: {error}."
 NOT_A_SERVER_TIME_ZONE = "{name} is {value!r}, which is not an IANA time zone such as Europe/Berlin."
 NOT_A_URL = "{name} is not a URL such as {example}."
 NOT_ORIGINS = "{name} must list origins such as https://usage.example.com, not {value!r}."
@@ -204,3 +316,9 @@ NOT_A_DATABASE_URL = "{name} is not a database URL such as postgres://user:passw
 
 # dashboard/web/logging.py
 NOT_A_LOG_LEVEL = "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not {level!r}."
+
+# manage.py
+DATABASE_NOT_USABLE = (
+    "The database can't be used: {error}. Check DATABASE_URL, DATA_DIR and the disk's space."
+)
+FILE_NOT_WRITTEN = "A file can't be written: {path} {error}. Check DATA_DIR and the disk's space."

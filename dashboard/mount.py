@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from dashboard import messages
+from dashboard.names.labels import Labels
 from usage.query import BadQuery, Query
 from usage.service import Usage
 from usage.window import HOUR_MS, floor_hour
 
 Page = Literal["overview", "events", "usage"]
-Part = Literal["histogram", "facets", "more", "live", "drilldown"]
+Part = Literal["histogram", "facets", "more", "live", "drilldown", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Mount:
 
     `names`: how the names of its routes begin. `exporter`: who takes an export from here. `context`: what its
     templates show beside the page. `entrance`: where its root leads, where that is not the overview.
-    `snapshot_groupings`: what a snapshot's figures can be grouped by; None where figures are live.
+    `snapshot_groupings`: what a snapshot's figures can be grouped by; None where figures are live. `labels`:
+    what customers and features are called here.
     """
 
     usage: Usage
@@ -45,6 +47,7 @@ class Mount:
     names: str = ""
     entrance: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
+    labels: Labels = field(default_factory=Labels)
 
     @property
     def shared(self) -> bool:
@@ -87,6 +90,10 @@ class Mount:
     def part(self, part: Part, query: Query) -> str:
         """The address of a part of the event browser."""
         return f"{self.root}events/{part}/?{self.params(query)}"
+
+    def explain(self, query: Query, suffix: str = "/") -> str:
+        """The address of what explains a change: its page, or its file."""
+        return f"{self.url('usage')}explain{suffix}?{self.params(query)}"
 
     def export(self, page: Page, suffix: str, query: Query) -> str:
         """The address of everything that `query` matches, as a file."""

@@ -8,27 +8,45 @@ from typing import Any
 
 from dashboard import messages
 from dashboard.charts import Panel, chart_panel
+from dashboard.charts.colors import feature_colors
+from dashboard.charts.picture import PictureSubject
 from dashboard.events.explorer import Explorer, page_title, paths_of
 from dashboard.events.table import table, zone_of
+from dashboard.explain.context import Explain
 from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative
 from dashboard.mount import Mount, Page
+from dashboard.pages.add_filter import MAX_PROPERTIES, MAX_VALUES
+from dashboard.pages.filter_bar import active_filters
+from dashboard.pages.moved import moved_panel
+from dashboard.pages.no_matches import no_matches
+from dashboard.pages.page_customer import PlanText, plan_texts
 from dashboard.pages.status_bar import status_bar
+from usage.catalog import Customer
 from usage.charts.series import Series
+from usage.errors import UsageError
+from usage.events.facets import Facets, facets_of
+from usage.events.pages import EventPage
 from usage.freshness import Freshness, freshness_of
 from usage.page_data import UsagePage, chart_rows
-from usage.query import Query
+from usage.query import BadQuery, Query
 from usage.window import local
 
 NEWEST = 10
+MAX_SEEN = 1_000
+"""Rows of which it is counted what can be filtered by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A customer among the busiest: `share` of the largest, in percent, for the bar behind the figure."""
+    """A customer among the busiest: `share` of the largest, in percent, for the bar behind the figure.
+
+    `id_text`: the ID where `name` is another, else empty.
+    """
 
     id: str
     name: str
     title: str
+    id_text: str
     href: str
     sum: str
     share: int
@@ -50,12 +68,24 @@ class PageContexts:
         series = data.series
         busiest: tuple[Ranked, ...] = ()
         parts = [data.fresh]
-        feature = None
+        feature, moved, moves_missing = None, None, None
         if series is not None and series.features:
             feature = series.focus or series.features[0].feature_id
             busiest, ranked_at = self._busiest(wide, feature, now)
             parts.append(ranked_at)
-        fresh = freshness_of(parts, bad_rows=data.fresh.bad_rows, foreign_rows=data.fresh.foreign_rows)
+            try:
+                moves = self.mount.usage.moves(series, feature)
+                moved = moved_panel(self.mount, moves, wide)
+                parts.append(moves.fresh)
+            except (UsageError, BadQuery) as error:
+                moves_missing = messages.MOVES_NOT_LOADED.format(error=error.sentence)
+        rows = data.fresh
+        fresh = freshness_of(
+            parts,
+            bad_rows=rows.bad_rows,
+            foreign_rows=rows.foreign_rows,
+            repaired_rows=rows.repaired_rows,
+        )
         newest = replace(data.page, events=data.page.events[:NEWEST], next=None)
         return {
             "panel": None if series is None else self._panel(series, wide),
@@ -63,7 +93,9 @@ class PageContexts:
             "is_partial": data.is_partial,
             "notes": data.page.notes,
             "busiest": busiest,
-            "feature": None if feature is None else full_label(feature),
+            "moved": moved,
+            "moves_missing": moves_missing,
+            "feature": None if feature is None else full_label(self.mount.labels.feature_text(feature)),
             "table": table(self.mount, "overview", wide, newest, now),
             "paths": (),
             "status_bar": status_bar(self.mount, query, fresh, now),
@@ -72,59 +104,113 @@ class PageContexts:
     def events(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """One page of rows, and the open one."""
         exports = _exports(self.mount, "events", query, {"CSV": "csv", "JSON Lines": "jsonl"})
-        shown = {"title": page_title(self.mount, query), "exports": exports}
         page = Explorer(self.mount).page(query, now, refresh)
+        shown = {
+            "title": page_title(self.mount, query),
+            "exports": exports,
+            "seen": seen_rows(page["listed"]),
+            "no_matches": no_matches(self.mount, "events", query, page["listed"]),
+        }
         return page | shown | {"status_bar": status_bar(self.mount, query, page["fresh"], now)}
 
     def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The chart, its legend and cards, and the newest events behind it."""
-        data = self.mount.usage.usage_page(query, now, refresh=refresh)
+        self.mount.labels.begin_details(query.customer_id)
+        # Panels show whole features: groups cost a call, and would be those of one feature only.
+        shown = replace(query, group_by=None, group=()) if query.chart == "panels" else query
+        data = self.mount.usage.usage_page(shown, now, refresh=refresh)
+        customer = self.mount.labels.details()
         return {
-            "panel": None if data.series is None else self._panel(data.series, query),
+            "panel": None if data.series is None else self._panel(data.series, query, customer),
+            "plans": () if customer is None else self._plans(customer, query),
             "sentence": data.sentence,
             "is_partial": data.is_partial,
             "notes": data.page.notes,
             "table": table(self.mount, "usage", query, data.page, now),
-            "whole": query.group_by is None or len(chart_rows(query).feature_id) == 1,
-            "all_events": self.mount.url("events", chart_rows(query)),
+            "whole": shown.group_by is None or len(chart_rows(shown).feature_id) == 1,
+            "all_events": self.mount.url("events", chart_rows(shown).having(group_by=query.group_by)),
             "exports": _exports(self.mount, "usage", query, {"CSV": "csv"})
             if data.series is not None
             else (),
             "title": page_title(self.mount, query),
             "lead": _lead(data, query, now),
             "paths": paths_of(data.page.events),
+            "seen": seen_rows(data.page),
+            "no_matches": no_matches(self.mount, "usage", query, data.page),
+            "compared": _compared_dates(data.series),
             "status_bar": status_bar(self.mount, query, data.fresh, now),
         }
 
-    def _panel(self, series: Series, requested: Query) -> Panel:
-        known = self.mount.usage.features(series.query.customer_id)
+    def explanation(self, step: int | None, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """Why usage changed, as far as that step."""
+        found = Explain(self.mount, step).context(query, now, refresh)
+        return {**found, "status_bar": status_bar(self.mount, query, found["fresh"], now)}
+
+    def _plans(self, customer: Customer, query: Query) -> tuple[PlanText, ...]:
+        """The active plans; none where one period is shown, to which today's do not belong."""
+        return () if self.mount.one_period else plan_texts(customer, query.zone)
+
+    def _panel(self, series: Series, requested: Query, customer: Customer | None = None) -> Panel:
         panel = chart_panel(
             series,
             requested=requested,
             base_path=self.mount.url("usage"),
             events_path=self.mount.url("events"),
-            features=known,
-            color_peers=series.named if series.query.group_by else (),
+            color_peers=series.named if series.query.dimension else (),
+            slots=feature_colors(
+                self.mount, series.query.customer_id, [total.feature_id for total in series.features]
+            ),
             ranges=self.mount.snapshot_groupings is None,
+            labels=self.mount.labels,
+            allowances=self.mount.usage.allowances(customer, series)
+            if customer is not None and customer.balances
+            else None,
+            subject=self._subject(requested),
         )
         return panel if self.mount.exports else replace(panel, export="")
+
+    def _subject(self, query: Query) -> PictureSubject:
+        """Whose usage a picture of the chart shows, and under which conditions."""
+        scope = self.mount.usage.scope
+        customer = query.customer_id if scope is None else scope.customer_id
+        conditions = tuple(each.text for each in active_filters(query, self.mount, "usage"))
+        if customer is None:
+            return PictureSubject(conditions=conditions)
+        name = full_label(self.mount.labels.customer_text(customer))
+        return PictureSubject(name, customer, conditions)
 
     def _busiest(self, query: Query, feature: str, now: int) -> tuple[tuple[Ranked, ...], Freshness]:
         busiest = self.mount.usage.busiest(query, feature, now)
         ranked = busiest.customers[:NEWEST]
+        unit = self.mount.labels.unit_of(feature)
         largest = max((abs(value) for _, value in ranked), default=0) or 1
         rows = tuple(
             Ranked(
                 id=name,
-                name=label(name),
-                title=full_label(name),
+                name=label(self.mount.labels.of_customer(name) or name),
+                title=full_label(self.mount.labels.customer_text(name)),
+                id_text=label(name) if self.mount.labels.of_customer(name) else "",
                 href=self.mount.url("usage", query.having(customer_id=name, focus=None)),
-                sum=compact(value),
+                sum=unit.after(compact(value), value),
                 share=round(100 * abs(value) / largest),
             )
             for name, value in ranked
         )
         return rows, busiest.fresh
+
+
+def seen_rows(listed: EventPage) -> Facets:
+    """What the newest rows that were read for a page have in common, whether they match or not."""
+    return facets_of(listed.read[:MAX_SEEN], paths=MAX_PROPERTIES, values=MAX_VALUES)
+
+
+def _compared_dates(series: Series | None) -> str:
+    """The dates that a chart is compared with; empty without a comparison."""
+    if series is None or series.previous_bins is None:
+        return ""
+    edges, zone = series.previous_bins.edges, series.query.zone
+    first, last = date_text(local(edges[0], zone)), date_text(local(edges[-1] - 1, zone))
+    return first if first == last else f"{first} – {last}"
 
 
 @dataclass(frozen=True, slots=True)

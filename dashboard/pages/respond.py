@@ -16,9 +16,12 @@ from dashboard.forms import QueryForm
 from dashboard.models import User
 from dashboard.mount import Mount, Page, Part
 from dashboard.pages.filter_bar import filter_bar
-from dashboard.problems import Problem, problem_of
+from dashboard.pages.page_customer import page_customer
+from dashboard.pages.start import start_of
+from dashboard.problems import Problem, page_problem_of, problem_of
+from dashboard.services import customer_search
 from dashboard.web.htmx import HtmxRequest, wants_partial
-from usage.errors import UsageError
+from usage.errors import Busy, UsageError
 from usage.query import BadQuery, Query
 
 EMPTY: Mapping[str, Any] = {}
@@ -41,14 +44,14 @@ def respond(request: HtmxRequest, mount: Mount, page: Page, build: Build) -> Htt
 def respond_part(
     request: HtmxRequest, mount: Mount, part: Part, build: Build, more: Mapping[str, Any] = EMPTY
 ) -> HttpResponse:
-    """Answer with a part that the event browser fetches for itself; without script
-    it is a page of its own.
-    """
+    """Answer with a part that its page fetches for itself; without script it is a page of its own."""
     form = QueryForm.of(request)
-    context = _context(request, mount, "events", form, build) | dict(more)
+    page: Page = "usage" if part == "explain" else "events"
+    folder = "explain" if part == "explain" else "events"
+    context = _context(request, mount, page, form, build) | dict(more)
     context["key"] = part_key(mount, form.query) if form.is_valid() else ""
-    context["inner"], context["part"] = f"events/_{part}.html", "pages/_standalone.html"
-    template = context["inner"] if wants_partial(request) else "pages/events.html"
+    context["inner"], context["part"] = f"{folder}/_{part}.html", "pages/_standalone.html"
+    template = context["inner"] if wants_partial(request) else f"pages/{page}.html"
     return _rendered(request, template, form, context)
 
 
@@ -58,10 +61,19 @@ def _context(request: HttpRequest, mount: Mount, page: Page, form: QueryForm, bu
     context |= mount.context
     if form.is_valid():
         context |= _built(form, mount, build, now, request)
-    context["filter_bar"] = filter_bar(form, mount, page, now, context.get("paths", ()))
     query = getattr(form, "query", None)
+    problem: Problem | None = context["problem"]
+    if problem is not None:
+        mount.labels.wait_s = 0.0  # there are no figures to name
+    context["page_customer"] = None if query is None or problem else page_customer(mount, page, query)
+    if problem is not None and problem.code == "unknown-customer" and not mount.shared:
+        context["similar"] = customer_search().similar(query.customer_id or "") if query else ()
+    context["filter_bar"] = filter_bar(form, mount, page, now, context.get("paths", ()), context.get("seen"))
     context["nav_query"] = mount.params(query) if query else ""
     context["share_href"] = _share_href(request, mount, query)
+    context["save_href"] = _save_href(mount, page, query)
+    if page == "overview":
+        context["start"] = start_of(request, context["nav_query"])
     return context
 
 
@@ -79,10 +91,13 @@ def _rendered(request: HttpRequest, template: str, form: QueryForm, context: dic
 def _built(form: QueryForm, mount: Mount, build: Build, now: int, request: HttpRequest) -> Mapping[str, Any]:
     try:
         form.query = mount.resolved(form.query)
+        mount.labels.begin(form.query.customer_id)
         return build(form.query, now, _is_refresh(request, mount))
     except BadQuery as bad:
         form.blame(bad)
         return {}
+    except Busy as busy:
+        return {"problem": page_problem_of(busy)}
     except UsageError as error:
         return {"problem": problem_of(error)}
 
@@ -99,6 +114,13 @@ def _share_href(request: HttpRequest, mount: Mount, query: Query | None) -> str 
     """Where a link to this view is made, for those who may make one."""
     may_share = not mount.shared and isinstance(request.user, User) and request.user.may_share
     return f"{reverse('share_new')}?{mount.params(query)}" if may_share and query is not None else None
+
+
+def _save_href(mount: Mount, page: Page, query: Query | None) -> str | None:
+    """Where this view is saved, for staff."""
+    if mount.shared or query is None:
+        return None
+    return f"{reverse('saved_view_new', args=[page])}?{mount.params(query)}"
 
 
 def _position_in_list(query: Query) -> dict[str, Any]:

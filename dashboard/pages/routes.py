@@ -19,8 +19,9 @@ from django.views.decorators.http import require_http_methods
 from dashboard.events.client_state import ClientState
 from dashboard.events.drilldown import Drilldown
 from dashboard.events.explorer import Explorer
+from dashboard.explain.context import step_of
 from dashboard.exports.files import CSV, JSON_LINES
-from dashboard.exports.views import export_events, export_status, export_usage
+from dashboard.exports.views import export_events, export_explanation, export_status, export_usage
 from dashboard.mount import Mount
 from dashboard.pages.contexts import PageContexts
 from dashboard.pages.respond import respond, respond_part
@@ -93,6 +94,11 @@ def facets_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     return respond_part(request, mount, "facets", Explorer(mount).facets)
 
 
+def explain_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
+    """Why usage changed: a step at a time for a page that follows it, else all at once."""
+    return respond_part(request, mount, "explain", partial(PageContexts(mount).explanation, step_of(request)))
+
+
 def more_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
     client_state = ClientState.of(request)
     return respond_part(
@@ -107,6 +113,7 @@ def live_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
 ROUTES = (
     Route("", "overview", overview_view),
     Route("usage/", "usage", usage_view),
+    Route("usage/explain/", "explain", explain_view, logged=False),
     Route("events/", "events", events_view),
     Route("events/histogram/", "histogram", histogram_view, logged=False),
     Route("events/facets/", "facets", facets_view, logged=False),
@@ -115,5 +122,6 @@ ROUTES = (
     Route("events/export.csv", "events-csv", partial(export_events, file_format=CSV), file=True),
     Route("events/export.jsonl", "events-jsonl", partial(export_events, file_format=JSON_LINES), file=True),
     Route("usage/export.csv", "usage-csv", export_usage, file=True),
+    Route("usage/explain.csv", "explain-csv", export_explanation, file=True),
     Route("events/export/", "events-export", export_status, logged=False, file=True, methods=(*READ, "POST")),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dashboard.formats import exact_moment, number, relative, zone_name
+from dashboard.events.left_out import left_out
+from dashboard.formats import exact_moment, relative, zone_name
 from dashboard.mount import Mount
 from usage.api.pace import AUTUMN_PER_SECOND
 from usage.freshness import Freshness
+from usage.notes import Note
 from usage.query import Query
 from usage.window import local
 
@@ -29,9 +31,10 @@ class StatusBar:
     as_of: str
     title: str
     word: str
-    reason: str | None
+    reason: Note | None
     left_out: str | None
     unreadable: int
+    repaired: int
     foreign: int
     zone: str
     zone_title: str
@@ -50,20 +53,11 @@ def status_bar(mount: Mount, query: Query, fresh: Freshness, now: int) -> Status
         title=f"{exact_moment(at, query.zone)}, {age}",
         word=SOURCE_WORDS[fresh.source] if fresh.source != "stale" else f"{SOURCE_WORDS['stale']}, {age}",
         reason=fresh.reason,
-        left_out=_left_out(fresh),
+        left_out=left_out(fresh),
         unreadable=fresh.bad_rows,
+        repaired=fresh.repaired_rows,
         foreign=fresh.foreign_rows,
         zone=zone_name(now, query.zone),
         zone_title=query.tz,
         in_use=None if mount.shared else min(AUTUMN_PER_SECOND, mount.usage.in_use(query.customer_id)),
     )
-
-
-def _left_out(fresh: Freshness) -> str | None:
-    parts = []
-    if fresh.bad_rows:
-        parts.append(f"{number(fresh.bad_rows)} event{'s'[: fresh.bad_rows != 1]} could not be read")
-    if fresh.foreign_rows:
-        events = f"{number(fresh.foreign_rows)} event{'s'[: fresh.foreign_rows != 1]}"
-        parts.append(f"{events} of another customer discarded")
-    return f"{' and '.join(parts)}." if parts else None

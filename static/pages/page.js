@@ -1,14 +1,19 @@
-// What a page remembers of its viewer: the theme they chose, and the zone they live in. What a link showed,
-// it forgets.
+// What a page remembers of its viewer: the theme they chose, and the zone they live in. What it showed, it
+// forgets.
 (() => {
   const root = document.documentElement;
   const keep = (name, value) => {
     const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+    document.cookie = `${name}=${value}; Path=${root.dataset.root}; Max-Age=31536000; SameSite=Lax${secure}`;
   };
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const isFirst = !/(^|; )tz=/.test(document.cookie);
   if (zone) keep("tz", zone);
+  // Links of a page in the server's zone would keep that zone for good.
+  if (isFirst && /(^|; )tz=/.test(document.cookie) && document.querySelector("#view[data-first-visit]")) {
+    location.reload();
+  }
 
   const themes = { "": "auto", light: "light", dark: "dark" };
   const order = Object.keys(themes);
@@ -45,11 +50,16 @@
       menu.querySelector("summary").focus();
     }
   });
-  // Browsers may keep a page whole for the way back, also one that no cache may keep: by then its link may
-  // have ended.
-  if (document.body.dataset.shared !== undefined) {
-    addEventListener("pagehide", () => (document.body.hidden = true));
-    addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+  // Browsers may keep a page whole for the way back, also one that no cache may keep: by then its link or
+  // its viewer's session may have ended.
+  addEventListener("pagehide", () => (document.body.hidden = true));
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+
+  // htmx notes the address of the page, with its filters, in a store that outlives a link.
+  const forget = () => sessionStorage.removeItem("htmx-current-path-for-history");
+  forget();
+  for (const name of ["pushedIntoHistory", "replacedInHistory", "historyRestore"]) {
+    document.addEventListener(`htmx:${name}`, forget);
   }
 
   document.addEventListener("htmx:historyRestore", () => show(root.dataset.theme ?? ""));

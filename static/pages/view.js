@@ -6,29 +6,12 @@
     element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
   const on = () => localStorage.getItem("single-keys") !== "off";
 
-  // A range excludes a start and an end, and groups belong to one way of grouping. Heard before htmx reads
-  // the form.
+  // "Custom" leads to the dates.
   document.addEventListener("change", ({ target }) => {
-    const form = target.closest("#filters");
-    if (!form) return;
-    const { range, start, end } = form.elements;
-    if (target === range && range.value) start.value = end.value = "";
-    if ((target === start || target === end) && target.value && range) range.value = "";
-    if (target.name === "group_by") form.querySelectorAll("[name=group]").forEach((input) => input.remove());
-    if (target === range && !range.value) {
-      find("#pick-dates", form).open = true;
-      start.focus();
-    }
+    if (target.id !== "f-range" || target.value) return;
+    find("#pick-dates").open = true;
+    find("#f-start").focus();
   }, true);
-
-  // "Custom" alone is no answer yet: the dates come next.
-  document.addEventListener("htmx:configRequest", (event) => {
-    const { elt, triggeringEvent, parameters } = event.detail;
-    if (elt.id !== "filters") return;
-    const half = triggeringEvent?.target?.name === "range" && !parameters.range && !parameters.start;
-    if (half) event.preventDefault();
-    for (const [name, value] of Object.entries({ ...parameters })) if (value === "") delete parameters[name];
-  });
 
   const rows = () => all("table.rows tbody tr:not(.detail) td:first-child a");
   const step = (by) => {
@@ -37,7 +20,6 @@
     links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
   };
   const keys = {
-    "/": () => find("#f-customer_id")?.select(),
     f: () => {
       const fold = find("#fold");
       if (fold) fold.checked = true;
@@ -45,6 +27,10 @@
     },
     j: () => step(1),
     k: () => step(-1),
+    e: () => find("[data-key=e]")?.click(),
+    u: () => find("[data-key=u]")?.click(),
+    c: () => find("#filters [name=compare]")?.click(),
+    t: () => find("#view details.figures > summary")?.click(),
     n: () => find("[data-key=n]")?.click(),
     l: () => find("#live")?.click(),
     "[": () => find("[data-key='[']")?.click(),
@@ -55,9 +41,12 @@
   // Until htmx has settled what it swapped in, a link there is a plain one: to follow it would load the page
   // anew.
   let settling = false, closing = false;
-  const close = () => find("tr.open td:first-child a")?.click();
+  const CLOSERS = ["tr.open td:first-child a", "[data-close-events]", "[data-close-explain]"];
+  const close = () => CLOSERS.map((each) => find(each)).find(Boolean)?.click();
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
-    if (detail.target?.id === "view") settling = true;
+    if (detail.target?.id !== "view") return;
+    settling = true;
+    find("main > [data-notice=view-saved]")?.remove(); // it was about the view before
   });
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
     if (detail.target?.id !== "view") return;
@@ -69,12 +58,12 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.key === "Escape") {
-      if (find("details.menu[open]") || typing(event.target)) return;
+      if (find("details.menu[open], [popover]:popover-open") || typing(event.target)) return;
       if (settling) closing = true;
       else close();
       return;
     }
-    if (!on() || typing(event.target) || find("dialog[open]")) return;
+    if (!on() || typing(event.target) || find("dialog[open], [popover]:popover-open")) return;
     const act = keys[event.key];
     if (act) {
       event.preventDefault();
@@ -98,6 +87,46 @@
   ready();
   document.addEventListener("htmx:load", ready);
 
+  // The events of a bar are below the fold, or nearly: half of the chart stays in sight above them.
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    const part = detail.target?.id === "events-in-view" ? find("#events-in-view[data-drilldown]")
+      : detail.target?.id === "explain" ? find("section#explain") : null;
+    if (part && part.getBoundingClientRect().top > innerHeight / 2) part.scrollIntoView();
+  });
+
+  // An explanation comes in steps, each in place of the one before.
+  let opener = null, link = null; // what opened it; the link in it that has the focus
+  document.addEventListener("click", (event) => {
+    opener = event.target.closest("[data-explain]") ?? opener;
+    const part = event.target.closest("[data-close-explain]")?.closest("#explain");
+    if (!part) return;
+    part.replaceWith(Object.assign(document.createElement("div"), { id: "explain" })); // no step follows
+    (opener?.isConnected ? opener : find("[data-explain]"))?.focus();
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const inside = detail.target.matches?.(".explained") && document.activeElement?.closest(".explained a");
+    link = inside ? inside.getAttribute("href") : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (link && document.activeElement === document.body) {
+      find(`.explained a[href="${CSS.escape(link)}"]`)?.focus({ preventScroll: true });
+    }
+    link = null;
+  });
+  document.addEventListener("htmx:sendError", ({ detail: { elt } }) => {
+    if (!elt.matches?.(".explained, [data-explain]")) return;
+    const notice = find("#request-failed-notice").content.firstElementChild.cloneNode(true);
+    notice.setAttribute("role", "alert");
+    notice.dataset.notice = "request-failed";
+    find("button", notice).dataset.retry = "";
+    find("button", notice).addEventListener("click", () => {
+      notice.remove();
+      htmx.trigger(elt, elt.matches("a") ? "click" : "again");
+    });
+    elt.removeAttribute("aria-busy");
+    (elt.matches("a") ? find("#explain-place") : elt).prepend(notice);
+  });
+
   // A download sends the page nothing: its status line is requested, and repeats that while rows
   // are sent.
   document.addEventListener("click", ({ target }) => {
@@ -109,19 +138,33 @@
   // A swap takes the focused element away: what stands in its place gets the focus, so that keys go on from
   // there.
   let held = null;
+  const pageOf = () => { // what is open in it, and its columns, make no other page of a list
+    const url = new URL(find("#view").dataset.address, location.href);
+    for (const name of ["event", "columns", "until"]) url.searchParams.delete(name);
+    return url.pathname + url.search;
+  };
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const active = document.activeElement;
     if (detail.target.id !== "view" || !active || !detail.target.contains(active)) return;
-    held = { id: active.id, rel: active.rel, key: active.dataset.key, text: active.textContent.trim(),
-      row: active.closest("table.rows") && rows().indexOf(active) };
+    const typed = typing(active) && active.value !== active.defaultValue && active.type !== "select-one";
+    held = { id: active.id, typed: typed ? active.value : null,
+      rel: active.rel, key: active.dataset.key, text: active.textContent.trim(),
+      page: pageOf(), row: active.closest("table.rows") && rows().indexOf(rowLink(active)) };
   });
-  const sameAs = ({ id, rel, key, text, row }) =>
+  const rowLink = (element) => {
+    const row = element.closest("tr:not(.detail)") ?? element.closest("tr.detail").previousElementSibling;
+    return find("td:first-child a", row);
+  };
+  const sameAs = ({ id, rel, key, text, row, page }) =>
     (id && document.getElementById(id)) ||
-    (row >= 0 && row !== null && row !== false && rows()[row]) ||
+    (row >= 0 && row !== null && row !== false && rows()[page === pageOf() ? row : 0]) ||
     (key && find(`[data-key="${CSS.escape(key)}"]`)) ||
     (rel && find(`#view a[rel="${CSS.escape(rel)}"]`)) ||
     (text && all("#view a, #view button").find((other) => other.textContent.trim() === text));
   document.addEventListener("htmx:afterSettle", () => {
+    const field = held?.typed && document.getElementById(held.id);
+    if (field) field.value = held.typed; // typing goes on
+    if (held) held.typed = null;
     if (document.activeElement !== document.body) return;
     const target = find("tr.open td:first-child a") ?? (held && sameAs(held)) ?? (held && find("#view h1"));
     held = null;
