@@ -42,6 +42,14 @@ for name, examples in (("default", 50), ("many", 1_000), ("long", 5_000)):
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_report_header() -> str:
+    """Which stores the tests run on."""
+    from django.conf import settings
+    from django.db import connection
+
+    return f"stores: {connection.vendor}, {'redis' if settings.REDIS_URL else 'memory'}"
+
+
 @pytest.fixture
 def live_mode(settings: Settings) -> Iterator[Settings]:
     """The site with a live key and no Autumn: all users have to sign in."""
@@ -57,12 +65,15 @@ def forget() -> None:
     """End the process's service, so that the next request creates one with the settings of its test."""
     from dashboard import services
 
+    if services.customer_names.cache_info().currsize:
+        services.customer_names().close()
     if services.gateway.cache_info().currsize:
         services.gateway().close()
     if services.sample_store.cache_info().currsize:
         services.sample_store().close()
-    for made in (services.usage, services.known_customers, services.gateway, services.sample_store):
-        made.cache_clear()
+    made = (services.customer_names, services.usage, services.known_customers, services.gateway)
+    for each in (*made, services.sample_store):
+        each.cache_clear()
 
 
 @pytest.fixture
@@ -178,13 +189,16 @@ class FirstStart(Served):
     prepared_folder = None
 
 
+COLLECTED = {"staticfiles.json", ".collected"}
+
+
 def copy_site(prepared_folder: Path, folder: Path, without: str) -> None:
     """Copy the files of a stopped site, except its secret and its log."""
     for path in prepared_folder.iterdir():
         name, _, kind = path.name.partition(".")
         if path.is_dir():
             shutil.copytree(path, folder / path.name)
-        elif kind.startswith("sqlite3") and name != without:
+        elif path.name in COLLECTED or (kind.startswith("sqlite3") and name != without):
             shutil.copy2(path, folder)
 
 

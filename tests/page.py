@@ -191,6 +191,16 @@ class Page(Element):
         )
         return data
 
+    def submitted(self, form_id: str) -> dict[str, list[str]]:
+        """What a browser submits for a form without script: also fields elsewhere that name it."""
+        inside = set(self.one("form", id=form_id).elements)
+        found: dict[str, list[str]] = {}
+        for item in self.elements:
+            if item["form"] == form_id or (item in inside and "form" not in item):
+                for value in item._sent():
+                    found.setdefault(item.attributes["name"], []).append(value)
+        return found
+
     @property
     def rows(self) -> list[str]:
         """The ids of the events in the table, newest first, without an open row, whose link closes it."""

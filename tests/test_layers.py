@@ -15,10 +15,11 @@ LAYERS = (
     "usage.messages",
     "usage.errors",
     "usage.text",
-    "usage.freshness",
     "usage.notes",
+    "usage.freshness",
     "usage.window",
     "usage.query",
+    "usage.wire_rows",
     "usage.results",
     "usage.catalog",
     "usage.scope",
@@ -29,6 +30,7 @@ LAYERS = (
     "usage.charts",
     "usage.query_resolver",
     "usage.page_data",
+    "usage.explain",
     "usage.service",
     "dashboard.messages",
     "dashboard.models",
@@ -36,6 +38,7 @@ LAYERS = (
     "dashboard.problems",
     "dashboard.forms",
     "dashboard.known_customers",
+    "dashboard.names",
     "dashboard.services",
     "dashboard.web",
     "dashboard.error_views",
@@ -45,6 +48,7 @@ LAYERS = (
     "dashboard.mount",
     "dashboard.charts",
     "dashboard.events",
+    "dashboard.explain",
     "dashboard.exports",
     "dashboard.pages",
     "dashboard.sharing",
@@ -59,7 +63,13 @@ LAYERS = (
 A package is one entry: its own modules may import each other, but not in a circle.
 """
 
-PURE = ("dashboard.formats", "dashboard.charts", "dashboard.events.charge", "dashboard.events.table")
+PURE = (
+    "dashboard.formats",
+    "dashboard.names.labels",
+    "dashboard.charts",
+    "dashboard.events.charge",
+    "dashboard.events.table",
+)
 """These render results as text and images, without requests, settings or the database."""
 
 LARGEST_FOLDER = 15

@@ -32,3 +32,18 @@ def test_public_classes_and_functions_have_unique_names() -> None:
         for name, modules in definitions.items()
         if len(modules) > 1 and name not in DJANGO_NAMES
     } == {}
+
+
+def test_no_module_gives_a_name_twice() -> None:
+    """A sentence that a later one of the same name replaces would be said nowhere."""
+    twice = []
+    for path in sorted([*(ROOT / "usage").rglob("*.py"), *(ROOT / "dashboard").rglob("*.py")]):
+        names = [
+            target.id
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        ]
+        twice += [f"{path.relative_to(ROOT)}: {name}" for name in set(names) if names.count(name) > 1]
+    assert twice == []

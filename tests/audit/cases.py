@@ -9,7 +9,7 @@ from random import Random
 from time import time
 from urllib.parse import quote
 
-from tests.audit import file_reading, files, pages, part_reading, reading
+from tests.audit import explanations, file_reading, files, pages, part_reading, reading
 from tests.audit.calendars import HOUR, ZONES
 from tests.audit.findings import Finding
 from tests.audit.query import Query
@@ -25,6 +25,7 @@ BAR = {**PARTS, "HX_Target": "events-in-view"}
 REFUSAL_STATUS = (400, 404)
 MAY_REFUSE = (
     r"link cannot group|[Nn]o such customer|no customer|of one customer|too many|[Ss]erver|cannot apply"
+    r"|what was deducted|name has a comma"
 )
 """Refusals that the design allows, by their sentences."""
 
@@ -107,7 +108,7 @@ def usage_file(case: Case) -> list[Finding]:
 
 
 def _organization_wide(case: Case, query: Query) -> Query:
-    wide = not case.shared and case.rng.random() < 0.04
+    wide = not case.shared and case.rng.random() < 0.04 and query.measure != "deducted"
     return query.having(customer_id=None, feature_id=query.feature_id or ("api_calls",)) if wide else query
 
 
@@ -198,6 +199,20 @@ def count(case: Case) -> list[Finding]:
     return found
 
 
+def explanation(case: Case) -> list[Finding]:
+    """Why a feature's usage changed."""
+    row, found = _a_row(case), list[Finding]()
+    if row is None:
+        return found
+    query = case.random_queries().windowed().having(compare="previous", focus=row.feature_id)
+    now = _now()
+    answer = case.get(query, "/usage/explain/")
+    if case.is_answered(answer, query, found):
+        rows = explanations.explained_values(answer.text)
+        found += explanations.explanation(case.requested(query, now), row.feature_id, rows)
+    return found
+
+
 def top_values(case: Case) -> list[Finding]:
     """The top values beside the list."""
     random_queries, found = case.random_queries(), list[Finding]()
@@ -266,6 +281,6 @@ def bad_query(case: Case) -> list[Finding]:
 Kind = Callable[[Case], list[Finding]]
 WEIGHTS: tuple[tuple[Kind, int], ...] = (
     *((usage_file, 30), (usage_page, 25), (events_file, 10), (list_pages, 9), (drill_down, 10)),
-    *((count, 4), (top_values, 4), (cell_filter, 5), (bad_query, 3)),
+    *((count, 4), (top_values, 4), (cell_filter, 5), (bad_query, 3), (explanation, 8)),
 )
 """Kinds of cases with their frequency in a hundred."""

@@ -143,6 +143,25 @@ def entities(builder: CustomerBuilder) -> Customer:
     return builder.build()
 
 
+def balances(builder: CustomerBuilder) -> Customer:
+    """Rows that deduct from balances of their own feature, of another one, of both, or of none."""
+    for _ in range(200):
+        feature = builder.some(("calls", "renders", "exports"))
+        taken = [
+            {"balance_id": balance, "feature_id": owner, "plan_id": plan, "value": value, "reset": None}
+            for balance, owner, plan, value in (
+                ("cus_ent_1", "credits", "pro", builder.some((0.1, 2, -1))),
+                ("cus_ent_2", "credits", "pack", builder.some((0.25, 7))),
+                ("cus_ent_3", "calls", None, 1),
+            )
+            if builder.rng.random() < 0.4
+        ]
+        entity, properties = builder.some((None, "seat_1")), {"region": builder.some(("eu", "us", ""))}
+        moment = builder.some((builder.past(25), builder.hour(25)))
+        builder.add(feature, moment, 3, properties, entity_id=entity, deductions=tuple(taken))
+    return builder.build()
+
+
 def strange_names(builder: CustomerBuilder) -> Customer:
     """Features with unusual names."""
     for feature in ("a%b", "with space", "<b>bold</b>", "ünï-\N{RIGHT-TO-LEFT OVERRIDE}x", "=1+1", "f" * 60):
@@ -195,6 +214,7 @@ KINDS: dict[str, Make] = {
             cycle,
             event_names,
             entities,
+            balances,
             strange_names,
             commas,
             negative,

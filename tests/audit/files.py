@@ -48,7 +48,7 @@ def _with_labels(requested: Requested, reading: Reading, lines: Lines) -> list[F
 
 
 def _judged(requested: Requested, reading: Reading, lines: Lines, *, shifted: bool) -> list[Finding]:
-    if requested.query.group_by is None:
+    if not requested.query.has_groups:
         return _features(requested, reading, lines, shifted)
     return _groups(requested, reading, lines, shifted)
 

@@ -45,7 +45,7 @@ def usage_page(requested: Requested, page: Page) -> list[Finding]:
 
 def _judged(requested: Requested, reading: Reading, page: Page) -> list[Finding]:
     found = _features(requested, reading, page)
-    if requested.query.group_by is not None and page.groups:
+    if requested.query.has_groups and page.groups:
         found += _groups(requested, reading, page)
     return found + _unmarked(requested, page)
 

@@ -37,6 +37,11 @@ class Query:
     columns: tuple[str, ...] = ()
     per_page: int | None = None
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether a chart has lines within a feature: its groups, or its balances."""
+        return self.group_by is not None or self.measure == "deducted"
+
     def params(self) -> list[tuple[str, str]]:
         """The pairs of the query string, without absent parameters."""
         found: list[tuple[str, str]] = []

@@ -38,6 +38,8 @@ class RandomQueries:
             query = self.filtered(query)
         if self.rng.random() < 0.06:
             query = query.having(measure=self.rng.choice(("count", "sum")))
+        if any(row.deductions for row in self.customer.rows) and self.rng.random() < 0.6:
+            query = self._deducted(query)
         if self.rng.random() < 0.05 and (entities := {row.entity_id for row in self.customer.rows} - {None}):
             query = query.having(entity_id=self.rng.choice(sorted(map(str, entities))))
         return query
@@ -129,6 +131,13 @@ class RandomQueries:
         if query.feature_id and self.rng.random() < 0.3:
             query = query.having(focus=self.rng.choice(query.feature_id))
         return query
+
+    def _deducted(self, query: Query) -> Query:
+        """The query about what was deducted, which has no filters and no groups of plans."""
+        query = query.having(filter=(), exclude=(), value_min=None, value_max=None, focus=None)
+        by_plan = query.group_by == "$plan_id"
+        query = query.having(group_by=None, group=()) if by_plan else query
+        return query.having(measure="deducted")
 
     def filtered(self, query: Query) -> Query:
         """The query with conditions of one or more types."""

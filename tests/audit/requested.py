@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
@@ -101,7 +101,9 @@ class Requested:
         return (True,) if self.age == "newest" else (True, False)
 
     def features_of(self, stored: str, reading: Reading) -> list[str]:
-        """The features that an event with this stored name counts for."""
+        """The features that an event with this stored name counts for; balances have one."""
+        if self.query.measure == "deducted":
+            return [stored]
         if not reading.merged:
             return [stored] if not self.query.feature_id or stored in self.query.feature_id else []
         owners = [feature for feature in self.world.features if stored in self.world.names_of(feature)]
@@ -119,18 +121,36 @@ class Requested:
             if (reading.late or row.id not in self.late_ids) and (not names or row.feature_id in names)
         ]
 
+    def _added(self, reading: Reading) -> list[Row]:
+        """The rows that a chart adds up; of deducted amounts, all by events of the features and all from
+        their balances.
+        """
+        if self.query.measure != "deducted":
+            return self._present(reading)
+        chosen = self.query.feature_id
+        wanted = {
+            name for each in chosen for name in (self.world.names_of(each) if reading.merged else (each,))
+        }
+        every = replace(self, query=self.query.having(feature_id=()))._present(reading)
+        return [
+            part
+            for row in every
+            for part in truth.drawn(row)
+            if not wanted or {row.feature_id, part.feature_id} & wanted
+        ]
+
     def by_feature(self, reading: Reading, span: Span | None = None) -> dict[str, Sums]:
         """The sums of each feature that has rows in the window."""
         query = self.query.having(bin_size=self.size)
-        pairs = truth.charted(self._present(reading), query, span or self.span, self.now, reading)
+        pairs = truth.charted(self._added(reading), query, span or self.span, self.now, reading)
         return truth.by_feature(pairs, query.measure, lambda stored: self.features_of(stored, reading))
 
     def by_group(self, reading: Reading, feature: str, span: Span | None = None) -> dict[Group, Sums]:
         """The sums of each group of one feature."""
         query = self.query.having(bin_size=self.size)
-        rows = [row for row in self._present(reading) if feature in self.features_of(row.feature_id, reading)]
+        rows = [row for row in self._added(reading) if feature in self.features_of(row.feature_id, reading)]
         pairs = truth.charted(rows, query, span or self.span, self.now, reading)
-        return truth.by_group(pairs, query.group_by or "", query.measure)
+        return truth.by_group(pairs, query.group_by, query.measure)
 
     def listed(self, reading: Reading) -> list[Row]:
         """The rows of a list or file of events, newest first."""

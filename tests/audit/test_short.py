@@ -9,6 +9,8 @@ import pytest
 from tests.audit.run import Run
 from tests.audit.world import World
 
+pytestmark = pytest.mark.slow
+
 CASES = 12
 
 
@@ -39,7 +41,7 @@ def test_short_run_finds_no_silent_difference() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("age", ["older", "current", "newest"])
 def test_run_at_each_age_finds_no_silent_difference(age: str) -> None:
-    assert silent(1000, age, 300) == []
+    assert silent(1000, age, 150) == []
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from math import fsum
 from typing import Any
@@ -195,6 +195,14 @@ def amount(row: Row, measure: str | None) -> float:
     return row.summed
 
 
+def drawn(row: Row) -> list[Row]:
+    """A row for each deduction, of the balance's feature."""
+    return [
+        replace(row, feature_id=item["feature_id"], value=item["value"], deductions=(item,))
+        for item in row.deductions
+    ]
+
+
 class Sums(dict[Bin, Sum]):
     """Sums by bin, and over all bins."""
 
@@ -219,9 +227,12 @@ def by_feature(
     return sums
 
 
-def by_group(pairs: Iterable[tuple[Bin, Row]], group_by: str, measure: str | None) -> dict[Group, Sums]:
-    """The sums of each group; rows without one are under the name None."""
+def by_group(
+    pairs: Iterable[tuple[Bin, Row]], group_by: str | None, measure: str | None
+) -> dict[Group, Sums]:
+    """The sums of each group, or of each balance; rows without one are under the name None."""
     sums: dict[Group, Sums] = {}
     for label, row in pairs:
-        sums.setdefault(group_of(row, group_by), Sums())[label].add(amount(row, measure))
+        group = Group(row.deductions[0]["balance_id"]) if group_by is None else group_of(row, group_by)
+        sums.setdefault(group, Sums())[label].add(amount(row, measure))
     return sums

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -15,8 +16,10 @@ from playwright.sync_api import Browser, Page, Route
 
 from dashboard.charts import chart_panel
 from dashboard.web import csp
-from tests.dashboard.charts.sample_series import HOSTILE, groups, query_of_days, series_of
+from tests.dashboard.charts.sample_series import HOSTILE, a_total, groups, query_of_days, series_of
 from usage.charts.series import Line, Series
+
+pytestmark = pytest.mark.slow
 
 STATIC = csp.BASE_DIR / "static"
 HTMX = csp.BASE_DIR.joinpath(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
@@ -50,6 +53,14 @@ BARS_APART = """() => {
     }));
   return apart.map(Math.abs);
 }"""
+# The same between the highest and lowest ends of each panel's bars.
+PANELS_APART = """() => [...document.querySelectorAll(".feature-row")].flatMap((row, at) => {
+  const own = row.querySelector(".bar").getBoundingClientRect();
+  const theirs = [...document.querySelectorAll(`.live .subplot.${at ? `xy${at + 1}` : "xy"} .point path`)]
+    .map((bar) => bar.getBoundingClientRect());
+  return [own.top - Math.min(...theirs.map(({ top }) => top)),
+    own.bottom - Math.max(...theirs.map(({ bottom }) => bottom))].map(Math.abs);
+})"""
 SHIFTS = """() => { window.shifts = 0; new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.shifts += entry.value;
 }).observe({ type: "layout-shift", buffered: true }); }"""
@@ -62,7 +73,12 @@ def series_for(query: dict[str, list[str]]) -> Series:
     if "negative" in query:
         lines = [Line("feature", "used", (5.0, 3.0, 8.0)), Line("feature", "returned", (-2.0, -1.0, 2.0))]
         return series_of(lines, query_of_days(3))
-    return groups("gpt-large", "gpt-small", "embed", size=int(query.get("days", ["31"])[0]))
+    if "panels" in query:
+        totals = tuple(a_total(name, (3.0 * at, 2.0 * at, -1.0 * at)) for at, name in ((4, "a"), (50, "b")))
+        return series_of([], query_of_days(3, chart="panels"), features=totals)
+    series = groups("gpt-large", "gpt-small", "embed", size=int(query.get("days", ["31"])[0]))
+    chart = query.get("chart", ["bars"])[0]
+    return replace(series, query=series.query.having(hide=tuple(query.get("hide", ())), chart=chart))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -137,7 +153,7 @@ def until(page: Page, expression: str) -> None:
     pytest.fail(f"never came true: {expression}")
 
 
-@pytest.mark.parametrize("query", ["", "?negative=1", "?days=90"])
+@pytest.mark.parametrize("query", ["", "?negative=1", "?days=90", "?chart=percent"])
 def test_plotly_draws_over_the_svg(page: Page, site: str, width: int, query: str) -> None:
     """The plot area is the SVG's, bars differ by at most a pixel, and the layout does not shift."""
     page.set_viewport_size({"width": width, "height": 900})
@@ -218,7 +234,7 @@ def test_chart_by_keyboard(page: Page, site: str) -> None:
     drawn(page, f"{site}/usage/")
     page.focus(".chart")
     page.keyboard.press("ArrowLeft")
-    messages = page.locator("[role=status]")
+    messages = page.locator(".chart [role=status]")
     assert (
         messages.inner_text() == "23 Nov 2026 (partial): 27,947. gpt-large 6,200; gpt-small 9,300;"
         " embed 12,400; Other (9) 40; No value or not reported 7"
@@ -237,12 +253,50 @@ def test_chart_by_keyboard(page: Page, site: str) -> None:
     page.wait_for_url("**start=**")
 
 
+def test_panels_in_plotly(page: Page, site: str) -> None:
+    """Each panel's bars lie on the SVG's; a click and keys open one feature's events; its node is reused."""
+    drawn(page, f"{site}/usage/?panels=1")
+    apart = page.evaluate(PANELS_APART)
+    assert len(apart) == 4
+    assert max(apart) <= 1
+    box = page.locator(".plot").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.9)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.9)
+    page.wait_for_selector("text=Events of the bar.")
+    assert parse_qs(urlsplit(page.url).query)["feature_id"] == ["b"]
+    page.focus(".chart")
+    said = page.locator(".chart [role=status]")
+    page.keyboard.press("Home")
+    assert said.inner_text() == "21 Nov 2026: b 150"
+    page.keyboard.press("ArrowUp")
+    assert said.inner_text() == "21 Nov 2026: a 12"
+    page.keyboard.press("ArrowUp")
+    assert said.inner_text() == "21 Nov 2026: a 12; b 150"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**feature_id=a**")
+    page.evaluate("htmx.ajax('GET', '/usage/?days=5', {target: '#view', select: '#view', swap: 'outerHTML'})")
+    until(page, "document.querySelector('.chart.drawn .live')?.data?.[0].y.length === 5")
+    assert max(page.evaluate(BARS_APART)) <= 1
+
+
+def test_percent_chart_announces_figures_and_shares(page: Page, site: str) -> None:
+    drawn(page, f"{site}/usage/?chart=percent&days=2")
+    page.focus(".chart")
+    page.keyboard.press("Home")
+    assert page.locator(".chart [role=status]").inner_text() == (
+        "22 Nov 2026: 947. gpt-large 200 (21.1 %); gpt-small 300 (31.7 %); embed 400 (42.2 %);"
+        " Other (9) 40 (4.22 %); No value or not reported 7 (0.739 %)"
+    )
+
+
 def test_hidden_lines_and_themes(page: Page, site: str) -> None:
     """Shift-click in the legend hides a line; a change of theme changes the colors in place."""
     drawn(page, f"{site}/usage/")
-    page.locator("[data-line='0'] a").click(modifiers=["Shift"])
-    page.wait_for_selector(".chart.rescaled")
-    assert page.locator(".live .trace.bars").count() == 4
+    lines = page.locator(".live .trace.bars").count()
+    page.locator("[data-line='0'] td").first.click(modifiers=["Shift"])
+    until(page, f"document.querySelectorAll('.live .trace.bars').length === {lines - 1}")
     color = "getComputedStyle(document.querySelector('.live .trace.bars path')).fill"
     before = page.evaluate(color)
     page.evaluate(

@@ -17,7 +17,7 @@ def test_address_follows_filter_page_and_open_row(tab: Page, served: Served) -> 
     tab.goto(f"{served.url}/events/")
     tab.fill("#f-customer_id", ACME)
     tab.press("#f-customer_id", "Enter")
-    expect(tab.locator("h1")).to_have_text(ACME)
+    expect(tab.locator("h1")).to_contain_text(ACME)
     tab.wait_for_url(f"**/events/?customer_id={ACME}&tz=*")
     first = tab.locator("table.rows tbody tr td:first-child a").first.inner_text()
     tab.locator("a[rel=next]").click()
@@ -52,7 +52,7 @@ def test_dates_replace_the_preset(tab: Page, served: Served) -> None:
     tab.goto(f"{served.url}/usage/?customer_id={ACME}&range=7d&tz=UTC")
     tab.locator("#pick-dates summary").click()
     tab.fill("#f-start", "2026-11-01")
-    tab.press("#f-start", "Tab")
+    tab.press("#f-start", "Enter")
     tab.wait_for_url(re.compile(r"start=\d+"))
     assert "range=" not in tab.url
     tab.select_option("#f-range", "90d")
@@ -94,7 +94,7 @@ def test_page_shortcuts(tab: Page, served: Served) -> None:
     expect(tab.locator("dialog#keys")).to_be_visible()
     tab.keyboard.press("Escape")
     tab.keyboard.press("/")
-    expect(tab.locator("#f-customer_id")).to_be_focused()
+    expect(tab.locator("#find-customer")).to_be_focused()
 
 
 def test_theme_is_stored(tab: Page, served: Served) -> None:
@@ -114,7 +114,7 @@ def test_pages_work_without_script(chromium: Browser, served: Served) -> None:
     tab.goto(f"{served.url}/usage/")
     tab.fill("#f-customer_id", ACME)
     tab.locator("#filters button.apply").click()
-    expect(tab.locator("h1")).to_have_text(ACME)
+    expect(tab.locator("h1")).to_contain_text(ACME)
     expect(tab.locator(".marks path").first).to_be_attached()
     tab.locator("details.figures > summary").click()
     expect(tab.locator(".figures tbody tr")).to_have_count(30)

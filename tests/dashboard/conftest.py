@@ -9,12 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as site_settings
 from django.test import Client
 from pytest_django.fixtures import Settings
+from redis import Redis
 
 from dashboard import services
 from tests.conftest import forget
 from usage.sample import Store
+
+
+def empty_redis() -> None:
+    """Empty the Redis that the tests run on, where they do: it outlives a test, and a process's service."""
+    if site_settings.REDIS_URL is not None:
+        with Redis.from_url(site_settings.REDIS_URL) as redis:
+            redis.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _start_with_an_empty_redis() -> None:
+    empty_redis()
 
 
 @pytest.fixture(scope="session")

@@ -55,13 +55,14 @@ def test_full_number_has_all_decimals(value: float) -> None:
 @pytest.mark.parametrize(
     ("now", "before", "expected"),
     [
-        (112.4, 100, ("up", f"+12{GAP}%", f"12.4{GAP}%")),
-        (96.9, 100, ("down", f"−3{GAP}%", f"3.1{GAP}%")),
+        (112.4, 100, ("up", f"▲{GAP}12{GAP}%", f"12.4{GAP}%")),
+        (96.9, 100, ("down", f"▼{GAP}3{GAP}%", f"3.1{GAP}%")),
+        (100.2, 100, ("up", f"▲{GAP}<1{GAP}%", f"0.2{GAP}%")),
         (100, 100, ("same", f"0{GAP}%", f"0.0{GAP}%")),
         (5, 0, ("new", "new", "no usage in the previous period")),
         (0, 0, ("unknown", "–", "–")),
         (5, -3, ("unknown", "–", "–")),
-        (-5, 3, ("down", f"−267{GAP}%", f"266.7{GAP}%")),
+        (-5, 3, ("down", f"▼{GAP}267{GAP}%", f"266.7{GAP}%")),
     ],
 )
 def test_change_formats(now: float, before: float, expected: tuple[str, str, str]) -> None:

@@ -64,6 +64,7 @@ def queries(draw: st.DrawFn) -> Query:
         "event": positions,
         "feature_id": st.lists(words, max_size=4).map(tuple),
         "group": st.lists(words, max_size=4).map(tuple),
+        "hide": st.lists(words, max_size=4).map(tuple),
         "filter": st.lists(filters, max_size=4).map(tuple),
         "exclude": st.lists(filters, max_size=4).map(tuple),
         "columns": st.lists(words, max_size=4).map(tuple),

@@ -43,7 +43,9 @@ def every_call(server: HTTPServer, answer: Callable[[Request], Response]) -> Non
 
 
 def calls_about(server: HTTPServer, customer: str) -> int:
-    return sum((request.get_json() or {}).get("customer_id") == customer for request, _ in server.log)
+    """Calls for the events of a customer."""
+    requests = (request for request, _ in server.log if request.path.startswith("/v1/events."))
+    return sum((request.get_json() or {}).get("customer_id") == customer for request in requests)
 
 
 def error(status: int, code: str, message: str = "No.") -> Callable[[Request], Response]:

@@ -238,8 +238,9 @@ def test_invalid_query_returns_400_with_an_error_beside_its_field(page: Client, 
     answer = page.get(address, {"start": "2026-11-05T00:00", "end": "2026-11-01T00:00", "tz": "UTC"})
     assert answer.status_code == 400
     shown = Page(answer)
-    start = shown.field("start")
-    assert (start["value"], shown.errors) == ("2026-11-05T00:00", {"start"})
+    start = shown.one(id="f-start")
+    assert (start["value"], shown.errors) == ("2026-11-05", {"start"})
+    assert shown.one(id="f-start_time")["value"] == "00:00"
     assert shown.one(id=start["aria-describedby"] or "").text
 
 
@@ -286,8 +287,9 @@ def test_two_links_can_be_copied(page: Client, sample: Store) -> None:
     chart = shown.figure["edges"]
     start, end = (int(dates[name][0]) for name in ("start", "end"))
     assert start == chart[0]
-    assert chart[-2] < end <= sample.now()
-    assert Page(page.get(frozen)).figure["edges"] == [*chart[:-1], end]
+    # In the first hour of a day, the last full hour is the end of the day before.
+    assert chart[-2] <= end <= sample.now()
+    assert Page(page.get(frozen)).figure["edges"] == [*(edge for edge in chart[:-1] if edge < end), end]
 
 
 @pytest.mark.parametrize("address", ["/", "/events/", "/usage/", "/events/histogram/", "/events/facets/"])
@@ -305,8 +307,7 @@ def test_windows_of_thousands_of_years(page: Client, address: str) -> None:
 def test_form_preserves_either_repeated_hour(page: Client, hour: int) -> None:
     """Submitting the form again shows the same hour, for either 02:00 of the clock change."""
     shown = get(page, "/usage/", customer_id=ACME, start=hour, end=hour + 3_600_000, tz="Europe/Berlin")
-    fields = {name: shown.field(name)["value"] or "" for name in ("start", "end", "tz")}
-    again = get(page, "/usage/", customer_id=ACME, **fields)
+    again = Page(page.get(f"/usage/?{urlencode(shown.submitted('dates'), doseq=True)}"))
     assert again.figure["edges"] == shown.figure["edges"] == [hour, hour + 3_600_000]
 
 
@@ -330,7 +331,7 @@ def test_customer_address_redirects_to_the_charts(page: Client) -> None:
     """For any characters in the id."""
     answer = page.get("/customers/a%2Fb%20%3F%26")
     assert answer.status_code == 302
-    assert answer.headers["Location"].startswith("/usage/?customer_id=a%2Fb+%3F%26&")
+    assert answer.headers["Location"] == "/usage/?customer_id=a%2Fb+%3F%26"  # no zone of the server
 
 
 def test_open_row_has_its_own_address(page: Client, sql: Sql) -> None:
