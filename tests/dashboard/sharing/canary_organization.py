@@ -27,11 +27,15 @@ DAY = 24 * HOUR
 SEEN, OTHER = "cus_seen", "cus_other"
 NAME, EMAIL = "CANARY Seen Ltd", "CANARY@seen.example"
 PLAN, OUT_OF_BOUNDS = "CANARY_plan", "CANARY_out_of_bounds"
-GRANTED, HIDDEN_GRANT = b"444444", b"222222"
+GRANTED, HIDDEN_GRANT = b"461837", b"286157"
 """What the plan grants of a feature that links show, and of one that they hide."""
-FIGURES = (b"777,777", b"777777", b"555,555", b"555555", b"333,333", b"333333", b"222,222", HIDDEN_GRANT)
-"""Values of another customer, of a hidden feature, and of events beyond the bounds."""
-ALLOWANCES = (b"444,444", GRANTED, b"data-granted", b"data-used", b"data-runs-out")
+OF_ANOTHER, OF_HIDDEN_FEATURE, BEYOND_BOUNDS = 786_431, 571_943, 358_741
+FIGURES_BEYOND_BOUNDS = (b"358,741", b"358741")
+FIGURES = (b"786,431", b"786431", b"571,943", b"571943", b"286,157", HIDDEN_GRANT, *FIGURES_BEYOND_BOUNDS)
+"""Values of another customer, of a hidden feature, and of events beyond the bounds. No simple fraction has
+these digits: 2/9 has those of 222,222.
+"""
+ALLOWANCES = (b"461,837", GRANTED, b"data-granted", b"data-used", b"data-runs-out")
 """Where a balance is shown, one of these is."""
 
 
@@ -49,11 +53,11 @@ def story() -> Iterable[dict[str, Any]]:
     start, end = bounds()
     for number in range(60):
         yield _event(start + 1000 + number * 3 * HOUR, SEEN, "api_calls", 1 + number % 7)
-        yield _event(start + 2000 + number * 3 * HOUR, OTHER, "CANARY_feature_of_another", 777_777)
-        yield _event(start + 3000 + number * 3 * HOUR, OTHER, "api_calls", 777_777)
-        yield _event(start + 4000 + number * 3 * HOUR, SEEN, "CANARY_hidden_feature", 555_555)
+        yield _event(start + 2000 + number * 3 * HOUR, OTHER, "CANARY_feature_of_another", OF_ANOTHER)
+        yield _event(start + 3000 + number * 3 * HOUR, OTHER, "api_calls", OF_ANOTHER)
+        yield _event(start + 4000 + number * 3 * HOUR, SEEN, "CANARY_hidden_feature", OF_HIDDEN_FEATURE)
     for at in (start - HOUR, start - 1, end, end + HOUR, now_ms() - 60_000):
-        yield _event(at, SEEN, "api_calls", 333_333, model=OUT_OF_BOUNDS)
+        yield _event(at, SEEN, "api_calls", BEYOND_BOUNDS, model=OUT_OF_BOUNDS)
 
 
 def customer() -> dict[str, Any]:
