@@ -67,6 +67,14 @@ def is_off_hour(ms: int, zone: tzinfo) -> bool:
     return (local(ms, zone).utcoffset() or timedelta()) % timedelta(hours=1) != timedelta()
 
 
+def named_moment(edge: int, zone: tzinfo) -> int:
+    """The local midnight that an edge stands for in zones off the hour, at most half an hour away; else
+    the edge itself.
+    """
+    day = midnight(local(edge + HOUR_MS // 2, zone).date(), zone)
+    return day if is_off_hour(edge, zone) and nearest_hour(day) == edge else edge
+
+
 def begins_bin(ms: int, size: BinSize) -> bool:
     """Whether one of Autumn's bins of this size begins at `ms`: they are UTC, and weeks begin on Monday."""
     if ms % (HOUR_MS if size == "hour" else DAY_MS):
@@ -205,6 +213,12 @@ class Bins:
         """The first edge and the last."""
         return self.edges[0], self.edges[-1]
 
+    def named_ends(self, zone: tzinfo) -> tuple[int, int]:
+        """`window_ends` as people call them: in zones off the hour, days begin near a midnight, not at it."""
+        start, end = self.window_ends
+        first = start if self.is_cut else named_moment(start, zone)
+        return first, named_moment(end, zone) if is_midnight(first, zone) else end
+
     def index(self, period: int) -> int:
         """The bin that Autumn's bin `period` belongs to; its first may begin before ours (a cut week)."""
         return min(max(bisect_right(self.edges, period) - 1, 0), len(self) - 1)
@@ -225,7 +239,8 @@ class Bins:
     def shifted(self, shift: Shift) -> Bins:
         """The bins of the period before, one for each of these; a DST change may leave one of them empty."""
         # Local times of a day that the zone skipped would run backwards.
-        return Bins(tuple(accumulate(map(shift.back, self.edges), max)), self.approximate)
+        edges = tuple(accumulate(map(shift.back, self.edges), max))
+        return Bins(edges, self.approximate, self.is_cut)
 
 
 def bins_of(window: Window, size: BinSize, zone: tzinfo) -> Bins:

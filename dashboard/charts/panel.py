@@ -195,10 +195,10 @@ def _subtitle(series: Series, chart: Chart) -> str:
 
 def _compared_with(series: Series) -> str:
     """Which dates these figures are compared with; empty without a comparison."""
-    bins = series.previous_bins
+    bins, zone = series.previous_bins, series.query.zone
     if bins is None:
         return ""
-    return f"compared with {formats.period_text(bins.edges[0], bins.edges[-1], series.query.zone)}"
+    return f"compared with {formats.period_text(*bins.named_ends(zone), zone)}"
 
 
 def _interval(series: Series) -> str:

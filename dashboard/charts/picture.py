@@ -82,10 +82,11 @@ def _with_unit(value: float, chart: Chart) -> str:
 
 
 def _dates(series: Series, bins: Bins) -> str:
-    first, last, zone = bins.edges[0], bins.edges[-1] - 1, series.query.zone
-    offsets = {zone_name(ms, zone) for ms in (first, last)}
+    zone = series.query.zone
+    first, end = bins.named_ends(zone)
+    offsets = {zone_name(ms, zone) for ms in (first, end - 1)}
     names = [series.query.tz, *(offsets if len(offsets) == 1 else ())]
-    return f"{period_text(first, bins.edges[-1], zone)} ({', '.join(dict.fromkeys(names))})"
+    return f"{period_text(first, end, zone)} ({', '.join(dict.fromkeys(names))})"
 
 
 def _filters(subject: PictureSubject) -> list[str]:
@@ -118,8 +119,9 @@ def picture_name(series: Series, labels: Labels, subject: PictureSubject) -> str
     """`acme-robotics-ai_tokens-2026-10-01-2026-10-31`: customer, feature, how it is drawn where that is not
     bars, first and last day.
     """
-    query, edges = series.query, series.bins.edges
+    query = series.query
+    first, end = series.bins.named_ends(query.zone)
     shape = "" if query.chart == "bars" else query.chart
-    days = (f"{local(ms, query.zone):%Y-%m-%d}" for ms in (edges[0], edges[-1] - 1))
+    days = (f"{local(ms, query.zone):%Y-%m-%d}" for ms in (first, end - 1))
     feature = file_part(series.focus) if series.focus and query.chart != "panels" else ""
     return "-".join(filter(None, (file_part(subject.id or "all-customers"), feature, shape, *days)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from dashboard import formats
-from usage.window import HOUR_MS, Bins, BinSize, local
+from usage.window import Bins, BinSize, local, named_moment
 
 MAX_WIDE, MAX_NARROW = 9, 5
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -83,14 +83,9 @@ def bin_times(bins: Bins, size: BinSize, zone: tzinfo) -> list[datetime]:
     if size == "hour":
         return [local(start, zone) for start in bins.starts]
     return [
-        local(start, zone) if at == 0 and bins.is_cut and size != "day" else _named_by(start, zone)
+        local(start if at == 0 and bins.is_cut and size != "day" else named_moment(start, zone), zone)
         for at, start in enumerate(bins.starts)
     ]
-
-
-def _named_by(start: int, zone: tzinfo) -> datetime:
-    at = local(start + HOUR_MS // 2, zone)
-    return at.replace(hour=0, minute=0) if at.hour == 0 else local(start, zone)
 
 
 def bin_labels(times: Sequence[datetime], size: BinSize) -> tuple[str, ...]:

@@ -101,7 +101,6 @@ def explain_panel(mount: Mount, explanation: Explanation, requested: Query) -> E
     labels, zone = mount.labels, explanation.query.zone
     unit = labels.measured_in(explanation.feature_id, explanation.query.measure)
     to_rows = _Rows(mount, explanation, requested, unit)
-    after, before = explanation.bins.edges, explanation.previous_bins.edges
     return ExplainPanel(
         cause=explanation.cause,
         feature=full_label(labels.feature_text(explanation.feature_id)),
@@ -109,8 +108,8 @@ def explain_panel(mount: Mount, explanation: Explanation, requested: Query) -> E
         change=change_text(explanation, unit),
         change_exact=exact_change_text(explanation, unit),
         sentences=(cause_sentence(explanation, labels), *shape_sentences(explanation)),
-        after_dates=period_text(after[0], after[-1], zone),
-        before_dates=period_text(before[0], before[-1], zone),
+        after_dates=period_text(*explanation.bins.named_ends(zone), zone),
+        before_dates=period_text(*explanation.previous_bins.named_ends(zone), zone),
         rows=tuple(map(to_rows.ranked, explanation.rows[:RANKED])),
         dimensions=tuple(map(to_rows.dimension, explanation.dimensions)),
         not_looked_at=tuple((label(dimension_text(each.name)), each.sentence) for each in _last(explanation)),

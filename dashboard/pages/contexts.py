@@ -208,8 +208,9 @@ def _compared_dates(series: Series | None) -> str:
     """The dates that a chart is compared with; empty without a comparison."""
     if series is None or series.previous_bins is None:
         return ""
-    edges, zone = series.previous_bins.edges, series.query.zone
-    first, last = date_text(local(edges[0], zone)), date_text(local(edges[-1] - 1, zone))
+    zone = series.query.zone
+    start, end = series.previous_bins.named_ends(zone)
+    first, last = date_text(local(start, zone)), date_text(local(end - 1, zone))
     return first if first == last else f"{first} – {last}"
 
 
@@ -227,7 +228,8 @@ def _lead(data: UsagePage, query: Query, now: int) -> Lead:
     newest = data.page.events[0].timestamp if data.page.events else None
     window = ""
     if data.series is not None:
-        first, last = data.series.bins.edges[0], min(data.series.bins.edges[-1] - 1, now)
+        first, end = data.series.bins.named_ends(zone)
+        last = min(end - 1, now)
         dates = f"{date_text(local(first, zone))} – {date_text(local(last, zone))}"
         window = f"{dates}, {zone_of((first, last), query)}"
     if newest is None:

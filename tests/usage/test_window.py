@@ -129,6 +129,29 @@ def test_month_in_a_zone_off_the_hour_is_compared_with_all_of_the_month_before(
         assert (edges[0], edges[-1]) == (nearest_hour(before.start), nearest_hour(before.end))
 
 
+@given(
+    day=st.dates(date(1990, 1, 1), date(2035, 12, 1)),
+    days=st.integers(1, 40),
+    size=st.sampled_from(["hour", "day", "week", "month"]),
+    zone=st.sampled_from(["UTC", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Chatham"]),
+)
+def test_whole_days_are_called_by_their_midnights(day: date, days: int, size: BinSize, zone: str) -> None:
+    """Also where Autumn's hours begin up to half an hour before or after them."""
+    tz = ZoneInfo(zone)
+    window = Window(midnight(day, tz), midnight(day + timedelta(days), tz))
+    bins = bins_of(window, size, tz)
+    assert bins.named_ends(tz) == (window.start, window.end)
+    before = bins.shifted(shift_of(window, tz))
+    assert local(before.named_ends(tz)[1], tz).date() == day
+
+
+@pytest.mark.parametrize("start", ["2026-10-28T23:30", "2026-10-28T14:30"])
+def test_time_of_day_that_was_chosen_is_not_called_a_midnight(start: str) -> None:
+    tz = ZoneInfo("Asia/Kolkata")
+    chosen = ms(start, "Asia/Kolkata")
+    assert bins_of(Window(chosen, chosen + 48 * HOUR), "day", tz).named_ends(tz)[0] == chosen
+
+
 @pytest.mark.parametrize(
     ("start", "end", "previous"),
     [

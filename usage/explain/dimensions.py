@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,11 +15,10 @@ from usage.charts.groups import GroupSums
 from usage.charts.series import exact, exact_values, is_near
 from usage.events.match import flatten, text_of
 from usage.explain.attribution import HOUR_OF_DAY, WEEKDAY, Dimension, DimensionLine, RowKind
-from usage.explain.shape import TimedBins
+from usage.explain.shape import TimedBins, bin_moments
 from usage.query import is_path
 from usage.results import Event
 from usage.scope import Scope
-from usage.window import local
 
 MOST_PROPERTIES = 8
 """As many of the commonest properties are looked at."""
@@ -177,7 +177,7 @@ def time_dimensions(
         if name == HOUR_OF_DAY and not has_hours:
             left_out.append(NotLookedAt(name, "short", messages.TOO_LONG_FOR_HOURS))
             continue
-        keys, keys_before = (_keys(name, each.starts, zone) for each in (after, before))
+        keys, keys_before = (_keys(name, bin_moments(each.starts, zone)) for each in (after, before))
         if len(set(keys)) < count or len(set(keys_before)) < count:
             left_out.append(NotLookedAt(name, "short", messages.TOO_SHORT_FOR_TIMES))
         else:
@@ -185,8 +185,7 @@ def time_dimensions(
     return tuple(found), tuple(left_out)
 
 
-def _keys(name: str, starts: Sequence[int], zone: ZoneInfo) -> list[int]:
-    moments = [local(at, zone) for at in starts]
+def _keys(name: str, moments: Iterable[datetime]) -> list[int]:
     return [moment.hour if name == HOUR_OF_DAY else moment.weekday() for moment in moments]
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import accumulate
 from statistics import fmean, median
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from usage.explain.attribution import MAIN_PART, SMALL_CHANGE
-from usage.window import DAY_MS, HOUR_MS, local
+from usage.window import DAY_MS, HOUR_MS, local, named_moment
 
 ShapeKind = Literal["spike", "level", "drift", "weekday", "hour", "none"]
 
@@ -69,6 +70,12 @@ class TimedBins:
         return math.fsum(self.values)
 
 
+def bin_moments(starts: Sequence[int], zone: ZoneInfo) -> list[datetime]:
+    """The local time that names each bin: a day off the hour by its midnight, half an hour away at most."""
+    are_hours = len(starts) < 2 or starts[1] - starts[0] <= HOUR_MS
+    return [local(at if are_hours else named_moment(at, zone), zone) for at in starts]
+
+
 @dataclass(frozen=True, slots=True)
 class _Fit:
     """A model: what it takes from the sum of squares, its parameters, and what of the change it holds."""
@@ -109,7 +116,7 @@ def expected_values(
     """What bins at these `starts` would have if they had what `before` has at the same hour and weekday."""
     if before.total <= 0:
         return (1.0,) * len(starts)
-    moments = [local(at, zone) for at in before.starts]
+    moments = bin_moments(before.starts, zone)
     by_hour = _means([moment.hour for moment in moments], before.values)
     days = [(moment.date(), moment.weekday()) for moment in moments]
     of_days = defaultdict[Hashable, list[float]](list)
@@ -122,26 +129,26 @@ def expected_values(
     of_weekday = _means(weekdays, list(whole.values())) if has_weekdays else {}
     mean_hour, mean_day = fmean(by_hour.values()), fmean(of_weekday.values()) if of_weekday else 1.0
 
-    def raw(at: int) -> float:
-        moment = local(at, zone)
+    def raw(moment: datetime) -> float:
         hour = _smooth(by_hour, moment.hour) if len(whole) <= 7 else by_hour.get(moment.hour, mean_hour)
         day = of_weekday.get(moment.weekday(), mean_day) / mean_day if mean_day > 0 else 1.0
         return max(hour * day, LEAST_EXPECTED * mean_hour, 1e-12)
 
-    scale = _usual_ratio(before, days, raw)
-    return tuple(raw(at) * scale for at in starts)
+    scale = _usual_ratio(before.values, days, list(map(raw, moments)))
+    return tuple(raw(moment) * scale for moment in bin_moments(starts, zone))
 
 
-def _usual_ratio(before: TimedBins, days: Sequence[Hashable], raw: Callable[[int], float]) -> float:
+def _usual_ratio(values: Sequence[float], days: Sequence[Hashable], expectations: Sequence[float]) -> float:
     """Of what there was, to what is expected: that of the middle day, so that one spike has no say."""
     sums = defaultdict[Hashable, list[float]](lambda: [0.0, 0.0])
-    for day, at, value in zip(days, before.starts, before.values, strict=True):
+    for day, value, expected in zip(days, values, expectations, strict=True):
         sums[day][0] += value
-        sums[day][1] += raw(at)
+        sums[day][1] += expected
+    whole = math.fsum(values) / sum(expectations)
     if len(sums) < 3:
-        return before.total / sum(expected for _, expected in sums.values())
+        return whole
     usual = median(value / expected for value, expected in sums.values())
-    return usual if usual > 0 else before.total / sum(expected for _, expected in sums.values())
+    return usual if usual > 0 else whole
 
 
 def _means(keys: Sequence[int], values: Sequence[float]) -> dict[int, float]:
@@ -254,7 +261,7 @@ class _Fitting:
         return _Fit(Shape("drift", share=share), slope * cross, 2)
 
     def _regular(self) -> list[_Fit]:
-        moments = [local(at, self._zone) for at in self._bins.starts]
+        moments = bin_moments(self._bins.starts, self._zone)
         dates = [moment.date().toordinal() for moment in moments]
         weekdays, hours = [m.weekday() for m in moments], [m.hour for m in moments]
         found = list[_Fit]()

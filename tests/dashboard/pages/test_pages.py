@@ -140,13 +140,17 @@ def test_days_off_the_hour_are_the_nearest_hours(page: Client, sql: Sql) -> None
     """
     start, end = local_days("Asia/Kolkata", 14, "2026-11-05")
     half = 1_800_000
-    shown = get(
-        page, "/usage/", customer_id=ACME, feature_id="ai_tokens", start=start, end=end, tz="Asia/Kolkata"
-    )
+    query = {"customer_id": ACME, "feature_id": "ai_tokens", "tz": "Asia/Kolkata", "compare": "previous"}
+    shown = get(page, "/usage/", **query, start=start, end=end)
     edges = range(start - half, end - half + 1, 86_400_000)
     expected = [window_sums(sql, ACME, *edge).get("ai_tokens", 0.0) for edge in pairwise(edges)]
     assert bars(shown) == pytest.approx(expected)
     assert "approximate-zone" in shown.notices
+    picture = shown.figure["picture"]
+    assert picture["file"].endswith("-2026-10-23-2026-11-05")
+    assert "23 Oct 2026 – 5 Nov 2026" in picture["facts"][0]
+    assert "9 Oct 2026 – 22 Oct 2026" in picture["facts"][1]
+    assert "9 Oct 2026 – 22 Oct 2026" in shown.one(data_filters=True).text
 
 
 @pytest.mark.slow
