@@ -55,6 +55,20 @@ def test_close_leads_back_to_the_chart_after_any_bar(tab: Page, served: Served) 
     assert tab.evaluate("scrollY") == 300
 
 
+def test_drawn_charts_are_left_without_a_trace(tab: Page, served: Served) -> None:
+    """By key and back: nothing is in the console, and no copy of the page in the browser's store."""
+    tab.goto(served.url + USAGE)
+    for key, place in (("e", "/events/"), ("u", "/usage/"), ("c", "compare=previous")):
+        tab.wait_for_selector(".chart.drawn" if "/usage/" in tab.url else ".events table")
+        tab.keyboard.press(key)
+        tab.wait_for_url(re.compile(re.escape(place)))
+    for _ in range(3):
+        tab.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-settling')")
+        tab.go_back()
+    tab.wait_for_selector(".chart.drawn")
+    assert tab.evaluate("sessionStorage.getItem('htmx-history-cache')") is None
+
+
 def test_drilldown_by_keyboard(tab: Page, served: Served) -> None:
     """Arrow keys move along the bars and announce them, Enter opens events, Escape goes back."""
     tab.goto(served.url + USAGE + "&per_page=1000")
