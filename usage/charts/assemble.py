@@ -16,6 +16,7 @@ from usage.charts.series import (
     Series,
     by_name,
     exact,
+    exact_values,
     feature_line,
     is_near,
 )
@@ -61,40 +62,61 @@ class PeriodAnswers:
 class UngroupedFigures:
     """The figures of each stored name in the bins of a chart, and those of the features tracked by them.
 
-    `has_totals`: whether Autumn has totals of the same, to check them against.
+    `totals`: every feature, those with most events first. `checks`: each stored name against Autumn's total
+    of it; `has_totals`: whether Autumn has such.
     """
+
+    answers: PeriodAnswers
+    features: FeatureNames
+    totals: tuple[FeatureTotal, ...]
+    checks: Mapping[str, Reconciliation]
+    has_totals: bool
+
+    @classmethod
+    def of(
+        cls, chart: ChartWindow, answers: PeriodAnswers, features: FeatureNames, *, has_totals: bool = True
+    ) -> UngroupedFigures:
+        """The figures in `answers`."""
+        return _Reading(chart, answers, features, has_totals).figures()
+
+    def count(self, features: Sequence[str]) -> int | None:
+        """Autumn's count of the events of these features, each event once; None where it is not known."""
+        names = {name for feature in features for name in self.features.stored[feature]}
+        counts = [self.checks[name].count for name in names]
+        is_unknown = None in counts or not self.has_totals
+        return None if is_unknown else sum(count or 0 for count in counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Answers on their way to figures."""
 
     chart: ChartWindow
     answers: PeriodAnswers
     features: FeatureNames
-    has_totals: bool = True
+    has_totals: bool
 
-    def totals(self) -> tuple[FeatureTotal, ...]:
-        """Every feature, those with most events first."""
-        current, previous, checks = self._current(), self._previous(), self._checks()
-        bins, found = self.chart.bins, list[tuple[int, FeatureTotal]]()
+    def figures(self) -> UngroupedFigures:
+        current, previous = self._current(), self._previous()
+        checks = self._checks(current)
+        found = list[tuple[int, FeatureTotal]]()
         for feature, names in self.features.stored.items():
             check = _added([checks[name] for name in names], self._reason)
             total = FeatureTotal(
                 feature,
                 check,
-                _column_sums([current[name] for name in names], bins),
-                None if previous is None else _column_sums([previous[name] for name in names], bins),
+                _column_sums([current[name] for name in names], self.chart.bins),
+                None
+                if previous is None
+                else _column_sums([previous[name] for name in names], self.chart.bins),
                 bool(check.difference) and self.chart.cycle is None,
             )
             # Autumn's own count may be of more than the window: a last resort.
             requested = sum(self._total(name).count or 0 for name in names)
             found.append((requested if check.count is None else check.count, total))
         found.sort(key=lambda item: (-item[0], item[1].feature_id))
-        return tuple(total for _, total in found)
-
-    def count(self, features: Sequence[str]) -> int | None:
-        """Autumn's count of the events of these features, each event once; None where it is not known."""
-        checks = self._checks()
-        names = {name for feature in features for name in self.features.stored[feature]}
-        counts = [checks[name].count for name in names]
-        is_unknown = None in counts or not self.has_totals
-        return None if is_unknown else sum(count or 0 for count in counts)
+        totals = tuple(total for _, total in found)
+        return UngroupedFigures(self.answers, self.features, totals, checks, self.has_totals)
 
     def _current(self) -> dict[str, list[float]]:
         bins = own_bins(self.answers.current, self.chart.bins, alone=self.chart.cycle is None)
@@ -110,12 +132,12 @@ class UngroupedFigures:
     def _total(self, name: str) -> Total:
         return self.answers.current.figures.total.get(name, NOTHING)
 
-    def _checks(self) -> dict[str, Reconciliation]:
-        sums, end = self._current(), self.chart.bins.edges[-1]
+    def _checks(self, current: Mapping[str, Sequence[float]]) -> dict[str, Reconciliation]:
+        end = self.chart.bins.edges[-1]
         beyond = [item for item in self.answers.current.figures.bins if item.period >= end]
         return {
             name: self._check(name, exact(sum(values)), sum(item.values.get(name, 0.0) for item in beyond))
-            for name, values in sums.items()
+            for name, values in current.items()
         }
 
     def _check(self, name: str, bars: float, beyond: float) -> Reconciliation:
@@ -259,4 +281,6 @@ def _added(parts: Sequence[Reconciliation], reason: str) -> Reconciliation:
 
 
 def _column_sums(rows: Sequence[Sequence[float]], bins: Bins) -> tuple[float, ...]:
+    if len(rows) == 1:
+        return exact_values(rows[0])
     return tuple(exact(sum(column)) for column in zip([0.0] * len(bins), *rows, strict=True))

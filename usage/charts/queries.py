@@ -161,8 +161,8 @@ class ChartQueries:
         if both.previous is not None and chart.previous is not None:
             inside += own_bins(both.previous, chart.previous, alone=True)
         stored = {name: (name,) for each in inside for name in each.values}
-        ungrouped = UngroupedFigures(chart, both, FeatureNames(stored), has_totals=False)
-        totals = ungrouped.totals()
+        ungrouped = UngroupedFigures.of(chart, both, FeatureNames(stored), has_totals=False)
+        totals = ungrouped.totals
         focus = query.focus if query.focus in stored else totals[0].feature_id if totals else None
         by_group = _period_answers(answers[len(plain) :], chart)
         if by_group is not None:
@@ -216,13 +216,13 @@ class ChartQueries:
             found = replace(found, at_end=end)
         else:
             found = replace(found, inside=end)
-        return UngroupedFigures(chart, found, features), _period_answers(rest[len(at_end) :], chart)
+        return UngroupedFigures.of(chart, found, features), _period_answers(rest[len(at_end) :], chart)
 
     def _shown(self, query: Query, figures: UngroupedFigures) -> tuple[FeatureTotal, ...]:
         """The features of a page, most events first: those with events, else the first dozen of all; within a
         scope, of those that its customer is known to have.
         """
-        totals = figures.totals()
+        totals = figures.totals
         used = [total for total in totals if total.is_used]
         self.visible_features.add_used(total.feature_id for total in used)
         if query.feature_id:

@@ -185,9 +185,10 @@ def by_name(periods: Sequence[AutumnBin], names: Iterable[str], bins: Bins) -> d
     cells = list(
         zip(bins.indexes(item.period for item in periods), (item.values for item in periods), strict=True)
     )
-    for name, values in sums.items():
-        for index, cell in cells:
-            values[index] += cell.get(name, 0.0)
+    for index, cell in cells:
+        for name, value in cell.items():
+            if value and name in sums:  # most are zeros
+                sums[name][index] += value
     return sums
 
 
@@ -198,4 +199,4 @@ def feature_line(name: str, values: Sequence[float], previous: Sequence[float] |
 
 def exact_values(values: Iterable[float]) -> tuple[float, ...]:
     """Each of them rounded as `exact` does."""
-    return tuple(exact(value) for value in values)
+    return tuple([round(value, 10) + 0.0 if value else 0.0 for value in values])  # most are zeros
