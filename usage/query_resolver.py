@@ -9,6 +9,7 @@ from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
 from usage.api.names import NameCalls
 from usage.charts.chart_window import BillingCycle
+from usage.charts.figure_cache import FigureCache
 from usage.charts.queries import ChartQueries
 from usage.errors import Unsupported, UsageError
 from usage.features.visible import VisibleFeatures
@@ -25,8 +26,10 @@ class QueryResolver:
         capabilities: CapabilityCache,
         visible_features: VisibleFeatures,
         names: NameCalls | None,
+        cache: FigureCache,
     ) -> None:
         self._names = names
+        self._cache = cache
         self._calls = calls
         self._capabilities = capabilities
         self._visible_features = visible_features
@@ -103,7 +106,7 @@ class QueryResolver:
     def chart_queries(self, query: Query, now: int, options: CallOptions) -> ChartQueries:
         """The calls behind `query`'s chart. BadQuery or Unsupported where this server cannot answer them."""
         can = self._checked_capabilities(query, options)
-        return ChartQueries(self._calls, can, options, now, self._visible_features)
+        return ChartQueries(self._calls, can, options, now, self._visible_features, self._cache)
 
     def check_entity(self, query: Query, options: CallOptions) -> None:
         """An older server would drop the entity without a word, and answer with

@@ -28,6 +28,7 @@ from usage.api.waiting import current_waiter
 from usage.catalog import Customer, CustomerPage, FeatureName
 from usage.charts.allowance import NO_DAYS, Allowance, allowances, recent_days
 from usage.charts.chart_window import ChartWindow, chart_window_of, cycle_note
+from usage.charts.figure_cache import FigureCache
 from usage.charts.moves import Moves, feature_moves, incomplete_notes, moved_week, week_edges
 from usage.charts.queries import ChartQueries
 from usage.charts.series import Series
@@ -94,6 +95,7 @@ class ServiceContext:
     catalog: FeatureCatalog
     unavailable: UnavailableCalls | None
     limits: ListLimits
+    figures: FigureCache
     first_version: bool = False
 
 
@@ -114,7 +116,9 @@ class Usage:
         self._names = None
         if context.unavailable is not None:
             self._names = NameCalls(context.gateway, context.unavailable, scope)
-        self._resolver = QueryResolver(self._calls, context.capabilities, self._visible_features, self._names)
+        self._resolver = QueryResolver(
+            self._calls, context.capabilities, self._visible_features, self._names, context.figures
+        )
         self._reader = EventReader(self._calls)
 
     @property
@@ -575,5 +579,6 @@ def open_usage(
             FeatureCatalog(list_features),
             unavailable,
             ListLimits(),
+            FigureCache(),
         )
     )

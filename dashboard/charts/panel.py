@@ -131,6 +131,7 @@ def chart_panel(
     color_peers: Collection[str] = (),
     slots: Mapping[str, str] | None = None,
     ranges: bool = True,
+    exports: bool = True,
     labels: Labels | None = None,
     allowances: Mapping[str, Allowance] | None = None,
     subject: PictureSubject | None = None,
@@ -138,7 +139,8 @@ def chart_panel(
     """Everything about one chart. `requested`: the query that its links start from, where it differs from the
     figures'.
 
-    `ranges`: whether a part of its time can be selected. `color_peers`: the groups of the unfiltered chart,
+    `ranges`: whether a part of its time can be selected; `exports`: whether its figures can be taken away.
+    `color_peers`: the groups of the unfiltered chart,
     whose colors stay the same while filters change what is drawn. `slots`: the colors of features.
     `labels`: what customers and features are called. `allowances`: of the customer, by feature.
     `subject`: whose usage a downloaded picture names.
@@ -180,7 +182,7 @@ def chart_panel(
         else None,
         check_line=check_line,
         table=BinTable(_heads(series, chart, labels), _bin_rows(series, chart, bin_hrefs)),
-        export=f"{base_path}export.csv?{links.query.having().to_query_string()}",
+        export=f"{base_path}export.csv?{links.query.having().to_query_string()}" if exports else "",
         explain=None if is_panels or series.previous_bins is None else links.explain(series.focus or ""),
         allowance=next((card.allowance for card in cards if card.current), None),
         balances=_balance_cards(allowances, series, labels),

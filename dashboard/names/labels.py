@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
@@ -119,11 +119,17 @@ class Labels:
         """The unit of a feature's figures."""
         return EVENTS if measure == "count" else self.unit_of(name)
 
+    def named(self, customers: Iterable[str]) -> tuple[Hashable, ...]:
+        """All that the names of features and of these customers depend on."""
+        return self._all_features(), self.event_names, tuple(map(self.of_customer, customers))
+
+    def _all_features(self) -> tuple[FeatureName, ...]:
+        self.begin(None)
+        return _arrived(self._features, self.wait_s) or ()
+
     def _found(self, name: str) -> tuple[FeatureName, ...]:
         if self._named is None:
-            self.begin(None)
-            features = _arrived(self._features, self.wait_s)
-            self._named = _by_stored_name(features or (), event_names=self.event_names)
+            self._named = _by_stored_name(self._all_features(), event_names=self.event_names)
         return self._named.get(name, ())
 
 

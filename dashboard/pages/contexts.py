@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from markupsafe import Markup
+
 from dashboard import messages
-from dashboard.charts import Panel, chart_panel
-from dashboard.charts.colors import feature_colors
 from dashboard.charts.picture import PictureSubject
 from dashboard.events.explorer import Explorer, page_title, paths_of
 from dashboard.events.table import table, zone_of
@@ -16,6 +16,7 @@ from dashboard.explain.context import Explain
 from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative
 from dashboard.mount import Mount, Page
 from dashboard.pages.add_filter import MAX_PROPERTIES, MAX_VALUES
+from dashboard.pages.chart_part import cards_part, chart_part
 from dashboard.pages.filter_bar import active_filters
 from dashboard.pages.moved import moved_panel
 from dashboard.pages.no_matches import no_matches
@@ -88,7 +89,7 @@ class PageContexts:
         )
         newest = replace(data.page, events=data.page.events[:NEWEST], next=None)
         return {
-            "panel": None if series is None else self._panel(series, wide),
+            "cards": None if series is None else cards_part(self.mount, series, wide),
             "sentence": data.sentence or (messages.CYCLES_NEED_A_CUSTOMER if query.is_cycle else None),
             "is_partial": data.is_partial,
             "notes": data.page.notes,
@@ -121,7 +122,7 @@ class PageContexts:
         data = self.mount.usage.usage_page(shown, now, refresh=refresh)
         customer = self.mount.labels.details()
         return {
-            "panel": None if data.series is None else self._panel(data.series, query, customer),
+            "chart": None if data.series is None else self._chart(data.series, query, customer),
             "plans": () if customer is None else self._plans(customer, query),
             "sentence": data.sentence,
             "is_partial": data.is_partial,
@@ -150,24 +151,8 @@ class PageContexts:
         """The active plans; none where one period is shown, to which today's do not belong."""
         return () if self.mount.one_period else plan_texts(customer, query.zone)
 
-    def _panel(self, series: Series, requested: Query, customer: Customer | None = None) -> Panel:
-        panel = chart_panel(
-            series,
-            requested=requested,
-            base_path=self.mount.url("usage"),
-            events_path=self.mount.url("events"),
-            color_peers=series.named if series.query.dimension else (),
-            slots=feature_colors(
-                self.mount, series.query.customer_id, [total.feature_id for total in series.features]
-            ),
-            ranges=self.mount.snapshot_groupings is None,
-            labels=self.mount.labels,
-            allowances=self.mount.usage.allowances(customer, series)
-            if customer is not None and customer.balances
-            else None,
-            subject=self._subject(requested),
-        )
-        return panel if self.mount.exports else replace(panel, export="")
+    def _chart(self, series: Series, requested: Query, customer: Customer | None) -> Markup:
+        return chart_part(self.mount, series, requested, self._subject(requested), customer)
 
     def _subject(self, query: Query) -> PictureSubject:
         """Whose usage a picture of the chart shows, and under which conditions."""

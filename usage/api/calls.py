@@ -126,10 +126,18 @@ class ListAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AggregateAnswer:
-    """Figures of the requested features, and of no others."""
+    """Figures of the requested features, and of no others, decoded when they are read. `body`: as on the
+    wire, or what a scope may see of it.
+    """
 
-    figures: Aggregate
+    body: bytes
     fetch_info: FetchInfo
+    read: Callable[[bytes], Aggregate]
+
+    @property
+    def figures(self) -> Aggregate:
+        """The figures in `body`."""
+        return self.read(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +211,8 @@ class Calls:
         strip = None if self.scope is None else partial(_strip_figures, self.scope, read)
         fetch_info = self._call("events.aggregate", body, read, closed, options, strip)
         requested = body["feature_id"]
-        return AggregateAnswer(
-            _only(read(fetch_info.body), requested if isinstance(requested, list) else [requested]),
-            fetch_info,
-        )
+        only = partial(_only, read, requested if isinstance(requested, list) else [requested])
+        return AggregateAnswer(fetch_info.body, fetch_info, MemoizedDecoder(only))
 
     def start(self, call: Callable[[], T]) -> Future[T]:
         """Runs `call` in the pool, within the caller's context; at once where the system has no room for
@@ -313,8 +319,9 @@ def _without_foreign(rows: EventList, own: list[Event], customer_id: object) -> 
     return msgspec.structs.replace(rows, events=own, foreign_rows=foreign)
 
 
-def _only(figures: Aggregate, requested: Sequence[object]) -> Aggregate:
+def _only(read: Callable[[bytes], Aggregate], requested: Sequence[object], body: bytes) -> Aggregate:
     """Zero-filled for every requested feature (trap 11), without any other (trap 4)."""
+    figures = read(body)
     names = [str(name) for name in requested]
     exactly = set(names)
     bins = [

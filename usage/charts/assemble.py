@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from usage import messages
 from usage.api.calls import AggregateAnswer
@@ -21,13 +22,14 @@ from usage.charts.series import (
     is_near,
 )
 from usage.features.names import FeatureNames
-from usage.freshness import freshness_of
+from usage.freshness import Freshness, freshness_of
 from usage.notes import Note
 from usage.query import Query
 from usage.results import Aggregate, AutumnBin, Total
 from usage.window import Bins
 
 NOTHING = Total(0, 0.0)
+_serials = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,18 @@ class PeriodAnswers:
         found = (self.current, self.previous, self.at_end, self.inside)
         return [item for item in found if item is not None]
 
+    @property
+    def bodies(self) -> tuple[bytes | None, ...]:
+        """What all figures here are read from."""
+        found = (self.current, self.previous, self.at_end, self.inside)
+        return tuple(None if item is None else item.body for item in found)
+
     def having(self, change: Callable[[Aggregate], Aggregate]) -> PeriodAnswers:
         """Both periods with other figures."""
         current, previous = self.current, self.previous
         return PeriodAnswers(
-            replace(current, figures=change(current.figures)),
-            None if previous is None else replace(previous, figures=change(previous.figures)),
+            _changed(current, change),
+            None if previous is None else _changed(previous, change),
         )
 
 
@@ -195,10 +203,14 @@ class ChartAssembly:
     by_window: bool = False
     plans: Mapping[str, str | None] = field(default_factory=dict)
 
+    def fresh(self) -> Freshness:
+        """The freshness of all that was fetched."""
+        answers = [*self.ungrouped.answers.all(), *(self.grouped.all() if self.grouped else ())]
+        return freshness_of(answer.fetch_info for answer in answers)
+
     def series(self, notes: tuple[Note, ...]) -> Series:
         """The chart's figures, with `notes` after those of its window."""
         lines = self._lines(self.query.group)
-        answers = [*self.ungrouped.answers.all(), *(self.grouped.all() if self.grouped else ())]
         is_compared = self.chart.previous is not None and self.ungrouped.answers.previous is not None
         return Series(
             query=self.query,
@@ -210,7 +222,8 @@ class ChartAssembly:
             count=self.ungrouped.count([total.feature_id for total in self.totals]),
             focus=self.focus,
             reconciliation=self._reconciled(lines),
-            fresh=freshness_of(answer.fetch_info for answer in answers),
+            fresh=self.fresh(),
+            serial=next(_serials),
             running=self.chart.running,
             previous=self._previous_of(lines) if is_compared else None,
             previous_bins=self.chart.previous if is_compared else None,
@@ -258,6 +271,11 @@ class ChartAssembly:
         if not self.query.group or is_near(drawn, total.sum):
             return replace(total.reconciliation, bars=drawn)
         return replace(total.reconciliation, bars=drawn, reason=messages.SELECTED_GROUPS_ONLY)
+
+
+def _changed(answer: AggregateAnswer, change: Callable[[Aggregate], Aggregate]) -> AggregateAnswer:
+    figures = change(answer.figures)
+    return replace(answer, read=lambda _: figures)
 
 
 def own_bins(answer: AggregateAnswer, bins: Bins, *, alone: bool) -> list[AutumnBin]:

@@ -7,7 +7,7 @@ grouped                     only with `group_by`; both periods in one call, exce
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, own_bins
 from usage.charts.chart_window import BillingCycle, ChartWindow
 from usage.charts.deducted import adds_up, balances_of, by_balance, by_group_of_balance, plans_of
+from usage.charts.figure_cache import FigureCache
 from usage.charts.filters import conditions, wire_filters
 from usage.charts.groups import group_moves, group_totals
 from usage.charts.moves import Move
@@ -95,6 +96,7 @@ class ChartQueries:
     options: CallOptions
     now: int
     visible_features: VisibleFeatures
+    cache: FigureCache
     group_limit: int = MAX_GROUPS
     first_version: bool = False
     strict: bool = False
@@ -141,7 +143,18 @@ class ChartQueries:
             self._group_limit(chart),
             features.stored[focus] if focus else (),
         )
-        return assembly.series((*self._notes(query, features, totals), *dict.fromkeys(missing)))
+        return self._assembled(assembly, (*self._notes(query, features, totals), *dict.fromkeys(missing)))
+
+    def _assembled(self, chart: ChartAssembly, notes: tuple[Note, ...]) -> Series:
+        """The figures of `chart`, as they were assembled from the same answers before, if they were."""
+        bodies = (*chart.ungrouped.answers.bodies, *(chart.grouped.bodies if chart.grouped else ()))
+        made_of = (
+            *(chart.query, _without_now(chart.chart), bodies, _items(chart.ungrouped.features)),
+            *(tuple(total.feature_id for total in chart.totals), chart.focus, chart.group_names),
+            *(chart.group_limit, notes),
+        )
+        series = self.cache.get(made_of, partial(chart.series, notes), size=_size(bodies))
+        return replace(series, now=chart.chart.now, fresh=chart.fresh())
 
     def _deducted(self, query: Query, features: FeatureNames, chart: ChartWindow) -> Series:
         """What events of `features` deducted, or what was deducted from their balances.
@@ -216,7 +229,13 @@ class ChartQueries:
             found = replace(found, at_end=end)
         else:
             found = replace(found, inside=end)
-        return UngroupedFigures.of(chart, found, features), _period_answers(rest[len(at_end) :], chart)
+        figures = self.cache.get(
+            (_without_now(chart), found.bodies, _items(features)),
+            partial(UngroupedFigures.of, chart, found, features),
+            size=_size(found.bodies),
+        )
+        figures = replace(figures, answers=found, features=features)
+        return figures, _period_answers(rest[len(at_end) :], chart)
 
     def _shown(self, query: Query, figures: UngroupedFigures) -> tuple[FeatureTotal, ...]:
         """The features of a page, most events first: those with events, else the first dozen of all; within a
@@ -485,6 +504,20 @@ class ChartQueries:
         ):
             notes.append(Note("filters-not-applied", messages.FILTERS_NOT_APPLIED))
         return tuple(notes)
+
+
+def _without_now(chart: ChartWindow) -> tuple[ChartWindow, bool]:
+    """The same as long as none of its bins ends or begins."""
+    return replace(chart, now=0), chart.now < chart.bins.edges[-1]
+
+
+def _items(features: FeatureNames) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple(features.stored.items())
+
+
+def _size(bodies: Iterable[bytes | None]) -> int:
+    """Bytes of answers with what is made of them: floats take about three times what their text does."""
+    return 4 * sum(len(body or b"") for body in bodies)
 
 
 def _moment(query: Query) -> str:

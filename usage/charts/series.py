@@ -131,7 +131,7 @@ class Series:
     the bin that `now` lies in, whose value still moves. `previous`: the previous period, bin by bin, over the
     same elapsed time, and `previous_bins` its bins. `notes`: what these figures leave out. `named`: the lines
     that are drawn where no groups are chosen; colors go by these. `plans`: of each balance that anything was
-    deducted from, None where it has none.
+    deducted from, None where it has none. `serial`: those with the same one have the same figures.
     """
 
     query: Query
@@ -150,6 +150,7 @@ class Series:
     notes: tuple[Note, ...] = field(default=())
     named: tuple[str, ...] = ()
     plans: Mapping[str, str | None] = field(default_factory=dict)
+    serial: int | None = field(default=None, compare=False)
 
     @property
     def drawn_feature(self) -> FeatureTotal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from urllib.parse import quote
 
@@ -131,4 +132,9 @@ def query(random: Random) -> str:
     if random.random() < 0.1:
         pairs.append((random.choice(UNKNOWN), random.choice(ANYTHING)))
     random.shuffle(pairs)
-    return random.choice(("&", "&", "&", ";", "&&")).join(f"{name}={quote(value)}" for name, value in pairs)
+    return query_string(pairs, random.choice(("&", "&", "&", ";", "&&")))
+
+
+def query_string(pairs: Iterable[tuple[str, str]], separator: str = "&") -> str:
+    """The pairs as a query string."""
+    return separator.join(f"{name}={quote(value)}" for name, value in pairs)

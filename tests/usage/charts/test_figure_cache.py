@@ -1,0 +1,22 @@
+"""The cache of what was read from Autumn's answers."""
+
+from __future__ import annotations
+
+from usage.charts.figure_cache import FigureCache
+
+
+def test_cache_holds_what_was_used_last() -> None:
+    """Up to its bytes; what is larger is not stored."""
+    cache, made = FigureCache(100), list[str]()
+
+    def get(name: str, size: int) -> str:
+        def make() -> str:
+            made.append(name)
+            return name.upper()
+
+        return cache.get(name, make, size=size)
+
+    assert [get(name, 50) for name in "abacab"] == [*"ABACAB"]
+    assert made == [*"abcb"]
+    assert [get("large", 101), get("large", 101)] == ["LARGE", "LARGE"]
+    assert made[4:] == ["large", "large"]

@@ -1,0 +1,38 @@
+"""Figures that were read from the same answers before: decoding costs more than comparing bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import TypeVar, cast
+
+from cachetools import LRUCache
+
+T = TypeVar("T")
+
+FIGURE_BYTES = 8 * 1024 * 1024
+"""What the figures of a process may take, with the answers that they were read from."""
+
+
+class FigureCache:
+    """Results by all that they were made of, so that none is ever out of date; the least recently used are
+    dropped first. Safe to share between threads.
+    """
+
+    def __init__(self, max_bytes: int = FIGURE_BYTES) -> None:
+        self._results: LRUCache[Hashable, tuple[object, int]] = LRUCache(
+            max_bytes, getsizeof=lambda entry: entry[1]
+        )
+        self._lock = Lock()
+
+    def get(self, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
+        """What `make` returns, or returned before for an equal `made_of`. `size`: bytes of both, about."""
+        with self._lock:
+            found = self._results.get(made_of)
+        if found is not None:
+            return cast("T", found[0])
+        made = make()
+        if size <= self._results.maxsize:
+            with self._lock:
+                self._results[made_of] = made, size
+        return made
