@@ -15,6 +15,7 @@ from dashboard.names.search import CustomerSearch
 from dashboard.names.stored import CustomerNames
 from usage.api.gateway import Gateway, open_gateway
 from usage.api.pace import HEADROOM
+from usage.charts.result_cache import ResultCache
 from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import Usage, open_usage
 
@@ -42,7 +43,11 @@ class Once(Generic[T]):
 @Once
 def gateway() -> Gateway:
     """The connections to Autumn, with their cache and limiter."""
-    shared: dict[str, Any] = {"redis_url": settings.REDIS_URL or "", "per_second": settings.AUTUMN_PACE}
+    shared: dict[str, Any] = {
+        "redis_url": settings.REDIS_URL or "",
+        "per_second": settings.AUTUMN_PACE,
+        "cache_bytes": 6 * cache_eighth(),
+    }
     if settings.AUTUMN_SECRET_KEY is not None:
         return open_gateway(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)
     transport = httpx.WSGITransport(
@@ -68,7 +73,22 @@ def known_customers() -> StoredKnownCustomers:
 @Once
 def usage() -> Usage:
     """The service that views, exports, shares and commands call."""
-    return open_usage(gateway(), known_customers(), names=settings.AUTUMN_NAMES == "auto")
+    is_named = settings.AUTUMN_NAMES == "auto"
+    return open_usage(gateway(), known_customers(), names=is_named, figure_bytes=cache_eighth())
+
+
+@Once
+def rendered_charts() -> ResultCache:
+    """The charts that were rendered last."""
+    return ResultCache(cache_eighth())
+
+
+def cache_eighth() -> int:
+    """An eighth of what all caches of this process may take, in bytes: six are for answers, one is for the
+    figures in them, one for charts as HTML.
+    """
+    megabytes: int = settings.CACHE_MB
+    return megabytes * 1024 * 1024 // 8
 
 
 @Once

@@ -68,6 +68,7 @@ SCRIPT_NAME = env.prefix("SCRIPT_NAME")
 FORCE_SCRIPT_NAME = SCRIPT_NAME or None
 WEB_CONCURRENCY = env.whole("WEB_CONCURRENCY", 1, 1, 64)
 WEB_THREADS = env.whole("WEB_THREADS", 32, 1, 256)
+CACHE_MB = env.whole("CACHE_MB", 64, 8, 65_536)
 TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, 0, 10)
 refuse_processes_without_redis(WEB_CONCURRENCY, REDIS_URL)
 

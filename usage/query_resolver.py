@@ -9,8 +9,8 @@ from usage.api.calls import CallOptions, Calls
 from usage.api.capabilities import Capabilities, CapabilityCache
 from usage.api.names import NameCalls
 from usage.charts.chart_window import BillingCycle
-from usage.charts.figure_cache import FigureCache
 from usage.charts.queries import ChartQueries
+from usage.charts.result_cache import ResultCache
 from usage.errors import Unsupported, UsageError
 from usage.features.visible import VisibleFeatures
 from usage.query import BadQuery, Query
@@ -26,7 +26,7 @@ class QueryResolver:
         capabilities: CapabilityCache,
         visible_features: VisibleFeatures,
         names: NameCalls | None,
-        cache: FigureCache,
+        cache: ResultCache,
     ) -> None:
         self._names = names
         self._cache = cache

@@ -28,9 +28,9 @@ from usage.api.waiting import current_waiter
 from usage.catalog import Customer, CustomerPage, FeatureName
 from usage.charts.allowance import NO_DAYS, Allowance, allowances, recent_days
 from usage.charts.chart_window import ChartWindow, chart_window_of, cycle_note
-from usage.charts.figure_cache import FigureCache
 from usage.charts.moves import Moves, feature_moves, incomplete_notes, moved_week, week_edges
 from usage.charts.queries import ChartQueries
+from usage.charts.result_cache import ResultCache
 from usage.charts.series import Series
 from usage.errors import (
     Busy,
@@ -66,6 +66,9 @@ TEMPORARY = (RateLimited, Busy, Unreachable, Malformed)
 CALLS_OF_COMPARISON = 4
 """Calls for a chart that compares two periods, at most."""
 
+FIGURE_BYTES = 8 * 1024 * 1024
+"""What the figures that a process keeps may take, with the answers that they were read from."""
+
 POOL_THREADS = 96
 """Threads for calls that go out side by side."""
 
@@ -95,7 +98,7 @@ class ServiceContext:
     catalog: FeatureCatalog
     unavailable: UnavailableCalls | None
     limits: ListLimits
-    figures: FigureCache
+    figures: ResultCache
     first_version: bool = False
 
 
@@ -559,11 +562,12 @@ def open_usage(
     clock: Callable[[], float] = time.time,
     pool: ThreadPoolExecutor | None = None,
     names: bool = True,
+    figure_bytes: int = FIGURE_BYTES,
 ) -> Usage:
     """A service for staff.
 
     `clock`: epoch seconds; `pool`: has the threads of calls that go out side by side. `names`: whether the
-    optional calls for names may be made.
+    optional calls for names may be made. `figure_bytes`: what figures that are kept may take.
     """
     threads = pool or ThreadPoolExecutor(max_workers=POOL_THREADS, thread_name_prefix="usage")
     unavailable = UnavailableCalls(clock) if names else None
@@ -579,6 +583,6 @@ def open_usage(
             FeatureCatalog(list_features),
             unavailable,
             ListLimits(),
-            FigureCache(),
+            ResultCache(figure_bytes),
         )
     )

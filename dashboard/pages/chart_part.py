@@ -9,23 +9,19 @@ from functools import partial
 from django.template.loader import render_to_string
 from markupsafe import Markup
 
+from dashboard import services
 from dashboard.charts import chart_panel
 from dashboard.charts.colors import feature_colors
 from dashboard.charts.picture import PictureSubject
 from dashboard.mount import Mount
 from usage.catalog import Customer
-from usage.charts.figure_cache import FigureCache
 from usage.charts.series import Series
 from usage.query import Query
 
 MINUTE_MS = 60_000
 """Texts say nothing more exact of the present."""
-PARTS_BYTES = 8 * 1024 * 1024
-"""What the rendered charts of a process may take."""
 PART_BYTES = 160 * 1024
 """What one takes, about: the largest is a chart of 120 intervals with nine groups."""
-
-_parts = FigureCache(PARTS_BYTES)
 
 
 def chart_part(
@@ -76,11 +72,12 @@ def _part(
         *(tuple(slots.items()), tuple((allowances or {}).items())),
         mount.labels.named(_customers(series)),
     )
-    return _parts.get(
-        made_of,
-        lambda: Markup(render_to_string(template, {"panel": panel(), "mount": mount})),  # noqa: S704  # escaped
-        size=PART_BYTES,
-    )
+
+    def rendered() -> Markup:
+        html = render_to_string(template, {"panel": panel(), "mount": mount})
+        return Markup(html)  # noqa: S704  a template has escaped it
+
+    return services.rendered_charts().get(made_of, rendered, size=PART_BYTES)
 
 
 def _customers(series: Series) -> Iterable[str]:

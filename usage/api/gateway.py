@@ -23,7 +23,7 @@ from usage.api.client import Client, Endpoint, Reply
 from usage.api.deadline import Deadline
 from usage.api.limiter import Limiter, RedisWindow
 from usage.api.pace import PER_SECOND, PER_SECOND_BY_CALL
-from usage.api.stores import MemoryStore, RedisLink, RedisStore
+from usage.api.stores import MEMORY_BYTES, MemoryStore, RedisLink, RedisStore
 from usage.api.waiting import wait_in_turn
 from usage.errors import MissingCall, RateLimited, Refused, Unreachable, Unsupported, UsageError
 
@@ -259,11 +259,14 @@ def open_gateway(
     redis_url: str = "",
     transport: httpx.BaseTransport | None = None,
     per_second: int = PER_SECOND,
+    cache_bytes: int = MEMORY_BYTES,
 ) -> Gateway:
-    """A gateway for this process; with a `redis_url`, cache and limiter are shared with others."""
+    """A gateway for this process; with a `redis_url`, cache and limiter are shared with others.
+    `cache_bytes`: what the cache may take of this process's memory.
+    """
     client = Client(url=url, key=key, transport=transport)
     if not redis_url:
-        return Gateway(client, Limiter(per_second=per_second), Cache(MemoryStore()))
+        return Gateway(client, Limiter(per_second=per_second), Cache(MemoryStore(cache_bytes)))
     link = RedisLink(redis_url)
     return Gateway(client, Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link)))
 

@@ -17,10 +17,10 @@ from usage.api.capabilities import PROBE_FEATURE, Capabilities
 from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures, own_bins
 from usage.charts.chart_window import BillingCycle, ChartWindow
 from usage.charts.deducted import adds_up, balances_of, by_balance, by_group_of_balance, plans_of
-from usage.charts.figure_cache import FigureCache
 from usage.charts.filters import conditions, wire_filters
 from usage.charts.groups import group_moves, group_totals
 from usage.charts.moves import Move
+from usage.charts.result_cache import ResultCache
 from usage.charts.series import FeatureTotal, Series
 from usage.errors import TooLarge, UnknownCustomer, Unsupported, UsageError
 from usage.features.names import FeatureNames
@@ -96,7 +96,7 @@ class ChartQueries:
     options: CallOptions
     now: int
     visible_features: VisibleFeatures
-    cache: FigureCache
+    cache: ResultCache
     group_limit: int = MAX_GROUPS
     first_version: bool = False
     strict: bool = False

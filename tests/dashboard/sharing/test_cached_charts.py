@@ -16,7 +16,7 @@ from time_machine import TimeMachineFixture
 from tests.dashboard.sharing import attack_queries
 from tests.dashboard.sharing.canary_organization import OTHER, SEEN, CanarySite, bounds
 from tests.page import Page
-from usage.charts.figure_cache import FigureCache
+from usage.charts.result_cache import ResultCache
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ Visit = Callable[[str], Page]
 CHART = {"chart", "compare", "bin_size", "group_by", "group", "hide", "focus", "measure", "tz", "filter"}
 
 
-def made_anew(self: FigureCache, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
+def made_anew(self: ResultCache, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
     return make()
 
 
@@ -79,23 +79,23 @@ def test_cached_charts_equal_those_made_anew(
     for visit in random.sample(visits, len(visits)):
         cached = parts(visit(query))
         with monkeypatch.context() as without:
-            without.setattr(FigureCache, "get", made_anew)
+            without.setattr(ResultCache, "get", made_anew)
             assert parts(visit(query)) == cached, query
 
 
 def test_same_figures_are_made_once(visits: list[Visit], monkeypatch: pytest.MonkeyPatch) -> None:
     """The second view of a chart reads and draws nothing."""
     made = list[Hashable]()
-    get = FigureCache.get
+    get = ResultCache.get
 
-    def counted(self: FigureCache, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
+    def counted(self: ResultCache, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
         def noted() -> T:
             made.append(made_of)
             return make()
 
         return get(self, made_of, noted, size=size)
 
-    monkeypatch.setattr(FigureCache, "get", counted)
+    monkeypatch.setattr(ResultCache, "get", counted)
     start, end = bounds()
     query = f"group_by=properties.model&start={start}&end={end}&tz=UTC"
     first = parts(visits[0](query))

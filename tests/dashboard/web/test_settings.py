@@ -62,6 +62,7 @@ REFUSED = [
     ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY is more than 1, and REDIS_URL is not set."),
     ({"AUTUMN_NAMES": "on"}, "AUTUMN_NAMES must be auto or off"),
     ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY must be a whole number from 1 to 64"),
+    ({"CACHE_MB": "7"}, "CACHE_MB must be a whole number from 8 to 65536"),
     ({"PORT": "99999"}, "PORT must be a whole number from 1 to 65535"),
     ({"SOCKET_MODE": "rw"}, "SOCKET_MODE must be a file mode in octal digits"),
     ({"SCRIPT_NAME": "usage"}, "SCRIPT_NAME must be a path such as /autumn"),

@@ -1,13 +1,13 @@
-"""The cache of what was read from Autumn's answers."""
+"""The cache of results: charts that were read and drawn before."""
 
 from __future__ import annotations
 
-from usage.charts.figure_cache import FigureCache
+from usage.charts.result_cache import ResultCache
 
 
 def test_cache_holds_what_was_used_last() -> None:
     """Up to its bytes; what is larger is not stored."""
-    cache, made = FigureCache(100), list[str]()
+    cache, made = ResultCache(100), list[str]()
 
     def get(name: str, size: int) -> str:
         def make() -> str:

@@ -1,4 +1,4 @@
-"""Figures that were read from the same answers before: decoding costs more than comparing bytes."""
+"""Results that were made of the same parts before: decoding and drawing cost more than comparing bytes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from cachetools import LRUCache
 
 T = TypeVar("T")
 
-FIGURE_BYTES = 8 * 1024 * 1024
-"""What the figures of a process may take, with the answers that they were read from."""
 
-
-class FigureCache:
+class ResultCache:
     """Results by all that they were made of, so that none is ever out of date; the least recently used are
     dropped first. Safe to share between threads.
     """
 
-    def __init__(self, max_bytes: int = FIGURE_BYTES) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._results: LRUCache[Hashable, tuple[object, int]] = LRUCache(
             max_bytes, getsizeof=lambda entry: entry[1]
         )
