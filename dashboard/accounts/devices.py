@@ -8,9 +8,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import reverse
 
 from dashboard.models import User
+from dashboard.web.addresses import route_address
 
 COOKIE_LIFE = timedelta(days=400)
 """As long as browsers keep any."""
@@ -31,7 +31,7 @@ def remember_device(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        below = reverse("account_login").removesuffix("login/")
+        below = route_address("account_login").removesuffix("login/")
         user = getattr(request, "user", None) if request.path.startswith(below) else None
         if isinstance(user, User) and not is_known(request, user):
             _remember(response, user, below)

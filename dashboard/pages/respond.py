@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import push_url
 
@@ -20,6 +19,7 @@ from dashboard.pages.page_customer import page_customer
 from dashboard.pages.start import start_of
 from dashboard.problems import Problem, page_problem_of, problem_of
 from dashboard.services import customer_search
+from dashboard.web.addresses import route_address
 from dashboard.web.htmx import HtmxRequest, wants_partial
 from usage.errors import Busy, UsageError
 from usage.query import BadQuery, Query
@@ -113,14 +113,14 @@ def _is_refresh(request: HttpRequest, mount: Mount) -> bool:
 def _share_href(request: HttpRequest, mount: Mount, query: Query | None) -> str | None:
     """Where a link to this view is made, for those who may make one."""
     may_share = not mount.shared and isinstance(request.user, User) and request.user.may_share
-    return f"{reverse('share_new')}?{mount.params(query)}" if may_share and query is not None else None
+    return f"{route_address('share_new')}?{mount.params(query)}" if may_share and query is not None else None
 
 
 def _save_href(mount: Mount, page: Page, query: Query | None) -> str | None:
     """Where this view is saved, for staff."""
     if mount.shared or query is None:
         return None
-    return f"{reverse('saved_view_new', args=[page])}?{mount.params(query)}"
+    return f"{route_address('saved_view_new', page)}?{mount.params(query)}"
 
 
 def _position_in_list(query: Query) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard import messages
@@ -24,6 +24,7 @@ from dashboard.mount import Page
 from dashboard.names.search import MOST_SEARCHED_VIEWS
 from dashboard.pages.filter_bar import MEASURE_NAMES, RANGE_NAMES
 from dashboard.services import customer_names
+from dashboard.web.addresses import route_address
 from usage.query import BadQuery, Query
 
 NAMED_CONDITIONS = 4
@@ -146,7 +147,7 @@ def _form(request: HttpRequest, view: SavedView, summary: str, said: str) -> Htt
         return render(request, "pages/saved_view.html", shown, status=400)
     said = said.format(name=full_label(view.name))
     django_messages.success(request, said, extra_tags="view-saved")
-    return redirect(view.address if is_new else reverse("saved_views"))
+    return redirect(view.address if is_new else route_address("saved_views"))
 
 
 def view_summary(query: Query) -> str:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from dashboard.forms import CustomerSearchForm, QueryForm
@@ -25,6 +25,7 @@ from dashboard.pages.saved_views import urlpatterns as saved_views
 from dashboard.pages.start import hide_first_run
 from dashboard.services import customer_names, customer_search
 from dashboard.services import usage as service
+from dashboard.web.addresses import route_address
 from dashboard.web.htmx import HtmxRequest, wants_partial
 
 
@@ -35,7 +36,7 @@ def staff_mount(request: HttpRequest) -> Mount:
     labels = Labels(
         names.name, names.start, service().start_feature_names, start_details=service().start_customer
     )
-    return Mount(service(), staff_exporter(request), reverse("overview"), labels=labels)
+    return Mount(service(), staff_exporter(request), route_address("overview"), labels=labels)
 
 
 def staff_exporter(request: HttpRequest) -> Exporter:
@@ -93,7 +94,7 @@ def customers(request: HtmxRequest) -> HttpResponse:
 
 def _usage_of(customer_id: str, form: QueryForm) -> str:
     """With the parameters that were given. A time zone that was not given is the viewer's."""
-    return f"{reverse('usage')}?{form.as_given(customer_id=customer_id)}"
+    return f"{route_address('usage')}?{form.as_given(customer_id=customer_id)}"
 
 
 urlpatterns: list[URLPattern] = [

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import QueryForm
 from dashboard.models import SavedView, User
+from dashboard.web.addresses import route_address
 
 LISTED_VIEWS = 8
 FIRST_RUN_COOKIE, HIDDEN = "first-run", "hidden"
@@ -36,7 +36,7 @@ def start_of(request: HttpRequest, query_string: str) -> Start:
     views = tuple(found[: LISTED_VIEWS + 1])
     more = found.count() - LISTED_VIEWS if len(views) > LISTED_VIEWS else 0
     is_hidden = request.COOKIES.get(FIRST_RUN_COOKIE) == HIDDEN
-    hide_href = None if is_hidden else f"{reverse('hide_first_run')}?{query_string}"
+    hide_href = None if is_hidden else f"{route_address('hide_first_run')}?{query_string}"
     return Start(views[:LISTED_VIEWS], more, hide_href)
 
 
@@ -44,7 +44,9 @@ def start_of(request: HttpRequest, query_string: str) -> Start:
 def hide_first_run(request: HttpRequest) -> HttpResponse:
     """Remembers for a year that this browser has seen it, and leads back."""
     form = QueryForm.of(request)
-    response = redirect(f"{reverse('overview')}?{form.query.to_query_string() if form.is_valid() else ''}")
+    response = redirect(
+        f"{route_address('overview')}?{form.query.to_query_string() if form.is_valid() else ''}"
+    )
     response.set_cookie(
         FIRST_RUN_COOKIE, HIDDEN, max_age=YEAR_S, samesite="Lax", secure=request.is_secure(), httponly=True
     )

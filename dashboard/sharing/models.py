@@ -6,10 +6,10 @@ import secrets
 
 from django.conf import settings
 from django.db import models
-from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.models import User
+from dashboard.web.addresses import route_address
 from usage.scope import Scope
 
 ID_BYTES = 8
@@ -95,7 +95,7 @@ class Share(models.Model):
     @property
     def root(self) -> str:
         """The address below which the link's pages are."""
-        return reverse("shared_overview", args=[self.id])
+        return route_address("shared_overview", self.id)
 
     @property
     def is_alive(self) -> bool:

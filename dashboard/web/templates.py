@@ -11,13 +11,14 @@ from django.conf import settings
 from django.contrib.messages import get_messages
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from dashboard.formats import full_label, label
 from dashboard.web import csp
+from dashboard.web.addresses import route_address
 
 # htmx would leave error answers unswapped, keep pages in the browser's store, and write a style of its own.
 HTMX = {
@@ -46,7 +47,7 @@ def environment(**options: Any) -> Environment:
     env = Environment(**options)  # noqa: S701  autoescape is in the options
     env.globals.update(
         static=static,
-        url=url,
+        url=route_address,
         htmx_script=htmx_script,
         htmx_config=json.dumps(HTMX),
         inline_css=Markup(csp.APP_CSS),  # noqa: S704  our own file
@@ -54,10 +55,6 @@ def environment(**options: Any) -> Environment:
     env.filters["visible"] = full_label
     env.filters["label"] = label
     return env
-
-
-def url(name: str, *args: Any, **kwargs: Any) -> str:
-    return reverse(name, args=args, kwargs=kwargs)
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -89,9 +86,9 @@ def navigation() -> list[tuple[str, str, str]]:
     found = []
     for name, text in NAV:
         with contextlib.suppress(NoReverseMatch):
-            found.append((name, reverse(name), text))
+            found.append((name, route_address(name), text))
     return found
 
 
 def oidc_url() -> str | None:
-    return url("oidc_login") if settings.OIDC_ISSUER else None
+    return route_address("oidc_login") if settings.OIDC_ISSUER else None

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import ROOT, Served, free_port
@@ -41,7 +42,11 @@ def autumn() -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "usage.sample", "--port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL
     )
-    yield f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}"
+    # It answers once it has its story: until then, calls for names would fail and be made again.
+    with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=120) as client:
+        client.get(address)
+    yield address
     process.terminate()
     process.wait(20)
 

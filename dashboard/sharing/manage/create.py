@@ -28,6 +28,7 @@ from dashboard.sharing.manage.initial import viewed_period
 from dashboard.sharing.mounts import link_mount
 from dashboard.sharing.permissions import sharer, sharers_only
 from dashboard.sharing.summary import link_summary
+from dashboard.web.addresses import route_address
 from dashboard.web.htmx import HtmxRequest
 from usage.errors import UnknownCustomer, UsageError
 from usage.query import BadQuery, Query
@@ -182,7 +183,7 @@ def _preview_mount(request: HttpRequest, form: ShareForm) -> Mount:
         for value in values
     ]
     live = usage().within(form.share.scope)  # figures are stored when the link is created
-    root = reverse("preview_overview", args=[form.share.pk])
+    root = route_address("preview_overview", form.share.pk)
     return link_mount(form.share, root, live, staff_exporter(request), "preview_", preview=True, draft=sent)
 
 
@@ -202,7 +203,7 @@ def _save_drafts(request: HttpRequest, drafts: dict[str, str]) -> None:
 
 def _start_over(request: HtmxRequest) -> HttpResponseBase:
     """There is no such draft any more: a new form, as a page of its own."""
-    return HttpResponseClientRedirect(reverse("share_new")) if request.htmx else redirect("share_new")
+    return HttpResponseClientRedirect(route_address("share_new")) if request.htmx else redirect("share_new")
 
 
 def _without_csrf(sent: QueryDict) -> QueryDict:
