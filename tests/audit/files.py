@@ -153,9 +153,18 @@ def _groups(requested: Requested, reading: Reading, lines: Lines, shifted: bool)
 
 
 def _focus(requested: Requested, reading: Reading, feature: str) -> list[Finding]:
-    """The feature of the groups: the requested one, or the one with most events."""
+    """The feature of the groups: the requested one, or the one with most events.
+
+    Autumn's counts beside a comparison may have the running hour, which its sums are without.
+    """
     if requested.query.focus is not None:
         return [] if feature == requested.query.focus else [Finding("focus", feature, requested.query.focus)]
+    until_now = replace(requested, query=requested.query.having(compare=None))
+    found = [_most_events(each, reading, feature) for each in (requested, until_now)]
+    return found[0] if all(found) else []
+
+
+def _most_events(requested: Requested, reading: Reading, feature: str) -> list[Finding]:
     counts = {name: sums.whole.count for name, sums in requested.by_feature(reading).items()}
     most = max(counts.values(), default=0)
     if counts.get(feature, 0) == most:
