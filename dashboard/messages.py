@@ -292,6 +292,58 @@ SECRET_NOT_STORED = "{path} can't be used: {error}. Make DATA_DIR writable, or s
 # dashboard/web/data_dir.py
 FOLDER_NOT_CREATED = "DATA_DIR: the folder {path} can't be created: {error}."
 
+# dashboard/setup/checks.py
+SET_THE_KEY = "Set AUTUMN_SECRET_KEY to a key of your organization, then restart."
+NOT_CHECKED_WITHOUT_KEY = "Not checked, because no request succeeds."
+KEY_MODES = {
+    "sample": "No key is set. The site shows sample data.",
+    "test": "Autumn accepts the key. It is a test key.",
+    "live": "Autumn accepts the key. It is a live key.",
+    "other": "Autumn accepts the key. Whether it is a live key can't be told from it.",
+}
+SERVER_AGES = {
+    "older": "It answers. It can't group by several values at once, count by interval or report deductions.",
+    "current": "It answers. It can't count events by interval or report deductions.",
+    "newest": "It answers, with all that this dashboard can show.",
+}
+NAMES_ARE_OFF = "AUTUMN_NAMES is off. Customers and features are shown by ID."
+TURN_NAMES_ON = "Set AUTUMN_NAMES=auto to read names, units and balances."
+READ_BY = {"features.list": "Features and units", "customers.list": "Customer names and balances"}
+CALL_ALLOWED = "The key may call {endpoint}."
+CALL_WITHOUT_SCOPE = "The key lacks the scope {scope}, which {endpoint} needs. IDs are shown instead."
+ADD_SCOPE = "Create a key with the scope {scope}, and set it as AUTUMN_SECRET_KEY."
+CALL_NOT_ANSWERED = "The server doesn't answer {endpoint}. IDs are shown instead."
+SERVER_MAY_LACK_CALL = "Update the Autumn server, or set AUTUMN_NAMES=off."
+CLOCK_NOT_COMPARED = "Autumn's responses don't tell its time."
+CLOCK_DIFFERENCE = "This machine's clock differs from Autumn's by {seconds} s."
+SET_THE_CLOCK = "Set this machine's clock, for example with NTP."
+CACHE_IN_PROCESS = "The cache is in the process and may take {megabytes} MB."
+REDIS_ANSWERS = "Redis answers and remembers."
+REDIS_STATES = {"unreachable": "Redis doesn't answer.", "forgetful": "Redis forgets what was just stored."}
+CHECK_REDIS = "Check REDIS_URL, and that Redis runs and has memory left."
+DATABASE_NOT_REACHED = "The database doesn't answer."
+CHECK_DATABASE = "Check DATABASE_URL and DATA_DIR, and that the database runs."
+NOT_CHECKED_WITHOUT_DATABASE = "Not checked, because the database doesn't answer."
+DATABASE_ANSWERS = "{engine} answers."
+MIGRATIONS_MISSING = "{count} migrations have not been applied."
+RUN_MIGRATE = "Run: manage.py migrate"
+MIGRATIONS_APPLIED = "All migrations have been applied."
+FOLDER_NOT_WRITABLE = "{path} can't be written: {error}."
+MAKE_FOLDER_WRITABLE = "Let the user who runs the site write to DATA_DIR, and make room on the disk."
+DISK_FREE = "{path} has {megabytes:,} MB left."
+MAKE_ROOM = "Make room on the disk: when it is full, nothing can be saved."
+FOLDER_OPEN = "Other users of this machine may read {path}."
+NARROW_FOLDER = "Give the site a DATA_DIR of its own."
+SEEN_ONLY_IN_BROWSER = "This can be seen only at /setup/."
+PROXIES_SEEN = "This request came through {seen} proxies. TRUSTED_PROXIES is {trusted}."
+SET_TRUSTED_PROXIES = "If these proxies are yours, set TRUSTED_PROXIES to their number."
+LOWER_TRUSTED_PROXIES = "Set TRUSTED_PROXIES to the number of proxies, or let each add to X-Forwarded-For."
+COOKIES_NOT_SECURE = "The site is visited over https, but its cookies would be sent without it, too."
+SET_ORIGINS = "Set CSRF_TRUSTED_ORIGINS to the site's https:// address."
+SITE_WITHOUT_HTTPS = "The site is visited without https."
+USE_HTTPS = "Put a proxy with https in front of it, and set TRUSTED_PROXIES and CSRF_TRUSTED_ORIGINS."
+COOKIES_FIT = "Cookies fit the way in which the site is visited."
+
 # dashboard/web/env.py
 SETTING_GIVEN_TWICE = "{name} and {name}_FILE are both set. Remove one of them."
 SETTING_EMPTY = "{name} is set but empty. Give it a value, or remove it."

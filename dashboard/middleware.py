@@ -28,6 +28,8 @@ METHODS = ("GET", "HEAD", "POST")
 access = structlog.get_logger("dashboard.access")
 
 
+PROXIES_SEEN = "dashboard.proxies"
+"""In a request's META: how many addresses its X-Forwarded-For had, trusted or not."""
 FORWARDED = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
@@ -39,6 +41,7 @@ def trusted_proxies(get_response: GetResponse) -> GetResponse:
         schemes = listed(request.META.pop("HTTP_X_FORWARDED_PROTO", ""))
         for name in FORWARDED:
             request.META.pop(name, None)
+        request.META[PROXIES_SEEN] = len(clients)
         trusted = settings.TRUSTED_PROXIES
         if trusted and len(clients) >= trusted:
             request.META["REMOTE_ADDR"] = clients[-trusted]

@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from dashboard.pages.staff import urlpatterns as staff_pages
+from dashboard.setup.views import setup
 from dashboard.sharing.urls import urlpatterns as sharing
 from dashboard.web import health
 
 urlpatterns = [
     *staff_pages,
     *sharing,
+    path("setup/", setup, name="setup"),
     path("accounts/", include("dashboard.accounts.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),

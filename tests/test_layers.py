@@ -52,6 +52,7 @@ LAYERS = (
     "dashboard.exports",
     "dashboard.pages",
     "dashboard.sharing",
+    "dashboard.setup",
     "dashboard.apps",
     "dashboard.admin",
     "dashboard.urls",

@@ -19,7 +19,7 @@ from itertools import chain
 
 from usage import messages
 from usage.api.calls import CallOptions, Calls, ListLimits
-from usage.api.capabilities import PROBE_FEATURE, CapabilityCache
+from usage.api.capabilities import PROBE_FEATURE, Capabilities, CapabilityCache, probe
 from usage.api.client import NameEndpoint
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
@@ -483,6 +483,23 @@ class Usage:
         narrow = self._resolver.narrow(replace(plain, focus=feature, feature_id=(feature,)))
         preparation = ExplainPreparation(self._resolver, self._reader, self._context.catalog, self.scope)
         return explain_change(preparation.request(narrow, now, spent, refresh=refresh))
+
+    def server(self) -> Capabilities:
+        """What this server can do, found out now. Raises the UsageError of the key or the address."""
+        return probe(self._calls, CallOptions(Deadline.after(PAGE_S)))
+
+    def missing_scopes(self) -> dict[NameEndpoint, str | None] | None:
+        """For each list of names the scope that the key lacks: empty where it is the server that lacks the
+        call, None where it may be read. None where no names are read. At most two calls, cached.
+        """
+        if self._names is None or self._context.unavailable is None:
+            return None
+        options = CallOptions(Deadline.after(NAMES_S))
+        self._names.features(options)
+        self._names.customers("", options, limit=1)
+        missing = self._context.unavailable.missing_scope
+        lists: tuple[NameEndpoint, ...] = ("features.list", "customers.list")
+        return {endpoint: missing(endpoint) for endpoint in lists}
 
     def missing_measures(self) -> dict[Measure, str]:
         """The measures that this server is known to lack, each with a sentence. Makes no call."""

@@ -79,10 +79,13 @@ def at_path(properties: Properties, path: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A value as in filters: text unchanged, a whole number without a fraction, the rest as JSON."""
+    """A value as in filters: text unchanged, a whole number without a fraction, the rest as JSON.
+
+    Servers write whole numbers below 1e21 with all their digits.
+    """
     if isinstance(value, str):
         return value
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return str(int(value))
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 

@@ -193,6 +193,7 @@ def test_account_pages(
     visitor.locator("[name=password]").fill("wrong")
     visitor.keyboard.press("Enter")
     findings.check(visitor, "failed sign-in")
+    findings.visit(admin, url, ["/setup/"])
     account = ["logout/", "password/change/", "reauthenticate/", "2fa/", "2fa/totp/activate/"]
     findings.visit(admin, url, [f"/accounts/{path}" for path in account])
     admin.goto(f"{url}/accounts/password/change/")
@@ -216,7 +217,7 @@ def test_failures_of_autumn(admin: Page, keyed_site: Keyed, autumn: Autumn, find
     )
     body = '{"message": "No such key", "code": "invalid_secret_key"}'
     autumn.failure = Response(body, 401, mimetype="application/json")
-    findings.visit(admin, url, [USAGE.replace("30d", "90d")])
+    findings.visit(admin, url, [USAGE.replace("30d", "90d"), "/setup/"])
     autumn.failure = None
 
 

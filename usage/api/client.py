@@ -87,7 +87,12 @@ class Client:
 
     `url` is https, or http on the loopback interface; with a `transport` of one's own (`httpx.WSGITransport`)
     it may be anything. Raises ValueError, in a sentence, for a URL or key that cannot be right.
+
+    `clock_difference_s`: how far this machine's clock was ahead of Autumn's at the last response, to a second
+    or two; None where no response told.
     """
+
+    clock_difference_s: float | None = None
 
     def __init__(
         self,
@@ -146,6 +151,8 @@ class Client:
     def _exchange(self, endpoint: Endpoint, request: httpx.Request, deadline: Deadline) -> Reply:
         requested_at, start = time.time(), time.monotonic()
         with closing(self._transport.handle_request(request)) as response:
+            if date := _parsed_date(response.headers.get("date", "")):
+                self.clock_difference_s = time.time() - date.timestamp()
             if response.status_code != 200:
                 raise self._error(endpoint, response, deadline)
             return Reply(

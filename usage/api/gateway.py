@@ -181,6 +181,11 @@ class Gateway:
         """Calls about this customer (None: about all of them together) in about the last second."""
         return self._limiter.in_use(self._bucket("" if customer_id is None else _digest(customer_id)[:12]))
 
+    @property
+    def clock_difference_s(self) -> float | None:
+        """How far this machine's clock is ahead of Autumn's, in seconds; None where that is not known."""
+        return self._client.clock_difference_s
+
     def counts(self) -> dict[str, int]:
         """Counts since the start: calls, retries, limited (429s), failures; answers live, cache, stale."""
         names = ("calls", "retries", "limited", "failures", "live", "cache", "stale")

@@ -57,6 +57,7 @@ TABLE = {
     "views/<int:view_id>/": Route(USER, FORM),
     "views/<int:view_id>/delete": Route(USER, POST),
     "first-run/hide": Route(USER, POST),
+    "setup/": Route(ADMINS, READ),
     "healthz": Route(PUBLIC, READ),
     "readyz": Route(PUBLIC, READ),
     "accounts/login/": Route(PUBLIC, FORM),

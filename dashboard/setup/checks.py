@@ -1,0 +1,173 @@
+"""One check after another of what the site needs, each with what to do where it fails. Source of both the
+page and the command.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest
+
+from dashboard import messages, services
+from dashboard.middleware import PROXIES_SEEN
+from dashboard.web import health
+from dashboard.web.data_dir import make_private
+from dashboard.web.env import LOOPBACK
+from usage.api.capabilities import Capabilities
+from usage.errors import KeyRefused, UsageError
+
+State = Literal["ok", "warning", "failed", "unknown"]
+LARGEST_DIFFERENCE_S = 60.0
+"""Of the clocks: requests that end with now would miss so much, or ask for the future."""
+LEAST_FREE = 256 * 1024 * 1024
+"""Bytes on the disk: less is full soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked. `found`: a sentence; `remedy`: another, or empty."""
+
+    code: str
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def checks(request: HttpRequest | None = None) -> list[Check]:
+    """All checks. `request`: one that came through the proxies, without which they cannot be seen.
+
+    It makes at most three calls to Autumn, whose answers are cached.
+    """
+    return [*_autumn(), _cache(), *_database(), _disk(), _proxies(request), _cookies(request)]
+
+
+def _autumn() -> Iterator[Check]:
+    mode = settings.AUTUMN_MODE
+    key_remedy = "" if mode != "sample" else messages.SET_THE_KEY
+    try:
+        can = services.usage().server()
+    except UsageError as error:
+        remedy = messages.CHECK_SECRET_KEY if isinstance(error, KeyRefused) else messages.CHECK_API_URL
+        yield Check("key", "Secret key", "failed", error.sentence, remedy)
+        yield Check("server", "Autumn server", "unknown", messages.NOT_CHECKED_WITHOUT_KEY)
+    else:
+        state: State = "warning" if mode == "sample" else "ok"
+        yield Check("key", "Secret key", state, messages.KEY_MODES[mode], key_remedy)
+        yield Check("server", "Autumn server", "ok", messages.SERVER_AGES[_age(can)])
+        yield from _names()
+    yield _clock()
+
+
+def _age(can: Capabilities) -> str:
+    return "newest" if can.deductions else "current" if can.grouping else "older"
+
+
+def _names() -> Iterator[Check]:
+    """What the optional calls read."""
+    try:
+        lacking = services.usage().missing_scopes()
+    except UsageError as error:
+        yield Check("names", "Names", "unknown", error.sentence)
+        return
+    if lacking is None:
+        yield Check("names", "Names", "warning", messages.NAMES_ARE_OFF, messages.TURN_NAMES_ON)
+        return
+    for endpoint, scope in lacking.items():
+        what = messages.READ_BY[endpoint]
+        if scope is None:
+            yield Check(endpoint, what, "ok", messages.CALL_ALLOWED.format(endpoint=endpoint))
+        elif scope:
+            found = messages.CALL_WITHOUT_SCOPE.format(endpoint=endpoint, scope=scope)
+            yield Check(endpoint, what, "warning", found, messages.ADD_SCOPE.format(scope=scope))
+        else:
+            found = messages.CALL_NOT_ANSWERED.format(endpoint=endpoint)
+            yield Check(endpoint, what, "warning", found, messages.SERVER_MAY_LACK_CALL)
+
+
+def _clock() -> Check:
+    ahead_s = services.gateway().clock_difference_s
+    if ahead_s is None:
+        return Check("clock", "Clock", "unknown", messages.CLOCK_NOT_COMPARED)
+    found = messages.CLOCK_DIFFERENCE.format(seconds=round(abs(ahead_s)))
+    if abs(ahead_s) <= LARGEST_DIFFERENCE_S:
+        return Check("clock", "Clock", "ok", found)
+    return Check("clock", "Clock", "failed", found, messages.SET_THE_CLOCK)
+
+
+def _cache() -> Check:
+    if settings.REDIS_URL is None:
+        return Check("cache", "Cache", "ok", messages.CACHE_IN_PROCESS.format(megabytes=settings.CACHE_MB))
+    state = health.shared_cache()
+    if state == "ok":
+        return Check("cache", "Cache", "ok", messages.REDIS_ANSWERS)
+    return Check("cache", "Cache", "failed", messages.REDIS_STATES[state], messages.CHECK_REDIS)
+
+
+def _database() -> Iterator[Check]:
+    if health.database() != "ok":
+        yield Check("database", "Database", "failed", messages.DATABASE_NOT_REACHED, messages.CHECK_DATABASE)
+        yield Check("migrations", "Tables", "unknown", messages.NOT_CHECKED_WITHOUT_DATABASE)
+        return
+    engine = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
+    yield Check("database", "Database", "ok", messages.DATABASE_ANSWERS.format(engine=engine))
+    try:
+        executor = MigrationExecutor(connection)
+        missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    except DatabaseError:
+        yield Check("migrations", "Tables", "failed", messages.DATABASE_NOT_REACHED, messages.CHECK_DATABASE)
+        return
+    if missing:
+        found = messages.MIGRATIONS_MISSING.format(count=missing)
+        yield Check("migrations", "Tables", "failed", found, messages.RUN_MIGRATE)
+    else:
+        yield Check("migrations", "Tables", "ok", messages.MIGRATIONS_APPLIED)
+
+
+def _disk() -> Check:
+    folder = settings.DATA_DIR
+    try:
+        is_private, free = make_private(folder), shutil.disk_usage(folder).free
+        (folder / ".doctor").touch()
+        (folder / ".doctor").unlink()
+    except OSError as error:
+        found = messages.FOLDER_NOT_WRITABLE.format(path=folder, error=error.strerror)
+        return Check("disk", "Disk", "failed", found, messages.MAKE_FOLDER_WRITABLE)
+    found = messages.DISK_FREE.format(path=folder, megabytes=free // (1024 * 1024))
+    if free < LEAST_FREE:
+        return Check("disk", "Disk", "warning", found, messages.MAKE_ROOM)
+    if not is_private:
+        return Check(
+            "disk", "Disk", "warning", messages.FOLDER_OPEN.format(path=folder), messages.NARROW_FOLDER
+        )
+    return Check("disk", "Disk", "ok", found)
+
+
+def _proxies(request: HttpRequest | None) -> Check:
+    trusted = settings.TRUSTED_PROXIES
+    if request is None:
+        return Check("proxies", "Proxies", "unknown", messages.SEEN_ONLY_IN_BROWSER)
+    seen: int = request.META.get(PROXIES_SEEN, 0)
+    found = messages.PROXIES_SEEN.format(seen=seen, trusted=trusted)
+    if seen > trusted:
+        return Check("proxies", "Proxies", "warning", found, messages.SET_TRUSTED_PROXIES)
+    if seen < trusted:
+        return Check("proxies", "Proxies", "failed", found, messages.LOWER_TRUSTED_PROXIES)
+    return Check("proxies", "Proxies", "ok", found)
+
+
+def _cookies(request: HttpRequest | None) -> Check:
+    if request is None:
+        return Check("cookies", "Cookies", "unknown", messages.SEEN_ONLY_IN_BROWSER)
+    host = request.get_host().rsplit(":", 1)[0]
+    if request.is_secure() and not settings.SESSION_COOKIE_SECURE:
+        return Check("cookies", "Cookies", "warning", messages.COOKIES_NOT_SECURE, messages.SET_ORIGINS)
+    if not request.is_secure() and host not in LOOPBACK:
+        return Check("cookies", "Cookies", "warning", messages.SITE_WITHOUT_HTTPS, messages.USE_HTTPS)
+    return Check("cookies", "Cookies", "ok", messages.COOKIES_FIT)

@@ -1,0 +1,123 @@
+"""What /setup/ and `manage.py doctor` say of the key, Autumn, and what the site runs on."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.conftest import forget, free_port
+from tests.dashboard.names.conftest import AGES, KEYS, OpenSite
+from tests.page import Page
+
+pytestmark = pytest.mark.django_db
+ALL = {"key", "server", "features.list", "customers.list", "clock", "cache", "database", "migrations"}
+OF_THE_SITE = {"disk", "proxies", "cookies"}
+
+
+def states(page: Page) -> dict[str, str]:
+    """The state of each check."""
+    return {row["data-check"] or "": row["data-state"] or "" for row in page.all(data_check=True)}
+
+
+def doctor() -> tuple[int, str]:
+    """The exit code of the command, and what it printed."""
+    printed = io.StringIO()
+    try:
+        call_command("doctor", stdout=printed)
+    except SystemExit as end:
+        return int(end.code or 0), printed.getvalue()
+    return 0, printed.getvalue()
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("age", AGES)
+def test_working_site_has_no_failure_at_any_age_with_any_key(
+    open_site: OpenSite, signed_in: Callable[..., Client], age: str, key: str
+) -> None:
+    """What the key may not read is a warning that says which scope it lacks."""
+    open_site(age=age, key=key)
+    page = Page(signed_in("admin").get("/setup/"))
+    found = states(page)
+    assert found.keys() == ALL | OF_THE_SITE
+    assert found["key"] == found["server"] == found["clock"] == found["migrations"] == "ok"
+    assert "failed" not in found.values()
+    allowed = "ok" if key == KEYS[0] and age != "older" else found["customers.list"]
+    assert found["features.list"] == found["customers.list"] == allowed
+    if key == KEYS[1] and age != "older":
+        row = page.one(data_check="customers.list")
+        assert row["data-state"] == "warning"
+        assert "customers:read" in row.text
+    assert doctor()[0] == 0
+
+
+@pytest.mark.parametrize("trouble", ["wrong key", "wrong address"])
+def test_first_start_says_what_is_wrong_with_the_key(
+    open_site: OpenSite, settings: Settings, signed_in: Callable[..., Client], trouble: str
+) -> None:
+    """Admins are led from any page to the remedy; the key is nowhere."""
+    open_site(key="am_sk_live_wrong" if trouble == "wrong key" else KEYS[0])
+    if trouble == "wrong address":
+        settings.AUTUMN_API_URL = f"http://127.0.0.1:{free_port()}"
+        forget()
+    admin, viewer = signed_in("admin"), signed_in("viewer")
+    assert Page(admin.get("/usage/?customer_id=acme-robotics&tz=UTC")).has("a", data_setup=True)
+    assert not Page(viewer.get("/usage/?customer_id=acme-robotics&tz=UTC")).has("a", data_setup=True)
+    answer = admin.get("/setup/")
+    found = states(Page(answer))
+    assert found["key"] == "failed"
+    assert found["server"] == "unknown"
+    assert b"am_sk_live_wrong" not in answer.content
+    code, printed = doctor()
+    assert code == 1
+    assert "am_sk_live_wrong" not in printed
+
+
+def test_sample_data_is_a_warning_that_names_the_setting(page: Client) -> None:
+    code, printed = doctor()
+    assert code == 0
+    assert "AUTUMN_SECRET_KEY" in printed
+
+
+def test_missing_tables_fail(open_site: OpenSite) -> None:
+    """Such as those of an upgrade."""
+    open_site()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'sharing' AND name LIKE '0007%'")
+    code, printed = doctor()
+    assert code == 1
+    assert "migrate" in printed
+
+
+def test_proxies_are_compared_with_the_setting(
+    open_site: OpenSite, settings: Settings, signed_in: Callable[..., Client]
+) -> None:
+    """One that is not trusted, and one that is missing."""
+    open_site()
+    admin = signed_in("admin")
+    passed = {"X-Forwarded-For": "203.0.113.7"}
+    assert states(Page(admin.get("/setup/")))["proxies"] == "ok"
+    assert states(Page(admin.get("/setup/", headers=passed)))["proxies"] == "warning"
+    settings.TRUSTED_PROXIES = 1
+    assert states(Page(admin.get("/setup/")))["proxies"] == "failed"
+
+
+def test_clock_that_differs_fails(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By more than a minute: windows end with this machine's now."""
+    site = open_site()
+
+    def late(environ: object, start_response: Callable[..., object]) -> list[bytes]:
+        start_response("403 Forbidden", [("Date", "Thu, 01 Jan 2026 00:00:00 GMT")])
+        return [json.dumps({"code": "insufficient_scopes", "message": "Missing: analytics:read"}).encode()]
+
+    site.autumn.app = late  # type: ignore[assignment]
+    forget()
+    code, printed = doctor()
+    assert code == 1
+    assert printed.count("✗") == 2  # the key, which lacks a scope, and the clock
