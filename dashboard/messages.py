@@ -294,6 +294,8 @@ FOLDER_NOT_CREATED = "DATA_DIR: the folder {path} can't be created: {error}."
 
 # dashboard/setup/checks.py
 SET_THE_KEY = "Set AUTUMN_SECRET_KEY to a key of your organization, then restart."
+COPY_THE_KEY = "Copy AUTUMN_SECRET_KEY again from Autumn, with all the scopes that it needs, then restart."
+CHECK_THE_ADDRESS = "Check AUTUMN_API_URL, and that this machine reaches it, then restart."
 NOT_CHECKED_WITHOUT_KEY = "Not checked, because no request succeeds."
 KEY_MODES = {
     "sample": "No key is set. The site shows sample data.",

@@ -21,6 +21,8 @@ from dashboard.web.data_dir import make_private
 from dashboard.web.env import LOOPBACK
 from usage.api.capabilities import Capabilities
 from usage.errors import KeyRefused, UsageError
+from usage.known_customers import InMemoryKnownCustomers
+from usage.service import Usage, open_usage
 
 State = Literal["ok", "warning", "failed", "unknown"]
 LARGEST_DIFFERENCE_S = 60.0
@@ -50,18 +52,20 @@ def checks(request: HttpRequest | None = None) -> list[Check]:
 
 def _autumn() -> Iterator[Check]:
     mode = settings.AUTUMN_MODE
+    # Not the site's own service: what it has in the database may be missing, and is not needed here.
+    usage = open_usage(services.gateway(), InMemoryKnownCustomers(), names=settings.AUTUMN_NAMES == "auto")
     key_remedy = "" if mode != "sample" else messages.SET_THE_KEY
     try:
-        can = services.usage().server()
+        can = usage.server()
     except UsageError as error:
-        remedy = messages.CHECK_SECRET_KEY if isinstance(error, KeyRefused) else messages.CHECK_API_URL
+        remedy = messages.COPY_THE_KEY if isinstance(error, KeyRefused) else messages.CHECK_THE_ADDRESS
         yield Check("key", "Secret key", "failed", error.sentence, remedy)
         yield Check("server", "Autumn server", "unknown", messages.NOT_CHECKED_WITHOUT_KEY)
     else:
         state: State = "warning" if mode == "sample" else "ok"
         yield Check("key", "Secret key", state, messages.KEY_MODES[mode], key_remedy)
         yield Check("server", "Autumn server", "ok", messages.SERVER_AGES[_age(can)])
-        yield from _names()
+        yield from _names(usage)
     yield _clock()
 
 
@@ -69,10 +73,10 @@ def _age(can: Capabilities) -> str:
     return "newest" if can.deductions else "current" if can.grouping else "older"
 
 
-def _names() -> Iterator[Check]:
+def _names(usage: Usage) -> Iterator[Check]:
     """What the optional calls read."""
     try:
-        lacking = services.usage().missing_scopes()
+        lacking = usage.missing_scopes()
     except UsageError as error:
         yield Check("names", "Names", "unknown", error.sentence)
         return

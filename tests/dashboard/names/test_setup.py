@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -12,7 +17,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.conftest import forget, free_port
+from tests.conftest import ROOT, forget, free_port
 from tests.dashboard.names.conftest import AGES, KEYS, OpenSite
 from tests.page import Page
 
@@ -93,6 +98,25 @@ def test_missing_tables_fail(open_site: OpenSite) -> None:
     code, printed = doctor()
     assert code == 1
     assert "migrate" in printed
+
+
+def test_doctor_works_before_anything_else_does(tmp_path: Path) -> None:
+    """With an empty folder, and neither Autumn nor Redis in reach."""
+    away = free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")},
+        "DATA_DIR": str(tmp_path),
+        "ENV_FILE": os.devnull,
+        "REDIS_URL": f"redis://127.0.0.1:{away}/0",
+        "AUTUMN_SECRET_KEY": "am_sk_test_1",
+        "AUTUMN_API_URL": f"http://127.0.0.1:{away}",
+    }
+    command = [sys.executable, "manage.py", "doctor"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("✗") == 3
+    assert {"AUTUMN_API_URL", "REDIS_URL", "migrate"} <= set(re.findall(r"[A-Z_]{6,}|migrate", done.stdout))
+    assert "Traceback" not in done.stderr
 
 
 def test_proxies_are_compared_with_the_setting(
