@@ -6,6 +6,7 @@ is complete, and a page leaves it at once. Waitress limits sizes. The limits of 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -138,6 +139,8 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         is_open = settings.AUTUMN_MODE == "sample"
         lanes = Lanes(self.cfg.threads, settings.SESSION_COOKIE_NAME, is_open, settings.SCRIPT_NAME)
         sys.setswitchinterval(SWITCH_S)
+        gc.collect()
+        gc.freeze()  # what was loaded stays: the collector need not walk over it for each page
         self.server = create_server(
             self.wsgi,
             map=channels,
