@@ -214,6 +214,7 @@ ACCOUNT_RATE_LIMITS = False  # they count in the cache, which forgets; ours are 
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Usage"
+MFA_TOTP_TOLERANCE = 1  # a code that was typed in its last second arrives in the next one
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # no mails are sent, so none is verified
 
 # OpenID Connect, where the operator has it

@@ -42,7 +42,8 @@ class CountedCode(Base):
             code = super().clean_code()
             # allauth notes this in the cache too, which may forget it.
             used = f"used:{self.user.pk}:{re.sub(r'[^0-9]', '', code)}"
-            if not counters.take(counters.Limit(used, 1, app_settings.TOTP_PERIOD)):
+            accepted_s = app_settings.TOTP_PERIOD * (2 * app_settings.TOTP_TOLERANCE + 1)
+            if not counters.take(counters.Limit(used, 1, accepted_s)):
                 raise get_adapter().validation_error("incorrect_code")
             attempt.right = True
         return code

@@ -215,6 +215,38 @@ def test_code_is_valid_once(person: Person) -> None:
         assert "_auth_user_id" not in second.session
 
 
+@pytest.mark.parametrize(("later_s", "status"), [(30, 302), (61, 200)])
+def test_code_is_accepted_for_one_period_more(person: Person, later_s: int, status: int) -> None:
+    """It was typed in its last second; and once then, too."""
+    secret = second_factor(person)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        code = totp_code(secret)
+        clock.shift(later_s)
+        first, second = Client(), Client()
+        for client in (first, second):
+            enter(RIGHT, client=client)
+        assert send_code(first, code) == status
+        clock.shift(1)
+        assert send_code(second, code) == 200
+
+
+def test_code_of_the_next_period_is_not_valid_again_in_it(person: Person) -> None:
+    """A clock that is ahead sends it early."""
+    secret = second_factor(person)
+    start = timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+        clock.shift(30)
+        code = totp_code(secret)
+        clock.move_to(start)
+        first, second = Client(), Client()
+        for client in (first, second):
+            enter(RIGHT, client=client)
+        assert send_code(first, code) == 302
+        cache.clear()
+        clock.shift(31)
+        assert send_code(second, code) == 200
+
+
 @pytest.mark.parametrize(
     ("path", "field"),
     [("/accounts/reauthenticate/", "password"), ("/accounts/password/change/", "oldpassword")],
