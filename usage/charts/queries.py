@@ -7,7 +7,7 @@ grouped                     only with `group_by`; both periods in one call, exce
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,7 +21,7 @@ from usage.charts.filters import conditions, wire_filters
 from usage.charts.groups import group_moves, group_totals
 from usage.charts.moves import Move
 from usage.charts.result_cache import ResultCache
-from usage.charts.series import FeatureTotal, Series
+from usage.charts.series import FeatureTotal, Reconciliation, Series
 from usage.errors import TooLarge, UnknownCustomer, Unsupported, UsageError
 from usage.features.names import FeatureNames
 from usage.features.visible import VisibleFeatures
@@ -229,12 +229,10 @@ class ChartQueries:
             found = replace(found, at_end=end)
         else:
             found = replace(found, inside=end)
-        figures = self.cache.get(
-            (_without_now(chart), found.bodies, _items(features)),
-            partial(UngroupedFigures.of, chart, found, features),
-            size=_size(found.bodies),
-        )
-        figures = replace(figures, answers=found, features=features)
+        made_of = (_without_now(chart), found.bodies, _items(features))
+        read = partial(_read, chart, found, features)
+        totals, checks = self.cache.get(made_of, read, size=_size(found.bodies))
+        figures = UngroupedFigures(found, features, totals, checks, has_totals=True)
         return figures, _period_answers(rest[len(at_end) :], chart)
 
     def _shown(self, query: Query, figures: UngroupedFigures) -> tuple[FeatureTotal, ...]:
@@ -509,6 +507,14 @@ class ChartQueries:
 def _without_now(chart: ChartWindow) -> tuple[ChartWindow, bool]:
     """The same as long as none of its bins ends or begins."""
     return replace(chart, now=0), chart.now < chart.bins.edges[-1]
+
+
+def _read(
+    chart: ChartWindow, answers: PeriodAnswers, features: FeatureNames
+) -> tuple[tuple[FeatureTotal, ...], Mapping[str, Reconciliation]]:
+    """What is kept of answers: decoded, they would take more than all that is made of them."""
+    figures = UngroupedFigures.of(chart, answers, features)
+    return figures.totals, figures.checks
 
 
 def _items(features: FeatureNames) -> tuple[tuple[str, tuple[str, ...]], ...]:
