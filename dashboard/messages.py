@@ -304,13 +304,18 @@ KEY_MODES = {
     "other": "Autumn accepts the key. Whether it is a live key can't be told from it.",
 }
 SERVER_AGES = {
-    "older": "It answers. It can't group by several values at once, count by interval or report deductions.",
+    "older": "It answers. It can't report usage of all customers, by week or filtered, nor deductions.",
     "current": "It answers. It can't count events by interval or report deductions.",
     "newest": "It answers, with all that this dashboard can show.",
 }
 NAMES_ARE_OFF = "AUTUMN_NAMES is off. Customers and features are shown by ID."
 TURN_NAMES_ON = "Set AUTUMN_NAMES=auto to read names, units and balances."
-READ_BY = {"features.list": "Features and units", "customers.list": "Customer names and balances"}
+READ_BY = {
+    "events.list": "Events",
+    "features.list": "Features and units",
+    "customers.list": "Customer search",
+    "customers.get": "Customer names and balances",
+}
 CALL_ALLOWED = "The key may call {endpoint}."
 CALL_WITHOUT_SCOPE = "The key lacks the scope {scope}, which {endpoint} needs. IDs are shown instead."
 ADD_SCOPE = "Create a key with the scope {scope}, and set it as AUTUMN_SECRET_KEY."
@@ -320,13 +325,20 @@ CLOCK_NOT_COMPARED = "Autumn's responses don't tell its time."
 CLOCK_DIFFERENCE = "This machine's clock differs from Autumn's by {seconds} s."
 SET_THE_CLOCK = "Set this machine's clock, for example with NTP."
 CACHE_IN_PROCESS = "The cache is in the process and may take {megabytes} MB."
-REDIS_ANSWERS = "Redis answers and remembers."
-REDIS_STATES = {"unreachable": "Redis doesn't answer.", "forgetful": "Redis forgets what was just stored."}
+REDIS_ANSWERS = "Redis answers. It doesn't report its memory limit."
+REDIS_EVICTS = "Redis answers. It may use {megabytes:,} MB, with the policy {policy}."
+REDIS_WITHOUT_LIMIT = "Redis answers. It has no memory limit, so cached data may fill the machine."
+LIMIT_REDIS = "Set maxmemory, and maxmemory-policy allkeys-lru, in the configuration of Redis."
+REDIS_REFUSES = "Redis answers. When its memory is full, it refuses new data, and processes share nothing."
+LET_REDIS_EVICT = "Set maxmemory-policy allkeys-lru in the configuration of Redis."
+REDIS_STATES = {"unreachable": "Redis doesn't answer.", "forgetful": "Redis does not return what was stored."}
 CHECK_REDIS = "Check REDIS_URL, and that Redis runs and has memory left."
 DATABASE_NOT_REACHED = "The database doesn't answer."
 CHECK_DATABASE = "Check DATABASE_URL and DATA_DIR, and that the database runs."
 NOT_CHECKED_WITHOUT_DATABASE = "Not checked, because the database doesn't answer."
 DATABASE_ANSWERS = "{engine} answers."
+DATABASE_READ_ONLY = "{engine} answers, but refuses changes."
+LET_DATABASE_WRITE = "Check the rights of its user, that it is not a replica, and that its disk has room."
 MIGRATIONS_MISSING = "{count} migrations have not been applied."
 RUN_MIGRATE = "Run: manage.py migrate"
 MIGRATIONS_APPLIED = "All migrations have been applied."

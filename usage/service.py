@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -23,7 +24,7 @@ from usage.api.capabilities import PROBE_FEATURE, Capabilities, CapabilityCache,
 from usage.api.client import NameEndpoint
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
-from usage.api.names import DEFAULT_PAGE, SEARCH_LIMIT, NameCalls, UnavailableCalls
+from usage.api.names import DEFAULT_PAGE, SCOPES, SEARCH_LIMIT, NameCalls, UnavailableCalls
 from usage.api.waiting import current_waiter
 from usage.catalog import Customer, CustomerPage, FeatureName
 from usage.charts.allowance import NO_DAYS, Allowance, allowances, recent_days
@@ -60,6 +61,8 @@ from usage.window import HOUR_MS, Window, hour_end
 
 NAMES_S = 4.0
 """How long a call for names may take."""
+PROBE_CUSTOMER = "setup-check"
+"""An ID that no customer needs to have."""
 TEMPORARY = (RateLimited, Busy, Unreachable, Malformed)
 """What a part of a page may meet while the others are shown."""
 
@@ -485,21 +488,28 @@ class Usage:
         return explain_change(preparation.request(narrow, now, spent, refresh=refresh))
 
     def server(self) -> Capabilities:
-        """What this server can do, found out now. Raises the UsageError of the key or the address."""
-        return probe(self._calls, CallOptions(Deadline.after(PAGE_S)))
+        """What this server can do, found out now by one call that is not cached. Raises the UsageError of the
+        key or the address.
+        """
+        return probe(self._calls, CallOptions(Deadline.after(PAGE_S), use_cache=False))
+
+    def check_event_list(self) -> None:
+        """Requests the newest event; the answer is not cached. Raises a UsageError where there is none."""
+        self._calls.rows({}, 1, closed=False, options=CallOptions(Deadline.after(PAGE_S), use_cache=False))
 
     def missing_scopes(self) -> dict[NameEndpoint, str | None] | None:
-        """For each list of names the scope that the key lacks: empty where it is the server that lacks the
-        call, None where it may be read. None where no names are read. At most two calls, cached.
+        """For each call for names the scope that the key lacks: empty where it is the server that lacks the
+        call, None where it is allowed. None where no names are read. At most three calls, not cached.
         """
         if self._names is None or self._context.unavailable is None:
             return None
-        options = CallOptions(Deadline.after(NAMES_S))
+        options = CallOptions(Deadline.after(NAMES_S), use_cache=False)
         self._names.features(options)
         self._names.customers("", options, limit=1)
+        with suppress(UnknownCustomer):  # the call is allowed: Autumn looked
+            self._names.customer(PROBE_CUSTOMER, options)
         missing = self._context.unavailable.missing_scope
-        lists: tuple[NameEndpoint, ...] = ("features.list", "customers.list")
-        return {endpoint: missing(endpoint) for endpoint in lists}
+        return {endpoint: missing(endpoint) for endpoint in SCOPES}
 
     def missing_measures(self) -> dict[Measure, str]:
         """The measures that this server is known to lack, each with a sentence. Makes no call."""

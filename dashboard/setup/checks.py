@@ -7,10 +7,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from threading import Condition
 from typing import Literal
 
+from cachetools import TTLCache, cached
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest
 
@@ -20,7 +23,8 @@ from dashboard.web import health
 from dashboard.web.data_dir import make_private
 from dashboard.web.env import LOOPBACK
 from usage.api.capabilities import Capabilities
-from usage.errors import KeyRefused, UsageError
+from usage.api.gateway import Gateway
+from usage.errors import Busy, KeyRefused, RateLimited, UsageError
 from usage.known_customers import InMemoryKnownCustomers
 from usage.service import Usage, open_usage
 
@@ -29,6 +33,8 @@ LARGEST_DIFFERENCE_S = 60.0
 """Of the clocks: requests that end with now would miss so much, or ask for the future."""
 LEAST_FREE = 256 * 1024 * 1024
 """Bytes on the disk: less is full soon."""
+REPEATED_S = 10.0
+"""How long what Autumn answered is shown again: who reloads the page takes no calls from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +51,55 @@ class Check:
 def checks(request: HttpRequest | None = None) -> list[Check]:
     """All checks. `request`: one that came through the proxies, without which they cannot be seen.
 
-    It makes at most three calls to Autumn, whose answers are cached.
+    It makes at most five calls to Autumn, and none for REPEATED_S after that.
     """
-    return [*_autumn(), _cache(), *_database(), _disk(), _proxies(request), _cookies(request)]
+    of_autumn = _autumn(services.gateway())
+    return [*of_autumn, _cache(), *_database(), _disk(), _proxies(request), _cookies(request)]
 
 
-def _autumn() -> Iterator[Check]:
-    mode = settings.AUTUMN_MODE
+# With a condition, those who come at the same time wait for the first one's answers.
+@cached(TTLCache(1, REPEATED_S), condition=Condition())
+def _autumn(gateway: Gateway) -> tuple[Check, ...]:
     # Not the site's own service: what it has in the database may be missing, and is not needed here.
-    usage = open_usage(services.gateway(), InMemoryKnownCustomers(), names=settings.AUTUMN_NAMES == "auto")
+    usage = open_usage(gateway, InMemoryKnownCustomers(), names=settings.AUTUMN_NAMES == "auto")
+    return (*_calls(usage), _clock(gateway))
+
+
+def _calls(usage: Usage) -> Iterator[Check]:
+    mode = settings.AUTUMN_MODE
     key_remedy = "" if mode != "sample" else messages.SET_THE_KEY
     try:
         can = usage.server()
     except UsageError as error:
-        remedy = messages.COPY_THE_KEY if isinstance(error, KeyRefused) else messages.CHECK_THE_ADDRESS
-        yield Check("key", "Secret key", "failed", error.sentence, remedy)
+        yield _without_answer("key", "Secret key", error)
         yield Check("server", "Autumn server", "unknown", messages.NOT_CHECKED_WITHOUT_KEY)
     else:
         state: State = "warning" if mode == "sample" else "ok"
         yield Check("key", "Secret key", state, messages.KEY_MODES[mode], key_remedy)
         yield Check("server", "Autumn server", "ok", messages.SERVER_AGES[_age(can)])
+        yield _event_list(usage)
         yield from _names(usage)
-    yield _clock()
 
 
 def _age(can: Capabilities) -> str:
     return "newest" if can.deductions else "current" if can.grouping else "older"
+
+
+def _without_answer(code: str, name: str, error: UsageError) -> Check:
+    """A check of a call that failed. Where all calls have to wait, it says nothing of the setup."""
+    if isinstance(error, (RateLimited, Busy)):
+        return Check(code, name, "unknown", error.sentence, messages.TRY_AGAIN_SOON)
+    remedy = messages.COPY_THE_KEY if isinstance(error, KeyRefused) else messages.CHECK_THE_ADDRESS
+    return Check(code, name, "failed", error.sentence, remedy)
+
+
+def _event_list(usage: Usage) -> Check:
+    what = messages.READ_BY["events.list"]
+    try:
+        usage.check_event_list()
+    except UsageError as error:
+        return _without_answer("events.list", what, error)
+    return Check("events.list", what, "ok", messages.CALL_ALLOWED.format(endpoint="events.list"))
 
 
 def _names(usage: Usage) -> Iterator[Check]:
@@ -95,8 +124,8 @@ def _names(usage: Usage) -> Iterator[Check]:
             yield Check(endpoint, what, "warning", found, messages.SERVER_MAY_LACK_CALL)
 
 
-def _clock() -> Check:
-    ahead_s = services.gateway().clock_difference_s
+def _clock(gateway: Gateway) -> Check:
+    ahead_s = gateway.clock_difference_s
     if ahead_s is None:
         return Check("clock", "Clock", "unknown", messages.CLOCK_NOT_COMPARED)
     found = messages.CLOCK_DIFFERENCE.format(seconds=round(abs(ahead_s)))
@@ -109,9 +138,18 @@ def _cache() -> Check:
     if settings.REDIS_URL is None:
         return Check("cache", "Cache", "ok", messages.CACHE_IN_PROCESS.format(megabytes=settings.CACHE_MB))
     state = health.shared_cache()
-    if state == "ok":
+    if state != "ok":
+        return Check("cache", "Cache", "failed", messages.REDIS_STATES[state], messages.CHECK_REDIS)
+    memory = health.shared_cache_memory()
+    if memory is None:  # some hosted ones refuse to say
         return Check("cache", "Cache", "ok", messages.REDIS_ANSWERS)
-    return Check("cache", "Cache", "failed", messages.REDIS_STATES[state], messages.CHECK_REDIS)
+    most_bytes, policy = memory
+    if not most_bytes:
+        return Check("cache", "Cache", "warning", messages.REDIS_WITHOUT_LIMIT, messages.LIMIT_REDIS)
+    if policy == "noeviction":
+        return Check("cache", "Cache", "warning", messages.REDIS_REFUSES, messages.LET_REDIS_EVICT)
+    found = messages.REDIS_EVICTS.format(megabytes=most_bytes // (1024 * 1024), policy=policy)
+    return Check("cache", "Cache", "ok", found)
 
 
 def _database() -> Iterator[Check]:
@@ -120,13 +158,18 @@ def _database() -> Iterator[Check]:
         yield Check("migrations", "Tables", "unknown", messages.NOT_CHECKED_WITHOUT_DATABASE)
         return
     engine = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
-    yield Check("database", "Database", "ok", messages.DATABASE_ANSWERS.format(engine=engine))
     try:
         executor = MigrationExecutor(connection)
         missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     except DatabaseError:
-        yield Check("migrations", "Tables", "failed", messages.DATABASE_NOT_REACHED, messages.CHECK_DATABASE)
+        yield Check("database", "Database", "failed", messages.DATABASE_NOT_REACHED, messages.CHECK_DATABASE)
+        yield Check("migrations", "Tables", "unknown", messages.NOT_CHECKED_WITHOUT_DATABASE)
         return
+    if missing or _is_writable():
+        yield Check("database", "Database", "ok", messages.DATABASE_ANSWERS.format(engine=engine))
+    else:
+        found = messages.DATABASE_READ_ONLY.format(engine=engine)
+        yield Check("database", "Database", "failed", found, messages.LET_DATABASE_WRITE)
     if missing:
         found = messages.MIGRATIONS_MISSING.format(count=missing)
         yield Check("migrations", "Tables", "failed", found, messages.RUN_MIGRATE)
@@ -134,12 +177,21 @@ def _database() -> Iterator[Check]:
         yield Check("migrations", "Tables", "ok", messages.MIGRATIONS_APPLIED)
 
 
+def _is_writable() -> bool:
+    """Whether the database takes a change; this one changes no row."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM django_migrations WHERE 1 = 0")
+    except DatabaseError:
+        return False
+    return True
+
+
 def _disk() -> Check:
     folder = settings.DATA_DIR
     try:
         is_private, free = make_private(folder), shutil.disk_usage(folder).free
-        (folder / ".doctor").touch()
-        (folder / ".doctor").unlink()
+        TemporaryFile(dir=folder).close()
     except OSError as error:
         found = messages.FOLDER_NOT_WRITABLE.format(path=folder, error=error.strerror)
         return Check("disk", "Disk", "failed", found, messages.MAKE_FOLDER_WRITABLE)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.core.cache.backends.redis import RedisCache
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +28,14 @@ class SharedCache(RedisCache):
             log.warning("redis.down", error=type(error).__name__)
             return True
         return added
+
+    def memory(self) -> tuple[int, str]:
+        """How many bytes Redis may hold, 0 for no limit, and which keys it drops then.
+
+        Raises RedisError, or KeyError where it reports neither.
+        """
+        info = cast("dict[str, Any]", self._cache.get_client().info("memory"))
+        return int(info["maxmemory"]), str(info["maxmemory_policy"])
 
 
 class JsonSerializer:
@@ -74,3 +82,12 @@ def shared_cache() -> str:
         return "ok" if cache.get("readyz") == 1 else "forgetful"
     except (RedisError, OSError):
         return "unreachable"
+
+
+def shared_cache_memory() -> tuple[int, str] | None:
+    """What `SharedCache.memory` returns; None where Redis is not used or does not say."""
+    shared = caches["default"]
+    try:
+        return shared.memory() if isinstance(shared, SharedCache) else None
+    except (RedisError, OSError, KeyError):
+        return None

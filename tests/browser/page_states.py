@@ -123,5 +123,6 @@ FIGURES = (
     PageState("/shares/"),
     PageState("/shares/new"),
     PageState("/views/"),
+    PageState("/setup/"),
     PageState("/no-such-page"),
 )

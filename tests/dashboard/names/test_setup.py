@@ -16,14 +16,17 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
+from redis import Redis
 
 from tests.conftest import ROOT, forget, free_port
 from tests.dashboard.names.conftest import AGES, KEYS, OpenSite
 from tests.page import Page
+from tests.usage.conftest import redis_server, redis_url
 
+__all__ = ["redis_server", "redis_url"]
 pytestmark = pytest.mark.django_db
-ALL = {"key", "server", "features.list", "customers.list", "clock", "cache", "database", "migrations"}
-OF_THE_SITE = {"disk", "proxies", "cookies"}
+OF_AUTUMN = {"key", "server", "events.list", "features.list", "customers.list", "customers.get", "clock"}
+OF_THE_SITE = {"cache", "database", "migrations", "disk", "proxies", "cookies"}
 
 
 def states(page: Page) -> dict[str, str]:
@@ -50,11 +53,12 @@ def test_working_site_has_no_failure_at_any_age_with_any_key(
     open_site(age=age, key=key)
     page = Page(signed_in("admin").get("/setup/"))
     found = states(page)
-    assert found.keys() == ALL | OF_THE_SITE
+    assert found.keys() == OF_AUTUMN | OF_THE_SITE
     assert found["key"] == found["server"] == found["clock"] == found["migrations"] == "ok"
+    assert found["events.list"] == "ok"
     assert "failed" not in found.values()
     allowed = "ok" if key == KEYS[0] and age != "older" else found["customers.list"]
-    assert found["features.list"] == found["customers.list"] == allowed
+    assert found["features.list"] == found["customers.list"] == found["customers.get"] == allowed
     if key == KEYS[1] and age != "older":
         row = page.one(data_check="customers.list")
         assert row["data-state"] == "warning"
@@ -88,6 +92,70 @@ def test_sample_data_is_a_warning_that_names_the_setting(page: Client) -> None:
     code, printed = doctor()
     assert code == 0
     assert "AUTUMN_SECRET_KEY" in printed
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_reload_calls_autumn_no_more(open_site: OpenSite, signed_in: Callable[..., Client], key: str) -> None:
+    """Whatever the key may read, the first time takes at most five calls."""
+    site, admin = open_site(key=key), signed_in("admin")
+    first = states(Page(admin.get("/setup/")))
+    assert 0 < len(site.autumn.paths) <= 5
+    site.autumn.paths.clear()
+    assert states(Page(admin.get("/setup/"))) == first
+    assert site.autumn.paths == []
+
+
+def test_rate_limit_is_no_failure_of_the_setup(open_site: OpenSite) -> None:
+    site = open_site()
+
+    def limited(environ: object, start_response: Callable[..., object]) -> list[bytes]:
+        start_response("429 Too Many Requests", [("Retry-After", "60")])
+        return [b"Too many requests"]
+
+    site.autumn.app = limited  # type: ignore[assignment]
+    code, printed = doctor()
+    assert code == 0
+    assert "AUTUMN_API_URL" not in printed
+
+
+def test_database_that_refuses_changes_fails(open_site: OpenSite, signed_in: Callable[..., Client]) -> None:
+    """Such as a replica, or a file of another user."""
+    open_site()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON")
+        code, printed = doctor()
+        cursor.execute("PRAGMA query_only = OFF")
+    assert code == 1
+    assert printed.count("✗") == 1
+
+
+@pytest.mark.parametrize(
+    ("most_bytes", "policy", "state"),
+    [
+        (0, "noeviction", "warning"),
+        (64 * 1024 * 1024, "noeviction", "warning"),
+        (64 * 1024 * 1024, "allkeys-lru", "ok"),
+    ],
+)
+def test_redis_that_fills_up_is_a_warning(
+    open_site: OpenSite,
+    settings: Settings,
+    signed_in: Callable[..., Client],
+    redis_url: str,
+    most_bytes: int,
+    policy: str,
+    state: str,
+) -> None:
+    """It fills the machine without a limit, and refuses what is new without a policy."""
+    shared = {"BACKEND": "dashboard.web.health.SharedCache", "LOCATION": redis_url}
+    settings.CACHES = {"default": shared}
+    open_site(REDIS_URL=redis_url)
+    with Redis.from_url(redis_url) as redis:
+        redis.config_set("maxmemory", most_bytes)
+        redis.config_set("maxmemory-policy", policy)
+    row = Page(signed_in("admin").get("/setup/")).one(data_check="cache")
+    assert row["data-state"] == state
+    assert row.has(data_remedy=True) == (state != "ok")
 
 
 def test_missing_tables_fail(open_site: OpenSite) -> None:
