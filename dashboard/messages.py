@@ -303,10 +303,14 @@ KEY_MODES = {
     "live": "Autumn accepts the key. It is a live key.",
     "other": "Autumn accepts the key. Whether it is a live key can't be told from it.",
 }
-SERVER_AGES = {
-    "older": "It answers. It can't report usage of all customers, by week or filtered, nor deductions.",
-    "current": "It answers. It can't count events by interval or report deductions.",
-    "newest": "It answers, with all that this dashboard can show.",
+SERVER_CAN_ALL = "It answers, and supports all that this dashboard can show."
+SERVER_LACKS = "It answers. It is of an older version, without: {lacking}."
+ABILITIES = {
+    "organization": "charts of all customers",
+    "grouping": "filtered charts",
+    "weeks": "weekly intervals",
+    "deductions": "deductions in charts",
+    "counts": "numbers of events in charts",
 }
 NAMES_ARE_OFF = "AUTUMN_NAMES is off. Customers and features are shown by ID."
 TURN_NAMES_ON = "Set AUTUMN_NAMES=auto to read names, units and balances."
@@ -321,8 +325,8 @@ CALL_WITHOUT_SCOPE = "The key lacks the scope {scope}, which {endpoint} needs. I
 ADD_SCOPE = "Create a key with the scope {scope}, and set it as AUTUMN_SECRET_KEY."
 CALL_NOT_ANSWERED = "The server doesn't answer {endpoint}. IDs are shown instead."
 SERVER_MAY_LACK_CALL = "Update the Autumn server, or set AUTUMN_NAMES=off."
-CLOCK_NOT_COMPARED = "Autumn's responses don't tell its time."
-CLOCK_DIFFERENCE = "This machine's clock differs from Autumn's by {seconds} s."
+CLOCK_NOT_COMPARED = "Autumn's time is unknown: no response had it."
+CLOCK_DIFFERENCE = "This machine's clock differs from Autumn's by {seconds}\u00a0s."
 SET_THE_CLOCK = "Set this machine's clock, for example with NTP."
 CACHE_IN_PROCESS = "The cache is in the process and may take {megabytes} MB."
 REDIS_ANSWERS = "Redis answers. It doesn't report its memory limit."

@@ -76,13 +76,16 @@ def _calls(usage: Usage) -> Iterator[Check]:
     else:
         state: State = "warning" if mode == "sample" else "ok"
         yield Check("key", "Secret key", state, messages.KEY_MODES[mode], key_remedy)
-        yield Check("server", "Autumn server", "ok", messages.SERVER_AGES[_age(can)])
+        yield Check("server", "Autumn server", "ok", _abilities(can))
         yield _event_list(usage)
         yield from _names(usage)
 
 
-def _age(can: Capabilities) -> str:
-    return "newest" if can.deductions else "current" if can.grouping else "older"
+def _abilities(can: Capabilities) -> str:
+    lacking = [what for ability, what in messages.ABILITIES.items() if not getattr(can, ability)]
+    if not lacking:
+        return messages.SERVER_CAN_ALL
+    return messages.SERVER_LACKS.format(lacking=", ".join(lacking))
 
 
 def _without_answer(code: str, name: str, error: UsageError) -> Check:

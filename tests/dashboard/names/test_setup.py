@@ -18,6 +18,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 from redis import Redis
 
+from dashboard import messages
 from tests.conftest import ROOT, forget, free_port
 from tests.dashboard.names.conftest import AGES, KEYS, OpenSite
 from tests.page import Page
@@ -92,6 +93,22 @@ def test_sample_data_is_a_warning_that_names_the_setting(page: Client) -> None:
     code, printed = doctor()
     assert code == 0
     assert "AUTUMN_SECRET_KEY" in printed
+
+
+@pytest.mark.parametrize(
+    ("age", "lacking"),
+    [
+        ("older", set(messages.ABILITIES)),
+        ("current", {"counts"}),
+        ("newest", set()),
+    ],
+)
+def test_server_of_each_age_is_described_by_what_it_lacks(
+    open_site: OpenSite, signed_in: Callable[..., Client], age: str, lacking: set[str]
+) -> None:
+    open_site(age=age)
+    row = Page(signed_in("admin").get("/setup/")).one(data_check="server")
+    assert {ability for ability, what in messages.ABILITIES.items() if what in row.text} == lacking
 
 
 @pytest.mark.parametrize("key", KEYS)
