@@ -26,6 +26,7 @@ from tests.usage.conftest import redis_server, redis_url
 
 __all__ = ["redis_server", "redis_url"]
 pytestmark = pytest.mark.django_db
+OTHER_AGES = tuple(age for age in AGES if age != "current")
 OF_AUTUMN = {"key", "server", "events.list", "features.list", "customers.list", "customers.get", "clock"}
 OF_THE_SITE = {"cache", "database", "migrations", "disk", "proxies", "cookies"}
 
@@ -46,7 +47,9 @@ def doctor() -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("age", AGES)
+@pytest.mark.parametrize(
+    "age", ["current", *(pytest.param(age, marks=pytest.mark.slow) for age in OTHER_AGES)]
+)
 def test_working_site_has_no_failure_at_any_age_with_any_key(
     open_site: OpenSite, signed_in: Callable[..., Client], age: str, key: str
 ) -> None:
