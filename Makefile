@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-slow check bench soak screenshots test-next clean
+.PHONY: help run install test test-slow check bench bench-peers soak screenshots test-next clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,16 @@ check: .venv/.installed-test ## lint, types, words, and Django's checks with set
 bench: .venv/.installed-test ## measure against the SDK and the alternatives, as ratios
 	@$(BIN)/python -m tests.bench
 
+.venv-peers/.installed: pyproject.toml constraints.txt constraints-peers.txt
+	@echo "Installing Dash and Streamlit into .venv-peers"
+	@test -d .venv-peers || $(PYTHON) -m venv .venv-peers
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-peers/bin/python -m pip install --quiet \
+		--constraint constraints.txt --constraint constraints-peers.txt --editable '.[peers]'
+	@touch $@
+
+bench-peers: .venv/.installed-test .venv-peers/.installed ## measure the page beside Dash, Streamlit and a bare sketch
+	@$(BIN)/python -m tests.bench.peers $(PEERS)
+
 soak: .venv/.installed-test ## what takes minutes: load, kills, hostile servers
 	@$(BIN)/python -m pytest tests/soak
 
@@ -63,4 +73,4 @@ test-next: ## run the tests on Django 6 and the newest Python here, in .venv-nex
 	@.venv-next/bin/python -m pytest -n 2 $(TESTS)
 
 clean: ## remove what was made: environments, databases, caches
-	rm -rf .venv .venv-next var .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-next .venv-peers var .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

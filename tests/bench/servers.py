@@ -19,6 +19,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.bench.processes import cpu_seconds, memory_mb
 from tests.conftest import ROOT, FirstStart, copy_site, free_port
 from tests.page import Page
 
@@ -68,7 +69,7 @@ class Server:
         while self.milliseconds("/healthz") is None:
             time.sleep(0.2)
         self.milliseconds(PAGE)
-        self.memory_first = self.memory()
+        self.memory_first = memory_mb(self.process.pid)
 
     def forget(self) -> None:
         """Begin to measure."""
@@ -77,28 +78,11 @@ class Server:
         self.small_rates: list[float] = []
         self.cpu: list[float] = []
 
-    def processes(self) -> list[int]:
-        """The process and those that it started."""
-        found = [self.process.pid]
-        for pid in found:
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += map(int, children.read_text().split())
-        return found
-
-    def cpu_seconds(self) -> float:
-        fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in self.processes()]
-        return sum(int(of[11]) + int(of[12]) for of in fields) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> float:
-        """Proportional set size in MB."""
-        lines = [Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() for pid in self.processes()]
-        return sum(int(line.split()[1]) for of in lines for line in of if line.startswith("Pss:")) / 1000
-
     def load(self) -> None:
         """One round of both pages."""
-        cpu = self.cpu_seconds()
+        cpu = cpu_seconds(self.process.pid)
         rate, times = self.load_one(PAGE, PAGES)
-        self.cpu.append((self.cpu_seconds() - cpu) / PAGES * 1000)
+        self.cpu.append((cpu_seconds(self.process.pid) - cpu) / PAGES * 1000)
         self.rates.append(rate)
         self.times += times
         self.small_rates.append(self.load_one("/healthz", SMALL_PAGES)[0])
