@@ -28,7 +28,7 @@ else:
     InlineBase = admin.TabularInline
 
 admin.site.site_header = admin.site.site_title = "Usage dashboard: users"
-admin.site.index_title = ""
+admin.site.index_title = "Users and links"
 # Sign-in with its throttle and second factor is allauth's; the admin's own form knows neither.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister([Group, EmailAddress])
