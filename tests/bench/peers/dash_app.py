@@ -1,7 +1,7 @@
 """The page in Plotly Dash, compressed, for gunicorn: `tests.bench.peers.dash_app:server`.
 
 As its guide advises: answers are memoized, the first figure is part of the layout, so that no callback runs
-before it is drawn, orjson is installed, and a figure is plain data.
+before it is drawn, orjson is installed, and a figure is plain data. Loading its scripts eagerly was slower.
 """
 
 from __future__ import annotations

@@ -56,15 +56,17 @@ Plotly's bars, without a pointer near them. Memory: after {total} warm views. St
 first page with status 200.
 
 - **The dashboard** (`manage.py serve`, one process, four threads, signed in) shows more: filters, a card of
-  the feature, a legend with sums and shares, the line that checks them, the bins as a table. It fetches
-  answers again after 15 seconds, in the background; the others keep theirs for five minutes.
+  the feature, a legend with sums and shares, the line that checks them, the bins as a table. A click
+  replaces all of that and the events; in the others only the chart. It fetches answers again after
+  15 seconds, in the background; the others keep theirs for five minutes.
 - **Bare sketch**: Django, htmx and Jinja in gunicorn (one worker, four threads), SVG under inline styles,
   the dashboard's plotly.js. It has no sign-in, filters, cache policy, sharing or polish: the limit of this
   design.
 - **Dash {dash}** with flask-compress and orjson (gunicorn, one worker, four threads): figures are plain
-  data and memoized, and the first is part of the layout. Its first page is an empty shell, as is that of
-- **Streamlit {streamlit}** (its own server; data and figures cached, the chart a fragment). Chromium does
-  not slow down its websocket on the slow line."""
+  data and memoized, and the first is part of the layout. The first page that Start waits for is an empty
+  shell.
+- **Streamlit {streamlit}**, its own server: data and figures are cached, and the chart is a fragment. Its
+  first page is a shell too, and Chromium does not slow down its websocket on the slow line."""
 
 
 def ratios(ours: list[float], theirs: list[float], goal: float | None) -> str:
@@ -73,7 +75,7 @@ def ratios(ours: list[float], theirs: list[float], goal: float | None) -> str:
     each = [one / other for one, other in zip(ours, theirs, strict=True)]
     missed = "**" if goal is not None and ratio > goal else ""
     spread = f" ({min(each):.2f} to {max(each):.2f})" if len(each) > 1 else ""
-    return f"{missed}{ratio:.2f}{missed}{spread}" + (f" ≤ {goal:.2g}" if goal is not None else "")
+    return f"{missed}{ratio:.2f}{missed}{spread}" + (f" ≤ {goal:.3g}" if goal is not None else "")
 
 
 def row(measure: Measure, figures: dict[str, list[float]]) -> str:
