@@ -110,6 +110,8 @@ def axe_script() -> str:
 def violations(tab: Page) -> set[str]:
     """The rules that the page breaks as it is now, light and dark, wide and on a phone."""
     found: set[str] = set()
+    # A click returns once the next document has begun, which may have no root element yet.
+    tab.wait_for_load_state()
     tab.evaluate(axe_script())
     for size in (WIDE, PHONE):
         tab.set_viewport_size(size)
