@@ -22,6 +22,8 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from dashboard.accounts.hashing import TooBusy
+from dashboard.exports.lease import MAX_IN_HOUR
+from dashboard.models import ExportRecord
 from dashboard.sharing.links import hash_of
 from tests.conftest import ROOT, Served, person
 from tests.dashboard.sharing.canary_organization import CanarySite
@@ -56,6 +58,8 @@ def test_ten_thousand_queries_return_no_hidden_data(canary_site: CanarySite) -> 
     client = canary_site.recipient_client(share, token)
     statuses: Counter[int] = Counter()
     for seed in range(QUERIES):
+        if seed % MAX_IN_HOUR == 0:
+            ExportRecord.objects.all().delete()  # or the link's later exports would be refused
         response = assault(client, share, seed)
         statuses[response.status_code] += 1
         assert_in_scope(canary_site.take())
