@@ -78,14 +78,14 @@ def usage() -> Usage:
 
 
 @Once
-def rendered_charts() -> ResultCache:
-    """The charts that were rendered last."""
+def rendered_parts() -> ResultCache:
+    """The charts and rows that were rendered last."""
     return ResultCache(cache_eighth())
 
 
 def cache_eighth() -> int:
     """An eighth of what all caches of this process may take, in bytes: six are for answers, one is for the
-    figures in them, one for charts as HTML.
+    figures in them, one for charts and rows as HTML.
     """
     megabytes: int = settings.CACHE_MB
     return megabytes * 1024 * 1024 // 8

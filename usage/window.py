@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
 
@@ -243,6 +244,7 @@ class Bins:
         return Bins(edges, self.approximate, self.is_cut)
 
 
+@lru_cache(64)  # of up to 2,500 bins
 def bins_of(window: Window, size: BinSize, zone: tzinfo) -> Bins:
     """The bins of a chart: local calendar steps within the window, widened to whole UTC hours, cut at its
     ends.
@@ -309,6 +311,7 @@ def shift_of(window: Window, zone: tzinfo) -> Shift:
     return Shift(zone, days=(last - first).days + 1)
 
 
+@lru_cache(256)
 def is_utc(window: Window, zone: tzinfo) -> bool:
     """Whether `zone` has UTC's time throughout the window, so that Autumn's own bins are the viewer's."""
     days = range(window.start, window.end + DAY_MS, DAY_MS)

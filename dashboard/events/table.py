@@ -1,84 +1,22 @@
-"""Rows of a list → a table as the page draws it: ready texts and ready links, nothing left to decide.
-
-Pure.
-"""
+"""A page of a list → a table with the way around it: ready texts and ready links, nothing left to decide."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-from urllib.parse import quote, quote_plus
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote
 
-from dashboard.charts.colors import feature_colors
-from dashboard.events.columns import Column, columns_of, usual_columns, width_for
+from markupsafe import Markup
+
+from dashboard.events.columns import Column
 from dashboard.events.detail import EventDetail, event_detail
-from dashboard.events.filter_links import FilterLinks
-from dashboard.formats import (
-    MAX_LABEL,
-    date_text,
-    full_label,
-    label,
-    number,
-    offset_name,
-    relative,
-    whole_number,
-    zone_name,
-)
-from dashboard.forms import MAX_TEXT_LENGTH
+from dashboard.events.rows import drawn_rows, has_customers, links_of_cells
+from dashboard.formats import number, zone_name
 from dashboard.mount import Mount, Page
-from usage.events.match import MISSING, lookup, text_of
-from usage.events.pages import EventPage, position_of
+from dashboard.web.templates import PackedHtml
+from usage.events.pages import EventPage
 from usage.query import Position, Query
 from usage.results import Event
-from usage.window import local
-
-MAX_REST = 4
-SHORT_NAME, SHORT_VALUE = 24, 32
-PLACEHOLDER = Position(0, "x")
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A value in a row; `title` has what `text` cut off, `raw` the value itself, percent-encoded, where it is
-    another.
-
-    A row without the property has no cell. `id`: the customer's ID where `text` is a name. `slot`: the color
-    of a feature.
-    """
-
-    text: str
-    title: str
-    raw: str | None = None
-    id: str = ""
-    slot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyText:
-    """One of a row's properties that have no column.
-
-    `key`: its path, percent-encoded, where `name` is another.
-    """
-
-    name: str
-    cell: Cell
-    key: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One event. `href` opens it, or closes the open one."""
-
-    time: str
-    title: str
-    customer: Cell
-    feature: Cell
-    value: str
-    cells: tuple[Cell | None, ...]
-    rest: tuple[PropertyText, ...]
-    href: str
-    detail: EventDetail | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +33,7 @@ class EventTable:
     with_customer: bool
     zone: str
     base: str
-    rows: tuple[Row, ...]
+    rows: Markup | PackedHtml
     apart: EventDetail | None
     numbers: str
     newest: str | None
@@ -120,24 +58,24 @@ def table(
 
     `columns`: those of the table that these rows are for, if there is one already.
     """
-    if columns is None:
-        columns = query.columns or usual_columns(listed.events or listed.read)
     pinned = pinned_query(query, listed.until)
-    features = {event.feature_id for event in listed.events}
-    renderer = _RowRenderer(mount, page, pinned, columns, now, features)
-    rows = tuple(map(renderer.row, listed.events))
+    drawn = drawn_rows(mount, page, pinned, listed, now, columns)
+    chosen = drawn.chosen
     searches = listed.unfinished and query.has_row_filters
-    following = None if listed.next is None or searches else next_page_query(pinned, listed.next, columns)
+    following = None if listed.next is None or searches else next_page_query(pinned, listed.next, chosen)
+    apart = None
+    if found is not None:
+        apart = event_detail(found, mount, links_of_cells(mount, page, pinned, chosen), now)
     return EventTable(
-        columns=columns_of(columns, listed.events),
-        value_width=width_for(max((len(row.value) for row in rows), default=0)),
-        chosen=columns,
-        with_customer=query.customer_id is None and not mount.shared,
+        columns=drawn.columns,
+        value_width=drawn.value_width,
+        chosen=chosen,
+        with_customer=has_customers(mount, query),
         zone=zone_of(_first_and_last(query, listed, now), query),
         base=mount.url("events" if page == "overview" else page, query.having()),
-        rows=rows,
-        apart=None if found is None else event_detail(found, mount, renderer.filter_links, now),
-        numbers=_row_numbers(query, len(rows)),
+        rows=drawn.html,
+        apart=apart,
+        numbers=_row_numbers(query, len(listed.events)),
         newest=mount.url(page, query.having()) if query.before is not None else None,
         next=None if following is None else mount.url(page, following),
     )
@@ -182,114 +120,3 @@ def _row_numbers(query: Query, shown: int) -> str:
         return f"{number(shown)} matches"
     first = (_page_number(query) - 1) * query.per_page
     return f"{number(first + 1)}–{number(first + shown)}" if shown else "0"
-
-
-def _new_cell(text: str, most: int) -> Cell:
-    shown = label(text, most)
-    if shown == text:
-        return Cell(text, text)
-    # One character more than a filter may have says that there is none.
-    return Cell(shown, full_label(text), quote(text[: MAX_TEXT_LENGTH + 1], safe=""))
-
-
-def _named_cell(name: str, id_: str) -> Cell:
-    title = f"{full_label(name)} ({full_label(id_)})"
-    return Cell(label(name), title, quote(id_, safe=""), label(id_, SHORT_NAME))
-
-
-def _quoted(event_id: str) -> str:
-    plain = event_id.isascii() and event_id.isidentifier()
-    return event_id if plain else quote_plus(event_id)
-
-
-class _RowRenderer:
-    """Renders rows. It caches what many of them have in common: cells, and the address around an event."""
-
-    def __init__(
-        self,
-        mount: Mount,
-        page: Page,
-        query: Query,
-        columns: Sequence[str],
-        now: int,
-        features: Collection[str],
-    ) -> None:
-        self.mount, self.page, self.query, self.columns, self.now = mount, page, query, columns, now
-        self.filter_links = FilterLinks(
-            mount, "events" if page == "overview" else page, query, tuple(columns)
-        )
-        self.colors = feature_colors(mount, query.customer_id, features)
-        self._address = self._around_event()
-        self._cells: dict[tuple[str, int], Cell] = {}
-        self._named: dict[tuple[str, str], Cell] = {}
-
-    def row(self, event: Event) -> Row:
-        is_open = self.query.event == position_of(event)
-        at = local(event.timestamp, self.query.zone)
-        time = f"{date_text(at)} {at:%H:%M:%S}.{event.timestamp % 1000:03d}"
-        return Row(
-            time=time,
-            title=f"{time} {offset_name(at)}, {relative(event.timestamp, self.now)}",
-            customer=self._customer(event.customer_id),
-            feature=self._feature(event.feature_id),
-            value=whole_number(event.value),
-            cells=tuple([self._cell_of(lookup(event.properties, path)) for path in self.columns]),
-            rest=self._rest(event),
-            href=self._closed() if is_open else self._opens(event),
-            detail=event_detail(event, self.mount, self.filter_links, self.now) if is_open else None,
-        )
-
-    def _cell(self, text: str, most: int = MAX_LABEL) -> Cell:
-        """Most values of a page are on it many times."""
-        if len(text) > MAX_TEXT_LENGTH:
-            return _new_cell(text, most)
-        cell = self._cells.get((text, most))
-        if cell is None:
-            self._cells[text, most] = cell = _new_cell(text, most)
-        return cell
-
-    def _customer(self, customer_id: str) -> Cell:
-        cell = self._named.get((customer_id, "customer"))
-        if cell is None:
-            name = self.mount.labels.of_customer(customer_id) if not self.mount.shared else None
-            cell = self._cell(customer_id) if name is None else _named_cell(name, customer_id)
-            self._named[customer_id, "customer"] = cell
-        return cell
-
-    def _feature(self, feature_id: str) -> Cell:
-        cell = self._named.get((feature_id, "feature"))
-        if cell is None:
-            name = self.mount.labels.feature_text(feature_id)
-            cell = self._cell(feature_id) if name == feature_id else _named_cell(name, feature_id)
-            self._named[feature_id, "feature"] = cell = replace(cell, id="", slot=self.colors[feature_id])
-        return cell
-
-    def _cell_of(self, value: Any) -> Cell | None:
-        return None if value is MISSING else self._cell(text_of(value))
-
-    def _rest(self, event: Event) -> tuple[PropertyText, ...]:
-        others = [path for path in event.properties if path not in self.columns][:MAX_REST]
-        return tuple([self._property(path, text_of(event.properties[path])) for path in others])
-
-    def _property(self, path: str, text: str) -> PropertyText:
-        name = self._cell(path, SHORT_NAME)
-        return PropertyText(name.text, self._cell(text, SHORT_VALUE), name.raw)
-
-    def _closed(self) -> str:
-        return self.mount.url(self.page, self._with(None))
-
-    def _opens(self, event: Event) -> str:
-        before, after = self._address
-        return f"{before}{event.timestamp}%2C{_quoted(event.id)}{after}"
-
-    def _around_event(self) -> tuple[str, str]:
-        """The address of an open row, before and behind the event: a query string is too dear to make for
-        each.
-        """
-        whole = self.mount.url(self.page, self._with(PLACEHOLDER))
-        before, after = whole.split(f"event={quote_plus(str(PLACEHOLDER))}", 1)
-        return f"{before}event=", after
-
-    def _with(self, event: Position | None) -> Query:
-        query = self.query
-        return query.having(until=query.until, before=query.before, page=query.page, event=event)

@@ -14,6 +14,7 @@ from dashboard.charts import chart_panel
 from dashboard.charts.colors import feature_colors
 from dashboard.charts.picture import PictureSubject
 from dashboard.mount import Mount
+from dashboard.web.templates import PackedHtml
 from usage.catalog import Customer
 from usage.charts.series import Series
 from usage.query import Query
@@ -30,12 +31,12 @@ def chart_part(
     requested: Query,
     subject: PictureSubject,
     customer: Customer | None,
-) -> Markup:
+) -> PackedHtml:
     """The panel of `series`, whose links start from `requested`. `customer`: whose allowances it shows."""
     return _part("charts/_panel.html", mount, series, requested, subject, customer)
 
 
-def cards_part(mount: Mount, series: Series, requested: Query) -> Markup:
+def cards_part(mount: Mount, series: Series, requested: Query) -> PackedHtml:
     """The cards of the features alone."""
     return _part("charts/_cards.html", mount, series, requested, PictureSubject(), None)
 
@@ -47,7 +48,7 @@ def _part(
     requested: Query,
     subject: PictureSubject,
     customer: Customer | None,
-) -> Markup:
+) -> PackedHtml:
     series = replace(series, now=series.now // MINUTE_MS * MINUTE_MS)
     slots = feature_colors(mount, series.query.customer_id, [total.feature_id for total in series.features])
     has_balances = customer is not None and customer.balances
@@ -73,11 +74,11 @@ def _part(
         mount.labels.named(_customers(series)),
     )
 
-    def rendered() -> Markup:
+    def rendered() -> PackedHtml:
         html = render_to_string(template, {"panel": panel(), "mount": mount})
-        return Markup(html)  # noqa: S704  a template has escaped it
+        return PackedHtml.of(Markup(html))  # noqa: S704  a template has escaped it
 
-    return services.rendered_charts().get(made_of, rendered, size=PART_BYTES)
+    return services.rendered_parts().get(made_of, rendered, size=PART_BYTES)
 
 
 def _customers(series: Series) -> Iterable[str]:

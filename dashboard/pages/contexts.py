@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from markupsafe import Markup
-
-from dashboard import messages
+from dashboard import messages, services
 from dashboard.charts.picture import PictureSubject
 from dashboard.events.explorer import Explorer, page_title, paths_of
 from dashboard.events.table import table, zone_of
@@ -22,6 +20,7 @@ from dashboard.pages.moved import moved_panel
 from dashboard.pages.no_matches import no_matches
 from dashboard.pages.page_customer import PlanText, plan_texts
 from dashboard.pages.status_bar import status_bar
+from dashboard.web.templates import PackedHtml
 from usage.catalog import Customer
 from usage.charts.series import Series
 from usage.errors import UsageError
@@ -35,6 +34,8 @@ from usage.window import local
 NEWEST = 10
 MAX_SEEN = 1_000
 """Rows of which it is counted what can be filtered by."""
+SEEN_BYTES = 100_000
+"""What these counts take, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class PageContexts:
         shown = {
             "title": page_title(self.mount, query),
             "exports": exports,
-            "seen": seen_rows(page["listed"]),
+            "seen": SeenProperties.of(page["listed"]).facets,
             "no_matches": no_matches(self.mount, "events", query, page["listed"]),
         }
         return page | shown | {"status_bar": status_bar(self.mount, query, page["fresh"], now)}
@@ -120,7 +121,7 @@ class PageContexts:
         # Panels show whole features: groups cost a call, and would be those of one feature only.
         shown = replace(query, group_by=None, group=()) if query.chart == "panels" else query
         data = self.mount.usage.usage_page(shown, now, refresh=refresh)
-        customer = self.mount.labels.details()
+        customer, seen = self.mount.labels.details(), SeenProperties.of(data.page)
         return {
             "chart": None if data.series is None else self._chart(data.series, query, customer),
             "plans": () if customer is None else self._plans(customer, query),
@@ -135,8 +136,8 @@ class PageContexts:
             else (),
             "title": page_title(self.mount, query),
             "lead": _lead(data, query, now),
-            "paths": paths_of(data.page.events),
-            "seen": seen_rows(data.page),
+            "paths": seen.paths,
+            "seen": seen.facets,
             "no_matches": no_matches(self.mount, "usage", query, data.page),
             "compared": _compared_dates(data.series),
             "status_bar": status_bar(self.mount, query, data.fresh, now),
@@ -151,7 +152,7 @@ class PageContexts:
         """The active plans; none where one period is shown, to which today's do not belong."""
         return () if self.mount.one_period else plan_texts(customer, query.zone)
 
-    def _chart(self, series: Series, requested: Query, customer: Customer | None) -> Markup:
+    def _chart(self, series: Series, requested: Query, customer: Customer | None) -> PackedHtml:
         return chart_part(self.mount, series, requested, self._subject(requested), customer)
 
     def _subject(self, query: Query) -> PictureSubject:
@@ -184,9 +185,29 @@ class PageContexts:
         return rows, busiest.fresh
 
 
-def seen_rows(listed: EventPage) -> Facets:
-    """What the newest rows that were read for a page have in common, whether they match or not."""
-    return facets_of(listed.read[:MAX_SEEN], paths=MAX_PROPERTIES, values=MAX_VALUES)
+@dataclass(frozen=True, slots=True)
+class SeenProperties:
+    """What the newest rows that were read for a page have in common, whether they match or not, and the
+    commonest properties of those that match.
+    """
+
+    facets: Facets
+    paths: tuple[str, ...]
+
+    @classmethod
+    def of(cls, listed: EventPage) -> SeenProperties:
+        """Counted once for the same answers."""
+        rows = listed.read[:MAX_SEEN]
+
+        def counted() -> SeenProperties:
+            facets = facets_of(rows, paths=MAX_PROPERTIES, values=MAX_VALUES)
+            return cls(facets, paths_of(listed.events))
+
+        if not listed.bodies:
+            return counted()
+        ids = (tuple(event.id for event in each) for each in (rows, listed.events))
+        size = sum(map(len, listed.bodies)) + SEEN_BYTES
+        return services.rendered_parts().get(("seen", listed.bodies, *ids), counted, size=size)
 
 
 def _compared_dates(series: Series | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import push_url
 
@@ -21,6 +21,7 @@ from dashboard.problems import Problem, page_problem_of, problem_of
 from dashboard.services import customer_search
 from dashboard.web.addresses import route_address
 from dashboard.web.htmx import HtmxRequest, wants_partial
+from dashboard.web.templates import STYLES, PackedHtml, PageResponse
 from usage.errors import Busy, UsageError
 from usage.query import BadQuery, Query
 
@@ -81,7 +82,9 @@ def _rendered(request: HttpRequest, template: str, form: QueryForm, context: dic
     problem: Problem | None = context["problem"]
     found = 404 if context.get("missing") else 200
     status = 400 if form.errors else problem.status if problem else found
-    response = render(request, template, context, status=status)
+    shown = (STYLES, context.get("chart"), context.get("cards"), getattr(context.get("table"), "rows", None))
+    packed = (part for part in shown if isinstance(part, PackedHtml))
+    response = PageResponse(render_to_string(template, context, request), packed, status)
     patch_vary_headers(response, VARIES_BY)
     if problem is not None and problem.retry_after_s is not None:
         response["Retry-After"] = str(problem.retry_after_s)

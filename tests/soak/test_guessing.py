@@ -155,9 +155,10 @@ def assert_five_are_verified(
             flooder.join()
     print(f"passwords {passwords}, codes {codes}, links {links}", file=sys.stderr)
     total = ADDRESSES * GUESSES
+    # 503: too many are being hashed at once.
     assert (passwords[200], passwords[200] + passwords[429] + passwords[503]) == (5, total)
     assert codes == {200: 5, 429: total - 5}
-    assert links == {403: 5, 429: total - 5}
+    assert (links[403], links[403] + links[429] + links[503]) == (5, total)
     assert guesser.post("/accounts/login/", form | sign_in("ann")) == 429
     assert known.post("/accounts/login/", known.form("/accounts/login/") | sign_in("ann")) == 302
 

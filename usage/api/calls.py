@@ -110,9 +110,11 @@ class _SingleCall(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class ListAnswer:
     """Rows that belong to the question, and what the answer had beside them. `limit`: how many were
-    requested. `parts`: how many names and values it has, at most.
+    requested. `parts`: how many names and values it has, at most. `body`: as on the wire, or what a scope
+    may see of it.
     """
 
+    body: bytes
     rows: EventList
     fetch_info: FetchInfo
     limit: int
@@ -203,7 +205,7 @@ class Calls:
             )
             rows = decode_cached_rows(fetch_info.body)
         self._known_customers.note(sightings(rows.events))
-        return ListAnswer(rows, fetch_info, limit, parts_of(fetch_info.body))
+        return ListAnswer(fetch_info.body, rows, fetch_info, limit, parts_of(fetch_info.body))
 
     def aggregate(self, body: Body, *, closed: bool, options: CallOptions) -> AggregateAnswer:
         """One events.aggregate call."""

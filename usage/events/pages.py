@@ -45,7 +45,8 @@ class EventPage:
     `scanned`: rows read for this page. `unfinished`: the scan stopped before the page was full;
     continuing from `next` may find more. `ahead`: rows read whose time is still to come; those after the
     running hour are not among `events`. `notes`: what the list is not. `read`: the rows that were read for
-    this page, whether they match or not.
+    this page, whether they match or not. `bodies`: the answers that they were read from;
+    empty where there was none.
     """
 
     events: tuple[Event, ...]
@@ -57,6 +58,7 @@ class EventPage:
     ahead: int = 0
     notes: tuple[Note, ...] = ()
     read: tuple[Event, ...] = ()
+    bodies: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,4 +313,5 @@ def _as_page(query: Query, found: list[Event], steps: list[_Step]) -> EventPage:
         ahead,
         notes=(Note("future-rows", sentence),) if ahead else (),
         read=tuple(event for step in steps for event in step.events),
+        bodies=tuple(step.answer.body for step in steps),
     )

@@ -281,6 +281,22 @@ def test_pages_are_compressed(page: Client) -> None:
     assert len(packed.content) <= 25_000
 
 
+@pytest.mark.parametrize(
+    "address", ["/", "/events/", "/usage/", "/usage/?customer_id=nobody", "/usage/?tz=x"]
+)
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "part"])
+def test_page_compressed_in_parts_is_the_page(page: Client, address: str, headers: dict[str, str]) -> None:
+    """Whichever of its parts were compressed before; its length varies, so that it tells nothing."""
+    packing = headers | {"Accept-Encoding": "br, gzip"}
+    packed: list[Any] = [page.get(address, headers=packing) for _ in range(9)]
+    assert all(gzip.decompress(each.content).decode() == each.html for each in packed)
+    assert all(each.headers["Content-Length"] == str(len(each.content)) for each in packed)
+    assert len({len(each.content) for each in packed}) > 1
+    plain: Any = page.get(address, headers=headers)
+    assert plain.content.decode() == plain.html
+    assert {"Accept-Encoding", "Cookie"} <= set(plain.headers["Vary"].replace(" ", "").split(","))
+
+
 def test_two_links_can_be_copied(page: Client, sample: Store) -> None:
     """One with the relative range, one with the dates that are shown."""
     shown = get(page, "/usage/", customer_id=ACME, range="7d", tz="Europe/Berlin")

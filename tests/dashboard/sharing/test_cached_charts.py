@@ -1,4 +1,4 @@
-"""Figures and charts that were made before are those that would be made now, for staff and for each link."""
+"""What was counted and drawn before is what would be now, for staff and for each link."""
 
 from __future__ import annotations
 
@@ -58,9 +58,10 @@ def random_query(random: Random) -> str:
 
 
 def parts(page: Page) -> list[object]:
-    """The chart with its cards, its legend, its table and its figure."""
+    """The chart with its cards, its legend, its table and its figure; the events; what can be filtered by."""
     cards, charts = page.all(class_="feature-cards"), page.all("section", aria_labelledby="chart-title")
-    return [element.source for element in (*cards, *charts)]
+    rows, filters = page.all("table", class_="rows"), page.all("form", id="filters")
+    return [element.source for element in (*cards, *charts, *rows, *filters)]
 
 
 @pytest.mark.slow
