@@ -17,14 +17,14 @@ from usage.service import Usage
 @pytest.mark.parametrize("more", ["", "&range=last_week"])
 def test_customer_that_moved_leads_to_a_chart_of_the_same_figures(page: Client, more: str) -> None:
     """A feature leads to its customers; a customer to the same two weeks."""
-    first = Page(page.get(f"/?tz=Europe%2FBerlin{more}"))
-    feature = first.one("tr", data_moved_feature="ai_tokens").one("a")
-    shown = Page(page.get(feature["href"] or ""))
-    assert shown.one("tr", data_moved_feature="ai_tokens").one("a")["aria-current"] == "true"
+    first = Page(page.get(f"/?tz=Europe%2FBerlin{more}")).all("tr", data_moved_feature=True)[0]
+    feature = first["data-moved-feature"] or ""
+    shown = Page(page.get(first.one("a")["href"] or ""))
+    assert shown.one("tr", data_moved_feature=feature).one("a")["aria-current"] == "true"
     row = shown.all("tr", data_moved_customer=True)[0]
     href = row.one("a")["href"] or ""
     assert parameters(href)["customer_id"] == [row["data-moved-customer"]]
-    card = Page(page.get(href)).one("a", data_feature="ai_tokens")
+    card = Page(page.get(href)).one("a", data_feature=feature)
     assert (card["data-sum"], card["data-change"]) == (row["data-sum"], row["data-change"])
 
 
