@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-slow check bench bench-peers soak screenshots test-next clean
+.PHONY: help run install test test-slow check docs bench bench-peers soak screenshots test-next clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ install: .venv/.installed ## make the environment in .venv, with the versions of
 
 .venv/.installed-test: .venv/.installed
 	@echo "Installing what tests need"
-	@$(PIP) --constraint constraints.txt --editable '.[test]'
+	@$(PIP) --constraint constraints.txt --editable '.[test,docs]'
 	@touch $@
 
 test: .venv/.installed-test ## run the tests in under four minutes; browser tests too where Chromium is installed
@@ -44,6 +44,9 @@ check: .venv/.installed-test ## lint, types, words, and Django's checks with set
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.words --check
 	@.ci/deploy-check $(BIN)/python
+
+docs: .venv/.installed-test ## build the documentation into site/
+	@$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: .venv/.installed-test ## measure against the SDK and the alternatives, as ratios
 	@$(BIN)/python -m tests.bench
@@ -61,7 +64,7 @@ bench-peers: .venv/.installed-test .venv-peers/.installed ## measure the page be
 soak: .venv/.installed-test ## what takes minutes: load, kills, hostile servers
 	@$(BIN)/python -m pytest tests/soak
 
-screenshots: .venv/.installed-test ## draw the pictures of README
+screenshots: .venv/.installed-test ## draw the pictures in docs/
 	@$(BIN)/python -m tests.screenshots
 
 test-next: ## run the tests on Django 6 and the newest Python here, in .venv-next
@@ -73,4 +76,4 @@ test-next: ## run the tests on Django 6 and the newest Python here, in .venv-nex
 	@.venv-next/bin/python -m pytest -n 2 $(TESTS)
 
 clean: ## remove what was made: environments, databases, caches
-	rm -rf .venv .venv-next .venv-peers var .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-next .venv-peers var site .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,4 +1,4 @@
-"""Django's settings. What an operator may set is in README; how it is read and refused, in env and safety."""
+"""Django's settings. docs/settings.md has what operators may set; env and checks read and refuse it."""
 
 from __future__ import annotations
 

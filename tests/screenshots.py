@@ -1,5 +1,5 @@
-"""Take the screenshots of the README: the real site over sample data, in Chromium, light and dark, wide and
-narrow.
+"""Take the screenshots of README and docs/: the real site over sample data, in Chromium, light and dark, wide
+and narrow.
 
 python -m tests.screenshots [FOLDER]      (make screenshots writes docs/)
 """
@@ -19,6 +19,11 @@ PAGES = {
     "events": "/events/?customer_id=acme-robotics&range=7d",
     "usage": "/usage/?customer_id=acme-robotics&range=30d&group_by=properties.model&compare=previous",
 }
+WIDE_AND_LIGHT = {
+    "explain": "/usage/explain/?customer_id=hooli&range=30d&compare=previous",
+    "new-link": "/shares/new?customer_id=hooli&range=30d",
+}
+"""Pages that have no other pictures."""
 SIZES = {"wide": (1360, 1010), "phone": (390, 844)}
 
 
@@ -29,7 +34,8 @@ def draw(browser: Browser, url: str, folder: Path) -> None:
                 viewport={"width": width, "height": height}, color_scheme=scheme, timezone_id="Europe/Berlin"
             )
             tab = context.new_page()
-            for name, address in PAGES.items():
+            others = WIDE_AND_LIGHT if (size, scheme) == ("wide", "light") else {}
+            for name, address in (PAGES | others).items():
                 tab.goto(
                     f"{url}{address}&tz=Europe/Berlin", wait_until="networkidle"
                 )  # parts come after the rows
