@@ -87,7 +87,8 @@ def _drawn(
 ) -> DrawnRows:
     chosen = columns if columns is not None else query.columns or usual_columns(listed.events or listed.read)
     renderer = _RowRenderer(mount, page, query, chosen, now, colors)
-    html = Markup("\n".join(map(renderer.row, listed.events)))  # noqa: S704  each value is escaped in its cell
+    rows = map(renderer.row, listed.events)
+    html = Markup("\n".join(rows))  # noqa: S704  each value is escaped in its cell
     return DrawnRows(
         html=PackedHtml.of(html) if keep else html,
         columns=columns_of(chosen, listed.events),
