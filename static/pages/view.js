@@ -135,6 +135,16 @@
       ms);
   });
 
+  // htmx dispatches an event at each element that it removes: thousands of cells and marks need none. After
+  // all other listeners, which may prevent the swap.
+  addEventListener("htmx:beforeSwap", (event) => {
+    const { target, shouldSwap } = event.detail;
+    if (target.id !== "view" || !shouldSwap || event.defaultPrevented) return;
+    for (const bulk of target.querySelectorAll("tbody, .chart svg")) {
+      if (!bulk.closest("[hx-preserve]")) bulk.replaceChildren();
+    }
+  });
+
   // A swap takes the focused element away: what stands in its place gets the focus, so that keys go on from
   // there.
   let held = null;
