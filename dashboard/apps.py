@@ -11,10 +11,11 @@ class DashboardConfig(AppConfig):
     verbose_name = "Users"
 
     def ready(self) -> None:
-        from dashboard.web import waiting
+        from dashboard.web import logging, waiting
 
         request_finished.connect(keep_sightings, dispatch_uid="keep_sightings")
         waiting.count_requests()
+        request_finished.connect(logging.unbind_request_id, dispatch_uid="unbind_request_id")
 
 
 def keep_sightings(**signal: Any) -> None:

@@ -23,7 +23,7 @@ from dashboard.accounts.counters import TooManyAttempts
 from dashboard.accounts.hashing import TooBusy
 from dashboard.models import demo_user
 from dashboard.web.htmx import HtmxRequest, wanted_page
-from dashboard.web.logging import HALF
+from dashboard.web.logging import HALF, bind_request_id
 from dashboard.web.templates import PageResponse
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -36,6 +36,7 @@ access = structlog.get_logger("dashboard.access")
 PROXIES_SEEN = "dashboard.proxies"
 """In a request's META: how many addresses its X-Forwarded-For had, trusted or not."""
 FORWARDED = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+REQUEST_ID = "HTTP_X_REQUEST_ID"
 
 
 def trusted_proxies(get_response: GetResponse) -> GetResponse:
@@ -48,6 +49,8 @@ def trusted_proxies(get_response: GetResponse) -> GetResponse:
             request.META.pop(name, None)
         request.META[PROXIES_SEEN] = len(clients)
         trusted = settings.TRUSTED_PROXIES
+        if not trusted:
+            request.META.pop(REQUEST_ID, None)
         if trusted and len(clients) >= trusted:
             request.META["REMOTE_ADDR"] = clients[-trusted]
         # Most proxies replace this header rather than add to it, so one word may stand for all hops.
@@ -63,11 +66,15 @@ def listed(header: str) -> list[str]:
 
 
 def access_log(get_response: GetResponse) -> GetResponse:
-    """A line for each request at level INFO: the path alone, as queries name customers."""
+    """A line for each request at level INFO: the path alone, as queries name customers. It has
+    an ID: a trusted proxy's, or a new one.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         start = time.perf_counter()
+        request_id = bind_request_id(request.META.get(REQUEST_ID, ""))
         response = get_response(request)
+        response["X-Request-ID"] = request_id
         access.info(
             "request",
             method=request.method,
