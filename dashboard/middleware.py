@@ -21,6 +21,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from dashboard import error_views
 from dashboard.accounts.counters import TooManyAttempts
 from dashboard.accounts.hashing import TooBusy
+from dashboard.metrics.counts import count_request
 from dashboard.models import demo_user
 from dashboard.web.htmx import HtmxRequest, wanted_page
 from dashboard.web.logging import HALF, bind_request_id
@@ -66,8 +67,8 @@ def listed(header: str) -> list[str]:
 
 
 def access_log(get_response: GetResponse) -> GetResponse:
-    """A line for each request at level INFO: the path alone, as queries name customers. It has
-    an ID: a trusted proxy's, or a new one.
+    """A line for each request at level INFO: the path alone, as queries name customers. It is counted, and
+    has an ID: a trusted proxy's, or a new one.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -75,6 +76,7 @@ def access_log(get_response: GetResponse) -> GetResponse:
         request_id = bind_request_id(request.META.get(REQUEST_ID, ""))
         response = get_response(request)
         response["X-Request-ID"] = request_id
+        count_request(counted_route(request), response.status_code, time.perf_counter() - start)
         access.info(
             "request",
             method=request.method,
@@ -86,6 +88,14 @@ def access_log(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+def counted_route(request: HttpRequest) -> str:
+    """The name of the route; all of Django's admin is `admin`. Paths without one: `static` or `unknown`."""
+    route = request.resolver_match
+    if route is None:
+        return "static" if request.path.startswith(settings.STATIC_URL) else "unknown"
+    return route.namespace or route.url_name or "unknown"
 
 
 def logged_path(request: HttpRequest) -> str:
