@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.signals import user_logged_in
 from django.apps import AppConfig
 from django.core.signals import request_finished
 
@@ -11,10 +12,18 @@ class DashboardConfig(AppConfig):
     verbose_name = "Users"
 
     def ready(self) -> None:
-        from dashboard.web import waiting
+        from dashboard.web import logging, waiting
 
         request_finished.connect(keep_sightings, dispatch_uid="keep_sightings")
         waiting.count_requests()
+        request_finished.connect(logging.unbind_request_id, dispatch_uid="unbind_request_id")
+        user_logged_in.connect(count_signed_in, dispatch_uid="count_signed_in")
+
+
+def count_signed_in(**signal: Any) -> None:
+    from dashboard.metrics.counts import count_sign_in
+
+    count_sign_in("signed-in")
 
 
 def keep_sightings(**signal: Any) -> None:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.template.loader import get_template
 
 from dashboard import messages
+from dashboard.metrics.counts import count_refusal
 from dashboard.web.database import database_failure
 from dashboard.web.htmx import as_whole_page
 
@@ -72,15 +73,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    response = _error_page(request, TOO_MANY, 429)
-    response["Retry-After"] = "900"
-    return response
+    return _refused(_error_page(request, TOO_MANY, 429), TOO_MANY.code, 900)
 
 
 def too_busy(request: HttpRequest) -> HttpResponse:
-    response = _error_page(request, BUSY, 503)
-    response["Retry-After"] = "10"
-    return response
+    return _refused(_error_page(request, BUSY, 503), "sign-ins", 10)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -91,8 +88,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def database_away(request: HttpRequest) -> HttpResponse:
-    response = _plain_page(request, DATABASE_AWAY if request.method in SAFE else NOT_STORED, 503)
-    response["Retry-After"] = "5"
+    error = DATABASE_AWAY if request.method in SAFE else NOT_STORED
+    return _refused(_plain_page(request, error, 503), error.code, 5)
+
+
+def _refused(response: HttpResponse, reason: str, retry_after_s: int) -> HttpResponse:
+    count_refusal(reason)
+    response["Retry-After"] = str(retry_after_s)
     return response
 
 

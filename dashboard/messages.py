@@ -375,6 +375,7 @@ NOT_A_MODE = "{name} must be a file mode in octal digits, for example 0660, not 
 NOT_A_PREFIX = "{name} must be a path such as /autumn, not {value!r}."
 NOT_A_WHOLE_NUMBER = "{name} must be a whole number from {low} to {high}, not {value!r}."
 SETTING_CHARACTERS = "{name} contains invalid characters. Copy it again from Autumn."
+NOT_A_TOKEN = "{name} must have at least 16 characters: letters, digits and signs, without spaces."
 URL_TOO_LONG = "{name} must be a URL such as {example}, without user name, query or fragment."
 URL_WITHOUT_HTTPS = "{name} must begin with https:// unless it is on this machine."
 NOT_A_REDIS_URL = "{name} must be a URL such as redis://127.0.0.1:6379/0."

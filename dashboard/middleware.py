@@ -21,9 +21,10 @@ from django_htmx.http import HttpResponseClientRedirect
 from dashboard import error_views
 from dashboard.accounts.counters import TooManyAttempts
 from dashboard.accounts.hashing import TooBusy
+from dashboard.metrics.counts import count_request
 from dashboard.models import demo_user
 from dashboard.web.htmx import HtmxRequest, wanted_page
-from dashboard.web.logging import HALF
+from dashboard.web.logging import HALF, bind_request_id
 from dashboard.web.templates import PageResponse
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -36,6 +37,7 @@ access = structlog.get_logger("dashboard.access")
 PROXIES_SEEN = "dashboard.proxies"
 """In a request's META: how many addresses its X-Forwarded-For had, trusted or not."""
 FORWARDED = ("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+REQUEST_ID = "HTTP_X_REQUEST_ID"
 
 
 def trusted_proxies(get_response: GetResponse) -> GetResponse:
@@ -48,6 +50,8 @@ def trusted_proxies(get_response: GetResponse) -> GetResponse:
             request.META.pop(name, None)
         request.META[PROXIES_SEEN] = len(clients)
         trusted = settings.TRUSTED_PROXIES
+        if not trusted:
+            request.META.pop(REQUEST_ID, None)
         if trusted and len(clients) >= trusted:
             request.META["REMOTE_ADDR"] = clients[-trusted]
         # Most proxies replace this header rather than add to it, so one word may stand for all hops.
@@ -63,11 +67,16 @@ def listed(header: str) -> list[str]:
 
 
 def access_log(get_response: GetResponse) -> GetResponse:
-    """A line for each request at level INFO: the path alone, as queries name customers."""
+    """A line for each request at level INFO: the path alone, as queries name customers. It is counted, and
+    has an ID: a trusted proxy's, or a new one.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         start = time.perf_counter()
+        request_id = bind_request_id(request.META.get(REQUEST_ID, ""))
         response = get_response(request)
+        response["X-Request-ID"] = request_id
+        count_request(counted_route(request), response.status_code, time.perf_counter() - start)
         access.info(
             "request",
             method=request.method,
@@ -79,6 +88,14 @@ def access_log(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+def counted_route(request: HttpRequest) -> str:
+    """The name of the route; all of Django's admin is `admin`. Paths without one: `static` or `unknown`."""
+    route = request.resolver_match
+    if route is None:
+        return "static" if request.path.startswith(settings.STATIC_URL) else "unknown"
+    return route.namespace or route.url_name or "unknown"
 
 
 def logged_path(request: HttpRequest) -> str:

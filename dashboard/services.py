@@ -11,6 +11,7 @@ import httpx
 from django.conf import settings
 
 from dashboard.known_customers import StoredKnownCustomers
+from dashboard.metrics.counts import CallCounts
 from dashboard.names.search import CustomerSearch
 from dashboard.names.stored import CustomerNames
 from usage.api.gateway import Gateway, open_gateway
@@ -47,6 +48,7 @@ def gateway() -> Gateway:
         "redis_url": settings.REDIS_URL or "",
         "per_second": settings.AUTUMN_PACE,
         "cache_bytes": 6 * cache_eighth(),
+        "observer": CallCounts(),
     }
     if settings.AUTUMN_SECRET_KEY is not None:
         return open_gateway(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)

@@ -83,6 +83,9 @@ SECRET_KEY = _secret or stored_secret(DATA_DIR / ".secret_key")
 HTTPS = TRUSTED_PROXIES > 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come without a proxy
+METRICS_TOKEN = env.token("METRICS_TOKEN")
+if METRICS_TOKEN is not None:
+    SECURE_REDIRECT_EXEMPT.append(r"^metrics$")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Other names of the domain, and its entry in browsers' lists, are the operator's business.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -230,7 +233,7 @@ if OIDC_ISSUER is not None:
 # Logs
 LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
 LOGGING_CONFIG = None
-_secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, env.text("OIDC_CLIENT_SECRET"))
+_secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, METRICS_TOKEN, env.text("OIDC_CLIENT_SECRET"))
 logging.configure(LOG_LEVEL, [secret for secret in _secrets if secret])
 _log = structlog.get_logger(__name__)
 if env.unknown:

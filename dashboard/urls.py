@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from dashboard.metrics.views import metrics
 from dashboard.pages.staff import urlpatterns as staff_pages
 from dashboard.setup.views import setup
 from dashboard.sharing.urls import urlpatterns as sharing
@@ -16,6 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "dashboard.error_views.bad_request"

@@ -34,6 +34,7 @@ LAYERS = (
     "usage.service",
     "dashboard.messages",
     "dashboard.models",
+    "dashboard.metrics",
     "dashboard.formats",
     "dashboard.problems",
     "dashboard.forms",

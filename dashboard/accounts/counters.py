@@ -18,6 +18,7 @@ from django.utils.crypto import salted_hmac
 
 from dashboard.accounts import devices
 from dashboard.accounts.hashing import TooBusy
+from dashboard.metrics.counts import count_sign_in
 from dashboard.models import Counter, User
 from dashboard.web.addresses import network_of
 
@@ -95,16 +96,21 @@ def attempt(limits: list[Limit]) -> Iterator[Attempt]:
                 raise TooManyAttempts
             taken.append(limit)
     except TooManyAttempts:
+        count_sign_in("throttled")
         _give_back(taken)
         raise
+    outcome = "wrong"
     try:
         yield made
     except TooBusy:
+        outcome = "busy"
         _give_back(taken)  # nothing was looked at
         raise
     finally:
         if made.right:
             _give_back(taken)
+        else:
+            count_sign_in(outcome)
 
 
 def take(limit: Limit) -> bool:

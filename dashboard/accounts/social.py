@@ -28,6 +28,7 @@ from requests import RequestException
 from dashboard import messages
 from dashboard.accounts import PROVIDER, counters
 from dashboard.accounts.hashing import sign_in_place
+from dashboard.metrics.counts import count_sign_in
 from dashboard.models import Identity, User
 from dashboard.problems import Problem
 
@@ -262,4 +263,5 @@ def failed(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def not_signed_in(request: HttpRequest, problem: Problem) -> HttpResponse:
+    count_sign_in(problem.code)
     return render(request, "account/not_signed_in.html", {"problem": problem}, status=problem.status)

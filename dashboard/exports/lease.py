@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from dashboard import messages
+from dashboard.metrics.counts import count_export
 from dashboard.models import ExportRecord
 from dashboard.mount import Exporter
 
@@ -99,6 +100,7 @@ class ExportLease:
 
     def end(self, ending: Ending, sentence: str = "") -> bool:
         """Releases the lease; False where it had been closed already."""
+        count_export(self.record.file, ending.value, self.record.rows)
         return self._write(ended_at=timezone.now(), ending=ending, sentence=sentence)
 
     def fail(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -127,6 +129,7 @@ def record_finished(exporter: Exporter, file: str, query: str, rows: int) -> Non
         ended_at=now,
         ending=Ending.WHOLE,
     )
+    count_export(file, Ending.WHOLE.value, rows)
 
 
 def stop(exporter: Exporter) -> None:

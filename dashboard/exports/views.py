@@ -39,6 +39,7 @@ from dashboard.exports.lease import (
 from dashboard.exports.stream import Stream, pieces
 from dashboard.formats import file_part
 from dashboard.forms import QueryForm
+from dashboard.metrics.counts import count_refusal
 from dashboard.mount import Mount, Page
 from dashboard.problems import Problem, problem_of
 from dashboard.web.htmx import HtmxRequest, wants_partial
@@ -257,7 +258,10 @@ def _refusal(
 ) -> HttpResponse:
     # Figures that this server lacks are a page's note; as a file there is nothing to give.
     status = 400 if problem.status == 200 else problem.status
-    headers = {} if problem.retry_after_s is None else {"Retry-After": str(math.ceil(problem.retry_after_s))}
+    headers = {}
+    if problem.retry_after_s is not None:
+        count_refusal(problem.code)
+        headers["Retry-After"] = str(math.ceil(problem.retry_after_s))
     if "text/html" not in request.headers.get("Accept", ""):
         text = f"{problem.title}: {problem.sentence} {problem.advice}\n"
         return HttpResponse(text, status=status, headers=headers, content_type="text/plain; charset=utf-8")

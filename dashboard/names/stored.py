@@ -15,6 +15,7 @@ from django.db import Error
 
 from dashboard.models import CustomerName
 from usage.api.names import LARGEST_PAGE
+from usage.api.waiting import in_background
 from usage.catalog import Customer
 from usage.errors import UsageError
 from usage.query import BadQuery
@@ -103,7 +104,9 @@ class CustomerNames:
                 return None
             if customer_id not in self._coming and len(self._coming) < MAX_WANTED:
                 with suppress(RuntimeError):  # the system has no room for another thread
-                    self._coming[customer_id] = self._caller.submit(self._read_one, customer_id)
+                    self._coming[customer_id] = self._caller.submit(
+                        in_background(self._read_one), customer_id
+                    )
             return self._coming.get(customer_id)
 
     def note(self, customers: Iterable[Customer]) -> None:
@@ -119,7 +122,7 @@ class CustomerNames:
             if not self._wanted or self._has_round:
                 return
             with suppress(RuntimeError):
-                self._caller.submit(self._begin_round)
+                self._caller.submit(in_background(self._begin_round))
                 self._has_round = True
 
     def reload(self) -> None:
@@ -208,7 +211,7 @@ class CustomerNames:
                 return
             del self._wanted[customer_id]
         self._read(customer_id)
-        self._caller.submit(self._next_of_round, calls - 1)
+        self._caller.submit(in_background(self._next_of_round), calls - 1)
 
     def _pause(self, error: UsageError | BadQuery) -> None:
         log.info("names_not_read", error=type(error).__name__)

@@ -12,6 +12,7 @@ from django_htmx.http import push_url
 
 from dashboard.events.explorer import part_key
 from dashboard.forms import QueryForm
+from dashboard.metrics.counts import count_refusal
 from dashboard.models import User
 from dashboard.mount import Mount, Page, Part
 from dashboard.pages.filter_bar import filter_bar
@@ -88,6 +89,8 @@ def _rendered(request: HttpRequest, template: str, form: QueryForm, context: dic
     patch_vary_headers(response, VARIES_BY)
     if problem is not None and problem.retry_after_s is not None:
         response["Retry-After"] = str(problem.retry_after_s)
+        if status == 503:
+            count_refusal(problem.code)
     return response
 
 

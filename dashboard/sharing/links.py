@@ -12,8 +12,10 @@ from django.contrib.auth.hashers import make_password
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 
-from dashboard.sharing.models import Share
+from dashboard.metrics.counts import count_links
+from dashboard.sharing.models import Share, ShareQuerySet
 from dashboard.sharing.snapshots import record_answers, save_answers
 
 TOKEN_BYTES = 32
@@ -46,7 +48,15 @@ def make(share: Share, password: str | None = None) -> str:
     with transaction.atomic():
         share.save(force_insert=True)
         save_answers(share, answers)
+    count_links("created")
     return token
+
+
+def revoke_links(chosen: ShareQuerySet) -> int:
+    """Ends all of these links that are not revoked yet, and returns their number."""
+    revoked: int = chosen.unrevoked().update(revoked_at=timezone.now())
+    count_links("revoked", revoked)
+    return revoked
 
 
 def redeemed(token: str) -> Share | None:

@@ -14,7 +14,7 @@ from dashboard.web.env import Unusable
 OTHERS = 0o077
 """What a group and all others may do with a file."""
 FILES = ("*.sqlite3*", ".secret_key", ".collected", "staticfiles.json", "static")
-FOLDERS = {"static", "lost+found"}
+FOLDERS = {"static", "metrics", "lost+found"}
 NO_ROOM = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
 
 

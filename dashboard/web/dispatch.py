@@ -19,7 +19,7 @@ from usage.api.waiting import FOR_ONE_LINK, kept_free
 LEAST = 2
 """Requests of a visitor that may run at once: one of them may be an export, and another one stop it."""
 LINK_PATH = "/shared/"
-PROBES = ("/healthz", "/readyz")
+PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,11 @@ class FairQueue:
         """Put it behind the others of its lane."""
         self._waiting.setdefault(turn.lane, deque()).append(turn)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait, those included that could not run now, apart from probes."""
+        return sum(len(turns) for lane, turns in self._waiting.items() if lane.name not in PROBES)
+
     def popleft(self) -> Turn:
         """The next one; its lane is the last to have another turn."""
         lane = next(lane for lane in self._waiting if self._left(lane))
@@ -133,6 +138,12 @@ class FairDispatcher(ThreadedTaskDispatcher):
         request = task.requests[0]
         lane = self._lanes.of(getattr(request, "path", ""), request.headers.get("COOKIE", ""))
         super().add_task(cast("Any", Turn(task, lane, self._end)))
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a thread now."""
+        with self.lock:
+            return self.fair_queue.waiting
 
     def _end(self, lane: Lane) -> None:
         with self.lock:

@@ -23,15 +23,16 @@ NAMES = (
     *("DATA_DIR", "WEB_CONCURRENCY", "WEB_THREADS", "CACHE_MB", "TRUSTED_PROXIES", "SECRET_KEY"),
     *("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "TIME_ZONE", "BIND", "PORT", "SOCKET_MODE"),
     "SCRIPT_NAME",
-    *("LOG_LEVEL", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME"),
+    *("METRICS_TOKEN", "LOG_LEVEL", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME"),
 )
 """All settings. Each can be a NAME_FILE too."""
 OWN_PATHS = frozenset(
-    {"accounts", "admin", "customers", "events", "first-run", "healthz", "readyz", "s", "setup", "shared"}
-    | {"shares", "static", "usage", "views"}
+    {"accounts", "admin", "customers", "events", "first-run", "healthz", "metrics", "readyz", "s", "setup"}
+    | {"shared", "shares", "static", "usage", "views"}
 )
 """What the site's own paths begin with: where a proxy removes such a prefix, it would be removed twice."""
 PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+TOKEN = re.compile(r"[!-~]{16,}")
 SHORT = 5
 """Names of other programs, such as HOST, differ by two edits from names of up to so many characters."""
 
@@ -135,6 +136,13 @@ class Environment:
         value = self.text(name)
         if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
             raise Unusable(messages.SETTING_CHARACTERS.format(name=name))
+        return value
+
+    def token(self, name: str) -> str | None:
+        """What programs show in a header."""
+        value = self.text(name)
+        if value is not None and not TOKEN.fullmatch(value):
+            raise Unusable(messages.NOT_A_TOKEN.format(name=name))
         return value
 
     def api_url(self, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import logging.config
 import re
+from secrets import token_hex
 from typing import Any
 
 import structlog
@@ -21,6 +22,8 @@ TOKEN = re.compile(r"(/s/)[^/\s\"'?#\\]+")
 ANYWHERE = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43,}", re.ASCII)
 HALF = re.compile(r"[\w-]{17,}", re.ASCII)
 """Half a token and more, and longer than the name of a link."""
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -43,6 +46,21 @@ def cut(_: Any, __: str, event: EventDict) -> EventDict:
         name: redacted(LINK.sub(r"\1[token]", value), []) if isinstance(value, str) else value
         for name, value in event.items()
     }
+
+
+def bind_request_id(proposed: str) -> str:
+    """The ID that all log lines have from now on that belong to this request: the proposed one where it can
+    be one. What a line would cut as a token cannot.
+    """
+    is_usable = REQUEST_ID.fullmatch(proposed) and not ANYWHERE.search(proposed)
+    request_id = proposed if is_usable else token_hex(16)
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    return request_id
+
+
+def unbind_request_id(**signal: Any) -> None:
+    """After the last byte of a response."""
+    structlog.contextvars.unbind_contextvars("request_id")
 
 
 class LineFormatter(structlog.stdlib.ProcessorFormatter):

@@ -21,7 +21,9 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.task import WSGITask
 
+from dashboard.metrics.counts import note_waiting
 from dashboard.web.dispatch import FairDispatcher, Lanes
+from dashboard.web.waiting import places
 
 HEAD_BYTES = 32 * 1024
 BODY_BYTES = 1024 * 1024
@@ -178,6 +180,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def _loop_once(self, channels: dict[int, Any]) -> None:
         self.notify()
         wasyncore.loop(timeout=1.0, use_poll=True, map=channels, count=1)
+        note_waiting(self.server.task_dispatcher.waiting, places().waiting)
 
     def _close_idle(self) -> bool:
         """Close connections without an answer on its way; whether there are others."""

@@ -24,7 +24,7 @@ import structlog
 from usage import messages
 from usage.api.deadline import PAGE_S, Deadline
 from usage.api.stores import CacheStore
-from usage.api.waiting import wait_in_turn
+from usage.api.waiting import in_background, wait_in_turn
 from usage.errors import (
     Busy,
     Disabled,
@@ -236,7 +236,7 @@ class Cache:
                 self._background_slots.release()
 
         try:
-            Thread(target=run, name="refresh", daemon=True).start()
+            Thread(target=in_background(run), name="refresh", daemon=True).start()
         except (RuntimeError, MemoryError) as error:
             self._background_slots.release()
             log.warning("cache.refresh_not_started", error=type(error).__name__)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from random import SystemRandom
 from threading import Lock
-from typing import Protocol
+from typing import Literal, Protocol
 
 import httpx
 import structlog
@@ -65,6 +65,21 @@ class _Call:
         return _digest(json.dumps(parts, sort_keys=True, separators=(",", ":")))
 
 
+AnswerState = Literal["fresh", "stale", "fetched", "shared"]
+
+
+class GatewayObserver(Protocol):
+    """Is notified of calls and answers, by the thread that makes them: it must return at once."""
+
+    def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
+        """A call to Autumn ended after so many seconds. `outcome`: `ok`, or the name of a `UsageError`."""
+
+    def answered(self, state: AnswerState) -> None:
+        """The cache gave an answer: a cached one (`fresh`, `stale`), one `fetched` for this request, or one
+        that another request fetched while this one waited (`shared`).
+        """
+
+
 class AnswerSource(Protocol):
     """Where `Calls` gets its answers: the `Gateway` itself, or something in front of it."""
 
@@ -102,7 +117,7 @@ class AnswerSource(Protocol):
 class Gateway:
     """Client, limiter and cache as one; safe to share between threads.
 
-    `sleep` waits for the given seconds (tests pass one that does not).
+    `sleep` waits for the given seconds (tests pass one that does not). `observer`: is notified of each call.
     """
 
     def __init__(
@@ -113,12 +128,14 @@ class Gateway:
         *,
         attempts: int = ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
+        observer: GatewayObserver | None = None,
     ) -> None:
         self._client = client
         self._limiter = limiter
         self._cache = cache
         self._attempts = attempts
         self._sleep = sleep
+        self._observer = observer
         self._counts: Counter[str] = Counter()
         self._mutex = Lock()
 
@@ -142,8 +159,11 @@ class Gateway:
         served.
         """
         call = _Call(endpoint, body, check, transform)
+        is_own = False
 
         def fetch(deadline: Deadline, *, urgent: bool) -> FetchedBody:
+            nonlocal is_own
+            is_own = True
             return self._fetched(call, deadline, urgent=urgent)
 
         cached = self._cache.get(
@@ -156,6 +176,8 @@ class Gateway:
             customer=call.customer,
         )
         self._count(cached.source)
+        if self._observer:
+            self._observer.answered(_state_of(cached, is_own))
         log.info("autumn.cache", endpoint=endpoint, customer=call.customer, state=cached.source)
         return cached
 
@@ -237,10 +259,16 @@ class Gateway:
             write_log = call_log.info if _is_expected(error) else call_log.warning
             ms = round((time.monotonic() - start) * 1000)
             status = error.status if isinstance(error, Refused) else None
+            self._observe(call, type(error).__name__, start)
             write_log("autumn.call", error=type(error).__name__, status=status, ms=ms)
             raise
+        self._observe(call, "ok", start)
         call_log.info("autumn.call", status=200, ms=round(reply.ms), bytes=len(reply.body))
         return reply
+
+    def _observe(self, call: _Call, outcome: str, start: float) -> None:
+        if self._observer:
+            self._observer.called(call.endpoint, outcome, time.monotonic() - start)
 
     def _pause_bucket(self, call: _Call, error: RateLimited) -> float:
         """Make all calls of this bucket wait in the limiter, where they keep their order, for so long."""
@@ -265,21 +293,30 @@ def open_gateway(
     transport: httpx.BaseTransport | None = None,
     per_second: int = PER_SECOND,
     cache_bytes: int = MEMORY_BYTES,
+    observer: GatewayObserver | None = None,
 ) -> Gateway:
     """A gateway for this process; with a `redis_url`, cache and limiter are shared with others.
     `cache_bytes`: what the cache may take of this process's memory.
     """
     client = Client(url=url, key=key, transport=transport)
     if not redis_url:
-        return Gateway(client, Limiter(per_second=per_second), Cache(MemoryStore(cache_bytes)))
-    link = RedisLink(redis_url)
-    return Gateway(client, Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link)))
+        limiter, cache = Limiter(per_second=per_second), Cache(MemoryStore(cache_bytes))
+    else:
+        link = RedisLink(redis_url)
+        limiter, cache = Limiter(RedisWindow(link), per_second=per_second), Cache(RedisStore(link))
+    return Gateway(client, limiter, cache, observer=observer)
 
 
 def _back_off(error: Unreachable, attempt: int) -> float:
     """Seconds until another attempt: Autumn's own, and a random part that separates callers."""
     jitter = _random.uniform(0, min(BACK_OFF_LIMIT_S, BACK_OFF_S * 2**attempt))
     return (error.retry_after_s or 0.0) + jitter
+
+
+def _state_of(cached: Cached, is_own: bool) -> AnswerState:
+    if cached.source == "live":
+        return "fetched" if is_own else "shared"
+    return "stale" if cached.source == "stale" else "fresh"
 
 
 def _is_expected(error: UsageError) -> bool:

@@ -6,11 +6,14 @@ of them, and pages that need no call could not be served.
 
 from __future__ import annotations
 
+import contextvars
 from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
+from typing import ParamSpec, TypeVar
 
 from usage import messages
 from usage.errors import Busy
@@ -20,6 +23,9 @@ MOST_KEPT_FREE = 8
 FOR_ONE_LINK = 3
 """Requests below one share link that may wait."""
 RETRY_AFTER_S = 2.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ALL, _LINK, _CUSTOMER, _VIEW = "all", "link", "customer", "view"
 
@@ -120,3 +126,12 @@ def wait_in_turn(customer: str, *, is_on_its_way: bool = False) -> None:
     waiter = current_waiter.get()
     if waiter is not None:
         waiter.wait(customer, is_on_its_way=is_on_its_way)
+
+
+def in_background(call: Callable[P, T]) -> Callable[P, T]:
+    """`call` for another thread: its log lines have the ID of the request that it works for, as here. It may
+    outlive that request, so it takes none of its places. The result can be called once.
+    """
+    context = contextvars.copy_context()
+    context.run(current_waiter.set, None)
+    return partial(context.run, call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from dashboard.management import cleanup
+from dashboard.metrics import processes
 from dashboard.web.listener import Listener
 from dashboard.web.worker import Worker
 
@@ -31,7 +33,9 @@ class Command(BaseCommand):
         if settings.AUTUMN_MODE == "sample":
             prepare_sample()
         connections.close_all()  # a connection must not cross a fork
-        Server(listener).run()
+        are_counted_together = settings.METRICS_TOKEN is not None and settings.WEB_CONCURRENCY > 1
+        counts = processes.prepare_folder(settings.DATA_DIR) if are_counted_together else None
+        Server(listener, counts).run()
 
 
 def collect_changed_files() -> None:
@@ -74,8 +78,9 @@ class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn in this process. Its own access log is off: it would hold share tokens."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, counts: Path | None) -> None:
         self._listener = listener
+        self._counts = counts
         super().__init__()
 
     def load_config(self) -> None:
@@ -97,5 +102,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        if self._counts is not None:
+            processes.count_in(self._counts)
         cleanup.clean_hourly()
         return get_wsgi_application()

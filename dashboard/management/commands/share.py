@@ -93,10 +93,10 @@ class Command(BaseCommand):
     def revoke(self, options: dict[str, Any]) -> None:
         if (options["id"] is None) != options["all"]:
             raise CommandError(messages.LINK_OR_ALL)
-        chosen = Share.objects.unrevoked()
+        chosen = Share.objects.all()
         if options["id"] is not None:
             chosen = chosen.filter(pk=options["id"])
-        count = chosen.update(revoked_at=timezone.now())
+        count = links.revoke_links(chosen)
         if not count and options["id"] is not None:
             raise CommandError(messages.NO_ACTIVE_LINK.format(id=options["id"]))
         self.stdout.write(f"Revoked: {count}")

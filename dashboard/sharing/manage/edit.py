@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from dashboard import messages
 from dashboard.formats import full_label
 from dashboard.sharing import passwords
+from dashboard.sharing.links import revoke_links
 from dashboard.sharing.manage.fields import LIFETIMES, LifetimeField
 from dashboard.sharing.manage.list import detail_page, managed_share
 from dashboard.sharing.models import Share
@@ -26,7 +27,7 @@ from dashboard.sharing.permissions import admins_only, sharers_only
 @require_POST
 def revoke(request: HttpRequest, share_id: str) -> HttpResponse:
     found = managed_share(request, share_id)
-    Share.objects.unrevoked().filter(pk=found.pk).update(revoked_at=timezone.now())
+    revoke_links(Share.objects.filter(pk=found.pk))
     django_messages.success(
         request,
         messages.LINK_REVOKED.format(recipient=full_label(found.recipient)),
@@ -40,7 +41,7 @@ def revoke(request: HttpRequest, share_id: str) -> HttpResponse:
 def revoke_all(request: HttpRequest) -> HttpResponse:
     if request.POST.get("sure") != "yes":
         raise BadRequest
-    count = Share.objects.unrevoked().update(revoked_at=timezone.now())
+    count = revoke_links(Share.objects.all())
     django_messages.success(
         request, messages.LINKS_REVOKED.format(count=count, plural="s"[: count != 1]), extra_tags="revoked"
     )

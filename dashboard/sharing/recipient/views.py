@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
 from dashboard import messages
+from dashboard.metrics.counts import count_links, count_refusal
 from dashboard.sharing import links, passwords
 from dashboard.sharing.access import link_not_found, locked
 from dashboard.sharing.access_log import address_of
@@ -29,6 +30,8 @@ def redeem(request: HtmxRequest, token: str) -> HttpResponseBase:
         return link_not_found(request)
     response = redirect(share.root)
     links.mark_opened(response, share)
+    if request.method == "GET":
+        count_links("opened")
     return response
 
 
@@ -36,6 +39,8 @@ def redeem(request: HtmxRequest, token: str) -> HttpResponseBase:
 def unlock(request: HtmxRequest, share: Share) -> HttpResponseBase:
     password = request.POST.get("password", "")
     outcome = passwords.try_password(share, password, address_of(request)) if share.password_hash else "open"
+    if outcome in ("wait", "busy"):
+        count_refusal("link-password")
     if outcome == "wait":
         response = locked(request, share, messages.TOO_MANY_WRONG_PASSWORDS, 429)
         response["Retry-After"] = str(int(passwords.PAUSE.total_seconds()))

@@ -60,6 +60,7 @@ TABLE = {
     "setup/": Route(ADMINS, READ),
     "healthz": Route(PUBLIC, READ),
     "readyz": Route(PUBLIC, READ),
+    "metrics": Route(PUBLIC, FORM),  # not found for all of them: none has the token
     "accounts/login/": Route(PUBLIC, FORM),
     "accounts/logout/": Route(PUBLIC, FORM),
     "accounts/inactive/": Route(PUBLIC, READ),

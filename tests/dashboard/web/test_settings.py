@@ -77,6 +77,8 @@ REFUSED = [
         "CSRF_TRUSTED_ORIGINS must list origins such as https://",
     ),
     ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL must be one of"),
+    ({"METRICS_TOKEN": "fifteen-letters"}, "METRICS_TOKEN must have at least 16 characters"),
+    ({"METRICS_TOKEN": "with spaces, and long enough"}, "METRICS_TOKEN must have at least 16 characters"),
     ({"SECRET_KEY": "short"}, "SECRET_KEY has fewer than 32 characters"),
     ({"OIDC_ISSUER": "https://id.example.com"}, "OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET"),
     ({"OIDC_ISSUER": "http://id.example.com"}, "OIDC_ISSUER must begin with https://"),

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.dashboard.live_site import Keyed, listening
+from tests.dashboard.metrics.scrape import AUTHORIZATION, TOKEN, parsed
 from tests.page import Page
 from usage.api.waiting import FOR_ONE_LINK
 from usage.sample import SAMPLE_KEY, SampleApp, Store
@@ -79,7 +80,8 @@ def gate(autumn: tuple[Gate, str]) -> Gate:
 
 @pytest.fixture(scope="module")
 def site(autumn: tuple[Gate, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
-    site = Keyed(tmp_path_factory.mktemp("site"), autumn[1], key=SAMPLE_KEY, WEB_THREADS=str(THREADS))
+    chosen = {"WEB_THREADS": str(THREADS), "METRICS_TOKEN": TOKEN}
+    site = Keyed(tmp_path_factory.mktemp("site"), autumn[1], key=SAMPLE_KEY, **chosen)
     assert site.http.get(CACHED).status_code == 200  # Autumn's age is known from now on
     yield site
     site.stop()
@@ -144,6 +146,20 @@ def test_half_of_the_places_are_for_one_customer(site: Keyed, gate: Gate) -> Non
             assert site.http.get(address).status_code == 200
     assert sorted(request.result().status_code for request in requests) == [200] * OF_CUSTOMER + [503] * 4
     assert site.http.get(views(ACME, 1)[0]).status_code == 200
+
+
+def test_waiting_and_refused_requests_are_counted(site: Keyed, gate: Gate) -> None:
+    """The metrics are answered while as many wait as may."""
+
+    def counts() -> tuple[int, int]:
+        found = parsed(site.http.get("/metrics", headers={"Authorization": AUTHORIZATION}).text)
+        return found["waiting_requests", "autumn"], found["refusals_total", "busy"]
+
+    _, before = counts()
+    with waiting(site, gate, is_acme, views(ACME, OF_CUSTOMER + 3)) as requests:
+        first(3, requests)
+        assert counts() == (OF_CUSTOMER, before + 3)
+    assert counts() == (0, before + 3)
 
 
 def test_a_quarter_of_the_threads_never_waits(site: Keyed, gate: Gate) -> None:

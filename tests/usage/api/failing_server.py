@@ -16,7 +16,7 @@ from tests.usage.api.hostile_server import (
 from usage.api.cache import Cache, Cached
 from usage.api.client import Client
 from usage.api.deadline import Deadline
-from usage.api.gateway import Gateway
+from usage.api.gateway import Gateway, GatewayObserver
 from usage.api.limiter import Limiter, MemoryWindow
 from usage.api.stores import MemoryStore
 from usage.errors import Malformed
@@ -37,14 +37,15 @@ class Sleeps(list[float]):
 class CanarySite:
     """A gateway in front of a server, with a clock for the cache that tests can move."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, observer: GatewayObserver | None = None) -> None:
         self.server = server
         self.ahead_s = 0.0
         self.sleeps = Sleeps()
         self.client = Client(url=server.url, key=KEY, read_s=1)
         cache = Cache(MemoryStore(clock=self.clock), clock=self.clock)
         # Twenty times the pace, so that no test waits for the limiter; test_limiter tests that.
-        self.gateway = Gateway(self.client, Limiter(MemoryWindow(0.05)), cache, sleep=self.sleeps)
+        limiter = Limiter(MemoryWindow(0.05))
+        self.gateway = Gateway(self.client, limiter, cache, sleep=self.sleeps, observer=observer)
 
     def clock(self) -> float:
         return time.time() + self.ahead_s
@@ -71,8 +72,8 @@ def json_object(body: bytes) -> None:
 
 
 @contextmanager
-def canary_site(handler: Handler) -> Iterator[CanarySite]:
+def canary_site(handler: Handler, observer: GatewayObserver | None = None) -> Iterator[CanarySite]:
     with serving(handler) as server:
-        built = CanarySite(server)
+        built = CanarySite(server, observer)
         yield built
         built.gateway.close()

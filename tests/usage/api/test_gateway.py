@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import structlog
 from redis import Redis
 from structlog.testing import capture_logs
 
@@ -19,11 +20,12 @@ from tests.usage.api.hostile_server import (
     reset,
     serving,
 )
+from tests.usage.api.origin import eventually
 from tests.usage.api.slow_redis import slow_redis
 from usage.api.cache import Cache, Cached
-from usage.api.client import Client
+from usage.api.client import Client, Endpoint
 from usage.api.deadline import PAGE_S, Deadline
-from usage.api.gateway import Gateway, open_gateway
+from usage.api.gateway import AnswerState, Gateway, open_gateway
 from usage.api.limiter import Limiter, MemoryWindow
 from usage.api.stores import MemoryStore
 from usage.errors import Malformed, RateLimited, Refused, Unreachable, UsageError
@@ -207,6 +209,56 @@ def test_each_attempt_is_logged_without_key_customer_or_body() -> None:
     assert len({line["customer"] for line in lines}) == 1
     for secret in (KEY, "cus_secretive", "private"):
         assert secret not in repr(lines)
+
+
+def test_call_in_the_background_is_logged_with_the_id_of_its_request() -> None:
+    """So is its answer in the cache; other requests have other IDs."""
+    with (
+        canary_site(always(answer())) as site,
+        capture_logs([structlog.contextvars.merge_contextvars]) as lines,
+    ):
+        for request in ("first", "second"):
+            with structlog.contextvars.bound_contextvars(request_id=request):
+                assert site.call().source in ("live", "cache")
+            site.ahead_s += 20
+        eventually(lambda: len(lines) == 4)
+    calls = [line["request_id"] for line in lines if line["event"] == "autumn.call"]
+    assert calls == ["first", "second"]
+
+
+class Observed:
+    """What a gateway reports of its calls and answers."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.states: list[str] = []
+
+    def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
+        assert 0 <= seconds < 15
+        self.calls.append((endpoint, outcome))
+
+    def answered(self, state: AnswerState) -> None:
+        self.states.append(state)
+
+
+def test_observer_is_notified_of_each_call_and_each_answer() -> None:
+    """Of many that want the same, one fetches it."""
+    observed = Observed()
+
+    def handle(connection: socket.socket, number: int) -> None:
+        if number == 1:
+            time.sleep(0.3)
+        one_by_one(answer(500), answer(), answer(200, b"no JSON"))(connection, number)
+
+    with canary_site(handle, observed) as site, ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(site.call) for _ in range(20)]
+        assert {each.result().body for each in asked} == {b"{}"}
+        site.call()
+        assert site.call(refresh=True).source == "stale"
+    assert observed.calls == [("events.list", outcome) for outcome in ("Unreachable", "ok", "Malformed")]
+    assert observed.states.count("fetched") == 1
+    assert {"shared"} <= set(observed.states[:20]) <= {"fetched", "shared", "fresh"}
+    assert observed.states[20:] == ["fresh", "stale"]
 
 
 def test_gateways_over_one_redis_share_answers_and_pace(redis_url: str) -> None:
