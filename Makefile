@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-slow check docs bench bench-peers soak screenshots test-next clean
+.PHONY: help run install wheel test test-slow check docs bench bench-peers soak screenshots test-next clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ install: .venv/.installed ## make the environment in .venv, with the versions of
 	@echo "Installing into .venv"
 	@$(PIP) --constraint constraints.txt --editable .
 	@touch $@
+
+wheel: .venv/bin/python ## build the package that operators install, in dist/
+	@rm -rf build dist # setuptools would add what an earlier build left there
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 .venv/.installed-test: .venv/.installed
 	@echo "Installing what tests need"
@@ -76,4 +80,4 @@ test-next: ## run the tests on Django 6 and the newest Python here, in .venv-nex
 	@.venv-next/bin/python -m pytest -n 2 $(TESTS)
 
 clean: ## remove what was made: environments, databases, caches
-	rm -rf .venv .venv-next .venv-peers var site .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-next .venv-peers var site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -141,7 +141,7 @@ UNKNOWN_PARAMETER = "Unknown parameter “{name}”."
 
 # dashboard/web/listener.py
 CANNOT_LISTEN = "{where}: {error}."
-PORT_IN_USE = "Port {port} is in use. Choose another: PORT={other} make run"
+PORT_IN_USE = "Port {port} is in use. Set PORT to another one, such as {other}."
 
 # dashboard/management/commands/share.py
 NO_OWNER = "No user can own the link. Use --owner USERNAME, or create an admin first."
@@ -344,7 +344,7 @@ DATABASE_ANSWERS = "{engine} answers."
 DATABASE_READ_ONLY = "{engine} answers, but refuses changes."
 LET_DATABASE_WRITE = "Check the rights of its user, that it is not a replica, and that its disk has room."
 MIGRATIONS_MISSING = "{count} migrations have not been applied."
-RUN_MIGRATE = "Run: manage.py migrate"
+RUN_MIGRATE = "Run the command migrate."
 MIGRATIONS_APPLIED = "All migrations have been applied."
 FOLDER_NOT_WRITABLE = "{path} can't be written: {error}."
 MAKE_FOLDER_WRITABLE = "Let the user who runs the site write to DATA_DIR, and make room on the disk."
@@ -388,7 +388,7 @@ NOT_A_DATABASE_URL = "{name} is not a database URL such as postgres://user:passw
 # dashboard/web/logging.py
 NOT_A_LOG_LEVEL = "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not {level!r}."
 
-# manage.py
+# dashboard/management/command_line.py
 DATABASE_NOT_USABLE = (
     "The database can't be used: {error}. Check DATABASE_URL, DATA_DIR and the disk's space."
 )

@@ -24,7 +24,9 @@ from dashboard.web.env import Environment
 from usage.api import pace
 from usage.api.stores import REDIS_TIMEOUT_S
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+_checkout = Path(__file__).resolve().parent.parent
+# What is installed may be read-only, and shared by several sites: each has a folder in which it is started.
+BASE_DIR = _checkout if (_checkout / "manage.py").is_file() else Path.cwd()
 env = Environment(BASE_DIR / ".env")
 
 # Autumn
@@ -141,7 +143,7 @@ TEMPLATES = [
     {
         "NAME": "pages",
         "BACKEND": "django.template.backends.jinja2.Jinja2",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [csp.ASSETS / "templates"],
         "OPTIONS": {
             "environment": "dashboard.web.templates.environment",
             "context_processors": ["dashboard.web.templates.page"],
@@ -171,7 +173,7 @@ LANGUAGE_CODE = "en"
 STATIC_URL = f"{SCRIPT_NAME}/static/"
 STATIC_ROOT = created(DATA_DIR / "static")  # WhiteNoise warns of a missing one before the first collection
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700  # also of collected files
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [csp.ASSETS / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "dashboard.web.staticfiles.PlotlyFinder",

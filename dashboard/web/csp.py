@@ -12,7 +12,8 @@ from pathlib import Path
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
+ASSETS: Path = Path(__file__).resolve().parent.parent / "assets"
+"""Templates and static files: links to the checkout's folders, copies of them in an installed package."""
 
 
 def stylesheet(*paths: Path) -> str:
@@ -49,9 +50,8 @@ def digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-STATIC = BASE_DIR / "static"
 SHEETS = ("pages/app.css", "charts/charts.css", "pages/view.css", "pages/customers.css", "events/events.css")
-APP_CSS = stylesheet(*(STATIC / sheet for sheet in SHEETS))
+APP_CSS = stylesheet(*(ASSETS / "static" / sheet for sheet in SHEETS))
 
 DIRECTIVES: dict[str, list[str]] = {
     "default-src": ["'none'"],

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,8 +22,8 @@ from usage.charts.series import Line, Series
 
 pytestmark = pytest.mark.slow
 
-STATIC = csp.BASE_DIR / "static"
-HTMX = csp.BASE_DIR.joinpath(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
+STATIC = csp.ASSETS / "static"
+HTMX = Path(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
 SCRIPTS = {"/charts.js": STATIC / "charts" / "charts.js", "/plotly.js": csp.plotly_bundle(), "/htmx.js": HTMX}
 CSS = csp.stylesheet(STATIC / "pages" / "app.css") + csp.stylesheet(STATIC / "charts" / "charts.css")
 STYLES = ["'self'", csp.digest(CSS), *map(csp.digest, csp.plotly_styles(csp.plotly_bundle()))]
@@ -85,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
     """One page with one chart, and its scripts."""
 
     pages: ClassVar[Environment] = Environment(
-        loader=FileSystemLoader(csp.BASE_DIR / "templates"),
+        loader=FileSystemLoader(csp.ASSETS / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

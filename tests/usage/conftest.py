@@ -31,10 +31,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(10)
 
 
-def start_redis(program: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
-    """Start a Redis that stores nothing on disk, and wait until it answers."""
+def start_redis(program: str, port: int, folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start a Redis that stores nothing on disk, with these options more, and wait until it answers."""
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen([program, *options, "--dir", str(folder)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([program, *options, "--dir", str(folder), *more], stdout=subprocess.DEVNULL)
     with Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200, supported_errors=(NotUpYet,))) as redis:
         redis.ping()
     return process

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from dashboard.web.csp import BASE_DIR
+from tests.conftest import ROOT
 
 SCRIPT = """
 import sys
@@ -41,7 +41,7 @@ def test_plotly_is_read_once_with_the_first_response() -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        cwd=BASE_DIR,
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,

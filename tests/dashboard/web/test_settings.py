@@ -293,5 +293,5 @@ def test_port_in_use_prints_one_sentence(served: Served, tmp_path: Path) -> None
     done = start(tmp_path, "serve", PORT=str(served.port))
     assert done.returncode == 2
     assert f"{served.port} " in done.stderr
-    assert f"PORT={served.port + 1} make run" in done.stderr
+    assert f"PORT to another one, such as {served.port + 1}." in done.stderr
     assert done.stderr.count("\n") == 1
