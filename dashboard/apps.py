@@ -12,7 +12,8 @@ class DashboardConfig(AppConfig):
     verbose_name = "Users"
 
     def ready(self) -> None:
-        from dashboard.web import logging, waiting
+        from dashboard.server import waiting
+        from dashboard.web import logging
 
         request_finished.connect(keep_sightings, dispatch_uid="keep_sightings")
         waiting.count_requests()

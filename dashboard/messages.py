@@ -139,7 +139,7 @@ TEXT_TOO_LONG = "Enter at most {count:,} characters."
 NOT_A_CHOICE = "Choose one of {choices}."
 UNKNOWN_PARAMETER = "Unknown parameter “{name}”."
 
-# dashboard/web/listener.py
+# dashboard/server/listener.py
 CANNOT_LISTEN = "{where}: {error}."
 PORT_IN_USE = "Port {port} is in use. Set PORT to another one, such as {other}."
 

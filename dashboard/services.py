@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from threading import RLock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 from django.conf import settings
@@ -17,8 +17,10 @@ from dashboard.names.stored import CustomerNames
 from usage.api.gateway import Gateway, open_gateway
 from usage.api.pace import HEADROOM
 from usage.charts.result_cache import ResultCache
-from usage.sample import SAMPLE_KEY, SampleApp, Store
 from usage.service import Usage, open_usage
+
+if TYPE_CHECKING:
+    from usage.sample import Store
 
 SAMPLE_URL = "https://sample.invalid"
 
@@ -52,6 +54,8 @@ def gateway() -> Gateway:
     }
     if settings.AUTUMN_SECRET_KEY is not None:
         return open_gateway(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)
+    from usage.sample import SAMPLE_KEY, SampleApp  # with a key, nobody needs them in memory
+
     transport = httpx.WSGITransport(
         app=SampleApp(sample_store(), limit_per_second=settings.AUTUMN_PACE + HEADROOM)
     )
@@ -61,6 +65,8 @@ def gateway() -> Gateway:
 @Once
 def sample_store() -> Store:
     """The sample's events, made on first use."""
+    from usage.sample import Store
+
     store = Store(settings.SAMPLE_DB)
     store.ensure_story()
     return store

@@ -42,6 +42,7 @@ LAYERS = (
     "dashboard.names",
     "dashboard.services",
     "dashboard.web",
+    "dashboard.server",
     "dashboard.error_views",
     "dashboard.accounts",
     "dashboard.settings",

@@ -15,7 +15,7 @@ from threading import get_native_id
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-from dashboard.web.waiting import sign_in_places
+from dashboard.server.waiting import sign_in_places
 
 AT_ONCE = 2
 PATIENCE_S = 20.0

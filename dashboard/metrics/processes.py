@@ -45,6 +45,7 @@ def prepare_folder(data_dir: Path) -> Path | None:
         folder = parent / f"{_occupy_slot(parent)}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
+        os.set_inheritable(_locks[-1].fileno(), True)  # the process goes on as another program
     except OSError as error:
         log.warning("metrics.not_shared", error=error.strerror)
         return None

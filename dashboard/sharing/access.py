@@ -13,11 +13,11 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
 from dashboard.pages.routes import Route
+from dashboard.server.waiting import count_for_link
 from dashboard.sharing import access_log, links
 from dashboard.sharing.models import Share
 from dashboard.sharing.mounts import recipient_mount
 from dashboard.web.htmx import HtmxRequest, as_whole_page, current_page
-from dashboard.web.waiting import count_for_link
 
 log = structlog.get_logger(__name__)
 

@@ -38,7 +38,7 @@ SERVERS: dict[str, Callable[[int], list[str | Path]]] = {
         *(*GUNICORN, "--worker-class", "gthread", "--bind", f"127.0.0.1:{port}", "dashboard.wsgi"),
     ],
     "waitress (the worker of `serve`)": lambda port: [
-        *(*GUNICORN, "--worker-class", "dashboard.web.worker.Worker"),
+        *(*GUNICORN, "--worker-class", "dashboard.server.parent.WorkerProcess"),
         *("--bind", f"127.0.0.1:{port}", "dashboard.wsgi"),
     ],
     "granian": lambda port: [

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
-from django.db import connections
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from dashboard.management import cleanup
 from dashboard.metrics import processes
-from dashboard.web.listener import Listener
-from dashboard.web.worker import Worker
+from dashboard.server.listener import Listener
+from dashboard.server.parent import Plan, become_parent
+
+COUNTS = "_DASHBOARD_COUNTS"
+"""The folder in which the processes of this site count together, for those processes."""
 
 
 class Command(BaseCommand):
@@ -32,10 +33,30 @@ class Command(BaseCommand):
         collect_changed_files()
         if settings.AUTUMN_MODE == "sample":
             prepare_sample()
-        connections.close_all()  # a connection must not cross a fork
         are_counted_together = settings.METRICS_TOKEN is not None and settings.WEB_CONCURRENCY > 1
         counts = processes.prepare_folder(settings.DATA_DIR) if are_counted_together else None
-        Server(listener, counts).run()
+        os.environ[COUNTS] = str(counts or "")
+        become_parent(
+            Plan(
+                f"{__name__}:site",
+                listener.for_gunicorn,
+                f"{listener.address}{settings.SCRIPT_NAME}",
+                settings.WEB_CONCURRENCY,
+                settings.WEB_THREADS,
+                settings.LOG_LEVEL,
+            )
+        )
+
+
+def site() -> WSGIHandler:
+    """The site, in a process that serves it."""
+    application = get_wsgi_application()
+    from dashboard.management import cleanup  # once Django is set up
+
+    if folder := os.environ.get(COUNTS):
+        processes.count_in(Path(folder))
+    cleanup.clean_hourly()
+    return application
 
 
 def collect_changed_files() -> None:
@@ -62,47 +83,3 @@ def prepare_sample() -> None:
     store = Store(settings.SAMPLE_DB)
     store.ensure_story()
     store.close()
-
-
-class ServerLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own words go where all others do: it repeats requests that it
-    cannot read, tokens and all.
-    """
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-
-
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn in this process. Its own access log is off: it would hold share tokens."""
-
-    def __init__(self, listener: Listener, counts: Path | None) -> None:
-        self._listener = listener
-        self._counts = counts
-        super().__init__()
-
-    def load_config(self) -> None:
-        chosen = {
-            **self._listener.for_gunicorn,
-            "workers": settings.WEB_CONCURRENCY,
-            "worker_class": Worker,
-            "threads": settings.WEB_THREADS,
-            "timeout": 60,
-            "graceful_timeout": 20,
-            "control_socket_disable": True,
-            "loglevel": "warning",
-            "logger_class": ServerLogger,
-            "when_ready": lambda server: print(  # noqa: T201
-                f"Usage dashboard: {self._listener.address}{settings.SCRIPT_NAME}", flush=True
-            ),
-        }
-        for name, value in chosen.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        if self._counts is not None:
-            processes.count_in(self._counts)
-        cleanup.clean_hourly()
-        return get_wsgi_application()

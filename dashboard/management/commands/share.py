@@ -16,10 +16,10 @@ from django.utils import timezone
 from dashboard import messages
 from dashboard.formats import full_label
 from dashboard.models import User, demo_user
+from dashboard.server.listener import Listener
 from dashboard.sharing import links, passwords
 from dashboard.sharing.manage.suggestions import privacy_hint
 from dashboard.sharing.models import LONGEST_ID, LONGEST_NAME, Share
-from dashboard.web.listener import Listener
 from usage.query import Query
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}

@@ -24,7 +24,7 @@ from pytest_django.fixtures import Settings
 from werkzeug import Response
 
 from dashboard.accounts.hashing import AT_ONCE
-from dashboard.web.waiting import WAITING_SIGN_INS
+from dashboard.server.waiting import WAITING_SIGN_INS
 from tests.conftest import Served
 from tests.dashboard.accounts.oidc_provider import (
     CLIENT_ID,

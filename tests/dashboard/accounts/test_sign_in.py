@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from dashboard.accounts import hashing
 from dashboard.models import User, demo_user
-from dashboard.web.waiting import WAITING_SIGN_INS
+from dashboard.server.waiting import WAITING_SIGN_INS
 from tests.dashboard.accounts.hashing_processes import hash_slowly
 from tests.page import Page
 from usage.sample import Store

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.web.dispatch import FairQueue, Lane, Lanes, Turn
+from dashboard.server.dispatch import FairQueue, Lane, Lanes, Turn
 
 COOKIE = "sessionid"
 

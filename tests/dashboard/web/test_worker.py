@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.web.worker import BODY_BYTES, CONNECTIONS, HEAD_BYTES, REQUEST_S
+from dashboard.server.worker import BODY_BYTES, CONNECTIONS, HEAD_BYTES, REQUEST_S
 from tests.conftest import Served
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A process of the server: gunicorn starts, watches and stops it, and waitress speaks HTTP in it.
+"""What a process of the server does: gunicorn starts, watches and stops it, and waitress speaks HTTP in it.
 
 One thread of waitress reads all requests and sends all answers; a worker thread gets a request when its body
 is complete, and a page leaves it at once. Waitress limits sizes. The limits of time are here.
@@ -14,7 +14,6 @@ import time
 from typing import Any
 
 from django.conf import settings
-from gunicorn.workers.base import Worker as BaseWorker  # type: ignore[import-untyped]
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
@@ -22,8 +21,8 @@ from waitress.server import create_server
 from waitress.task import WSGITask
 
 from dashboard.metrics.counts import note_waiting
-from dashboard.web.dispatch import FairDispatcher, Lanes
-from dashboard.web.waiting import places
+from dashboard.server.dispatch import FairDispatcher, Lanes
+from dashboard.server.waiting import places
 
 HEAD_BYTES = 32 * 1024
 BODY_BYTES = 1024 * 1024
@@ -127,24 +126,27 @@ class Channel(HTTPChannel):
         return self.last_activity if self.request is None else self.began_at
 
 
-class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's worker whose main thread is waitress's loop."""
+class Serving:
+    """Waitress's loop in the main thread of `process`, a gunicorn worker, until that is to end."""
 
-    server: Any = None
+    def __init__(self, process: Any) -> None:
+        self.process = process
+        self.server: Any = None
 
     def run(self) -> None:
+        """Returns when all requests have been answered, or had their time."""
         logging.getLogger("waitress.queue").setLevel(
             logging.ERROR
         )  # it has a line for each request that waits
-        (listener,) = self.sockets
+        (listener,) = self.process.sockets
         channels: dict[int, Any] = {}
         is_open = settings.AUTUMN_MODE == "sample"
-        lanes = Lanes(self.cfg.threads, settings.SESSION_COOKIE_NAME, is_open, settings.SCRIPT_NAME)
+        lanes = Lanes(self.process.cfg.threads, settings.SESSION_COOKIE_NAME, is_open, settings.SCRIPT_NAME)
         sys.setswitchinterval(SWITCH_S)
         gc.collect()
         gc.freeze()  # what was loaded stays: the collector need not walk over it for each page
         self.server = create_server(
-            self.wsgi,
+            self.process.wsgi,
             map=channels,
             sockets=[listener.sock],
             server_name="localhost",  # each request has a Host; allowed ones are a setting
@@ -153,7 +155,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             **SETTINGS,
         )
         self.server.channel_class = Channel
-        while self.alive and os.getppid() == self.ppid:
+        while self.process.alive and os.getppid() == self.process.ppid:
             self._loop_once(channels)
             close_late(self.connections())
         self._stop(channels)
@@ -172,13 +174,13 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def connections(self) -> list[Channel]:
         return list(self.server.active_channels.values())
 
-    def handle_exit(self, sig: int, frame: object) -> None:
-        super().handle_exit(sig, frame)
+    def wake(self) -> None:
+        """Ends the wait for the next request; called by a signal's handler."""
         if self.server is not None:
             self.server.pull_trigger()
 
     def _loop_once(self, channels: dict[int, Any]) -> None:
-        self.notify()
+        self.process.notify()
         wasyncore.loop(timeout=1.0, use_poll=True, map=channels, count=1)
         note_waiting(self.server.task_dispatcher.waiting, places().waiting)
 
