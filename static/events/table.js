@@ -9,21 +9,24 @@
   // copy of the column heads stands above it; a bar at the foot scrolls the table where its own is out of
   // sight.
   const area = () => find(".events .scroll.tall");
-  // Sizes are variables of the root: htmx copies the body for its history, and style attributes in a copy
-  // offend the content security policy.
-  const setSize = (name, px) => document.documentElement.style.setProperty(name, `${px}px`);
+  // Sizes are variables of the root, where each change costs the style of all elements: all are read first,
+  // and only what differs is written.
   const measure = () => {
     const section = area()?.closest(".events");
     const [head, columns] = section ? [find("header", section), find(".column-heads", section)] : [];
     const isStuck = head && getComputedStyle(head).position === "sticky";
     const height = isStuck ? head.offsetHeight : 0;
-    setSize("--list-head", height);
-    setSize("--list-top", height + (columns?.offsetHeight ?? 0));
-    setSize("--foot", find(".foot")?.offsetHeight ?? 0);
+    const found = { "--list-head": height, "--list-top": height + (columns?.offsetHeight ?? 0),
+      "--foot": find(".foot")?.offsetHeight ?? 0 };
     const bar = section && find(".sideways", section);
-    if (!bar) return;
-    setSize("--list-width", find("table", area()).offsetWidth);
-    bar.hidden = area().scrollWidth <= area().clientWidth;
+    if (bar) {
+      found["--list-width"] = find("table", area()).offsetWidth;
+      bar.hidden = area().scrollWidth <= area().clientWidth;
+    }
+    const { style } = document.documentElement;
+    for (const [name, px] of Object.entries(found)) {
+      if (style.getPropertyValue(name) !== `${px}px`) style.setProperty(name, `${px}px`);
+    }
   };
   const sizes = new ResizeObserver(measure);
   const build = () => {

@@ -27,9 +27,14 @@
     button.setAttribute("aria-label", button.title);
   };
 
-  // The cookie lets the server draw the right theme at once; the store outlives cleared cookies.
-  const stored = localStorage.getItem("theme") ?? root.dataset.theme ?? "";
-  show(order.includes(stored) ? stored : "");
+  // The cookie lets the server draw the right theme at once; the store outlives cleared cookies. It is slow to
+  // open, and so is looked at after the first paint.
+  show(root.dataset.theme ?? "");
+  const whenIdle = window.requestIdleCallback ?? setTimeout;
+  whenIdle(() => {
+    const stored = localStorage.getItem("theme");
+    if (order.includes(stored) && stored !== (root.dataset.theme ?? "")) show(stored);
+  });
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("#theme")) {
@@ -57,7 +62,7 @@
 
   // htmx notes the address of the page, with its filters, in a store that outlives a link.
   const forget = () => sessionStorage.removeItem("htmx-current-path-for-history");
-  forget();
+  whenIdle(forget);
   for (const name of ["pushedIntoHistory", "replacedInHistory", "historyRestore"]) {
     document.addEventListener(`htmx:${name}`, forget);
   }
