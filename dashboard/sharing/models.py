@@ -32,6 +32,11 @@ class ShareQuerySet(models.QuerySet["Share"]):
         """The user's own links; all links for an admin."""
         return self if user.is_admin else self.filter(owner=user)
 
+    def older_than(self, share: Share) -> ShareQuerySet:
+        """Those that follow it in a list whose newest is first."""
+        same = models.Q(created_at=share.created_at, pk__lt=share.pk)
+        return self.filter(models.Q(created_at__lt=share.created_at) | same)
+
     def unrevoked(self) -> ShareQuerySet:
         return self.filter(revoked_at=None)
 
@@ -88,6 +93,7 @@ class Share(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
+        indexes = (models.Index(fields=["source", "-created_at", "-id"], name="links_by_age"),)
 
     def __str__(self) -> str:
         return f"{self.id} for {self.recipient}"

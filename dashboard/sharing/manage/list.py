@@ -19,17 +19,23 @@ from dashboard.sharing.models import Share
 from dashboard.sharing.permissions import sharer, sharers_only
 from dashboard.sharing.summary import link_summary
 
-LISTED = 500
+LISTED = 100
+"""Links on a page."""
 
 
 @sharers_only
 @never_cache
 @require_safe
 def shares(request: HttpRequest) -> HttpResponse:
-    """A user's own links; all of them for an admin."""
-    managed = Share.objects.managed_by(sharer(request)).select_related("owner")
-    listed = [_named(link_summary(each)) for each in managed[:LISTED]]
-    context = {"listed": listed, "total": managed.count()}
+    """A user's own links; all of them for an admin. `before`: the last link of the page before this one."""
+    found, last = Share.objects.managed_by(sharer(request)).select_related("owner"), None
+    if "before" in request.GET:
+        last = managed_share(request, request.GET["before"])
+        found = found.older_than(last)
+    page = list(found.order_by("-created_at", "-pk")[: LISTED + 1])
+    older = page[LISTED - 1].pk if len(page) > LISTED else None
+    listed = [_named(link_summary(each)) for each in page[:LISTED]]
+    context = {"listed": listed, "older": older, "is_first": last is None}
     return render(request, "sharing/manage/list.html", context)
 
 

@@ -11,7 +11,6 @@ from django.test import Client, RequestFactory
 from django_htmx.middleware import HtmxDetails
 from pytest_django.fixtures import Settings
 
-from dashboard import services
 from dashboard.exports import stream, views
 from dashboard.models import ExportRecord
 from dashboard.mount import Exporter
@@ -62,6 +61,6 @@ def requested(method: str = "get", path: str = EVERYTHING) -> HtmxRequest:
 def failing_app(sample: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> SampleApp:
     """The site's sample backend, which fails as a test requests; the site retries without a pause."""
     app = SampleApp(sample, limit_per_second=settings.AUTUMN_PACE + HEADROOM)
-    monkeypatch.setattr(services, "SampleApp", lambda *_, **__: app)
+    monkeypatch.setattr("usage.sample.SampleApp", lambda *_, **__: app)
     monkeypatch.setattr(gateway, "BACK_OFF_S", 0.0)
     return app

@@ -31,7 +31,7 @@ def canary_site(
         return canary_site.wires[-1]
 
     monkeypatch.setattr(services, "sample_store", cache(lambda: store))
-    monkeypatch.setattr(services, "SampleApp", wired)
+    monkeypatch.setattr("usage.sample.SampleApp", wired)
     canary_site.restart()
     yield canary_site
     canary_site.restart()

@@ -58,7 +58,7 @@ def twins(still_clock: None, canary_site: CanarySite, monkeypatch: pytest.Monkey
         canary_site.wires.append(Wire(app))
         return canary_site.wires[-1]
 
-    monkeypatch.setattr(services, "SampleApp", wired)
+    monkeypatch.setattr("usage.sample.SampleApp", wired)
     monkeypatch.setattr(services, "sample_store", lambda: canary_site.store)
 
     @cache

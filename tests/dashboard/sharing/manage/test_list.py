@@ -123,3 +123,31 @@ def test_revoking_all_links_needs_an_admin_and_confirmation(
     assert Share.objects.unrevoked().count() == 3
     admin.post("/shares/revoke-all", {"sure": "yes"})
     assert Share.objects.unrevoked().count() == 0
+
+
+def test_list_has_each_link_on_one_page(canary_site: CanarySite, person: Callable[..., User]) -> None:
+    """Newest first, also where many were created at one moment; somebody else's link leads nowhere."""
+    now, soon = timezone.now(), timezone.now() + timedelta(days=7)
+    made = [
+        Share(
+            token_hash=f"hash {number}",
+            recipient="Ada",
+            customer_id=SEEN,
+            owner=canary_site.owner,
+            created_at=now - timedelta(minutes=number // 90),
+            expires_at=soon,
+        )
+        for number in range(250)
+    ]
+    Share.objects.bulk_create(made)
+    client, address, pages = of(canary_site.owner), "/shares/", []
+    while address:
+        page = Page(client.get(address))
+        pages.append(page.values("data-share", "tr"))
+        address = next(iter(page.values("href", "a", rel="next")), "")
+    assert [len(each) for each in pages] == [100, 100, 50]
+    listed = [link for each in pages for link in each]
+    assert len(set(listed)) == len(listed)
+    moments = {share.pk: share.created_at for share in made}
+    assert [moments[link] for link in listed] == sorted(moments.values(), reverse=True)
+    assert of(person("sharer", "somebody")).get(f"/shares/?before={listed[0]}").status_code == 404
