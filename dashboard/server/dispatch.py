@@ -88,6 +88,8 @@ class FairQueue:
     def __init__(self) -> None:
         self._waiting: OrderedDict[Lane, deque[Turn]] = OrderedDict()
         self._running: Counter[Lane] = Counter()
+        self.waiting = 0
+        """How many wait, those included that could not run now, apart from probes."""
 
     def __len__(self) -> int:
         """How many could run now."""
@@ -96,11 +98,7 @@ class FairQueue:
     def append(self, turn: Turn) -> None:
         """Put it behind the others of its lane."""
         self._waiting.setdefault(turn.lane, deque()).append(turn)
-
-    @property
-    def waiting(self) -> int:
-        """How many wait, those included that could not run now, apart from probes."""
-        return sum(len(turns) for lane, turns in self._waiting.items() if lane.name not in PROBES)
+        self.waiting += turn.lane.name not in PROBES
 
     def popleft(self) -> Turn:
         """The next one; its lane is the last to have another turn."""
@@ -108,6 +106,7 @@ class FairQueue:
         self._waiting.move_to_end(lane)
         turns = self._waiting[lane]
         turn = turns.popleft()
+        self.waiting -= lane.name not in PROBES
         if not turns:
             del self._waiting[lane]
         self._running[lane] += 1
@@ -142,8 +141,7 @@ class FairDispatcher(ThreadedTaskDispatcher):
     @property
     def waiting(self) -> int:
         """Requests that wait for a thread now."""
-        with self.lock:
-            return self.fair_queue.waiting
+        return self.fair_queue.waiting
 
     def _end(self, lane: Lane) -> None:
         with self.lock:

@@ -132,6 +132,7 @@ class Serving:
     def __init__(self, process: Any) -> None:
         self.process = process
         self.server: Any = None
+        self._waiting: tuple[int, int] | None = None
 
     def run(self) -> None:
         """Returns when all requests have been answered, or had their time."""
@@ -182,7 +183,10 @@ class Serving:
     def _loop_once(self, channels: dict[int, Any]) -> None:
         self.process.notify()
         wasyncore.loop(timeout=1.0, use_poll=True, map=channels, count=1)
-        note_waiting(self.server.task_dispatcher.waiting, places().waiting)
+        waiting = (self.server.task_dispatcher.waiting, places().waiting)
+        if waiting != self._waiting:  # this thread reads and sends for all: it does as little as it can
+            note_waiting(*waiting)
+            self._waiting = waiting
 
     def _close_idle(self) -> bool:
         """Close connections without an answer on its way; whether there are others."""
