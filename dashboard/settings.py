@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,9 @@ SECRET_KEY = _secret or stored_secret(DATA_DIR / ".secret_key")
 
 HTTPS = TRUSTED_PROXIES > 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come without a proxy
 METRICS_TOKEN = env.token("METRICS_TOKEN")
-if METRICS_TOKEN is not None:
-    SECURE_REDIRECT_EXEMPT.append(r"^metrics$")
+_without_proxy = "healthz|readyz" if METRICS_TOKEN is None else "healthz|readyz|metrics"
+SECURE_REDIRECT_EXEMPT = [rf"^{re.escape(f'{SCRIPT_NAME}/'[1:])}({_without_proxy})$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Other names of the domain, and its entry in browsers' lists, are the operator's business.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -126,7 +126,7 @@ MIDDLEWARE = [
     "dashboard.web.csp.ContentSecurityPolicy",
     "dashboard.middleware.page_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "dashboard.middleware.HostsUnlessProbes",
     "dashboard.middleware.known_methods",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
