@@ -17,6 +17,7 @@ from dashboard.web.checks import (
     mode_of,
     refuse_processes_without_redis,
     refuse_unsafe,
+    refuse_weak_secrets,
     source_of,
     stored_secret,
 )
@@ -80,6 +81,8 @@ DEBUG = env.flag("DEBUG", False)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 _secret = env.text("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
+refuse_weak_secrets(AUTUMN_MODE, _secret, SECRET_KEY_FALLBACKS)
 refuse_unsafe(Exposure(AUTUMN_MODE, DEBUG, _secret, ALLOWED_HOSTS, BIND, TRUSTED_PROXIES))
 SECRET_KEY = _secret or stored_secret(DATA_DIR / ".secret_key")
 
@@ -235,7 +238,7 @@ if OIDC_ISSUER is not None:
 # Logs
 LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
 LOGGING_CONFIG = None
-_secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, METRICS_TOKEN, env.text("OIDC_CLIENT_SECRET"))
+_secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, *SECRET_KEY_FALLBACKS, METRICS_TOKEN, env.text("OIDC_CLIENT_SECRET"))
 logging.configure(LOG_LEVEL, [secret for secret in _secrets if secret])
 _log = structlog.get_logger(__name__)
 if env.unknown:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -262,6 +264,19 @@ def test_not_found_is_a_page_of_the_site(client: Client) -> None:
     assert response.status_code == 404
     assert "not-found" in Page(response).notices
     assert (response["HX-Retarget"], response["HX-Reswap"]) == ("body", "innerHTML")
+
+
+def test_session_of_an_earlier_version_goes_on(live_mode: Settings, person: Person) -> None:
+    """That version's sessions depended on the secret key. A new password ends them all the same."""
+    client, user = Client(), person("viewer")
+    client.force_login(user)
+    session = client.session
+    session[HASH_SESSION_KEY] = AbstractBaseUser.get_session_auth_hash(user)
+    session.save()
+    assert [client.get("/accounts/2fa/").status_code for _ in range(2)] == [200, 200]
+    user.set_password("another horse")
+    user.save()
+    assert client.get("/accounts/2fa/").status_code == 302
 
 
 def test_csrf_failure_has_a_page(live_mode: Settings) -> None:
