@@ -15,6 +15,7 @@ from dashboard.web import csp, logging
 from dashboard.web.checks import (
     Exposure,
     mode_of,
+    refuse_other_kind,
     refuse_processes_without_redis,
     refuse_unsafe,
     refuse_weak_secrets,
@@ -33,8 +34,10 @@ env = Environment(BASE_DIR / ".env")
 
 # Autumn
 AUTUMN_SECRET_KEY = env.autumn_key("AUTUMN_SECRET_KEY")
+AUTUMN_SECRET_KEY_PREVIOUS = env.autumn_key("AUTUMN_SECRET_KEY_PREVIOUS")
 AUTUMN_API_URL = env.api_url("AUTUMN_API_URL")
 AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
+refuse_other_kind(AUTUMN_MODE, AUTUMN_SECRET_KEY_PREVIOUS)
 AUTUMN_SOURCE = source_of(AUTUMN_MODE, AUTUMN_API_URL)
 AUTUMN_NAMES = env.one_of("AUTUMN_NAMES", "auto", "off")
 AUTUMN_APP_URL = env.app_url("AUTUMN_APP_URL")
@@ -238,7 +241,8 @@ if OIDC_ISSUER is not None:
 # Logs
 LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
 LOGGING_CONFIG = None
-_secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, *SECRET_KEY_FALLBACKS, METRICS_TOKEN, env.text("OIDC_CLIENT_SECRET"))
+_keys = (AUTUMN_SECRET_KEY, AUTUMN_SECRET_KEY_PREVIOUS, SECRET_KEY, *SECRET_KEY_FALLBACKS)
+_secrets = (*_keys, METRICS_TOKEN, env.text("OIDC_CLIENT_SECRET"))
 logging.configure(LOG_LEVEL, [secret for secret in _secrets if secret])
 _log = structlog.get_logger(__name__)
 if env.unknown:

@@ -27,6 +27,12 @@ def mode_of(key: str | None) -> Mode:
     return "test" if key.startswith("am_sk_test") else "other"
 
 
+def refuse_other_kind(mode: Mode, previous_key: str | None) -> None:
+    """Refuses a previous key whose responses are of another world than the key's."""
+    if previous_key is not None and mode_of(previous_key) != mode:
+        raise Unusable(messages.PREVIOUS_KEY_OF_OTHER_KIND)
+
+
 def source_of(mode: str, api_url: str) -> str:
     """Names where figures come from: what was shared or seen there stands for nothing elsewhere.
 
