@@ -3,9 +3,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import allauth.account.admin  # noqa: F401  registers what is taken away below
+import allauth.account.admin  # registers what is taken away below
+import allauth.mfa.admin  # noqa: F401  likewise
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa.base.internal.flows import delete_and_cleanup
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList, ChangeListSearchForm
@@ -20,18 +23,19 @@ from dashboard.models import ExportRecord, Identity, User
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
-    ReadBase = admin.ModelAdmin[ExportRecord]
+    RecordBase = admin.ModelAdmin[ExportRecord]
+    FactorBase = admin.ModelAdmin[Authenticator]
     InlineBase = admin.TabularInline[Identity, User]
 else:
     Base = UserAdmin
-    ReadBase = admin.ModelAdmin
+    RecordBase = FactorBase = admin.ModelAdmin
     InlineBase = admin.TabularInline
 
 admin.site.site_header = admin.site.site_title = "Usage dashboard: users"
 admin.site.index_title = "Users and links"
 # Sign-in with its throttle and second factor is allauth's; the admin's own form knows neither.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.unregister([Group, EmailAddress])
+admin.site.unregister([Group, EmailAddress, Authenticator])
 if settings.OIDC_ISSUER is not None:
     import_module("allauth.socialaccount.admin")  # as above
     from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
@@ -137,33 +141,64 @@ class PersonAdmin(WithBoundedSearch, Base):
         return deleted, counts, needed, protected
 
 
-@admin.register(ExportRecord)
-class ExportRecordAdmin(WithBoundedSearch, ReadBase):
-    """Who took what: for reading only."""
-
-    list_display = ("began_at", "who", "file", "query", "rows", "ending")
-    list_filter = ("ending", "file")
-    search_fields = ("who", "query")
+class ForReading(WithBoundedSearch):
+    """An admin whose rows nobody adds, changes or deletes there; admins read them."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST":
             raise PermissionDenied  # newer Django answers it with the page, as if something had been done
-        return super().changeform_view(request, *args, **kwargs)
+        response: HttpResponse = super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
+        return response
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return _is_admin(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: ExportRecord | None = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_admin(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: ExportRecord | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: ExportRecord | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(ExportRecord)
+class ExportRecordAdmin(ForReading, RecordBase):
+    """Who took what."""
+
+    list_display = ("began_at", "who", "file", "query", "rows", "ending")
+    list_filter = ("ending", "file")
+    search_fields = ("who", "query")
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ForReading, FactorBase):
+    """Second factors, without their secrets: an admin deletes those of a user who has lost them."""
+
+    list_display = fields = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+    search_fields = ("user__username", "user__email")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return _is_admin(request) and _may_touch(request, None if obj is None else obj.user)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        deleted, counts, needed, protected = super().get_deleted_objects(objs, request)
+        if any(not _may_touch(request, each.user) for each in objs):
+            needed.add("superuser")
+        return deleted, counts, needed, protected
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        """With the recovery codes, where no other factor is left: they alone would still be required."""
+        delete_and_cleanup(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for each in queryset.select_related("user"):
+            self.delete_model(request, each)
 
 
 def _is_admin(request: HttpRequest) -> bool:

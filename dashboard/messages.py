@@ -273,10 +273,13 @@ SNAPSHOT_ANSWER_TOO_LARGE = "Autumn's response was too large."
 SNAPSHOT_UNREACHABLE = "Autumn does not respond."
 
 # dashboard/web/checks.py
-SECRET_KEY_TOO_SHORT = "SECRET_KEY has fewer than 32 characters. Set a longer one."
+PREVIOUS_KEY_OF_OTHER_KIND = (
+    "AUTUMN_SECRET_KEY_PREVIOUS is not of the kind of AUTUMN_SECRET_KEY, test or live. Remove it."
+)
+SECRET_KEY_TOO_SHORT = "{name} has a key of fewer than 32 characters. Set a longer one."
 DEBUG_IS_ON = "{why} DEBUG is on, so visitors can see settings and code. Remove DEBUG."
 HOST_WILDCARD = "{why} ALLOWED_HOSTS has a wildcard. Name each host."
-SECRET_KEY_OF_DEVELOPMENT = "{why} SECRET_KEY was generated for development. Set a new one."
+SECRET_KEY_OF_DEVELOPMENT = "{why} {name} has a key that was generated for development. Set a new one."
 SECRET_KEY_NOT_SET = "{why} ALLOWED_HOSTS or BIND opens the site to others. Set SECRET_KEY."
 OPEN_WITHOUT_HTTPS = (
     "{why} ALLOWED_HOSTS or BIND opens the site to others without HTTPS. Put an HTTPS proxy in front, "

@@ -11,7 +11,8 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware, re_accepts_gzip
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
@@ -23,6 +24,7 @@ from dashboard.accounts.counters import TooManyAttempts
 from dashboard.accounts.hashing import TooBusy
 from dashboard.metrics.counts import count_request
 from dashboard.models import demo_user
+from dashboard.server.dispatch import PROBES
 from dashboard.web.htmx import HtmxRequest, wanted_page
 from dashboard.web.logging import HALF, bind_request_id
 from dashboard.web.templates import PageResponse
@@ -160,6 +162,15 @@ def _compressed_in_parts(request: HttpRequest, response: PageResponse, padding: 
 def _deflated(html: str, end: int) -> bytes:
     packer = zlib.compressobj(6, wbits=-zlib.MAX_WBITS)
     return packer.compress(html.encode()) + packer.flush(end)
+
+
+class HostsUnlessProbes(CommonMiddleware):
+    """Refuses hosts that are not the site's, except from probes and Prometheus: these send the address of a
+    container, and their answers contain nothing of the request.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path_info in PROBES else super().process_request(request)
 
 
 def known_methods(get_response: GetResponse) -> GetResponse:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +25,20 @@ class User(AbstractUser):
     @property
     def may_share(self) -> bool:
         return self.is_admin or (self.is_active and self.role == self.Role.SHARER)
+
+    def get_session_auth_hash(self) -> str:
+        """Ends the user's sessions when it changes, so with each new password.
+
+        Django's own depends on the secret key too. A session that began under another key would get a new
+        name at each request, and requests that are under way at the same time would lose it. Sessions end
+        with their key anyway, because it signs what they contain.
+        """
+        return hashlib.sha256(self.password.encode()).hexdigest()
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """Those of sessions that earlier versions began."""
+        yield super().get_session_auth_hash()
+        yield from super().get_session_auth_fallback_hash()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.is_staff = (

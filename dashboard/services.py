@@ -53,7 +53,12 @@ def gateway() -> Gateway:
         "observer": CallCounts(),
     }
     if settings.AUTUMN_SECRET_KEY is not None:
-        return open_gateway(url=settings.AUTUMN_API_URL, key=settings.AUTUMN_SECRET_KEY, **shared)
+        return open_gateway(
+            url=settings.AUTUMN_API_URL,
+            key=settings.AUTUMN_SECRET_KEY,
+            previous_key=settings.AUTUMN_SECRET_KEY_PREVIOUS or "",
+            **shared,
+        )
     from usage.sample import SAMPLE_KEY, SampleApp  # with a key, nobody needs them in memory
 
     transport = httpx.WSGITransport(

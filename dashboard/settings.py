@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from dashboard.web import csp, logging
 from dashboard.web.checks import (
     Exposure,
     mode_of,
+    refuse_other_kind,
     refuse_processes_without_redis,
     refuse_unsafe,
+    refuse_weak_secrets,
     source_of,
     stored_secret,
 )
@@ -31,8 +34,10 @@ env = Environment(BASE_DIR / ".env")
 
 # Autumn
 AUTUMN_SECRET_KEY = env.autumn_key("AUTUMN_SECRET_KEY")
+AUTUMN_SECRET_KEY_PREVIOUS = env.autumn_key("AUTUMN_SECRET_KEY_PREVIOUS")
 AUTUMN_API_URL = env.api_url("AUTUMN_API_URL")
 AUTUMN_MODE = mode_of(AUTUMN_SECRET_KEY)
+refuse_other_kind(AUTUMN_MODE, AUTUMN_SECRET_KEY_PREVIOUS)
 AUTUMN_SOURCE = source_of(AUTUMN_MODE, AUTUMN_API_URL)
 AUTUMN_NAMES = env.one_of("AUTUMN_NAMES", "auto", "off")
 AUTUMN_APP_URL = env.app_url("AUTUMN_APP_URL")
@@ -79,15 +84,16 @@ DEBUG = env.flag("DEBUG", False)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 _secret = env.text("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
+refuse_weak_secrets(AUTUMN_MODE, _secret, SECRET_KEY_FALLBACKS)
 refuse_unsafe(Exposure(AUTUMN_MODE, DEBUG, _secret, ALLOWED_HOSTS, BIND, TRUSTED_PROXIES))
 SECRET_KEY = _secret or stored_secret(DATA_DIR / ".secret_key")
 
 HTTPS = TRUSTED_PROXIES > 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come without a proxy
 METRICS_TOKEN = env.token("METRICS_TOKEN")
-if METRICS_TOKEN is not None:
-    SECURE_REDIRECT_EXEMPT.append(r"^metrics$")
+_without_proxy = "healthz|readyz" if METRICS_TOKEN is None else "healthz|readyz|metrics"
+SECURE_REDIRECT_EXEMPT = [rf"^{re.escape(f'{SCRIPT_NAME}/'[1:])}({_without_proxy})$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # Other names of the domain, and its entry in browsers' lists, are the operator's business.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -126,7 +132,7 @@ MIDDLEWARE = [
     "dashboard.web.csp.ContentSecurityPolicy",
     "dashboard.middleware.page_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "dashboard.middleware.HostsUnlessProbes",
     "dashboard.middleware.known_methods",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -235,7 +241,8 @@ if OIDC_ISSUER is not None:
 # Logs
 LOG_LEVEL = (env.text("LOG_LEVEL") or "WARNING").upper()
 LOGGING_CONFIG = None
-_secrets = (AUTUMN_SECRET_KEY, SECRET_KEY, METRICS_TOKEN, env.text("OIDC_CLIENT_SECRET"))
+_keys = (AUTUMN_SECRET_KEY, AUTUMN_SECRET_KEY_PREVIOUS, SECRET_KEY, *SECRET_KEY_FALLBACKS)
+_secrets = (*_keys, METRICS_TOKEN, env.text("OIDC_CLIENT_SECRET"))
 logging.configure(LOG_LEVEL, [secret for secret in _secrets if secret])
 _log = structlog.get_logger(__name__)
 if env.unknown:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
 import structlog
+from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.core.signals import request_finished
 from django.db import Error
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from dashboard.exports.lease import RECORD_RETENTION
@@ -20,8 +21,11 @@ from dashboard.known_customers import MOST
 from dashboard.models import Counter, CustomerName, ExportRecord, Sighting
 from dashboard.names.stored import KEPT_MS
 from dashboard.sharing.access_log import RETENTION
-from dashboard.sharing.models import Visit
+from dashboard.sharing.models import Share, Visit
 
+LINK_RETENTION = timedelta(days=365)
+"""Of share links that have expired or were revoked, with their views and figures."""
+ADMIN_LOG_RETENTION = timedelta(days=730)
 EVERY_S = 3600.0
 BATCH = 500
 """Rows that one statement deletes: other writers wait for it."""
@@ -31,6 +35,10 @@ MAX_BATCHES = 20
 USELESS: tuple[Callable[[datetime], QuerySet[Any]], ...] = (
     lambda now: Session.objects.filter(expire_date__lt=now),
     lambda now: Visit.objects.filter(at__lt=now - RETENTION),
+    lambda now: Share._base_manager.filter(
+        Q(expires_at__lt=now - LINK_RETENTION) | Q(revoked_at__lt=now - LINK_RETENTION)
+    ),
+    lambda now: LogEntry.objects.filter(action_time__lt=now - ADMIN_LOG_RETENTION),
     lambda now: ExportRecord.objects.filter(began_at__lt=now - RECORD_RETENTION),
     lambda now: Counter.objects.filter(expires_at__lte=now.timestamp()),
     lambda now: CustomerName.objects.filter(read_at__lt=now.timestamp() * 1000 - KEPT_MS),
@@ -54,7 +62,7 @@ def clean(now: datetime) -> None:
 def _delete(rows: QuerySet[Any]) -> None:
     for _ in range(MAX_BATCHES):
         keys = list(rows.values_list("pk", flat=True)[:BATCH])
-        rows.model._default_manager.filter(pk__in=keys).delete()
+        rows.model._base_manager.filter(pk__in=keys).delete()
         if len(keys) < BATCH:
             return
 

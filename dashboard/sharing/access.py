@@ -61,6 +61,7 @@ def with_link(route: Route) -> Callable[..., HttpResponseBase]:
         response = route.answer(request, recipient_mount(share, links.recipient_id(request, share) or ""))
         if response.status_code < 300 and route.is_logged(request):
             _log_view(share, request, route)
+        links.renew(request, response, share)
         return response
 
     return view

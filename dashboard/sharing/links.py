@@ -101,6 +101,14 @@ def mark_unlocked(response: HttpResponseBase, share: Share) -> None:
     _set_cookie(response, share, "unlocked", str(share.password_version))
 
 
+def renew(request: HttpRequest, response: HttpResponseBase, share: Share) -> None:
+    """Signs the visitor's cookies anew where an earlier secret key did, so that it is not needed for ever."""
+    for name in ("held", "unlocked"):
+        value = _cookie_value(request, share, name)
+        if value is not None and request.COOKIES[f"share_{name}"] != _signer(share, name).sign(value):
+            _set_cookie(response, share, name, value)
+
+
 def _set_cookie(response: HttpResponseBase, share: Share, name: str, value: str) -> None:
     response.set_cookie(
         f"share_{name}",

@@ -15,6 +15,7 @@ from dashboard import messages
 from dashboard.web.env import LOOPBACK, Unusable
 
 Mode = Literal["sample", "test", "live", "other"]
+LIVE_KEY = "Unsafe settings: AUTUMN_SECRET_KEY is a live key, and"
 
 
 def mode_of(key: str | None) -> Mode:
@@ -24,6 +25,12 @@ def mode_of(key: str | None) -> Mode:
     if key.startswith("am_sk_live"):
         return "live"
     return "test" if key.startswith("am_sk_test") else "other"
+
+
+def refuse_other_kind(mode: Mode, previous_key: str | None) -> None:
+    """Refuses a previous key whose responses are of another world than the key's."""
+    if previous_key is not None and mode_of(previous_key) != mode:
+        raise Unusable(messages.PREVIOUS_KEY_OF_OTHER_KIND)
 
 
 def source_of(mode: str, api_url: str) -> str:
@@ -50,9 +57,17 @@ class Exposure:
         return self.bind not in LOOPBACK or any(host not in LOOPBACK for host in self.hosts)
 
 
+def refuse_weak_secrets(mode: Mode, secret_key: str | None, fallbacks: list[str]) -> None:
+    """Refuses secret keys that can be guessed or are public: a fallback signs as well as the key itself."""
+    keys = [("SECRET_KEY", secret_key)] if secret_key is not None else []
+    for name, key in (*keys, *(("SECRET_KEY_FALLBACKS", key) for key in fallbacks)):
+        if len(key) < 32:
+            raise Unusable(messages.SECRET_KEY_TOO_SHORT.format(name=name))
+        if mode in {"live", "other"} and key.startswith("django-insecure"):
+            raise Unusable(messages.SECRET_KEY_OF_DEVELOPMENT.format(why=LIVE_KEY, name=name))
+
+
 def refuse_unsafe(exposure: Exposure) -> None:
-    if exposure.secret_key is not None and len(exposure.secret_key) < 32:
-        raise Unusable(messages.SECRET_KEY_TOO_SHORT)
     if exposure.mode in {"live", "other"}:
         _refuse_live(exposure)
     elif exposure.mode == "test" and exposure.beyond_this_machine:
@@ -67,12 +82,9 @@ def _refuse_debugging(exposure: Exposure, why: str) -> None:
 
 
 def _refuse_live(exposure: Exposure) -> None:
-    why = "Unsafe settings: AUTUMN_SECRET_KEY is a live key, and"
-    _refuse_debugging(exposure, why)
-    if exposure.secret_key is not None and exposure.secret_key.startswith("django-insecure"):
-        raise Unusable(messages.SECRET_KEY_OF_DEVELOPMENT.format(why=why))
+    _refuse_debugging(exposure, LIVE_KEY)
     if exposure.beyond_this_machine:
-        _refuse_public(exposure, why)
+        _refuse_public(exposure, LIVE_KEY)
 
 
 def _refuse_public(exposure: Exposure, why: str) -> None:

@@ -8,17 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.sessions.models import Session
 from django.core.signals import request_finished
 from django.db import OperationalError, connection, models
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from dashboard.exports.lease import RECORD_RETENTION
 from dashboard.management import cleanup
-from dashboard.models import Counter, CustomerName, ExportRecord, Sighting
+from dashboard.management.cleanup import ADMIN_LOG_RETENTION, LINK_RETENTION
+from dashboard.models import Counter, CustomerName, ExportRecord, Sighting, User
 from dashboard.names.stored import KEPT_MS
 from dashboard.sharing.access_log import RETENTION
-from dashboard.sharing.models import Share, Visit
+from dashboard.sharing.models import Figures, Share, Visit
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -38,6 +41,20 @@ def visit(at: datetime, key: str) -> Visit:
     return Visit(share=share, at=at, address="192.0.2.0/24", page=key)
 
 
+def expired(at: datetime, key: str) -> Share:
+    return Share(token_hash=key, recipient="Ada", customer_id="cus_1", expires_at=at)
+
+
+def revoked(at: datetime, key: str) -> Share:
+    end = NOW + timedelta(days=3650)
+    return Share(token_hash=key, recipient="Ada", customer_id="cus_1", expires_at=end, revoked_at=at)
+
+
+def change(at: datetime, key: str) -> LogEntry:
+    ann, _ = User.objects.get_or_create(username="ann")
+    return LogEntry(user=ann, action_time=at, object_repr=key, action_flag=CHANGE)
+
+
 def record(at: datetime, key: str) -> ExportRecord:
     return ExportRecord(taker=key, who="ann", file="usage.csv", began_at=at, seen_at=at, ended_at=at)
 
@@ -53,6 +70,9 @@ def name(at: datetime, key: str) -> CustomerName:
 EDGES: list[tuple[Callable[[datetime, str], models.Model], timedelta, timedelta]] = [
     (session, -MOMENT, MOMENT),
     (visit, -RETENTION - MOMENT, -RETENTION + MOMENT),
+    (expired, -LINK_RETENTION - MOMENT, -LINK_RETENTION + MOMENT),
+    (revoked, -LINK_RETENTION - MOMENT, -LINK_RETENTION + MOMENT),
+    (change, -ADMIN_LOG_RETENTION - MOMENT, -ADMIN_LOG_RETENTION + MOMENT),
     (record, -RECORD_RETENTION - MOMENT, -RECORD_RETENTION + MOMENT),
     (counter, -MOMENT, MOMENT),
     (name, -KEPT - MOMENT, -KEPT + MOMENT),
@@ -68,6 +88,17 @@ def test_rows_of_no_use_are_deleted(
         row.save(force_insert=True)
     cleanup.clean(NOW)
     assert list(type(rows[0])._default_manager.all()) == [rows[1]]
+
+
+def test_links_are_deleted_with_what_belongs_to_them(settings: Settings) -> None:
+    """Also links of sample data, which are not listed while there is a key."""
+    share = expired(NOW - LINK_RETENTION - MOMENT, "old")
+    share.save(force_insert=True)
+    Visit.objects.create(share=share, address="192.0.2.0/24")
+    Figures.objects.create(share=share, question="x", answer=b"", fetched_at=0)
+    settings.AUTUMN_SOURCE = "elsewhere"
+    cleanup.clean(NOW)
+    assert [each._base_manager.count() for each in (Share, Visit, Figures)] == [0, 0, 0]
 
 
 def test_sightings_beyond_the_bound_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,4 +156,4 @@ def test_site_cleans_after_a_request_at_most_once_an_hour(monkeypatch: pytest.Mo
 def test_every_table_that_grows_is_cleaned() -> None:
     """Other tables have rows that staff make, or a fixed number."""
     cleaned: set[Any] = {useless(NOW).model for useless in cleanup.USELESS}
-    assert cleaned == {Session, Visit, ExportRecord, Counter, CustomerName, Sighting}
+    assert cleaned == {Session, Visit, ExportRecord, Counter, CustomerName, Sighting, Share, LogEntry}

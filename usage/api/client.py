@@ -86,7 +86,11 @@ class Client:
     """Calls Autumn through one pool of connections; safe to share between threads. Follows no redirects.
 
     `url` is https, or http on the loopback interface; with a `transport` of one's own (`httpx.WSGITransport`)
-    it may be anything. Raises ValueError, in a sentence, for a URL or key that cannot be right.
+    it may be anything. `previous_key`: one of the same organization, if responses that it fetched are this
+    key's too; it is only hashed, never sent. Raises ValueError, in a sentence, for a URL or key that cannot
+    be right.
+
+    `fingerprint`: what responses, locks and the pace of calls are stored under.
 
     `clock_difference_s`: how far this machine's clock was ahead of Autumn's at the last response, to a second
     or two; None where no response told.
@@ -99,6 +103,7 @@ class Client:
         *,
         url: str,
         key: str,
+        previous_key: str = "",
         transport: httpx.BaseTransport | None = None,
         connect_s: float = 3,
         read_s: float = 10,
@@ -108,7 +113,7 @@ class Client:
         self._transport = transport or DeadlineTransport()
         self._connect_s = connect_s
         self._read_s = read_s
-        self.fingerprint = sha256(f"{self._url}\0{key}".encode()).hexdigest()[:16]
+        self.fingerprint = sha256(f"{self._url}\0{previous_key or key}".encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
         return f"<Client {self._url} {self.fingerprint}>"

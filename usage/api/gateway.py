@@ -289,6 +289,7 @@ def open_gateway(
     *,
     url: str,
     key: str,
+    previous_key: str = "",
     redis_url: str = "",
     transport: httpx.BaseTransport | None = None,
     per_second: int = PER_SECOND,
@@ -296,9 +297,10 @@ def open_gateway(
     observer: GatewayObserver | None = None,
 ) -> Gateway:
     """A gateway for this process; with a `redis_url`, cache and limiter are shared with others.
+    `previous_key`: of the same organization; what was cached and counted with it is used on.
     `cache_bytes`: what the cache may take of this process's memory.
     """
-    client = Client(url=url, key=key, transport=transport)
+    client = Client(url=url, key=key, previous_key=previous_key, transport=transport)
     if not redis_url:
         limiter, cache = Limiter(per_second=per_second), Cache(MemoryStore(cache_bytes))
     else:

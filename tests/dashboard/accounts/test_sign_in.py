@@ -9,7 +9,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -262,6 +267,78 @@ def test_not_found_is_a_page_of_the_site(client: Client) -> None:
     assert response.status_code == 404
     assert "not-found" in Page(response).notices
     assert (response["HX-Retarget"], response["HX-Reswap"]) == ("body", "innerHTML")
+
+
+def second_factors(user: User) -> list[str]:
+    """Turn on both kinds for a user, and return what must stay secret of them."""
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(user, secret)
+    codes = RecoveryCodes.activate(user)
+    return [secret, codes.instance.data["seed"], *codes.get_unused_codes()]
+
+
+def addresses_of(user: User, kind: str) -> list[str]:
+    """The admin's pages of one of a user's factors; the last one deletes it."""
+    found = Authenticator.objects.get(user=user, type=kind)
+    return [f"/admin/mfa/authenticator/{found.pk}/{page}/" for page in ("change", "history", "delete")]
+
+
+def test_admin_resets_a_lost_second_factor(
+    client: Client, live_mode: Settings, person: Person, signed_in: SignedIn
+) -> None:
+    """Without seeing it; the password alone is enough then, and the recovery codes are deleted too."""
+    user, admin = person("viewer"), signed_in("admin")
+    secrets = second_factors(user)
+    assert enter(client, "correct horse") == 302
+    assert "_auth_user_id" not in client.session
+    pages = ["/admin/mfa/authenticator/", *addresses_of(user, "totp"), *addresses_of(user, "recovery_codes")]
+    for page in (*pages, "/admin/"):
+        shown = admin.get(page)
+        assert shown.status_code == 200
+        assert [secret for secret in secrets if secret in shown.content.decode()] == []
+    change, _, delete = addresses_of(user, "totp")
+    assert not Page(admin.get(change)).has_field("data")
+    assert admin.post(change, {"data": "{}"}).status_code == 403
+    assert admin.post(delete, {"post": "yes"}).status_code == 302
+    assert not Authenticator.objects.exists()
+    assert [
+        secret for secret in secrets for entry in LogEntry.objects.all() if secret in str(vars(entry))
+    ] == []
+    client = Client()
+    assert enter(client, "correct horse") == 302
+    assert client.session["_auth_user_id"] == str(user.pk)
+
+
+def test_admin_resets_several_second_factors_at_once(
+    live_mode: Settings, person: Person, signed_in: SignedIn
+) -> None:
+    """Those of superusers only as one."""
+    superuser = User.objects.create_superuser("superuser", password="correct horse")
+    users = [person("viewer"), superuser]
+    for user in users:
+        second_factors(user)
+    admin, root = signed_in("admin"), Client()
+    root.force_login(superuser)
+    chosen = list(Authenticator.objects.values_list("pk", flat=True))
+    many = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    assert admin.post(addresses_of(superuser, "totp")[-1], {"post": "yes"}).status_code == 403
+    admin.post("/admin/mfa/authenticator/", many)
+    assert Authenticator.objects.count() == 4
+    root.post("/admin/mfa/authenticator/", many)
+    assert Authenticator.objects.count() == 0
+
+
+def test_session_of_an_earlier_version_goes_on(live_mode: Settings, person: Person) -> None:
+    """That version's sessions depended on the secret key. A new password ends them all the same."""
+    client, user = Client(), person("viewer")
+    client.force_login(user)
+    session = client.session
+    session[HASH_SESSION_KEY] = AbstractBaseUser.get_session_auth_hash(user)
+    session.save()
+    assert [client.get("/accounts/2fa/").status_code for _ in range(2)] == [200, 200]
+    user.set_password("another horse")
+    user.save()
+    assert client.get("/accounts/2fa/").status_code == 302
 
 
 def test_csrf_failure_has_a_page(live_mode: Settings) -> None:

@@ -21,7 +21,6 @@ VISITOR, VIEWER, SHARER, ADMIN, SUPERUSER = "nobody", "viewer", "sharer", "admin
 PUBLIC = frozenset({VISITOR, VIEWER, SHARER, ADMIN, SUPERUSER})
 USER = PUBLIC - {VISITOR}
 ADMINS = frozenset({ADMIN, SUPERUSER})
-SUPERUSERS = frozenset({SUPERUSER})
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 READ = frozenset({"GET", "HEAD"})
@@ -99,13 +98,13 @@ TABLE = {
     "admin/dashboard/exportrecord/<path:object_id>/history/": Route(ADMINS, FORM),
     "admin/dashboard/exportrecord/<path:object_id>/change/": Route(ADMINS, FORM, read_only=True),
     "admin/dashboard/exportrecord/<path:object_id>/delete/": Route(frozenset(), FORM),
-    # A lost second factor: only superusers can remove it.
-    "admin/mfa/authenticator/": Route(SUPERUSERS, FORM),
-    "admin/mfa/authenticator/add/": Route(SUPERUSERS, FORM),
-    "admin/mfa/authenticator/<path:object_id>/": Route(ADMINS, FORM),  # redirects to its change page
-    "admin/mfa/authenticator/<path:object_id>/history/": Route(SUPERUSERS, FORM),
-    "admin/mfa/authenticator/<path:object_id>/change/": Route(SUPERUSERS, FORM),
-    "admin/mfa/authenticator/<path:object_id>/delete/": Route(SUPERUSERS, FORM),
+    # A lost second factor: admins delete it, and nobody adds or changes one.
+    "admin/mfa/authenticator/": Route(ADMINS, FORM),
+    "admin/mfa/authenticator/add/": Route(frozenset(), FORM),
+    "admin/mfa/authenticator/<path:object_id>/": Route(ADMINS, FORM),
+    "admin/mfa/authenticator/<path:object_id>/history/": Route(ADMINS, FORM),
+    "admin/mfa/authenticator/<path:object_id>/change/": Route(ADMINS, FORM, read_only=True),
+    "admin/mfa/authenticator/<path:object_id>/delete/": Route(ADMINS, FORM),
 }
 
 # Share links have their own table, with recipients: tests/dashboard/sharing/test_access.py.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -80,3 +81,26 @@ def test_sign_in_comes_back_below_the_prefix(site: Served) -> None:
         form = client.get(f"{PREFIX}/accounts/login/?next={PREFIX}/events/")
         assert addresses(form.text) >= {f"{PREFIX}/accounts/login/"}
         assert {cookie.path for cookie in client.cookies.jar} == {f"{PREFIX}/"}
+
+
+@pytest.fixture
+def behind_a_proxy(tmp_path: Path) -> Iterator[Served]:
+    site = Served(tmp_path, SCRIPT_NAME="/a.b", TRUSTED_PROXIES="1")
+    yield site
+    site.stop()
+
+
+def test_probes_need_neither_https_nor_a_host_name(behind_a_proxy: Served) -> None:
+    """They come without the proxy. Pages are redirected to https, and refused for another host."""
+    https = {"X-Forwarded-Proto": "https"}
+    with httpx.Client(base_url=behind_a_proxy.url, timeout=60) as client:
+
+        def status(path: str, host: str = "localhost", **headers: str) -> int:
+            return client.get(path, headers={"Host": host, **headers}).status_code
+
+        for host in ("localhost", "10.1.2.3:8000", "_not.a_host"):
+            for path in ("/healthz", "/readyz", "/a.b/healthz", "/a.b/readyz"):
+                assert status(path, host) == status(path, host, **https) == 200
+        assert status("/a.b/") == status("/aXb/healthz") == 301
+        assert status("/a.b/", **https) == 200
+        assert status("/a.b/", "10.1.2.3:8000", **https) == 400

@@ -96,6 +96,19 @@ def test_fingerprint_depends_on_key_and_server() -> None:
     assert KEY not in one
 
 
+def test_fingerprint_of_the_previous_key_stays() -> None:
+    """The previous key is in no request and in nothing that is kept."""
+    with serving(always(answer())) as server:
+        before = Client(url=server.url, key=f"{KEY}_before")
+        client = Client(url=server.url, key=KEY, previous_key=f"{KEY}_before")
+        client.post("events.list", BODY, Deadline.after(5))
+        assert client.fingerprint == before.fingerprint
+        assert f"{KEY}_before" not in repr(server.requests) + repr(vars(client)) + repr(client)
+        assert KEY in repr(server.requests)
+        before.close()
+        client.close()
+
+
 @pytest.fixture
 def every_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     with caplog.at_level(logging.DEBUG):
