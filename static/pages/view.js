@@ -136,12 +136,16 @@
   });
 
   // htmx dispatches an event at each element that it removes: thousands of cells and marks need none. After
-  // all other listeners, which may prevent the swap.
+  // all other listeners, which may prevent the swap. Rows in sight stay: without them, the page could be too
+  // short for where it is scrolled to. Plotly's node is used again (charts.js).
   addEventListener("htmx:beforeSwap", (event) => {
-    const { target, shouldSwap } = event.detail;
+    const { target, shouldSwap, requestConfig } = event.detail;
     if (target.id !== "view" || !shouldSwap || event.defaultPrevented) return;
     for (const bulk of target.querySelectorAll("tbody, .chart svg")) {
-      if (!bulk.closest("[hx-preserve]")) bulk.replaceChildren();
+      const takesRoom = bulk.matches("tbody") && !bulk.closest("details:not([open])")
+        && bulk.getBoundingClientRect().top < innerHeight;
+      if (takesRoom || bulk.closest("[hx-preserve], .live") || bulk.contains(requestConfig.elt)) continue;
+      bulk.replaceChildren();
     }
   });
 
