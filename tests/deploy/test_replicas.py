@@ -262,6 +262,15 @@ def names_of_views(postgres: Postgres) -> list[str]:
         return sorted(name for (name,) in connection.execute("SELECT name FROM dashboard_savedview"))
 
 
+def test_replicas_restart_one_after_the_other(deployment: Deployment) -> None:
+    """As in an upgrade; each is served by nginx again at once."""
+    for site in deployment.replicas.sites:
+        site.kill()
+        assert [deployment.http.get(CACHED).status_code for _ in range(3)] == [200] * 3
+        site.start()
+        assert deployment.show(site, CACHED)  # it answers
+
+
 def test_redis_killed(deployment: Deployment) -> None:
     """Pages go on, and when it is back there is one pace again."""
     sites = deployment.replicas.sites
