@@ -271,6 +271,17 @@ def test_replicas_restart_one_after_the_other(deployment: Deployment) -> None:
         assert deployment.show(site, CACHED)  # it answers
 
 
+def test_threads_that_wait_have_no_connection(deployment: Deployment) -> None:
+    """With one for each thread, a few processes would have more than PostgreSQL allows."""
+    for site in deployment.replicas.sites:
+        for _ in range(8):
+            assert deployment.show(site, CACHED)
+    with psycopg.connect(deployment.postgres.url, autocommit=True) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE client_port > 0 AND pid <> pg_backend_pid()"
+        # What a page has shown is stored after it was sent.
+        eventually(lambda: connection.execute(query).fetchone() == (0,))
+
+
 def test_redis_killed(deployment: Deployment) -> None:
     """Pages go on, and when it is back there is one pace again."""
     sites = deployment.replicas.sites
