@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.signals import user_logged_in
 from django.apps import AppConfig
 from django.core.signals import request_finished
+from django.db import close_old_connections
 
 
 class DashboardConfig(AppConfig):
@@ -38,3 +39,4 @@ def keep_sightings(**signal: Any) -> None:
         services.known_customers().save()
     if services.customer_names.cache_info().currsize:
         services.customer_names().finish()
+    close_old_connections()  # Django has closed the request's own before this opened another one

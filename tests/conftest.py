@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -152,7 +153,11 @@ class Served:
         stored = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         chosen = {"DATA_DIR": str(folder), "ENV_FILE": os.devnull, "PORT": str(self.port)}
         self._environment = stored | chosen | environment
-        with (folder / "stderr").open("w") as stderr:
+        self.start()
+
+    def start(self) -> None:
+        """Start it, also again after it has ended, and wait until it says where it serves."""
+        with (self.folder / "stderr").open("a") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],
                 cwd=ROOT,
@@ -173,7 +178,24 @@ class Served:
     def stderr(self) -> str:
         return (self.folder / "stderr").read_text()
 
+    @property
+    def workers(self) -> list[int]:
+        """The IDs of the processes that answer requests, none if the site has ended."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return sorted(map(int, children.read_text().split())) if children.exists() else []
+
+    def kill(self) -> None:
+        """End all its processes at once, as a machine without power does."""
+        workers = self.workers
+        self.process.kill()
+        for worker in workers:
+            with suppress(ProcessLookupError):  # it may have ended with its parent
+                os.kill(worker, signal.SIGKILL)
+        self.process.communicate()
+
     def stop(self) -> int:
+        if self.process.stdout is None or self.process.stdout.closed:
+            return self.process.returncode  # it was killed
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.communicate(timeout=20)

@@ -12,7 +12,7 @@ import structlog
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.core.signals import request_finished
-from django.db import Error
+from django.db import Error, close_old_connections
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -89,5 +89,6 @@ def clean_hourly() -> None:
     def clean_if_due(**signal: Any) -> None:
         if hourly.is_due():
             clean(timezone.now())
+            close_old_connections()  # Django has closed the request's own before
 
     request_finished.connect(clean_if_due, weak=False, dispatch_uid="cleanup")

@@ -178,9 +178,7 @@ class Environment:
 
     def database(self, name: str, default: Path) -> dj_database_url.DBConfig:
         try:
-            parsed = dj_database_url.parse(
-                self.text(name) or f"sqlite:///{default}", conn_max_age=60, conn_health_checks=True
-            )
+            parsed = dj_database_url.parse(self.text(name) or f"sqlite:///{default}", conn_health_checks=True)
         except Unusable:
             raise
         except Exception as error:  # the parser raises many kinds, some of which repeat the password
@@ -190,6 +188,8 @@ class Environment:
             # The last connection that is closed removes files that a full disk has no room to make again.
             parsed["OPTIONS"], parsed["CONN_MAX_AGE"] = SQLITE, None
         elif engine == "django.db.backends.postgresql":
+            # A connection ends with its request: with one for each thread, a few processes would have more
+            # than PostgreSQL allows.
             parsed["OPTIONS"] = POSTGRESQL | parsed.get("OPTIONS", {})
         return parsed
 

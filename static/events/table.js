@@ -11,6 +11,12 @@
   const area = () => find(".events .scroll.tall");
   // Sizes are variables of the root, where each change costs the style of all elements: all are read first,
   // and only what differs is written.
+  const setSizes = (sizes) => {
+    const { style } = document.documentElement;
+    for (const [name, px] of Object.entries(sizes)) {
+      if (style.getPropertyValue(name) !== `${px}px`) style.setProperty(name, `${px}px`);
+    }
+  };
   const measure = () => {
     const section = area()?.closest(".events");
     const [head, columns] = section ? [find("header", section), find(".column-heads", section)] : [];
@@ -23,10 +29,7 @@
       found["--list-width"] = find("table", area()).offsetWidth;
       bar.hidden = area().scrollWidth <= area().clientWidth;
     }
-    const { style } = document.documentElement;
-    for (const [name, px] of Object.entries(found)) {
-      if (style.getPropertyValue(name) !== `${px}px`) style.setProperty(name, `${px}px`);
-    }
+    setSizes(found);
   };
   const sizes = new ResizeObserver(measure);
   const build = () => {
@@ -152,8 +155,8 @@
     menu().showPopover();
     const box = target.getBoundingClientRect(), own = menu().getBoundingClientRect();
     const below = box.bottom + 4 + own.height < innerHeight;
-    setSize("--cell-left", Math.max(8, Math.min(box.left, innerWidth - own.width - 8)));
-    setSize("--cell-top", Math.max(8, below ? box.bottom + 4 : box.top - own.height - 4));
+    setSizes({ "--cell-left": Math.max(8, Math.min(box.left, innerWidth - own.width - 8)),
+      "--cell-top": Math.max(8, below ? box.bottom + 4 : box.top - own.height - 4) });
     items()[0]?.focus();
   };
   const items = () => all("button:not([hidden])", menu());

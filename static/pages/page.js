@@ -27,8 +27,8 @@
     button.setAttribute("aria-label", button.title);
   };
 
-  // The cookie lets the server draw the right theme at once; the store outlives cleared cookies. It is slow to
-  // open, and so is looked at after the first paint.
+  // The cookie lets the server draw the right theme at once; the store outlives cleared cookies. It is slow
+  // to open, and so is looked at after the first paint.
   show(root.dataset.theme ?? "");
   const whenIdle = window.requestIdleCallback ?? setTimeout;
   whenIdle(() => {

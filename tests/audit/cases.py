@@ -15,7 +15,7 @@ from tests.audit.findings import Finding
 from tests.audit.query import Query
 from tests.audit.random_queries import RandomQueries, flat
 from tests.audit.requested import Requested
-from tests.audit.site import Answer, Site, Visitor
+from tests.audit.site import Answer, Visitor
 from tests.audit.truth import shown_properties, text_of
 from tests.audit.world import Customer, Row, World
 
@@ -38,7 +38,6 @@ class Case:
     """
 
     rng: Random
-    site: Site
     world: World
     age: str
     customer: Customer

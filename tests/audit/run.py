@@ -76,7 +76,7 @@ class Run:
     ) -> None:
         rng = Random(f"{self.seed}:{number}")
         kind = rng.choices([kind for kind, _ in WEIGHTS], [weight for _, weight in WEIGHTS])[0]
-        case = Case(rng, site, truth, self.age, rng.choice(truth.customers), site.staff, late=late)
+        case = Case(rng, truth, self.age, rng.choice(truth.customers), site.staff, late=late)
         if rng.random() < SHARED:
             known, case.visitor = rng.choice(links)
             case.customer = next(each for each in truth.customers if each.id == known.id)

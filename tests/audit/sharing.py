@@ -24,7 +24,11 @@ LEAST_SHOWN = {
 
 def opened_link(site: Site, customer_id: str, properties: list[str]) -> Visitor:
     """A recipient who has opened a new link to all features of a customer, and to these properties."""
-    client = site.staff.client
+    return _opened(site, created_link(site.staff.client, customer_id, properties))
+
+
+def created_link(client: httpx.Client, customer_id: str, properties: list[str]) -> str:
+    """The path of such a link. `client`: of a user who may create it."""
     page = client.get(f"/shares/new?customer_id={quote(customer_id, safe='')}&range=30d&tz=UTC")
     for _ in range(2):  # the second time with the warnings of the first one accepted
         page = client.post(
@@ -39,7 +43,7 @@ def opened_link(site: Site, customer_id: str, properties: list[str]) -> Visitor:
             headers={"Referer": str(page.url)},
         )
         if made := re.search(r"/s/[A-Za-z0-9_~.-]+", page.text):
-            return _opened(site, made[0])
+            return made[0]
     raise RuntimeError(f"no link was made: {page.status_code}")
 
 

@@ -49,8 +49,8 @@ def free_port() -> int:
 class Visitor:
     """A client with its own cookies."""
 
-    def __init__(self, url: str) -> None:
-        self.client = httpx.Client(base_url=url, timeout=120, follow_redirects=True)
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
         self.client.cookies.set("tz", "UTC")
 
     def get(self, url: str, **headers: str) -> Answer:
@@ -121,7 +121,7 @@ class Site:
 
     def visitor(self) -> Visitor:
         """A new client, until the site closes."""
-        visitor = Visitor(self.url)
+        visitor = Visitor(httpx.Client(base_url=self.url, timeout=120, follow_redirects=True))
         self._closing.callback(visitor.client.close)
         return visitor
 

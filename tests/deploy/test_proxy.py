@@ -6,7 +6,6 @@ Only addresses, ports and paths differ.
 from __future__ import annotations
 
 import shutil
-import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,7 +20,6 @@ import pytest
 from tests.conftest import free_port
 from tests.dashboard.live_site import Switch, listening
 from tests.deploy.deployment import (
-    DEPLOY,
     Installed,
     compose,
     health_check,
@@ -29,6 +27,8 @@ from tests.deploy.deployment import (
     interpolated,
     program,
 )
+from tests.deploy.nginx import HOST, nginx_of_compose, replaced
+from tests.deploy.replicas import sign_in
 from tests.page import Page
 from tests.services.conftest import Postgres
 from tests.usage.conftest import start_redis
@@ -36,30 +36,15 @@ from usage.sample import SampleApp, Store
 
 pytestmark = pytest.mark.slow
 
-HOST, PASSWORD = "localhost", "correct horse battery"
+PASSWORD = "correct horse battery"
 CHOSEN = {
     "AUTUMN_SECRET_KEY": "am_sk_sample",
     "SECRET_KEY": "only-for-this-test-and-long-enough-for-django-to-like-it-0123456789",
     "SITE_HOST": HOST,
     "POSTGRES_PASSWORD": "of-this-test",
 }
-CERTIFICATE = "fullchain.pem"
 EXPORT = "/events/export.jsonl?range=7d&tz=UTC"
 USAGE = "/usage/?customer_id=acme-robotics&range=7d&tz=UTC"
-NGINX = """
-pid {folder}/pid;
-error_log {folder}/errors info;
-events {{}}
-http {{
-    access_log {folder}/access;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/default.conf;
-}}
-"""
 
 
 @dataclass(frozen=True)
@@ -88,14 +73,6 @@ class Composed:
         command = self.installed.command(*words, of=of)
         return subprocess.run(command, env=self.settings, capture_output=True, check=False).returncode == 0
 
-    def sign_in(self) -> None:
-        form = self.http.get("/accounts/login/")
-        token = Page(form).all("input", name="csrfmiddlewaretoken")[0]["value"] or ""
-        fields = {"csrfmiddlewaretoken": token, "login": "ann", "password": PASSWORD}
-        address = str(self.http.base_url).rstrip("/")
-        answer = self.http.post("/accounts/login/", data=fields, headers={"Origin": address})
-        assert answer.status_code == 302, answer.text
-
 
 @contextmanager
 def redis_of_compose(folder: Path) -> Iterator[str]:
@@ -120,42 +97,6 @@ def database_of_compose(server: Postgres) -> str:
     return f"127.0.0.1:{urlsplit(server.url).port}"
 
 
-def replaced(text: str, changes: dict[str, str]) -> str:
-    for old, new in changes.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
-
-
-@contextmanager
-def nginx_of_compose(folder: Path, site: str) -> Iterator[tuple[str, str]]:
-    """nginx with the file of compose.yaml; its addresses for http and https."""
-    nginx, openssl = program("nginx"), program("openssl")
-    certificate, key = folder / CERTIFICATE, folder / "privkey.pem"
-    plain, secure = free_port(), free_port()
-    named = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"]
-    made = [openssl, "req", "-x509", "-nodes", "-newkey", "rsa:2048", *named]
-    subprocess.run([*made, "-out", certificate, "-keyout", key], check=True, capture_output=True)
-    changes = {
-        "dashboard:8000": site,
-        "/etc/nginx/certs": str(folder),
-        "listen 80;": f"listen {plain};",
-        "listen [::]:80;": f"listen [::]:{plain};",
-        "listen 443 ssl;": f"listen {secure} ssl;",
-        "listen [::]:443 ssl;": f"listen [::]:{secure} ssl;",
-    }
-    (folder / "default.conf").write_text(replaced((DEPLOY / "nginx.conf").read_text(), changes))
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
-    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "errors")]
-    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
-    subprocess.run(command, check=True, capture_output=True)  # it returns when it listens
-    try:
-        yield f"http://{HOST}:{plain}", f"https://{HOST}:{secure}"
-    finally:
-        subprocess.run([*command, "-s", "stop"], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def composed(
     installed: Installed,
@@ -178,18 +119,14 @@ def composed(
         settings["LOG_LEVEL"] = "INFO"
         with (
             installed.serving(folder, folder / "stderr", **settings) as line,
-            nginx_of_compose(folder, f"127.0.0.1:{port}") as (plain, secure),
-            httpx.Client(
-                base_url=secure,
-                verify=ssl.create_default_context(cafile=str(folder / CERTIFICATE)),
-                timeout=60,
-            ) as http,
+            nginx_of_compose(folder, port) as proxy,
+            proxy.client() as http,
         ):
             assert line.endswith(f"http://127.0.0.1:{port}\n"), (folder / "stderr").read_text()
-            made = Composed(installed, folder, settings, plain, http, switch)
+            made = Composed(installed, folder, settings, proxy.plain, http, switch)
             user = ("--noinput", "--username", "ann", "--email", "ann@example.com")
             made.run("createsuperuser", *user, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-            made.sign_in()
+            sign_in(http, "ann", PASSWORD)
             yield made
 
 

@@ -232,6 +232,12 @@ class OwnRedis:
         self._process.terminate()
         self._process.wait(10)
 
+    close = stop
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
     def limit(self, most_bytes: int) -> None:
         """How much it may hold; it refuses what is more, and evicts nothing."""
         with Redis.from_url(self.url) as redis:

@@ -30,23 +30,18 @@ def site(tmp_path: Path, redis_url: str) -> Iterator[Served]:
     chosen = {"REDIS_URL": redis_url, "WEB_CONCURRENCY": "2", "METRICS_TOKEN": TOKEN, "TRUSTED_PROXIES": "1"}
     site = Served(tmp_path, **chosen)
     assert site.first_line.endswith(f"{site.url}\n"), site.stderr
-    eventually(lambda: len(workers(site)) == 2)
-    for worker in workers(site):
+    eventually(lambda: len(site.workers) == 2)
+    for worker in site.workers:
         with only(site, worker):
             get(site, "/healthz")
     yield site
     site.stop()
 
 
-def workers(site: Served) -> list[int]:
-    pid = site.process.pid
-    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-
-
 @contextmanager
 def only(site: Served, worker: int) -> Iterator[None]:
     """All others stand still in the block."""
-    others = [pid for pid in workers(site) if pid != worker]
+    others = [pid for pid in site.workers if pid != worker]
     for pid in others:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -68,7 +63,7 @@ def probes_counted(site: Served) -> int:
 
 
 def test_each_process_reports_the_sum(site: Served) -> None:
-    first, second = workers(site)
+    first, second = site.workers
     for worker, requests in ((first, 3), (second, 4)):
         with only(site, worker):
             for _ in range(requests):
@@ -82,10 +77,10 @@ def test_counts_outlive_a_process(site: Served) -> None:
     """The one that replaces it counts on in its files, so that there are never more."""
     before = set((site.folder / "metrics").rglob("*.db"))
     for killed in range(1, 4):
-        dead, other = workers(site)
+        dead, other = site.workers
         os.kill(dead, signal.SIGKILL)
-        eventually(lambda dead=dead: dead not in workers(site) and len(workers(site)) == 2)  # type: ignore[misc]
-        new = next(pid for pid in workers(site) if pid != other)
+        eventually(lambda dead=dead: dead not in site.workers and len(site.workers) == 2)  # type: ignore[misc]
+        new = next(pid for pid in site.workers if pid != other)
         with only(site, new):
             get(site, "/healthz")
             assert probes_counted(site) == 2 + killed

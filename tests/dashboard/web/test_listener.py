@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import httpx
@@ -56,10 +54,7 @@ def test_socket_of_a_server_that_runs_is_not_taken(tmp_path: Path) -> None:
         assert f"BIND=unix:{path}: Address already in use." in second.stderr
         assert statuses(path) == [200, 200]
     finally:
-        children = Path(f"/proc/{first.process.pid}/task/{first.process.pid}/children").read_text().split()
-        for process in (str(first.process.pid), *children):
-            os.kill(int(process), signal.SIGKILL)
-        first.process.communicate()
+        first.kill()
     assert path.is_socket()
     third = listening(tmp_path / "third", path)
     try:
