@@ -20,9 +20,10 @@ from usage.sample import SAMPLE_KEY, SampleApp, Store
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+pytestmark = pytest.mark.slow
+
 ACME = "acme-robotics"
 AWAY_S = 2.0
-SLOW = pytest.mark.slow
 SETTLED_MS = 15_000
 PROXY_PAGE = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -136,7 +137,6 @@ def test_link_drawn_before_a_choice_does_not_undo_it(tab: Page, autumn: Slow) ->
     assert shown(tab)["compare"] == ["previous"]
 
 
-@SLOW
 def test_search_for_a_customer_takes_the_pending_choice_along(tab: Page, autumn: Slow) -> None:
     opened(tab, autumn, "/usage/?customer_id=initech&tz=UTC", 1)
     tab.select_option("#f-range", "90d")
@@ -145,7 +145,6 @@ def test_search_for_a_customer_takes_the_pending_choice_along(tab: Page, autumn:
     tab.wait_for_url(re.compile("customer_id=hooli.*range=90d"))
 
 
-@SLOW
 def test_saved_view_opens_as_it_was_saved_while_a_choice_is_pending(tab: Page, autumn: Slow) -> None:
     """Saving takes the pending choice along; opening does not."""
     opened(tab, autumn, "/events/?range=7d&tz=UTC", AWAY_S)
@@ -220,7 +219,7 @@ def test_offline_choice_is_named_and_can_be_retried(tab: Page, autumn: Slow) -> 
     assert at_rest(tab)["compare"] == ["previous"]
 
 
-@pytest.mark.parametrize("status", [pytest.param(200, marks=SLOW), pytest.param(414, marks=SLOW), 502])
+@pytest.mark.parametrize("status", [200, 414, 502])
 def test_proxys_page_never_replaces_the_view(tab: Page, autumn: Slow, status: int) -> None:
     """Neither that of the view nor those of its parts."""
     opened(tab, autumn, "/events/?customer_id=hooli&tz=UTC&range=30d", 0)
@@ -239,7 +238,7 @@ def test_proxys_page_never_replaces_the_view(tab: Page, autumn: Slow, status: in
     expect(tab.locator("table.rows tbody tr").first).to_be_visible()
 
 
-@pytest.mark.parametrize("failure", [pytest.param("offline", marks=SLOW), "proxy"])
+@pytest.mark.parametrize("failure", ["offline", "proxy"])
 def test_bar_that_does_not_open_is_named(tab: Page, autumn: Slow, failure: str) -> None:
     opened(tab, autumn, f"/usage/?customer_id={ACME}&tz=UTC&range=7d", 0)
     if failure == "offline":
@@ -257,7 +256,6 @@ def test_bar_that_does_not_open_is_named(tab: Page, autumn: Slow, failure: str) 
     expect(tab.locator("#events-in-view[data-drilldown]")).to_be_visible()
 
 
-@SLOW
 def test_bar_chosen_while_the_view_changes_opens_after_it(tab: Page, autumn: Slow) -> None:
     opened(tab, autumn, "/usage/?customer_id=globex&tz=UTC&range=7d", 1)
     tab.locator("[aria-label='Chart type'] a", has_text="Cumulative").click()
@@ -323,7 +321,6 @@ def test_filters_and_dates_chosen_in_a_row_all_hold(tab: Page, autumn: Slow) -> 
     expect(tab.locator("[data-condition]")).to_have_count(2)
 
 
-@SLOW
 def test_zone_and_times_are_read_together(tab: Page, autumn: Slow) -> None:
     """The dates in the fields are those of the zone beside them; a preset stays one."""
     opened(tab, autumn, f"/usage/?customer_id={ACME}&tz=UTC", 0)

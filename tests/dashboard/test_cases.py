@@ -119,6 +119,7 @@ def test_usage_file_has_the_previous_period(at: EventSite) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_end_date_is_part_of_the_window(at: EventSite) -> None:
     """On pages and in files."""
     at.autumn.track(ms("2025-10-31T12:00"), 5)

@@ -21,6 +21,7 @@ def at(monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[EventSite]:
         yield site
 
 
+@pytest.mark.slow
 def test_chosen_properties_are_columns(at: EventSite) -> None:
     """In their order, nested ones too; the form has the rest of the query."""
     at.autumn.add(event(1, properties={"a": 1, "b": {"c": "deep"}, "z": [None]}))

@@ -103,6 +103,7 @@ requests_of_guesses = st.builds(
 batches = st.lists(requests_of_guesses, min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(LINKS)), st.sampled_from(AGES), batches)
 def test_no_guess_about_hidden_properties_is_answered(
     twins: MakeTwins, link: str, age: str, requests: list[Request]
@@ -110,6 +111,7 @@ def test_no_guess_about_hidden_properties_is_answered(
     assert_same(twins(link, "properties", age), requests)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([("period", "all"), *((link, "customers") for link in ("open", "features", "balances"))]),
     st.sampled_from(AGES),

@@ -46,6 +46,7 @@ KINDS: dict[str, Handler] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, "slow drip"])
 def test_cached_answers_survive_each_kind_of_failure(kind: str) -> None:
     """Cached answers have the reason, other calls raise an error in time, and recovery takes seconds."""
