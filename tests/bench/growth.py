@@ -125,7 +125,11 @@ AXES = (
     ),
     Axis("features", (5, 50, 200), add_features, lambda n: USAGE, "linear"),
     Axis(
-        "known customers", (40, 2_000, 100_000), add_customers, lambda n: "/customers/?q=customer+3", "flat"
+        "known customers",
+        (40, 2_000, 100_000),
+        add_customers,
+        lambda n: "/customers/?q=custome&stored=1",
+        "flat",
     ),
     Axis("share links", (10, 1_000, 100_000), add_links, lambda n: "/shares/", "flat"),
 )
