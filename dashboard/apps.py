@@ -5,7 +5,6 @@ from typing import Any
 from allauth.account.signals import user_logged_in
 from django.apps import AppConfig
 from django.core.signals import request_finished
-from django.db import close_old_connections
 
 
 class DashboardConfig(AppConfig):
@@ -34,6 +33,7 @@ def keep_sightings(**signal: Any) -> None:
     Without a service there is nothing to store.
     """
     from dashboard import services
+    from dashboard.web.database import close_old_connections
 
     if services.known_customers.cache_info().currsize:
         services.known_customers().save()

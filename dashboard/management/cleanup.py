@@ -12,7 +12,7 @@ import structlog
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.core.signals import request_finished
-from django.db import Error, close_old_connections
+from django.db import Error
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from dashboard.models import Counter, CustomerName, ExportRecord, Sighting
 from dashboard.names.stored import KEPT_MS
 from dashboard.sharing.access_log import RETENTION
 from dashboard.sharing.models import Share, Visit
+from dashboard.web.database import close_old_connections
 
 LINK_RETENTION = timedelta(days=365)
 """Of share links that have expired or were revoked, with their views and figures."""

@@ -1,10 +1,10 @@
-"""Whether a database that is away, locked, full or read-only is the reason of an error."""
+"""Whether a database that is away, locked, full or read-only is the reason of an error; its connections."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db import DataError, Error, IntegrityError, ProgrammingError
+from django.db import DataError, Error, IntegrityError, ProgrammingError, connections
 
 MISTAKES = (DataError, IntegrityError, ProgrammingError)
 """These are ours: they happen again."""
@@ -25,3 +25,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _is_of_driver(error: Error) -> bool:
     """Django also raises such errors itself, for a row that is not there any more."""
     return error.__cause__ is not None and not isinstance(error, MISTAKES)
+
+
+def close_old_connections() -> None:
+    """What Django does after a response, for what is stored after it; not within a transaction, such as a
+    test's.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()

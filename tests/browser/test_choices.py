@@ -213,6 +213,7 @@ def test_offline_choice_is_named_and_can_be_retried(tab: Page, autumn: Slow) -> 
     expect(notice).to_have_count(0)
     tab.context.set_offline(True)
     tab.select_option("#f-range", "7d")
+    expect(notice).to_be_visible()
     tab.context.set_offline(False)
     tab.locator("[data-retry]").click()
     tab.wait_for_url("**range=7d**")
