@@ -35,8 +35,6 @@ SHORT_NAME, SHORT_VALUE = 24, 32
 PLACEHOLDER = Position(0, "x")
 MAX_KEPT = 200
 """Rows of longer pages are drawn each time: few people look at the same thousand."""
-ROWS_BYTES = 200_000
-"""What so many take, about."""
 NO_CELL = '<td class="dash">–</td>'
 
 
@@ -69,9 +67,11 @@ def drawn_rows(
         *(tuple((event.id, relative(event.timestamp, now)) for event in listed.events),),
         *(tuple(sorted(colors.items())), mount.labels.named(customers)),
     )
-    return services.rendered_parts().get(
-        made_of, partial(make, keep=True), size=sum(map(len, listed.bodies)) + ROWS_BYTES
-    )
+
+    def size(drawn: DrawnRows) -> int:
+        return sum(map(len, listed.bodies)) + 2 * len(drawn.html.__html__())  # not all of it is ASCII
+
+    return services.rendered_parts().get(made_of, partial(make, keep=True), size=size)
 
 
 def _drawn(

@@ -21,8 +21,6 @@ from usage.query import Query
 
 MINUTE_MS = 60_000
 """Texts say nothing more exact of the present."""
-PART_BYTES = 160 * 1024
-"""What one takes, about: the largest is a chart of 120 intervals with nine groups."""
 
 
 def chart_part(
@@ -78,7 +76,7 @@ def _part(
         html = render_to_string(template, {"panel": panel(), "mount": mount})
         return PackedHtml.of(Markup(html))  # noqa: S704  a template has escaped it
 
-    return services.rendered_parts().get(made_of, rendered, size=PART_BYTES)
+    return services.rendered_parts().get(made_of, rendered, size=lambda part: 2 * len(part.html))
 
 
 def _customers(series: Series) -> Iterable[str]:

@@ -22,14 +22,17 @@ class ResultCache:
         )
         self._lock = Lock()
 
-    def get(self, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
-        """What `make` returns, or returned before for an equal `made_of`. `size`: bytes of both, about."""
+    def get(self, made_of: Hashable, make: Callable[[], T], *, size: int | Callable[[T], int]) -> T:
+        """What `make` returns, or returned before for an equal `made_of`. `size`: bytes of both, about, or
+        what counts them where strangers' texts decide.
+        """
         with self._lock:
             found = self._results.get(made_of)
         if found is not None:
             return cast("T", found[0])
         made = make()
-        if size <= self._results.maxsize:
+        taken = size if isinstance(size, int) else size(made)
+        if taken <= self._results.maxsize:
             with self._lock:
-                self._results[made_of] = made, size
+                self._results[made_of] = made, taken
         return made

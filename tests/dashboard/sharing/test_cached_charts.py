@@ -25,7 +25,9 @@ Visit = Callable[[str], Page]
 CHART = {"chart", "compare", "bin_size", "group_by", "group", "hide", "focus", "measure", "tz", "filter"}
 
 
-def made_anew(self: ResultCache, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
+def made_anew(
+    self: ResultCache, made_of: Hashable, make: Callable[[], T], *, size: int | Callable[[T], int]
+) -> T:
     return make()
 
 
@@ -89,7 +91,9 @@ def test_same_figures_are_made_once(visits: list[Visit], monkeypatch: pytest.Mon
     made = list[Hashable]()
     get = ResultCache.get
 
-    def counted(self: ResultCache, made_of: Hashable, make: Callable[[], T], *, size: int) -> T:
+    def counted(
+        self: ResultCache, made_of: Hashable, make: Callable[[], T], *, size: int | Callable[[T], int]
+    ) -> T:
         def noted() -> T:
             made.append(made_of)
             return make()
