@@ -198,17 +198,24 @@ class Usage:
         return queries.series(query, features, chart)
 
     def page(
-        self, query: Query, now: int | None = None, *, refresh: bool = False, urgent: bool = True
+        self,
+        query: Query,
+        now: int | None = None,
+        *,
+        refresh: bool = False,
+        urgent: bool = True,
+        among_newest: bool = False,
     ) -> EventPage:
         """The page of events that `query` names.
 
-        UnknownCustomer for the empty first page of one whom Autumn lacks.
+        UnknownCustomer for the empty first page of one whom Autumn lacks. `among_newest`: a chart beside it
+        reads the customer's newest rows, and the page may share that call.
         """
         query, now = self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)
         names = self._stored_names(query, options)
-        page = self._reader.page(_listed(query, names), window, now, options)
+        page = self._reader.page(_listed(query, names), window, now, options, among_newest=among_newest)
         if names.unlisted is not None:
             page = replace(page, notes=(*page.notes, names.unlisted))
         if query.is_cycle and self._resolver.window(query, now, options) is None:
@@ -224,7 +231,8 @@ class Usage:
         """
         now, rows = now or self.now(), chart_rows(query).having()
         # A page submits nothing to the pool itself, so that full pools cannot wait for themselves.
-        newest = self._calls.start(lambda: self.page(rows, now, refresh=refresh))
+        shares = not refresh and self._visible_features.reads_newest(self._resolver.narrow(query))
+        newest = self._calls.start(lambda: self.page(rows, now, refresh=refresh, among_newest=shares))
         series, failure = None, None
         try:
             series = self.series(query, now, refresh=refresh)
@@ -236,6 +244,9 @@ class Usage:
             if series is None:
                 raise failure or error from None
             return UsagePage(series, None, without_events(series, error))
+        if shares:
+            # The page's own call, for the cache: it may have to wait for the pace.
+            self._calls.start_unawaited(lambda: self.page(rows, now, urgent=False))
         if series is not None:
             return UsagePage(checked_against_rows(series, page, rows, now), None, page)
         return UsagePage(None, chart_missing(failure), page, is_partial=not isinstance(failure, Unsupported))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ import pytest
 from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
 from tests.usage.threads import no_threads
 from usage.api.client import BODY_LIMIT
+from usage.api.pace import PER_SECOND
 from usage.errors import Refused, Unreachable, Unsupported
+from usage.events.pages import MAX_LIMIT as LARGEST
 from usage.notes import Note
 from usage.query import BadQuery, Position, PropertyFilter, Query
 from usage.sample import SampleApp
@@ -60,6 +63,41 @@ def test_calls_of_a_usage_page() -> None:
             assert service.calls() == 0
             view(service, ALL.having(focus="tokens"))
             assert service.calls() == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [ALL, ALL.having(range="1bc"), ALL.having(range="24h"), Query(group_by="$customer_id")],
+    ids=["days", "cycle", "hours", "organization"],
+)
+def test_first_visit_shows_its_chart_within_the_pace(query: Query) -> None:
+    """Before it, at most four calls that Autumn counts together; later pages show the same rows."""
+    with autumn() as service:
+        busy(service)
+        service.store.add_customer("cus_1", subscribed_at_ms=ms("2025-10-20T09:30"))
+        first = service.usage.usage_page(query).page
+        before_own = [body for call, body in service.sent if call in ("list", "aggregate")]
+        before_own = [body for body in before_own if body.get("limit", LARGEST) == LARGEST]
+        assert Counter(body.get("customer_id") for body in before_own)[query.customer_id] <= PER_SECOND
+        second = service.usage.usage_page(query).page
+        service.calls()
+        third = service.usage.usage_page(query).page
+        assert service.calls() == 0
+        assert first is not None
+        assert first.events
+        shown = [(page.events, page.next, page.until, page.read) for page in (first, second, third) if page]
+        assert shown == shown[:1] * 3
+
+
+def test_first_visit_shows_rows_of_its_window_alone() -> None:
+    """The newest rows of a customer may be older."""
+    with autumn() as service:
+        service.track(NOW - 3 * DAY)
+        service.track(NOW - HOUR)
+        page = service.usage.usage_page(Query(customer_id="cus_1", range="24h")).page
+        assert page is not None
+        assert [event.timestamp for event in page.events] == [NOW - HOUR]
+        assert page.next is None
 
 
 def test_calls_of_a_cycle() -> None:
@@ -293,12 +331,14 @@ def test_page_without_further_threads_makes_its_calls_one_by_one() -> None:
         service.track(NOW - HOUR)
         query = Query(customer_id="cus_1")
         expected = service.usage.usage_page(query)
-        calls = service.calls()
     with autumn() as service, ThreadPoolExecutor(2, "pool") as pool, no_threads("pool"):
         service.track(NOW - HOUR)
         usage = open_usage(service.gateway, service.known, pool=pool)
         page = usage.usage_page(query)
-        assert service.calls() == calls
+        sent = [
+            json.dumps(body, sort_keys=True) for call, body in service.sent if call in ("list", "aggregate")
+        ]
+        assert len(sent) == len(set(sent)) == 3
     assert (page.series, len(page.page.events)) == (expected.series, 1)
 
 

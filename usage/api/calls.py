@@ -10,6 +10,7 @@ import contextvars
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -24,6 +25,7 @@ from usage.api.cache import Cached
 from usage.api.client import Endpoint
 from usage.api.deadline import Deadline
 from usage.api.gateway import AnswerSource
+from usage.api.waiting import in_background
 from usage.errors import TooLarge
 from usage.freshness import FetchInfo
 from usage.known_customers import KnownCustomers, sightings
@@ -226,6 +228,13 @@ class Calls:
         except RuntimeError:
             work.run()  # The pool has it in its queue as well, and may have begun.
         return work.result
+
+    def start_unawaited(self, call: Callable[[], object]) -> None:
+        """Runs `call` in the pool, where nobody waits for it; not at all where the system has no room for
+        another thread.
+        """
+        with suppress(RuntimeError):
+            self._pool.submit(in_background(call))
 
     def side_by_side(self, *calls: Callable[[], T]) -> list[T]:
         """All of them at once, since latency costs more than parsing.

@@ -114,16 +114,23 @@ class EventReader:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def page(self, query: Query, window: Window, now: int, options: CallOptions) -> EventPage:
+    def page(
+        self, query: Query, window: Window, now: int, options: CallOptions, *, among_newest: bool = False
+    ) -> EventPage:
         """The page that `query` names: from `before`, or from the newest row. At most SCAN_CALLS calls,
         and fewer where rows are large.
 
         More only where thousands of rows share a second with `before`: they are read again to get behind it.
+        `among_newest`: it may share the call that reads the customer's newest rows for their features.
         """
         found, steps = list[Event](), list[_Step]()
         searches = query.has_row_filters or _has_comma(query)
-        limit = MAX_LIMIT if searches else min(MAX_LIMIT, query.per_page + SPARE)
-        for step in self._steps(query, window, now, lambda: options, limit):
+        rows = min(MAX_LIMIT, query.per_page + SPARE)
+        shares = among_newest and _are_newest(query, window, now)
+        limit = MAX_LIMIT if searches or shares else rows
+        for step in self._steps(query, window, now, lambda: options, limit, shares=shares):
+            if shares:
+                step = _first_rows(step, rows)
             steps.append(step)
             found += [event for event in step.events if matches(query, event)]
             scanned = sum(step.advanced for step in steps)
@@ -174,13 +181,21 @@ class EventReader:
         return None
 
     def _steps(
-        self, query: Query, window: Window, now: int, new_options: Callable[[], CallOptions], limit: int
+        self,
+        query: Query,
+        window: Window,
+        now: int,
+        new_options: Callable[[], CallOptions],
+        limit: int,
+        *,
+        shares: bool = False,
     ) -> Iterator[_Step]:
         # A list ends where figures do: with its window, or with the running hour.
         until = query.until if query.until is not None else min(window.end, hour_end(now))
         offset, reader = 0, _RangeReader({}, query.before)
         while True:
-            bounds = _bounds(query, window, reader.position, now)
+            is_shared = shares and reader.position is None
+            bounds = {} if is_shared else _bounds(query, window, reader.position, now)
             if bounds != reader.bounds:
                 offset, reader = 0, _RangeReader(bounds, reader.position)
             closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
@@ -246,7 +261,24 @@ def _step(query: Query, answer: ListAnswer, window: Window, reader: _RangeReader
         event for event in reader.next(answer.events) if event.timestamp in shown and _is_of(query, event)
     ]
     more = answer.rows.has_more and answer.rows.read > 0
+    if reader.position is not None and reader.position.timestamp < window.start:
+        more = False  # rows that were not requested for this window alone
     return _Step(events, answer, reader.position, until, more, reader.position != before)
+
+
+def _first_rows(step: _Step, count: int) -> _Step:
+    """The step as a call for at most `count` rows would have made it."""
+    if len(step.events) <= count:
+        return step
+    events = step.events[:count]
+    return replace(step, events=events, position=position_of(events[-1]), more=True)
+
+
+def _are_newest(query: Query, window: Window, now: int) -> bool:
+    """Whether the rows of the query are the newest of its customer, as far as they lie in the window."""
+    is_whole = not (query.feature_id or query.entity_id or query.has_row_filters)
+    is_first = query.before is None and query.until is None and query.end is None
+    return is_whole and is_first and _reaches_now(query, window, now)
 
 
 def _reaches_now(query: Query, window: Window, now: int) -> bool:
@@ -271,7 +303,9 @@ def _bounds(query: Query, window: Window, position: Position | None, now: int) -
 
 
 def _body(query: Query, bounds: dict[str, int], offset: int) -> dict[str, object]:
-    body: dict[str, object] = {"offset": offset, "custom_range": bounds}
+    body: dict[str, object] = {"offset": offset}
+    if bounds:
+        body["custom_range"] = bounds
     if query.customer_id is not None:
         body["customer_id"] = query.customer_id
     if query.feature_id and not _has_comma(query):

@@ -107,6 +107,14 @@ class VisibleFeatures:
             seen = list(dict.fromkeys((*seen, *self._known_customers.features(query.customer_id))))
         return self._catalog.all((*focus, *seen), options).having(query.focus)
 
+    def reads_newest(self, query: Query) -> bool:
+        """Whether the next chart of this query reads the newest rows of its customer, whatever its window,
+        if that has not ended.
+        """
+        if query.feature_id or self.hides_unused:
+            return False
+        return not self._feature_cache.was_read(self._rows_key(query, None))
+
     def add_used(self, features: Iterable[str]) -> None:
         """Makes visible features that have events within the scope's bounds."""
         if self._scope is not None and self.hides_unused:
@@ -124,9 +132,7 @@ class VisibleFeatures:
             if past is None:
                 return
         bounds = None if past is None else past.list_range()
-        key = (
-            f"{'' if self._scope is None else self._scope.key}:{bounds}:{query.customer_id or _ALL_CUSTOMERS}"
-        )
+        key = self._rows_key(query, bounds)
         if self._feature_cache.was_read(key):
             return
         body: dict[str, object] = {"offset": 0}
@@ -139,3 +145,7 @@ class VisibleFeatures:
             self._calls.rows(body, NEWEST_ROWS, closed=True, options=options)
         self._feature_cache.mark_read(key)
         self.add_used(event.feature_id for event in rows.events)
+
+    def _rows_key(self, query: Query, bounds: dict[str, int] | None) -> str:
+        scope = "" if self._scope is None else self._scope.key
+        return f"{scope}:{bounds}:{query.customer_id or _ALL_CUSTOMERS}"
