@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from dashboard.web import csp, logging
 from dashboard.web.checks import (
@@ -55,14 +53,13 @@ CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     if REDIS_URL is None
     else {
-        "BACKEND": "dashboard.web.health.SharedCache",
+        "BACKEND": "dashboard.web.redis_cache.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "dashboard",
         "OPTIONS": {
-            "serializer": "dashboard.web.health.JsonSerializer",
+            "serializer": "dashboard.web.redis_cache.JsonSerializer",
             "socket_connect_timeout": REDIS_TIMEOUT_S,
             "socket_timeout": REDIS_TIMEOUT_S,
-            "retry": Retry(NoBackoff(), 0),
         },
     }
 }

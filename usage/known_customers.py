@@ -6,10 +6,12 @@ Everything here was read off rows and aggregates on their way to a page; no call
 from __future__ import annotations
 
 import threading
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
+from itertools import accumulate, islice
 from typing import Protocol
 
 from usage.results import Event
@@ -17,6 +19,8 @@ from usage.results import Event
 MAX_SETS = 200
 MAX_TOGETHER = 64
 """Sets of features, and features in one, that colors are chosen by."""
+MAX_CHANGED = 500
+"""Customers whose place has changed before all are put in order again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,31 @@ class KnownCustomers(Protocol):
         """Which features customers have together; of many such sets, the commonest."""
 
 
+class _Ordered:
+    """Customers, newest first, as one text to search: a search stops where it has found enough."""
+
+    def __init__(self, seen: dict[str, dict[str, int]]) -> None:
+        self.names = sorted(seen, key=lambda name: (-max(seen[name].values()), name))
+        folded = [_folded(name) for name in self.names]
+        self._text = "".join(f"{each}\0" for each in folded)
+        self._ends = list(accumulate(len(each) + 1 for each in folded))
+
+    def find(self, needle: str, *, without: Container[str]) -> Iterator[str]:
+        """Those that contain `needle`, case folded, newest first."""
+        place = 0
+        while (found := self._text.find(needle, place)) >= 0:
+            at = bisect(self._ends, found)
+            if at == len(self.names):  # of an empty needle
+                return
+            if self.names[at] not in without:
+                yield self.names[at]
+            place = self._ends[at]
+
+
+def _folded(text: str) -> str:
+    return text.casefold().replace("\0", "\ufffd")
+
+
 class InMemoryKnownCustomers:
     """Known customers of one process: gone when it ends. Bounded, oldest out first."""
 
@@ -58,6 +87,8 @@ class InMemoryKnownCustomers:
         self._seen: dict[str, dict[str, int]] = {}
         self._pairs = 0
         self._sets: frozenset[frozenset[str]] | None = None
+        self._ordered: _Ordered | None = None
+        self._changed = set[str]()  # since they were ordered
         self._lock = threading.Lock()
 
     def note(self, sightings: Iterable[Seen]) -> None:
@@ -67,16 +98,21 @@ class InMemoryKnownCustomers:
                 if item.feature_id not in features:
                     self._pairs += 1
                     self._sets = None
-                features[item.feature_id] = max(item.last_seen, features.get(item.feature_id, 0))
+                newest = max(item.last_seen, features.get(item.feature_id, 0))
+                if features.get(item.feature_id) != newest:
+                    features[item.feature_id] = newest
+                    self._changed.add(item.customer_id)
             if self._pairs > self._most:
                 self._forget_oldest()
 
     def customers(self, search: str = "", limit: int = 50) -> list[tuple[str, int]]:
-        needle = search.casefold()
+        needle = _folded(search)
         with self._lock:
-            last = [
-                (name, max(seen.values())) for name, seen in self._seen.items() if needle in name.casefold()
-            ]
+            if self._ordered is None or len(self._changed) > MAX_CHANGED:
+                self._ordered, self._changed = _Ordered(self._seen), set()
+            found = [name for name in self._changed if needle in _folded(name)]
+            found += islice(self._ordered.find(needle, without=self._changed), limit)
+            last = [(name, max(self._seen[name].values())) for name in found]
         return nsmallest(limit, last, key=lambda item: (-item[1], item[0]))
 
     def last_seen(self, customer_ids: Iterable[str]) -> dict[str, int]:
@@ -109,6 +145,8 @@ class InMemoryKnownCustomers:
             if self._pairs <= self._most // 2:
                 return
             self._pairs -= len(self._seen.pop(name))
+            self._ordered = None
+            self._changed.discard(name)
 
 
 def sightings(events: Iterable[Event]) -> list[Seen]:

@@ -107,6 +107,8 @@ class CustomerSearch:
         self._names.reload()
         names, needle = self._names.all(), text.casefold()
         matches = {each for each, _ in self._usage.customers(text, MOST_RANKED) if each.strip()}
+        if text and self._usage.last_seen([text])[text]:  # MOST_RANKED newer ones may have it in their IDs
+            matches.add(text)
         if needle or len(matches) < MOST_OPTIONS:
             matches |= {each for each, stored in names.items() if _matches(needle, (each, *stored[:2]))}
         seen = self._usage.last_seen(matches)

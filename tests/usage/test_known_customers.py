@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.forms import MAX_TEXT_LENGTH
 from dashboard.known_customers import StoredKnownCustomers
@@ -92,6 +94,40 @@ def test_memory_holds_the_newest_customers() -> None:
     known.note(Seen(f"c{number:05}", "f", number) for number in range(1000))
     assert 50 <= len(known.customers(limit=10_000)) <= 100
     assert known.customers(limit=1) == [("c00999", 999)]
+
+
+SHORT = st.text(alphabet="aAßs\0\ufffd ", max_size=4)
+
+
+@given(
+    st.lists(st.lists(st.tuples(SHORT, st.sampled_from("fg"), st.integers(0, 9)), max_size=8), max_size=6),
+    SHORT,
+    st.integers(1, 4),
+)
+def test_search_is_that_of_each_customer_by_itself(
+    notes: list[list[tuple[str, str, int]]], needle: str, limit: int
+) -> None:
+    """Whatever was seen before it, and between two searches; NUL is in no ID."""
+    known, last = InMemoryKnownCustomers(), dict[str, int]()
+    for rows in notes:
+        known.note(Seen(*row) for row in rows)
+        for customer, _, at in rows:
+            last[customer] = max(at, last.get(customer, 0))
+        folded = needle.casefold().replace("\0", "\ufffd")
+        found = [each for each in last if folded in each.casefold().replace("\0", "\ufffd")]
+        expected = sorted(((each, last[each]) for each in found), key=lambda each: (-each[1], each[0]))
+        assert known.customers(needle, limit) == expected[:limit]
+
+
+def test_order_of_many_customers_follows_what_is_seen() -> None:
+    known = InMemoryKnownCustomers()
+    known.note(Seen(f"c{number:04}", "f", number) for number in range(2_000))
+    assert known.customers("c0", 2) == [("c0999", 999), ("c0998", 998)]
+    known.note(Seen(f"c{number:04}", "f", 5_000 - number) for number in range(700))
+    assert known.customers("c0", 2) == [("c0000", 5_000), ("c0001", 4_999)]
+    known.note([Seen("c0998", "f", 9_000)])
+    assert known.customers("c0", 2) == [("c0998", 9_000), ("c0000", 5_000)]
+    assert known.customers(limit=10_000)[-1] == ("c0700", 700)
 
 
 def test_threads_add_and_search_concurrently() -> None:

@@ -13,16 +13,16 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from secrets import token_hex
 from threading import Lock
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 from cachetools import TLRUCache
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from usage.api.deadline import Deadline
 from usage.api.leases import Lease, Leases
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 MEMORY_BYTES = 64 * 1024 * 1024
 ENTRY_OVERHEAD = 512
@@ -118,6 +118,12 @@ class RedisLink:
     """
 
     def __init__(self, url: str, *, timeout_s: float = REDIS_TIMEOUT_S, rest_s: float = REDIS_REST_S) -> None:
+        # Where there is no Redis, its client would take 5 MB and a tenth of a second at each start.
+        from redis import Redis, RedisError
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        self._failure: type[Exception] = RedisError
         self.redis: Redis = Redis.from_url(
             url,
             socket_timeout=timeout_s,
@@ -133,7 +139,7 @@ class RedisLink:
             return otherwise()
         try:
             return command()
-        except RedisError as error:
+        except self._failure as error:
             self._down_until = time.monotonic() + self._rest_s
             # The class alone: the message may hold the URL, and that a password.
             log.warning("redis.down", error=type(error).__name__, rest_s=self._rest_s)

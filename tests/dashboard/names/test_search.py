@@ -6,11 +6,12 @@ import pytest
 from django.test import Client
 
 from dashboard import services
-from dashboard.names.search import MOST_OPTIONS, CustomerSearch
+from dashboard.names.search import MOST_OPTIONS, MOST_RANKED, CustomerSearch
 from tests.dashboard.names.conftest import KEYS, LUMEN, TWINS, OpenSite
 from tests.page import Page
 from tests.usage.sample.conftest import described
 from usage.catalog import Customer
+from usage.known_customers import Seen
 from usage.sample import Store
 
 
@@ -45,6 +46,14 @@ def test_recent_customers_are_first(open_site: OpenSite) -> None:
     site.client.get("/events/?tz=UTC")
     newest = [customer for customer, _ in services.usage().customers(limit=5)]
     assert ids(site.search(""))[:5] == newest
+
+
+def test_exact_id_is_first_however_many_newer_ones_begin_with_it(open_site: OpenSite) -> None:
+    site = open_site()
+    known = services.known_customers()
+    known.note([Seen("cus_1", "tokens", 1)])
+    known.note(Seen(f"cus_1{number}", "tokens", 1000 + number) for number in range(MOST_RANKED + 1))
+    assert ids(site.search("cus_1", stored="1"))[0] == "cus_1"
 
 
 @pytest.mark.parametrize("text", ["hoooli", "acme-robotcs", "Lumn"])

@@ -167,7 +167,7 @@ def test_redis_that_fills_up_is_a_warning(
     state: str,
 ) -> None:
     """It fills the machine without a limit, and refuses what is new without a policy."""
-    shared = {"BACKEND": "dashboard.web.health.SharedCache", "LOCATION": redis_url}
+    shared = {"BACKEND": "dashboard.web.redis_cache.SharedCache", "LOCATION": redis_url}
     settings.CACHES = {"default": shared}
     open_site(REDIS_URL=redis_url)
     with Redis.from_url(redis_url) as redis:

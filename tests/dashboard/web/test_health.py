@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
-from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
@@ -18,6 +17,7 @@ from dashboard.models import User
 from dashboard.web import health
 from dashboard.web import logging as web_logging
 from dashboard.web.logging import LineFormatter
+from dashboard.web.redis_cache import JsonSerializer, SharedCache
 from tests.conftest import ROOT, free_port
 from tests.dashboard.accounts.test_sign_in import totp_code
 
@@ -58,8 +58,11 @@ def test_unreachable_database_returns_503(
 
 
 def test_cache_that_loses_values_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "get", lambda key: None)
-    assert health.shared_cache() == "forgetful"
+    shared = SharedCache(f"redis://127.0.0.1:{free_port()}", {})
+    assert shared.state() == "unreachable"
+    monkeypatch.setattr(shared, "set", lambda key, value, timeout: None)
+    monkeypatch.setattr(shared, "get", lambda key: None)
+    assert shared.state() == "forgetful"
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_second_factor_works_without_redis(
 
 
 def test_redis_values_are_json() -> None:
-    serializer = health.JsonSerializer()
+    serializer = JsonSerializer()
     assert serializer.dumps({"tries": [1, 2.5]}) == b'{"tries":[1,2.5]}'
     assert serializer.loads(b'{"tries":[1,2.5]}') == {"tries": [1, 2.5]}
 
