@@ -89,6 +89,39 @@ def test_first_visit_shows_its_chart_within_the_pace(query: Query) -> None:
         assert shown == shown[:1] * 3
 
 
+@pytest.mark.parametrize(
+    "bounds",
+    [{}, {"start": NOW - DAY}, {"features": frozenset({"messages"})}],
+    ids=["open", "bounded", "part"],
+)
+def test_first_visit_by_a_link_shows_what_later_ones_show(bounds: dict[str, Any]) -> None:
+    with autumn() as service:
+        busy(service)
+        link = service.usage.within(Scope(customer_id="cus_1", **bounds))
+        first, second = (link.usage_page(Query(range="7d")).page for _ in range(2))
+        assert first is not None
+        assert second is not None
+        assert first.events
+        assert (first.events, first.next, first.scanned > 0) == (second.events, second.next, True)
+
+
+def test_first_visit_of_another_process_shows_the_newest_rows() -> None:
+    """Not those that the first process has read for the customer's features."""
+    query = Query(customer_id="cus_1")
+    with autumn() as service:
+        service.track(NOW - HOUR)
+        service.usage.usage_page(query)
+        with later(60_000):
+            service.track(NOW + 30_000)
+            service.usage.page(query, refresh=True)
+            other = open_usage(service.gateway, service.known)
+            service.calls()
+            page = other.usage_page(query).page
+            assert page is not None
+            assert page.events[0].timestamp == NOW + 30_000
+            assert not [body for call, body in service.sent if call == "list"]
+
+
 def test_first_visit_shows_rows_of_its_window_alone() -> None:
     """The newest rows of a customer may be older."""
     with autumn() as service:

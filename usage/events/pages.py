@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from usage import messages
-from usage.api.calls import CLOSED_AFTER_MS, CallOptions, Calls, ListAnswer
+from usage.api.calls import CLOSED_AFTER_MS, FRESH_NOW_S, CallOptions, Calls, ListAnswer
 from usage.api.pace import PER_SECOND
 from usage.errors import Malformed
 from usage.events.match import matches
@@ -129,6 +129,9 @@ class EventReader:
         shares = among_newest and _are_newest(query, window, now)
         limit = MAX_LIMIT if searches or shares else rows
         for step in self._steps(query, window, now, lambda: options, limit, shares=shares):
+            if shares and step.answer.fetch_info.fetched_at * 1000 < now - FRESH_NOW_S * 1000:
+                # Another process has read the features; the page's own rows may be newer.
+                return self.page(query, window, now, options)
             if shares:
                 step = _first_rows(step, rows)
             steps.append(step)
@@ -198,7 +201,8 @@ class EventReader:
             bounds = {} if is_shared else _bounds(query, window, reader.position, now)
             if bounds != reader.bounds:
                 offset, reader = 0, _RangeReader(bounds, reader.position)
-            closed = bounds.get("end", now) < now - CLOSED_AFTER_MS
+            # How old shared rows may be is for the page to decide: features are looked for once an hour.
+            closed = is_shared or bounds.get("end", now) < now - CLOSED_AFTER_MS
             answer = self._calls.rows(
                 _body(query, bounds, offset), limit, closed=closed, options=new_options()
             )
