@@ -32,8 +32,6 @@ DAY = 24 * HOUR
 
 Wrap = Callable[["WSGIApplication"], "WSGIApplication"]
 
-_pool = ThreadPoolExecutor(8)
-
 
 def ms(text: str, zone: str = "UTC") -> int:
     """Epoch milliseconds of an ISO time in `zone`."""
@@ -98,7 +96,8 @@ class Autumn:
         self.gateway = Gateway(
             client, Limiter(per_second=1_000_000), Cache(self.cache_store), sleep=lambda _: None
         )
-        self.usage = open_usage(self.gateway, self.known, pool=_pool, names=names)
+        self.pool = ThreadPoolExecutor(8)
+        self.usage = open_usage(self.gateway, self.known, pool=self.pool, names=names)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:
@@ -128,7 +127,7 @@ class Autumn:
 
     def calls_within(self, scope: Scope) -> Calls:
         """The calls below the service, for a recipient."""
-        return Calls(self.gateway, self.known, _pool, scope)
+        return Calls(self.gateway, self.known, self.pool, scope)
 
 
 @contextmanager
@@ -141,6 +140,7 @@ def autumn(
         try:
             yield built
         finally:
+            built.pool.shutdown(cancel_futures=True)  # calls for which no page waits
             built.store.close()
 
 

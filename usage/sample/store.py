@@ -34,7 +34,7 @@ class Store:
     def __init__(self, path: str | Path = ":memory:", clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self._path = str(path)
-        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._idle: LifoQueue[sqlite3.Connection | None] = LifoQueue()  # None: the store is closed
         self._idle.put(self._open())
         self._closed = False
         self._update_lock = threading.Lock()
@@ -55,10 +55,14 @@ class Store:
         return self._open()
 
     def close(self) -> None:
-        """Close the connections: those in use when they are released."""
+        """Close the connections: those in use when they are released. Who needs one is refused."""
         self._closed = True
-        while not self._idle.empty():
-            self._idle.get().close()
+        with suppress(Empty):
+            while True:
+                connection = self._idle.get_nowait()
+                if connection is not None:
+                    connection.close()
+        self._idle.put(None)
 
     def add(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Ingest events: the next call sees them. An event whose id exists is ignored.
@@ -162,12 +166,14 @@ class Store:
         return self._path == ":memory:"
 
     def _take(self) -> sqlite3.Connection:
-        if self._in_memory:
-            return self._idle.get()
         try:
-            return self._idle.get_nowait()
+            connection = self._idle.get() if self._in_memory else self._idle.get_nowait()
         except Empty:
             return self._open()
+        if connection is None:
+            self._idle.put(None)  # for the next one who waits
+            raise sqlite3.ProgrammingError("the store is closed")
+        return connection
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)

@@ -1,15 +1,17 @@
 """``--events FILE``: a file's events and catalog instead of the story."""
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from usage.sample import SampleApp, open_sample
+from usage.sample import SampleApp, Store, open_sample
 from usage.sample.__main__ import Server, main
 
 from .conftest import HEADERS, NOW, Clock
@@ -89,3 +91,17 @@ def test_file_is_not_mixed_with_the_story(tmp_path: Path, monkeypatch: pytest.Mo
     open_sample(database, clock=Clock()).store.close()
     with pytest.raises(ValueError, match="has the story"):
         open_sample(database, events=events, clock=Clock())
+
+
+@pytest.mark.parametrize("path", [":memory:", "events.sqlite3"])
+def test_closed_store_refuses_whoever_needs_it(path: str, tmp_path: Path) -> None:
+    """Also those who wait for its connection, so that no thread waits for ever."""
+    store = Store(path if path == ":memory:" else tmp_path / path)
+    with ThreadPoolExecutor(4) as pool:
+        with store.reading():
+            waiting = [pool.submit(store.has_story) for _ in range(4)]
+            store.close()
+        for each in waiting:
+            assert each.exception(30) is None or isinstance(each.exception(), sqlite3.ProgrammingError)
+    with pytest.raises(sqlite3.ProgrammingError):
+        store.has_story()
