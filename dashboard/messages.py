@@ -395,4 +395,5 @@ NOT_A_LOG_LEVEL = "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not {le
 DATABASE_NOT_USABLE = (
     "The database can't be used: {error}. Check DATABASE_URL, DATA_DIR and the disk's space."
 )
+TABLES_MISSING = "Tables are missing in the database: {error}. Run the command migrate first."
 FILE_NOT_WRITTEN = "A file can't be written: {path} {error}. Check DATA_DIR and the disk's space."

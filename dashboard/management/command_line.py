@@ -13,7 +13,7 @@ from django.db import Error
 
 from dashboard import messages
 from dashboard.web.data_dir import is_full_or_read_only
-from dashboard.web.database import database_failure
+from dashboard.web.database import database_failure, lacks_tables
 from dashboard.web.env import Unusable
 
 
@@ -29,7 +29,8 @@ def main() -> None:
         _refuse(str(error))
     except (Error, sqlite3.Error) as error:  # the second kind is the sample data's
         cause = str(database_failure(error) or error).splitlines()
-        _refuse(messages.DATABASE_NOT_USABLE.format(error=cause[0].rstrip(".") if cause else type(error)))
+        sentence = messages.TABLES_MISSING if lacks_tables(error) else messages.DATABASE_NOT_USABLE
+        _refuse(sentence.format(error=cause[0].rstrip(".") if cause else type(error)))
     except OSError as error:
         if not is_full_or_read_only(error):
             raise

@@ -8,6 +8,8 @@ from django.db import DataError, Error, IntegrityError, ProgrammingError, connec
 
 MISTAKES = (DataError, IntegrityError, ProgrammingError)
 """These are ours: they happen again."""
+UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's code for it."""
 
 
 def database_failure(error: BaseException | None) -> Error | None:
@@ -25,6 +27,14 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _is_of_driver(error: Error) -> bool:
     """Django also raises such errors itself, for a row that is not there any more."""
     return error.__cause__ is not None and not isinstance(error, MISTAKES)
+
+
+def lacks_tables(error: BaseException | None) -> bool:
+    """Whether a table does not exist: migrations were not applied."""
+    return any(
+        getattr(each, "sqlstate", "") == UNDEFINED_TABLE or "no such table" in str(each)
+        for each in _chain(error)
+    )
 
 
 def close_old_connections() -> None:

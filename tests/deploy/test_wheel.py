@@ -57,6 +57,14 @@ def test_unknown_command_is_refused_by_name(installed: Installed, tmp_path: Path
     assert "Traceback" not in done.stderr
 
 
+def test_command_before_the_first_migration_names_what_is_missing(
+    installed: Installed, tmp_path: Path
+) -> None:
+    done = installed.run(tmp_path, "createsuperuser", "--noinput", "--username", "ada", "--email", "a@b.test")
+    assert done.returncode == 2
+    assert "migrate" in done.stderr.splitlines()[-1]
+
+
 def test_settings_file_is_that_of_the_current_folder(installed: Installed, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("WEB_THREADS=none")
     done = installed.run(tmp_path, "serve")
