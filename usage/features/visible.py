@@ -109,9 +109,9 @@ class VisibleFeatures:
 
     def reads_newest(self, query: Query) -> bool:
         """Whether the next chart of this query reads the newest rows of its customer, whatever its window,
-        if that has not ended.
+        if that has not ended. Never for a recipient, whose pages make the same calls on each visit.
         """
-        if query.feature_id or self.hides_unused:
+        if query.feature_id or self._scope is not None:
             return False
         return not self._feature_cache.was_read(self._rows_key(query, None))
 
