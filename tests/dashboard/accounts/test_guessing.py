@@ -313,8 +313,11 @@ def test_blank_posts_count_nothing() -> None:
     assert not Counter.objects.exists()
 
 
-def test_strangers_share_a_fixed_number_of_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strangers_share_a_fixed_number_of_counters(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
     """The table is bounded without forgetting a counter."""
+    settings.SECRET_KEY = "which counters they share depends on it"
     monkeypatch.setattr(counters, "SHARED_COUNTERS", 4)
     for number in range(60):
         enter("guess", f"stranger {number}", REMOTE_ADDR=f"198.51.{number}.7")
