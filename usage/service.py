@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
+from threading import BoundedSemaphore
 
 from usage import messages
 from usage.api.calls import CallOptions, Calls, ListLimits
@@ -25,7 +26,7 @@ from usage.api.client import NameEndpoint
 from usage.api.deadline import EXPORT_S, PAGE_S, Deadline
 from usage.api.gateway import AnswerSource
 from usage.api.names import DEFAULT_PAGE, SCOPES, SEARCH_LIMIT, NameCalls, UnavailableCalls
-from usage.api.waiting import current_waiter
+from usage.api.waiting import current_waiter, in_background
 from usage.catalog import Customer, CustomerPage, FeatureName
 from usage.charts.allowance import NO_DAYS, Allowance, allowances, recent_days
 from usage.charts.chart_window import ChartWindow, chart_window_of, cycle_note
@@ -44,7 +45,7 @@ from usage.errors import (
     UsageError,
 )
 from usage.events.facets import Facets, facets_of
-from usage.events.pages import Batch, EventPage, EventReader, Newest
+from usage.events.pages import Batch, EventPage, EventReader, Newest, is_whole_list
 from usage.explain.explanation import Explanation, explain_change
 from usage.explain.preparation import ExplainPreparation
 from usage.features.names import FeatureCatalog, FeatureNames
@@ -73,6 +74,8 @@ FIGURE_BYTES = 8 * 1024 * 1024
 """What the figures that a process keeps may take, with the answers that they were read from."""
 
 POOL_THREADS = 96
+MOST_AHEAD = 4
+"""Calls for a next view that may be under way."""
 """Threads for calls that go out side by side."""
 
 
@@ -89,7 +92,8 @@ class Busiest:
 class ServiceContext:
     """What a service works with; shared by staff and all scopes. `clock`: epoch seconds.
 
-    `unavailable`: the calls for names that are switched off; None where none of them may be made.
+    `unavailable`: the calls for names that are switched off; None where none of them may be made. `ahead`:
+    places for calls of a next view.
     """
 
     gateway: AnswerSource
@@ -102,6 +106,7 @@ class ServiceContext:
     unavailable: UnavailableCalls | None
     limits: ListLimits
     figures: ResultCache
+    ahead: BoundedSemaphore
     first_version: bool = False
 
 
@@ -231,7 +236,8 @@ class Usage:
         """
         now, rows = now or self.now(), chart_rows(query).having()
         # A page submits nothing to the pool itself, so that full pools cannot wait for themselves.
-        shares = not refresh and self._visible_features.reads_newest(self._resolver.narrow(query))
+        is_unread = self._visible_features.reads_newest(self._resolver.narrow(query))
+        shares = is_unread and is_whole_list(rows) and not refresh
         newest = self._calls.start(lambda: self.page(rows, now, refresh=refresh, among_newest=shares))
         series, failure = None, None
         try:
@@ -245,11 +251,27 @@ class Usage:
                 raise failure or error from None
             return UsagePage(series, None, without_events(series, error))
         if shares:
-            # The page's own call, for the cache: it may have to wait for the pace.
-            self._calls.start_unawaited(lambda: self.page(rows, now, urgent=False))
+            self._fetch_ahead(rows, now)
         if series is not None:
             return UsagePage(checked_against_rows(series, page, rows, now), None, page)
         return UsagePage(None, chart_missing(failure), page, is_partial=not isinstance(failure, Unsupported))
+
+    def _fetch_ahead(self, rows: Query, now: int) -> None:
+        """Makes the page's own call, for the cache of the next view. Nobody waits for it, and it may have to
+        wait for the pace; where MOST_AHEAD do already, the next view makes it.
+        """
+        places = self._context.ahead
+        if not places.acquire(blocking=False):
+            return
+
+        def fetch() -> None:
+            try:
+                self.page(rows, now, urgent=False)
+            finally:
+                places.release()
+
+        with suppress(RuntimeError):  # the system has no room for another thread: a later one runs it
+            self._context.pool.submit(in_background(fetch))
 
     def count(self, query: Query, now: int | None = None, *, refresh: bool = False) -> int | None:
         """How many events match, where Autumn can count them; None where it can't, or doesn't answer.
@@ -622,5 +644,6 @@ def open_usage(
             unavailable,
             ListLimits(),
             ResultCache(figure_bytes),
+            BoundedSemaphore(MOST_AHEAD),
         )
     )

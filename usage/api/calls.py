@@ -10,7 +10,6 @@ import contextvars
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -25,7 +24,6 @@ from usage.api.cache import Cached
 from usage.api.client import Endpoint
 from usage.api.deadline import Deadline
 from usage.api.gateway import AnswerSource
-from usage.api.waiting import in_background
 from usage.errors import TooLarge
 from usage.freshness import FetchInfo
 from usage.known_customers import KnownCustomers, sightings
@@ -228,13 +226,6 @@ class Calls:
         except RuntimeError:
             work.run()  # The pool has it in its queue as well, and may have begun.
         return work.result
-
-    def start_unawaited(self, call: Callable[[], object]) -> None:
-        """Runs `call` in the pool, where nobody waits for it; not at all where the system has no room for
-        another thread.
-        """
-        with suppress(RuntimeError):
-            self._pool.submit(in_background(call))
 
     def side_by_side(self, *calls: Callable[[], T]) -> list[T]:
         """All of them at once, since latency costs more than parsing.

@@ -103,6 +103,12 @@ class _Step:
     advanced: bool
 
 
+def is_whole_list(query: Query) -> bool:
+    """Whether the rows of a window up to now are the newest of the customer, from the first one on."""
+    is_whole = not (query.feature_id or query.entity_id or query.has_row_filters)
+    return is_whole and query.before is None and query.until is None and query.end is None
+
+
 def position_of(event: Event) -> Position:
     """The row's place in the list."""
     return Position(event.timestamp, event.id)
@@ -126,7 +132,7 @@ class EventReader:
         found, steps = list[Event](), list[_Step]()
         searches = query.has_row_filters or _has_comma(query)
         rows = min(MAX_LIMIT, query.per_page + SPARE)
-        shares = among_newest and _are_newest(query, window, now)
+        shares = among_newest and is_whole_list(query) and _reaches_now(query, window, now)
         limit = MAX_LIMIT if searches or shares else rows
         for step in self._steps(query, window, now, lambda: options, limit, shares=shares):
             if shares and step.answer.fetch_info.fetched_at * 1000 < now - FRESH_NOW_S * 1000:
@@ -276,13 +282,6 @@ def _first_rows(step: _Step, count: int) -> _Step:
         return step
     events = step.events[:count]
     return replace(step, events=events, position=position_of(events[-1]), more=True)
-
-
-def _are_newest(query: Query, window: Window, now: int) -> bool:
-    """Whether the rows of the query are the newest of its customer, as far as they lie in the window."""
-    is_whole = not (query.feature_id or query.entity_id or query.has_row_filters)
-    is_first = query.before is None and query.until is None and query.end is None
-    return is_whole and is_first and _reaches_now(query, window, now)
 
 
 def _reaches_now(query: Query, window: Window, now: int) -> bool:
