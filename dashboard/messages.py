@@ -195,6 +195,7 @@ CERTAIN_WEEKDAYS = "The change is on {days}."
 CERTAIN_HOURS = "The change is in the hours from {hours} ({zone})."
 
 MOVES_NOT_LOADED = "What moved most could not be loaded. {error}"
+BUSIEST_NOT_LOADED = "The top customers could not be loaded. {error}"
 
 # dashboard/pages/moved.py
 CUSTOMERS_NOT_COMPARED = (
@@ -210,6 +211,7 @@ TOO_MANY_SAVED_VIEWS = "You have {count} saved views, the most that one user can
 QUERY_TOO_LONG_TO_SAVE = "The view has too many filters to be saved. Remove some of them first."
 
 # dashboard/sharing/manage/create.py
+TOO_MANY_LINKS_THIS_HOUR = "You have created {count} links in the past hour. Try again later."
 LINK_ALREADY_CREATED = (
     "This link was already created, and its address was shown once. If you did not copy it, revoke the "
     "link and create a new one."

@@ -30,7 +30,7 @@ from usage.api.waiting import current_waiter, in_background
 from usage.catalog import Customer, CustomerPage, FeatureName
 from usage.charts.allowance import NO_DAYS, Allowance, allowances, recent_days
 from usage.charts.chart_window import ChartWindow, chart_window_of, cycle_note
-from usage.charts.moves import Moves, feature_moves, incomplete_notes, moved_week, week_edges
+from usage.charts.moves import Move, Moves, feature_moves, incomplete_notes, moved_week, week_edges
 from usage.charts.queries import ChartQueries
 from usage.charts.result_cache import ResultCache
 from usage.charts.series import Series
@@ -74,17 +74,22 @@ FIGURE_BYTES = 8 * 1024 * 1024
 """What the figures that a process keeps may take, with the answers that they were read from."""
 
 POOL_THREADS = 96
+"""Threads for calls that go out side by side."""
 MOST_AHEAD = 4
 """Calls for a next view that may be under way."""
-"""Threads for calls that go out side by side."""
+AHEAD_S = 5.0
+"""How long such a call may take: a person who comes for the same waits with it, not in their own turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Busiest:
-    """Customers by what they used of one feature over a window, largest first."""
+    """Customers by what they used of one feature over a window, largest first.
+
+    `customers`: as moves from nothing, for they say which sums are exact.
+    """
 
     feature_id: str
-    customers: tuple[tuple[str, float], ...]
+    customers: tuple[Move, ...]
     fresh: Freshness
 
 
@@ -209,15 +214,16 @@ class Usage:
         *,
         refresh: bool = False,
         urgent: bool = True,
+        within_s: float = PAGE_S,
         among_newest: bool = False,
     ) -> EventPage:
-        """The page of events that `query` names.
+        """The page of events that `query` names, answered `within_s` seconds.
 
         UnknownCustomer for the empty first page of one whom Autumn lacks. `among_newest`: a chart beside it
         reads the customer's newest rows, and the page may share that call.
         """
         query, now = self._resolver.narrow(query), now or self.now()
-        options = CallOptions(Deadline.after(PAGE_S), refresh=refresh, urgent=urgent)
+        options = CallOptions(Deadline.after(within_s), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)
         names = self._stored_names(query, options)
         page = self._reader.page(_listed(query, names), window, now, options, among_newest=among_newest)
@@ -266,7 +272,7 @@ class Usage:
 
         def fetch() -> None:
             try:
-                self.page(rows, now, urgent=False)
+                self.page(rows, now, urgent=False, within_s=AHEAD_S)
             finally:
                 places.release()
 
@@ -358,8 +364,8 @@ class Usage:
         ranked, queries, chart = self._by_customer(query, now, options)
         names = self._context.catalog.named([feature_id], options).names
         customers, fetch_info = queries.ranking(ranked, names, chart)
-        self._known_customers.note(Seen(customer, feature_id, 0) for customer, _ in customers)
-        return Busiest(feature_id, tuple(customers), freshness_of([fetch_info]))
+        self._known_customers.note(Seen(each.id, feature_id, 0) for each in customers)
+        return Busiest(feature_id, customers, freshness_of([fetch_info]))
 
     def moves(self, series: Series, feature_id: str) -> Moves:
         """How usage moved from week to week: of each feature, and by customer of one. Staff only.

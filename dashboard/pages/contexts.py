@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard import messages, services
+from dashboard.charts.legend import bound_sign
 from dashboard.charts.picture import PictureSubject
 from dashboard.events.explorer import Explorer, page_title, paths_of
 from dashboard.events.table import table, zone_of
@@ -22,7 +23,7 @@ from dashboard.pages.page_customer import PlanText, plan_texts
 from dashboard.pages.status_bar import status_bar
 from dashboard.web.templates import PackedHtml
 from usage.catalog import Customer
-from usage.charts.series import Series
+from usage.charts.series import Bound, Series
 from usage.errors import UsageError
 from usage.events.facets import Facets, facets_of
 from usage.events.pages import EventPage
@@ -42,7 +43,7 @@ SEEN_BYTES = 100_000
 class Ranked:
     """A customer among the busiest: `share` of the largest, in percent, for the bar behind the figure.
 
-    `id_text`: the ID where `name` is another, else empty.
+    `id_text`: the ID where `name` is another, else empty. `bound`: what `sum` says of the true one.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Ranked:
     id_text: str
     href: str
     sum: str
+    bound: Bound
     share: int
 
 
@@ -70,11 +72,14 @@ class PageContexts:
         series = data.series
         busiest: tuple[Ranked, ...] = ()
         parts = [data.fresh]
-        feature, moved, moves_missing = None, None, None
+        feature, busiest_missing, moved, moves_missing = None, None, None, None
         if series is not None and series.features:
             feature = series.focus or series.features[0].feature_id
-            busiest, ranked_at = self._busiest(wide, feature, now)
-            parts.append(ranked_at)
+            try:
+                busiest, ranked_at = self._busiest(wide, feature, now)
+                parts.append(ranked_at)
+            except (UsageError, BadQuery) as error:
+                busiest_missing = messages.BUSIEST_NOT_LOADED.format(error=error.sentence)
             try:
                 moves = self.mount.usage.moves(series, feature)
                 moved = moved_panel(self.mount, moves, wide)
@@ -95,6 +100,7 @@ class PageContexts:
             "is_partial": data.is_partial,
             "notes": data.page.notes,
             "busiest": busiest,
+            "busiest_missing": busiest_missing,
             "moved": moved,
             "moves_missing": moves_missing,
             "feature": None if feature is None else full_label(self.mount.labels.feature_text(feature)),
@@ -108,6 +114,7 @@ class PageContexts:
         exports = _exports(self.mount, "events", query, {"CSV": "csv", "JSON Lines": "jsonl"})
         page = Explorer(self.mount).page(query, now, refresh)
         shown = {
+            "refreshed": refresh,
             "title": page_title(self.mount, query),
             "exports": exports,
             "seen": SeenProperties.of(page["listed"]).facets,
@@ -169,20 +176,23 @@ class PageContexts:
         busiest = self.mount.usage.busiest(query, feature, now)
         ranked = busiest.customers[:NEWEST]
         unit = self.mount.labels.unit_of(feature)
-        largest = max((abs(value) for _, value in ranked), default=0) or 1
-        rows = tuple(
-            Ranked(
-                id=name,
-                name=label(self.mount.labels.of_customer(name) or name),
-                title=full_label(self.mount.labels.customer_text(name)),
-                id_text=label(name) if self.mount.labels.of_customer(name) else "",
-                href=self.mount.url("usage", query.having(customer_id=name, focus=None)),
-                sum=unit.after(compact(value), value),
-                share=round(100 * abs(value) / largest),
+        largest = max((abs(each.sum) for each in ranked), default=0) or 1
+        rows = []
+        for each in ranked:
+            name, bound = self.mount.labels.of_customer(each.id), each.bound
+            rows.append(
+                Ranked(
+                    id=each.id,
+                    name=label(name or each.id),
+                    title=full_label(self.mount.labels.customer_text(each.id)),
+                    id_text=label(each.id) if name else "",
+                    href=self.mount.url("usage", query.having(customer_id=each.id, focus=None)),
+                    sum=bound_sign(bound) + unit.after(compact(each.sum), each.sum),
+                    bound=bound,
+                    share=round(100 * abs(each.sum) / largest),
+                )
             )
-            for name, value in ranked
-        )
-        return rows, busiest.fresh
+        return tuple(rows), busiest.fresh
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ def filter_bar(
             for name in _with(known, form.given("feature_id"))
         ),
         per_pages=_options(form, "per_page", {str(size): str(size) for size in PER_PAGES}, "100"),
-        active_filters=tuple(active_filters(query, mount, page)) if query else (),
+        # The overview's figures are of all events: conditions only travel along.
+        active_filters=tuple(active_filters(query, mount, page)) if query and page != "overview" else (),
         dates=date_fields(form, mount, page, now, tuple(carried(form, mount, DATES))),
         add_filter=None
         if page == "overview" or is_frozen

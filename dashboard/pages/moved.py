@@ -106,7 +106,7 @@ def _customer_name(labels: Labels, customer_id: str) -> str:
 
 
 def _row(move: Move, name: str, href: str, unit: Unit, *, chosen: bool = False) -> MovedRow:
-    sign = bound_sign("exact" if move.is_exact else "unknown")
+    sign = bound_sign(move.bound)
     direction = "+" if move.change > 0 else ""
     return MovedRow(
         id=move.id,

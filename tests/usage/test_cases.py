@@ -142,7 +142,41 @@ def test_filter_that_autumn_cannot_match_is_not_said_to_be_applied(age: str, val
         assert "filters-not-applied" in codes(page.series)
 
 
+@by_age
+def test_feature_whose_events_sum_to_nothing_is_there(age: str) -> None:
+    """Also where there is no call left for its exact count."""
+    with autumn(age=age) as service:
+        for feature, value in (("messages", 1), ("free", 0)):
+            service.track(NOW - 12 * DAY, value, feature_id=feature, properties={"model": "a"})
+        query = MINE.having(range="last_month", group_by="properties.model", compare="previous")
+        assert sums(service.usage.series(query)) == {"messages": 1, "free": 0}
+
+
 # Bounds of windows
+
+
+@by_age
+@pytest.mark.parametrize(
+    "query",
+    [
+        MINE.having(range="yesterday", tz="Asia/Kolkata"),
+        MINE.having(range=None, start=MIDNIGHT - DAY + HOUR // 2, end=MIDNIGHT - HOUR),
+        MINE.having(range="yesterday", tz="UTC", exclude=(PropertyFilter("model", "b"),)),
+    ],
+    ids=["half an hour off", "inside an hour", "filter of rows"],
+)
+def test_rows_are_fewer_than_figures_that_are_of_more(age: str, query: Query) -> None:
+    """The chart says of what, and not that the two disagree."""
+    start = query.window(NOW)
+    assert start is not None
+    with autumn(age=age) as service:
+        service.track(start.start // HOUR * HOUR + 60_000, properties={"model": "b"})
+        service.track(start.start + 3 * HOUR, properties={"model": "a"})
+        page = service.usage.usage_page(query)
+        assert page.series is not None
+        assert (page.series.count or 2) >= len(page.page.events) == 1
+        assert "rows-disagree" not in codes(page.series)
+        assert codes(page.series) & {"windows-widened", "approximate-zone", "filters-not-applied"}
 
 
 @by_age

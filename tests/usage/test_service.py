@@ -413,12 +413,15 @@ def test_page_without_further_threads_makes_its_calls_one_by_one() -> None:
     assert (page.series, len(page.page.events)) == (expected.series, 1)
 
 
-def with_large_answers(more_than: int) -> Callable[[WSGIApplication], WSGIApplication]:
-    """A server whose answers with so many groups are larger than what is read."""
+def with_large_answers(
+    bin_size: str | None = None, more_than: int = 0
+) -> Callable[[WSGIApplication], WSGIApplication]:
+    """A server whose answers with more groups, in bins of this size if any, are larger than what is read."""
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
         def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if json.loads(environ["wsgi.input"].read()).get("max_groups", 0) <= more_than:
+            body = json.loads(environ["wsgi.input"].read())
+            if body.get("max_groups", 0) <= more_than or bin_size not in (None, body["bin_size"]):
                 return app(environ, start_response)
             start_response("200 OK", [("Content-Type", "application/json")])
             return [b" " * (BODY_LIMIT + 1)]
@@ -437,6 +440,20 @@ def test_too_large_answer_is_requested_with_far_fewer_groups() -> None:
         series = service.usage.series(query)
         assert {line.name for line in series.lines if line.kind == "group"} == {"a", "b"}
         assert series.reconciliation.difference == 0
+
+
+def test_customers_are_ranked_where_they_are_too_many_for_one_answer() -> None:
+    """By longer intervals, with the same sums."""
+    berlin = Query(range="30d", tz="Europe/Berlin")
+    with autumn() as service:
+        busy(service)
+        service.track(NOW - 20 * DAY, 7, customer_id="cus_2")
+        expected = service.usage.busiest(berlin, "messages").customers
+    with autumn(wrap=with_large_answers("hour")) as service:
+        busy(service)
+        service.track(NOW - 20 * DAY, 7, customer_id="cus_2")
+        assert service.usage.busiest(berlin, "messages").customers == expected
+        assert [each.is_exact for each in expected] == [True, True]
 
 
 def test_newer_server_filters_charts_by_property() -> None:
@@ -464,7 +481,7 @@ def test_organization_wide_figures_and_busiest_customers() -> None:
         service.track(NOW - HOUR, 1000, customer_id="cus_2")
         assert service.usage.series(Query(feature_id=("messages",))).lines[0].total > 1000
         ranked = service.usage.busiest(Query(), "messages")
-        assert [customer for customer, _ in ranked.customers] == ["cus_2", "cus_1"]
+        assert [each.id for each in ranked.customers] == ["cus_2", "cus_1"]
         assert {customer for customer, _ in service.usage.customers()} == {"cus_1", "cus_2"}
         assert [customer for customer, _ in service.usage.customers("_2")] == ["cus_2"]
 

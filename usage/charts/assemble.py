@@ -110,6 +110,8 @@ class _Reading:
         found = list[tuple[int, FeatureTotal]]()
         for feature, names in self.features.stored.items():
             check = _added([checks[name] for name in names], self._reason)
+            # Autumn's own count may be of more than the window: a last resort.
+            requested = sum(self._total(name).count or 0 for name in names)
             total = FeatureTotal(
                 feature,
                 check,
@@ -118,9 +120,8 @@ class _Reading:
                 if previous is None
                 else _column_sums([previous[name] for name in names], self.chart.bins),
                 bool(check.difference) and self.chart.cycle is None,
+                requested,
             )
-            # Autumn's own count may be of more than the window: a last resort.
-            requested = sum(self._total(name).count or 0 for name in names)
             found.append((requested if check.count is None else check.count, total))
         found.sort(key=lambda item: (-item[0], item[1].feature_id))
         totals = tuple(total for _, total in found)

@@ -76,28 +76,11 @@ def by_group(
     )
 
 
-def group_totals(
-    periods: Sequence[AutumnBin], names: Sequence[str], max_groups: int
-) -> list[tuple[str, float]]:
-    """The same groups with their sums over all periods, largest first, without what Autumn folded."""
-    totals: dict[str, float] = {}
-    for name in names:
-        cells = [_groups(each, name) for each in periods]
-        may_fold = _may_fold({group for values in cells for group in values}, max_groups)
-        for values in cells:
-            is_folded = may_fold and _is_folded(values, max_groups)
-            for group, value in values.items():
-                if group != RESERVED or not is_folded:
-                    totals[group] = totals.get(group, 0.0) + value
-    sums = [(group, exact(total)) for group, total in totals.items()]
-    return sorted(sums, key=lambda item: (-abs(item[1]), item[0]))
-
-
 def group_moves(
     periods: Sequence[AutumnBin], names: Sequence[str], max_groups: int, start: int
 ) -> tuple[tuple[Move, ...], bool]:
-    """The same groups that moved from the periods before `start` to those from there on, the largest change
-    first; and whether Autumn folded none.
+    """The groups of a feature that moved from the periods before `start` to those from there on, the largest
+    change first, without what Autumn folded; and whether it folded none.
     """
     sums: dict[str, list[float]] = {}
     named, folded = Counter[str](), 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from usage.charts.series import FeatureTotal, Series, exact
+from usage.charts.series import Bound, FeatureTotal, Series, exact
 from usage.freshness import Freshness
 from usage.notes import INCOMPLETE_FEATURES, Note
 from usage.query import Query
@@ -22,6 +22,11 @@ class Move:
     sum: float
     previous: float
     is_exact: bool = True
+
+    @property
+    def bound(self) -> Bound:
+        """What `sum` and `previous` say of the true ones."""
+        return "exact" if self.is_exact else "unknown"
 
     @property
     def change(self) -> float:

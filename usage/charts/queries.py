@@ -18,7 +18,7 @@ from usage.charts.assemble import ChartAssembly, PeriodAnswers, UngroupedFigures
 from usage.charts.chart_window import BillingCycle, ChartWindow
 from usage.charts.deducted import adds_up, balances_of, by_balance, by_group_of_balance, plans_of
 from usage.charts.filters import conditions, wire_filters
-from usage.charts.groups import group_moves, group_totals
+from usage.charts.groups import group_moves
 from usage.charts.moves import Move
 from usage.charts.result_cache import ResultCache
 from usage.charts.series import FeatureTotal, Reconciliation, Series
@@ -240,11 +240,12 @@ class ChartQueries:
         scope, of those that its customer is known to have.
         """
         totals = figures.totals
-        used = [total for total in totals if total.is_used]
+        hides_unused = self.visible_features.hides_unused
+        used = [total for total in totals if total.is_used or (total.may_be_used and not hides_unused)]
         self.visible_features.add_used(total.feature_id for total in used)
         if query.feature_id:
             return totals
-        if used or self.visible_features.hides_unused:
+        if used or hides_unused:
             named = [total for total in totals if total.feature_id == query.focus and total not in used]
             return (*used, *named)
         if self.calls.scope is not None:
@@ -261,14 +262,29 @@ class ChartQueries:
 
     def ranking(
         self, query: Query, names: Sequence[str], chart: ChartWindow
-    ) -> tuple[list[tuple[str, float]], FetchInfo]:
-        """The groups of a feature, tracked under `names`, by their sums over the window, largest first,
-        without those that Autumn folded.
+    ) -> tuple[tuple[Move, ...], FetchInfo]:
+        """The groups of a feature, tracked under `names`, by their sums over the window, largest first, as
+        moves from nothing.
+
+        Where these are too many for one answer, the longest intervals are requested, once.
         """
         chart = replace(chart, weeks=self.can.weeks)
+        try:
+            return self._ranking(query, names, chart)
+        except TooLarge:
+            chart = replace(chart, size="month", utc=True)
+            fewer = min(self._group_limit(chart), TIGHT_CELLS // chart.grouped_bins**2)
+            if fewer < 1 or not self.can.grouping:
+                raise
+            return replace(self, group_limit=fewer)._ranking(query, names, chart)
+
+    def _ranking(
+        self, query: Query, names: Sequence[str], chart: ChartWindow
+    ) -> tuple[tuple[Move, ...], FetchInfo]:
         answer = self._answer(self._grouped(query, names, chart)[0])
         periods = own_bins(answer, chart.bins, alone=True)
-        return group_totals(periods, names, self._group_limit(chart)), answer.fetch_info
+        moves, _ = group_moves(periods, names, self._group_limit(chart), start=0)
+        return moves, answer.fetch_info
 
     def moves(
         self, query: Query, names: Sequence[str], chart: ChartWindow, edges: tuple[int, int, int]

@@ -91,6 +91,7 @@ class FeatureTotal:
 
     `values`: for each bin. `previous_values`: those of the previous period, None without a comparison.
     `is_contradicted`: Autumn's total of the same events is another one, so no bin can be relied on.
+    `requested`: Autumn's count of all that was requested, which may be of an hour more than the window.
     """
 
     feature_id: str
@@ -98,6 +99,7 @@ class FeatureTotal:
     values: tuple[float, ...]
     previous_values: tuple[float, ...] | None = None
     is_contradicted: bool = False
+    requested: int = 0
 
     @property
     def sum(self) -> float:
@@ -119,6 +121,11 @@ class FeatureTotal:
         """Whether it has events in either period: a value of 0 in each bin may be that of events."""
         has_total = bool(self.count) or bool(self.reconciliation.total)
         return has_total or any(self.values) or any(self.previous_values or ())
+
+    @property
+    def may_be_used(self) -> bool:
+        """Whether it may have events that sum to nothing: their count is not known, but is of something."""
+        return self.count is None and self.requested > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def test_test_and_live_keys_are_distinguished(
     assert (modes, len(texts)) == (["test", "live"], 2)
 
 
-def test_sign_in_is_required(autumn: HTTPServer) -> None:
+def test_sign_in_is_required(autumn: HTTPServer, db: None) -> None:
     """With a key, visitors are redirected to the sign-in page, and no call is sent."""
     answer = Client().get("/usage/?customer_id=cus_1")
     assert answer.status_code == 302

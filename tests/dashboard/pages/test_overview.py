@@ -35,6 +35,27 @@ def test_moves_of_features_are_never_added(page: Client) -> None:
     assert not table.has("tr", class_="total")
 
 
+def test_overview_shows_no_condition_that_its_figures_lack(page: Client) -> None:
+    """It travels along to other pages."""
+    found = Page(page.get("/?tz=UTC&filter=region%3Aus-east"))
+    assert not found.has(class_="chip")
+    assert any("filter=region" in href for href in found.one(id="nav").hrefs)
+
+
+def test_overview_without_a_ranking_says_so(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other figures are there."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise RateLimited("Autumn limits requests.", retry_after_s=40)
+
+    monkeypatch.setattr(Usage, "busiest", refused)
+    response = page.get("/?tz=UTC")
+    found = Page(response)
+    assert (response.status_code, "partial" in found.notices) == (200, True)
+    assert found.has("table", class_="rows")
+    assert found.has(data_feature=True)
+
+
 def test_overview_without_moves_says_so(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any, **__: Any) -> None:
         raise RateLimited("Autumn limits requests.", retry_after_s=40)
