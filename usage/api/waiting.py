@@ -78,7 +78,8 @@ class WaitingPlaces:
 
 @dataclass(slots=True)
 class Waiter:
-    """One request. It takes a place when it must wait for the first time, and keeps it until it ends.
+    """One request. It takes a place when it must wait for the first time, and keeps it until it ends: what
+    still works for it then takes none.
 
     `view`: its address, the same for requests that wait for the same answers. `before`: called before the
     first wait. `link`: the share link that it is below, if any.
@@ -89,6 +90,7 @@ class Waiter:
     before: Callable[[], None]
     link: str | None = None
     _held: set[tuple[str, str]] = field(default_factory=set)
+    _has_left: bool = False
     _mutex: Lock = field(default_factory=Lock)
 
     def wait(self, customer: str, *, is_on_its_way: bool) -> None:
@@ -101,7 +103,7 @@ class Waiter:
             if self.link is not None:
                 keys.add((_LINK, self.link))
             missing, is_first = keys - self._held, not self._held
-            if not missing:
+            if not missing or self._has_left:
                 return
             on_its_way = is_on_its_way or self.places.is_taken((_VIEW, self.view))
             if not self.places.take(missing):
@@ -111,8 +113,9 @@ class Waiter:
             self.before()
 
     def leave(self) -> None:
-        """Give its place back."""
+        """Give its place back, for good."""
         with self._mutex:
+            self._has_left = True
             self.places.give_back(self._held)
             self._held = set()
 

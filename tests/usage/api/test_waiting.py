@@ -41,6 +41,15 @@ def test_place_is_taken_once_for_a_request_and_returned_whole() -> None:
         assert places.waiting == 0
 
 
+def test_what_still_works_for_a_request_that_has_ended_takes_no_place() -> None:
+    places = WaitingPlaces(4)
+    one = waiter(places, link="link")
+    one.wait("cus_1", is_on_its_way=False)
+    one.leave()
+    one.wait("cus_1", is_on_its_way=False)
+    assert places.waiting == 0
+
+
 @pytest.mark.parametrize(("link", "limit"), [("link", FOR_ONE_LINK), (None, 8)])
 def test_limits_of_a_link_and_of_a_customer(link: str | None, limit: int) -> None:
     """One beyond the limit is refused until one of the others has ended; another link or customer is not."""
