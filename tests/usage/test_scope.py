@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from tests.usage.sample_service import DAY, HOUR, NOW, autumn, ms
+from tests.usage.sample_service import DAY, HOUR, NOW, autumn, later, ms
 from tests.usage.test_query import queries
 from usage.api.calls import CallOptions
 from usage.api.deadline import Deadline
@@ -389,6 +389,18 @@ def test_bounded_link_finds_features_that_nobody_has_viewed(age: str) -> None:
             series = link.series(Query(range="30d"))
             assert [(total.feature_id, total.sum) for total in series.features] == [("retired", 7)]
         assert link.features(None) == ["retired"]
+
+
+def test_link_without_an_end_reads_features_once_an_hour() -> None:
+    """From then on the chart's cached figures need no call."""
+    with autumn() as service:
+        service.track(NOW - HOUR)
+        link = service.usage.within(Scope(customer_id="cus_1", start=NOW - DAY))
+        link.series(Query(range="30d"))
+        service.calls()
+        with later(3_000):
+            assert [total.count for total in link.series(Query(range="30d")).features] == [1]
+        assert service.calls() == 0
 
 
 def test_link_lists_and_ranks_no_customers() -> None:

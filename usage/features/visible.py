@@ -12,7 +12,7 @@ from usage.features.names import FeatureCatalog, FeatureNames
 from usage.known_customers import KnownCustomers
 from usage.query import Query
 from usage.scope import Scope
-from usage.window import DAY_MS, HOUR_MS, Window
+from usage.window import DAY_MS, Window, hour_end
 
 NEWEST_ROWS = 1000
 """Rows read to see which features a customer has."""
@@ -128,7 +128,7 @@ class VisibleFeatures:
         # A window that has ended is met by its own rows, one that goes on by the newest of all.
         past = window if window is not None and window.end < now - DAY_MS else None
         if self._scope is not None and self.hides_unused:
-            past = self._scope.bound(past or Window(0, now + HOUR_MS))
+            past = self._scope.bound(past or Window(0, hour_end(now)))
             if past is None:
                 return
         bounds = None if past is None else past.list_range()
