@@ -61,6 +61,8 @@ def without_events(series: Series, error: UsageError) -> EventPage:
 
 RECENT_MS = 60_000
 """Rows that are this new may have arrived between the two answers."""
+WIDER_FIGURES = frozenset({"windows-widened", "approximate-zone", "filters-not-applied"})
+"""What notes say of figures that are of more than the rows beside them."""
 
 
 def checked_against_rows(series: Series, page: EventPage, query: Query, now: int) -> Series:
@@ -70,6 +72,7 @@ def checked_against_rows(series: Series, page: EventPage, query: Query, now: int
     Rows can contradict where the page has all of them. Then a figure is not complete, however well Autumn's
     own agree.
     """
+    is_wider = any(note.code in WIDER_FIGURES for note in series.notes)
     series = replace(series, notes=(*series.notes, *(n for n in page.notes if n.code == "future-rows")))
     counts = {total.feature_id: total.count for total in series.features}
     count = series.count if len(query.feature_id) != 1 else counts.get(query.feature_id[0])
@@ -78,7 +81,7 @@ def checked_against_rows(series: Series, page: EventPage, query: Query, now: int
         return series
     rows = [event for event in page.events if event.timestamp in window]
     has_unreadable = len(rows) <= count <= len(rows) + page.fresh.bad_rows
-    if has_unreadable or (len(rows) < count and window.end > now - RECENT_MS):
+    if has_unreadable or (len(rows) < count and (is_wider or window.end > now - RECENT_MS)):
         return series
     recent = sum(event.timestamp > now - RECENT_MS for event in rows)
     may_have_arrived = recent >= len(rows) - count > 0 or page.fresh.fetched_at > series.fresh.fetched_at + 1
