@@ -91,7 +91,10 @@ def _is_number_among(value: Any, values: set[str]) -> bool:
 
 
 def _is_float(value: float, wanted: str) -> bool:
-    return bool(_NUMBER.fullmatch(wanted)) and float(wanted) == float(value)
+    try:
+        return bool(_NUMBER.fullmatch(wanted)) and float(wanted) == float(value)
+    except OverflowError:  # a whole number beyond all floats: only its own digits are the same
+        return False
 
 
 def flatten(properties: dict[str, Any], prefix: str = "", depth: int = 4) -> Iterator[tuple[str, Any]]:

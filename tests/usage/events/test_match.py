@@ -74,7 +74,7 @@ def test_matches_combines_conditions(requested: dict[str, Any], passes: bool) ->
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**18), 10**30) | st.text(),
+    st.none() | st.booleans() | st.integers(-(10**18), 10**400) | st.text(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -88,6 +88,13 @@ def test_filter_finds_every_value_of_a_facet(properties: dict[str, Any]) -> None
         if lookup(properties, path) == value:
             found = Query(filter=(PropertyFilter(path, text_of(value)),))
             assert matches(found, row)
+
+
+@pytest.mark.parametrize("wanted", ["5", "1e400", "-0.5", "9" * 400])
+def test_number_beyond_all_floats_matches_no_other(wanted: str) -> None:
+    one = Query(filter=(PropertyFilter("n", wanted),))
+    assert not matches(one, event(n=10**320))
+    assert matches(one.having(filter=(PropertyFilter("n", str(10**320)),)), event(n=10**320))
 
 
 def test_facets_count_rows() -> None:
