@@ -80,7 +80,7 @@ def _folded(text: str) -> str:
 
 
 class InMemoryKnownCustomers:
-    """Known customers of one process: gone when it ends. Bounded, oldest out first."""
+    """Known customers of one process: gone when it ends. Bounded: oldest out first, those just noted last."""
 
     def __init__(self, most: int = 50_000) -> None:
         self._most = most
@@ -92,8 +92,10 @@ class InMemoryKnownCustomers:
         self._lock = threading.Lock()
 
     def note(self, sightings: Iterable[Seen]) -> None:
+        noted = set[str]()
         with self._lock:
             for item in sightings:
+                noted.add(item.customer_id)
                 features = self._seen.setdefault(item.customer_id, {})
                 if item.feature_id not in features:
                     self._pairs += 1
@@ -103,7 +105,7 @@ class InMemoryKnownCustomers:
                     features[item.feature_id] = newest
                     self._changed.add(item.customer_id)
             if self._pairs > self._most:
-                self._forget_oldest()
+                self._forget_oldest(noted)
 
     def customers(self, search: str = "", limit: int = 50) -> list[tuple[str, int]]:
         needle = _folded(search)
@@ -139,9 +141,11 @@ class InMemoryKnownCustomers:
                 self._sets = frozenset(commonest)
             return self._sets
 
-    def _forget_oldest(self) -> None:
-        """Customers that were not seen for longest go first, until half of the room is free again."""
-        for name in sorted(self._seen, key=lambda name: max(self._seen[name].values())):
+    def _forget_oldest(self, noted: Container[str]) -> None:
+        """Customers without events for longest go first, those just `noted` last, until half of the room is
+        free again.
+        """
+        for name in sorted(self._seen, key=lambda name: (name in noted, max(self._seen[name].values()))):
             if self._pairs <= self._most // 2:
                 return
             self._pairs -= len(self._seen.pop(name))

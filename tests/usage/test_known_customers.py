@@ -96,6 +96,16 @@ def test_memory_holds_the_newest_customers() -> None:
     assert known.customers(limit=1) == [("c00999", 999)]
 
 
+def test_customer_just_read_stays_known_in_full_memory() -> None:
+    """However old its events are; and one batch that is larger than the memory does not exceed it."""
+    known = InMemoryKnownCustomers(most=100)
+    known.note(Seen(f"c{number:05}", "f", number) for number in range(100, 200))
+    known.note([Seen("old", "f", 1)])
+    assert known.features("old") == ["f"]
+    known.note(Seen(f"d{number:05}", "f", number) for number in range(1000))
+    assert len(known.customers(limit=10_000)) <= 100
+
+
 SHORT = st.text(alphabet="aAßs\0\ufffd ", max_size=4)
 
 
