@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import SystemRandom
 from threading import get_native_id
 
@@ -29,10 +29,11 @@ _random = SystemRandom()
 
 def _give_way() -> None:
     """A hash takes all that it gets of a processor, and pages are waited for meanwhile. On Linux, the threads
-    that Argon2 starts inherit this.
+    that Argon2 starts inherit this. Where the system refuses it, hashing goes without.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
 
 
 _threads = ThreadPoolExecutor(AT_ONCE, "hash", _give_way)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from pytest_django.fixtures import Settings
 from dashboard.accounts import hashing
 from dashboard.models import User, demo_user
 from dashboard.server.waiting import WAITING_SIGN_INS
+from tests.conftest import ROOT
 from tests.dashboard.accounts.hashing_processes import hash_slowly
 from tests.page import Page
 from usage.sample import Store
@@ -29,6 +31,24 @@ from usage.sample import Store
 pytestmark = pytest.mark.django_db
 Person = Callable[..., User]
 SignedIn = Callable[..., Client]
+
+
+HASHES_WITHOUT_PRIORITY = """
+import os
+def refuse(*_): raise PermissionError
+os.setpriority = refuse
+import django
+django.setup()
+from django.contrib.auth.hashers import check_password, make_password
+assert check_password("right", make_password("right"))
+"""
+
+
+def test_passwords_are_hashed_where_the_system_refuses_priorities(tmp_path: Path) -> None:
+    """As a service's filter of system calls may."""
+    site = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "DATA_DIR": str(tmp_path), "ENV_FILE": os.devnull}
+    command = [sys.executable, "-c", HASHES_WITHOUT_PRIORITY]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **site}, check=True)
 
 
 def enter(client: Client, password: str, login: str = "viewer") -> int:
