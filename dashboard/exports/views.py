@@ -250,12 +250,13 @@ def _blamed(request: HtmxRequest, mount: Mount, page: Page, form: QueryForm) -> 
         messages.EXPORT_NOT_AVAILABLE_ADVICE,
         code="invalid-query",
     )
-    return _refusal(request, mount, page, problem)
+    return _refusal(request, mount, page, problem, form.query if form.is_valid() else form.as_given())
 
 
 def _refusal(
-    request: HtmxRequest, mount: Mount, page: Page, problem: Problem, query: Query | None = None
+    request: HtmxRequest, mount: Mount, page: Page, problem: Problem, view: Query | str
 ) -> HttpResponse:
+    """`view`: what was requested, as a query string where it is not valid."""
     # Figures that this server lacks are a page's note; as a file there is nothing to give.
     status = 400 if problem.status == 200 else problem.status
     headers = {}
@@ -265,7 +266,7 @@ def _refusal(
     if "text/html" not in request.headers.get("Accept", ""):
         text = f"{problem.title}: {problem.sentence} {problem.advice}\n"
         return HttpResponse(text, status=status, headers=headers, content_type="text/plain; charset=utf-8")
-    back = mount.url(page, query)
+    back = f"{mount.url(page)}?{view}" if isinstance(view, str) else mount.url(page, view)
     context = {"mount": mount, "problem": problem, "back": back, "busy": problem is ALREADY_EXPORTING}
     response = render(request, "exports/refused.html", context, status=status)
     for name, value in headers.items():

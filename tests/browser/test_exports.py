@@ -56,4 +56,5 @@ def test_refused_export_opens_a_page(context: BrowserContext, served: Served) ->
     page.locator("a[data-export][href*='.csv']").click()
     expect(page.locator("[data-notice=invalid-query]")).to_contain_text("range")
     page.locator("a[data-back]").click()
-    expect(page.locator("table.rows")).to_be_visible()
+    expect(page.locator("[data-error=range]").first).to_be_visible()
+    expect(page.locator("#f-customer_id")).to_have_value(ACME)
