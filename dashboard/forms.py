@@ -296,6 +296,9 @@ class CustomerSearchForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         for name in set(self.data) - set(self.fields):
             self.add_error(None, messages.UNKNOWN_PARAMETER.format(name=name[:100]))
+        if isinstance(self.data, QueryDict):
+            for name in (each for each in self.fields if len(self.data.getlist(each)) > 1):
+                self.add_error(name, messages.PARAMETER_REPEATED)
         return self.cleaned_data
 
 

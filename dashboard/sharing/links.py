@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from dashboard.metrics.counts import count_links
+from dashboard.models import User
 from dashboard.sharing.models import Share, ShareQuerySet
 from dashboard.sharing.snapshots import record_answers, save_answers
 
@@ -22,6 +23,9 @@ TOKEN_BYTES = 32
 RECIPIENT_ID_BYTES = 8
 COOKIE_LIFE = timedelta(days=400)
 """As long as browsers keep any. When a link ends is decided here, and may be put off."""
+
+MAX_IN_HOUR = 60
+"""Links that one user may create."""
 
 Access = Literal["nothing", "locked", "open"]
 
@@ -50,6 +54,13 @@ def make(share: Share, password: str | None = None) -> str:
         save_answers(share, answers)
     count_links("created")
     return token
+
+
+def may_make(owner: User) -> bool:
+    """Whether the user has created fewer than MAX_IN_HOUR links in the past hour."""
+    recent = Share.objects.filter(owner=owner, created_at__gt=timezone.now() - timedelta(hours=1))
+    count: int = recent.count()
+    return count < MAX_IN_HOUR
 
 
 def revoke_links(chosen: ShareQuerySet) -> int:

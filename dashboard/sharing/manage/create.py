@@ -35,7 +35,6 @@ from usage.query import BadQuery, Query
 
 DRAFTS = "share_drafts"
 MAX_DRAFTS = 8
-CSRF = "csrfmiddlewaretoken"
 
 
 @sharers_only
@@ -57,6 +56,9 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         return _form(request, form, status=400)
     if form.unread():
         return _form(request, form, warned=True)
+    if not links.may_make(sharer(request)):
+        sentence = messages.TOO_MANY_LINKS_THIS_HOUR.format(count=links.MAX_IN_HOUR)
+        return _form(request, form, wrong=[sentence], status=429)
     password = form.new_password()
     try:
         token = links.make(form.share, password)
@@ -147,7 +149,7 @@ def preview(request: HttpRequest) -> HttpResponseBase:
     if not _opens_with_figures(form):
         return _form(request, form, status=400)
     name = form.share.pk
-    sent = _without_csrf(request.POST).urlencode()
+    sent = _own_fields(request.POST).urlencode()
     _save_drafts(request, {**_drafts_beside(request, name), name: sent})
     return redirect(_preview_mount(request, form).entrance or "share_new")
 
@@ -206,7 +208,9 @@ def _start_over(request: HtmxRequest) -> HttpResponseBase:
     return HttpResponseClientRedirect(route_address("share_new")) if request.htmx else redirect("share_new")
 
 
-def _without_csrf(sent: QueryDict) -> QueryDict:
+def _own_fields(sent: QueryDict) -> QueryDict:
+    """What the form has a field for: not the token, nor anything else that was sent."""
     fields = sent.copy()
-    fields.pop(CSRF, None)
+    for name in sent.keys() - ShareForm.base_fields.keys():
+        del fields[name]
     return fields

@@ -29,8 +29,8 @@ LISTED = 100
 def shares(request: HttpRequest) -> HttpResponse:
     """A user's own links; all of them for an admin. `before`: the last link of the page before this one."""
     found, last = Share.objects.managed_by(sharer(request)).select_related("owner"), None
-    if "before" in request.GET:
-        last = managed_share(request, request.GET["before"])
+    if before := request.GET.get("before"):
+        last = managed_share(request, before.replace("\0", "\ufffd"))  # PostgreSQL refuses NUL
         found = found.older_than(last)
     page = list(found.order_by("-created_at", "-pk")[: LISTED + 1])
     older = page[LISTED - 1].pk if len(page) > LISTED else None

@@ -466,6 +466,33 @@ def test_link_without_warnings_is_created_at_once(canary_site: CanarySite, owner
     )
 
 
+def test_user_creates_sixty_links_an_hour(canary_site: CanarySite, owner: Client) -> None:
+    """Others can create more."""
+    soon = timezone.now() + timedelta(days=7)
+    Share.objects.bulk_create(
+        Share(
+            token_hash=f"hash {number}",
+            recipient="Ada",
+            customer_id=SEEN,
+            owner=canary_site.owner,
+            expires_at=soon,
+        )
+        for number in range(60)
+    )
+    refused = owner.post("/shares/new", FORM)
+    assert refused.status_code == 429
+    assert form_of(refused)["recipient"] == ["Ada"]
+    assert Share.objects.count() == 60
+    Share.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    assert shown(owner.post("/shares/new", FORM), "link")
+
+
+def test_draft_has_the_fields_of_the_form_alone(canary_site: CanarySite, owner: Client) -> None:
+    owner.post("/shares/preview/", {**FORM, "unknown": "x" * 10_000})
+    assert "xxx" not in str(dict(owner.session))
+    assert form_of(owner.get("/shares/draft/0123456789abcdef"))["recipient"] == ["Ada"]
+
+
 EXTRAS = {"customer_name": NAME, "balances": "data-granted", "plans": "data-plan="}
 
 

@@ -151,3 +151,8 @@ def test_list_has_each_link_on_one_page(canary_site: CanarySite, person: Callabl
     moments = {share.pk: share.created_at for share in made}
     assert [moments[link] for link in listed] == sorted(moments.values(), reverse=True)
     assert of(person("sharer", "somebody")).get(f"/shares/?before={listed[0]}").status_code == 404
+
+
+@pytest.mark.parametrize(("before", "status"), [("", 200), ("%00", 404), ("0" * 16, 404), ("ä" * 2000, 404)])
+def test_list_before_no_link(canary_site: CanarySite, before: str, status: int) -> None:
+    assert of(canary_site.owner).get(f"/shares/?before={before}").status_code == status
