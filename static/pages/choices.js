@@ -194,8 +194,12 @@
   const restore = () => {
     pending = new URL(shown);
     mark();
-    for (const form of view().querySelectorAll("form[hx-get]")) form.reset();
-    snapshot();
+    for (const form of view().querySelectorAll("form[hx-get]")) {
+      if (form.matches("[data-draft]") && [...form.elements].some((each) => each.closest(
+        "details[open]"))) continue; // no choice yet
+      form.reset();
+      snapshots.set(form, valuesOf(form));
+    }
   };
   const say = (notice) => {
     find("#request-failed")?.remove();

@@ -149,6 +149,37 @@
     }
   });
 
+  // Refresh renews the parts beside a list too: others stay as long as they are of the same events.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.defaultPrevented || !event.detail.requestConfig.elt.matches("[data-refresh]")) return;
+    for (const part of ["histogram", "facets", "total"]) find(`[id^=${part}-]`)?.removeAttribute("id");
+  });
+
+  // What stands in an open menu is no choice yet: it stays there, whatever is shown then.
+  let drafts = [];
+  const isTyped = (field) => (field.matches("select")
+    ? field.selectedIndex !== Math.max(0, [...field.options].findIndex((each) => each.defaultSelected))
+    : field.value !== field.defaultValue);
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.target.id !== "view") return;
+    drafts = all("#view details[open]:has(.draft)").map(({ id }) => ({ id,
+      typed: all(`#${id} [form]`).filter(isTyped).map((field) => [field.id, field.value]) }));
+  });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    if (detail.target?.id !== "view") return; // none where a page came from the history
+    for (const { id, typed } of drafts) {
+      const menu = document.getElementById(id);
+      if (menu) menu.open = true;
+      for (const [name, value] of typed) {
+        const field = document.getElementById(name);
+        if (field?.matches("select") && ![...field.options].some((each) => each.value === value)) continue;
+        if (field) field.value = value;
+        if (field?.matches("select")) field.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    }
+    drafts = [];
+  });
+
   // A swap takes the focused element away: what stands in its place gets the focus, so that keys go on from
   // there.
   let held = null;

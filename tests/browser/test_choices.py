@@ -198,6 +198,32 @@ def test_text_half_typed_stays_through_a_swap(tab: Page, autumn: Slow) -> None:
     assert shown(tab)["range"] == ["7d"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("fails", [False, True])
+def test_menu_half_filled_stays_through_a_swap(tab: Page, autumn: Slow, fails: bool) -> None:
+    """And through one that fails: all of its fields, open, and with the focus."""
+    opened(tab, autumn, f"/usage/?customer_id={ACME}&tz=UTC", 0)
+    held: list[Route] = []
+    tab.route("**bin_size=week**", lambda route: held.append(route), times=1)
+    tab.select_option("#f-bin_size", "week")
+    tab.locator("#filter-shown").click()
+    tab.select_option("#f-filter_property", "region")
+    tab.select_option("#f-filter_is", "not")
+    tab.fill("#f-filter_value", "us")
+    if fails:
+        held[0].abort()
+        expect(tab.locator("[data-notice=request-failed]")).to_be_visible()
+    else:
+        held[0].continue_()
+        expect(tab.locator("#view")).to_have_attribute("data-address", re.compile("bin_size=week"))
+    expect(tab.locator("#f-filter_value")).to_have_value("us")
+    expect(tab.locator("#f-filter_value")).to_be_focused()
+    tab.keyboard.type("-east")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**exclude=region%3Aus-east**")
+    assert ("bin_size" in shown(tab)) != fails
+
+
 def test_offline_choice_is_named_and_can_be_retried(tab: Page, autumn: Slow) -> None:
     """The control shows what the chart shows; Retry sends the choice, with those made since."""
     opened(tab, autumn, f"/usage/?customer_id={ACME}&tz=UTC&range=30d", 0)

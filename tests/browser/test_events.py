@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -18,6 +19,7 @@ __all__ = ["events", "store"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
+PARTS = {"/events/histogram/", "/events/facets/"}
 LIVE = "stark-logistics"
 """What arrives of it is not in the way of other tests."""
 
@@ -113,6 +115,23 @@ def test_pages_have_each_row_once(events: Page, store: Store) -> None:
         (ACME, first[0]),
     )
     assert seen == [event_id for (event_id,) in rows]
+
+
+def test_refresh_renews_what_stands_beside_the_list(events: Page, store: Store) -> None:
+    """A part that could not be loaded too; opening a row requests none of them."""
+    asked: list[str] = []
+    events.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    expect(events.locator(".histogram-chart")).to_be_visible()
+    expect(events.locator(".facets[data-rows]")).to_be_visible()
+    asked.clear()
+    events.locator(f"{ROWS} td:first-child a").first.click()
+    expect(events.locator("tr.open")).to_have_count(1)
+    assert PARTS.isdisjoint(asked)
+    shown = int(events.locator("[data-matches]").get_attribute("data-matches") or 0)
+    store.add([{"customer_id": ACME, "feature_id": "api_calls", "timestamp": int(time.time() * 1000)}])
+    events.locator("[data-refresh]").click()
+    expect(events.locator("[data-matches]")).not_to_have_attribute("data-matches", str(shown))
+    assert set(asked) >= PARTS
 
 
 @pytest.mark.slow

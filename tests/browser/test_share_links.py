@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import Served
 
@@ -150,3 +150,22 @@ def test_partial_request_of_a_revoked_link_replaces_the_page(owner: Page, recipi
     recipient.locator("#f-bin_size").select_option("hour")
     expect(recipient.locator("[data-notice=link-not-available]")).to_be_visible()
     expect(recipient.get_by_text(CUSTOMER)).to_have_count(0)
+
+
+def test_no_tick_is_lost_while_choices_load(owner: Page) -> None:
+    """They can be changed once those of the other customer are there."""
+    fill_form(owner)
+    box, create = owner.locator("[name=properties][value=model]"), owner.locator(CREATE).first
+
+    def check(route: Route) -> None:
+        for each in (box, create):
+            expect(each).to_be_disabled()
+        route.continue_()
+
+    owner.route("**/shares/offers", check)
+    with owner.expect_response("**/shares/offers"):
+        owner.locator("[name=customer_id]").fill("globex")
+        owner.locator("[name=customer_id]").press("Tab")
+    expect(box).to_be_enabled()
+    expect(create).to_be_enabled()
+    expect(box).to_be_checked()
