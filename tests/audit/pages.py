@@ -23,6 +23,8 @@ EXPLAINS: dict[str, frozenset[str]] = {
 }
 FIGURES = frozenset({"filters-not-applied", "partial", "stale", "events-arriving", "rows-disagree"})
 """Notices that explain a figure."""
+OF_DRAWN = frozenset({"group sum", "sum of groups", "negative rest"})
+"""About the feature that is drawn, whose check stands below the chart; others may be ticked beside it."""
 MOST = 4
 CHANGE_DIGITS = 6e-4
 """Changes are written as percentages with one decimal place."""
@@ -55,7 +57,9 @@ def _with_words(page: Page, finding: Finding) -> Finding:
     codes = page.notices & EXPLAINS.get(finding.kind, FIGURES)
     if codes:
         return replace(finding, said=finding.said or ", ".join(sorted(codes)))
-    ticks = {mark.reconciled for mark in page.features} | {page.check.reconciled if page.check else None}
+    drawn = {page.check.reconciled} if page.check else {None}
+    is_of_drawn = finding.kind in OF_DRAWN and page.check is not None
+    ticks = drawn if is_of_drawn else drawn | {mark.reconciled for mark in page.features}
     if finding.said or "yes" in ticks or ticks == {None}:
         return finding
     return replace(finding, said="not ticked")
