@@ -117,8 +117,8 @@ def whole_percent(ratio: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a sum moved against the previous period. `short` has an arrow, `exact` one decimal place and no
-    arrow.
+    """How a sum moved against the previous period. `short` has an arrow and, for a narrow column, at most
+    three digits; `exact` has one decimal place and no arrow.
     """
 
     way: Literal["up", "down", "same", "new", "unknown"]
@@ -144,7 +144,7 @@ def change(now: float, before: float | None) -> Change | None:
     ratio = now / before - 1
     way: Literal["up", "down", "same"] = "same" if abs(ratio) < 0.0005 else "up" if ratio > 0 else "down"
     arrow = f"{ARROWS[way]}{GAP}" if way in ARROWS else ""
-    size = whole_percent(abs(ratio)) if arrow else f"0{GAP}%"
+    size = f"0{GAP}%" if not arrow else f">999{GAP}%" if abs(ratio) > 9.995 else whole_percent(abs(ratio))
     return Change(way, f"{arrow}{size}", f"{abs(100 * ratio):,.1f}{GAP}%")
 
 

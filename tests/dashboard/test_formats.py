@@ -63,6 +63,8 @@ def test_full_number_has_all_decimals(value: float) -> None:
         (0, 0, ("unknown", "–", "–")),
         (5, -3, ("unknown", "–", "–")),
         (-5, 3, ("down", f"▼{GAP}267{GAP}%", f"266.7{GAP}%")),
+        (1099.4, 100, ("up", f"▲{GAP}999{GAP}%", f"999.4{GAP}%")),
+        (38_826, 100, ("up", f"▲{GAP}>999{GAP}%", f"38,726.0{GAP}%")),
     ],
 )
 def test_change_formats(now: float, before: float, expected: tuple[str, str, str]) -> None:
