@@ -34,7 +34,7 @@ def alone(route: Route) -> None:
     answer = route.fetch()
     page = answer.text()
     page = re.sub(r'<svg class="(axes|marks)".*?</svg>', "", page, flags=re.DOTALL)
-    page = re.sub(r"<link rel=\"preload\"[^>]*>", "", page)
+    page = re.sub(r"<link rel=\"prefetch\"[^>]*>", "", page)
     bundle = re.search(r'data-plotly="([^"]+)"', page)
     assert bundle is not None
     page = page.replace("<script", f'<script src="{bundle[1]}" defer></script><script', 1)
