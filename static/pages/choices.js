@@ -319,5 +319,21 @@
   });
   document.addEventListener("htmx:historyCacheMissLoadError", () => failed(() => location.reload()));
   document.addEventListener("htmx:historyRestore", settle);
+
+  // What was chosen before this script was there is a choice too.
+  const hearEarly = () => {
+    for (const form of view()?.querySelectorAll("form[hx-get]:not([data-draft])") ?? []) {
+      const chosen = [...form.elements].map((each) => [each, each.value, each.checked]);
+      form.reset();
+      snapshots.set(form, valuesOf(form));
+      for (const [each, value, checked] of chosen) if (each.value !== value || each.checked !== checked) {
+        Object.assign(each, each.matches("[type=checkbox]") ? { checked } : { value });
+      }
+      if (!hasNoDates(form)) hear(form);
+    }
+    mark();
+    if (view() && text(pending) !== text(shown)) send();
+  };
   settle();
+  document.addEventListener("DOMContentLoaded", hearEarly);
 })();

@@ -224,6 +224,19 @@ def test_menu_half_filled_stays_through_a_swap(tab: Page, autumn: Slow, fails: b
     assert ("bin_size" in shown(tab)) != fails
 
 
+@pytest.mark.slow
+def test_choice_before_the_scripts_are_there_is_sent(tab: Page, autumn: Slow) -> None:
+    autumn.seconds = 0.0
+    held: list[Route] = []
+    tab.route("**/choices*.js", lambda route: held.append(route), times=1)
+    tab.goto(f"/usage/?customer_id={ACME}&tz=UTC", wait_until="commit")
+    tab.select_option("#f-range", "7d")
+    tab.locator("[name=compare]").check()
+    held[0].continue_()
+    tab.wait_for_url("**range=7d**")
+    assert at_rest(tab) == {"customer_id": [ACME], "tz": ["UTC"], "range": ["7d"], "compare": ["previous"]}
+
+
 def test_offline_choice_is_named_and_can_be_retried(tab: Page, autumn: Slow) -> None:
     """The control shows what the chart shows; Retry sends the choice, with those made since."""
     opened(tab, autumn, f"/usage/?customer_id={ACME}&tz=UTC&range=30d", 0)

@@ -55,6 +55,7 @@ def test_back_after_sign_out_shows_no_rows(tab: Page) -> None:
     """Neither by Back and Forward, nor in the stores of the browser."""
     sign_in(tab, f"/events/?customer_id={CUSTOMER}&range=90d&tz=UTC")
     expect(tab.locator(ROWS).first).to_be_visible(timeout=20_000)
+    expect(tab.locator(":root.scripted")).to_be_attached()
     tab.locator("#f-range").select_option("7d")
     expect(tab).to_have_url(re.compile("range=7d"))
     expect(tab.locator(ROWS).first).to_be_visible()
