@@ -217,7 +217,7 @@ class Usage:
         within_s: float = PAGE_S,
         among_newest: bool = False,
     ) -> EventPage:
-        """The page of events that `query` names, answered `within_s` seconds.
+        """The page of events that `query` names, answered in `within_s` seconds.
 
         UnknownCustomer for the empty first page of one whom Autumn lacks. `among_newest`: a chart beside it
         reads the customer's newest rows, and the page may share that call.
@@ -343,7 +343,7 @@ class Usage:
         urgent: bool = True,
         within_s: float = PAGE_S,
     ) -> Newest:
-        """The newest rows of the window, before property filters: one call, answered `within_s` seconds."""
+        """The newest rows of the window, before property filters: one call, given `within_s` seconds."""
         query, now = self._resolver.narrow(query), now or self.now()
         options = CallOptions(Deadline.after(within_s), refresh=refresh, urgent=urgent)
         window = self._resolver.list_window(query, now, options)

@@ -250,7 +250,7 @@ def _blamed(request: HtmxRequest, mount: Mount, page: Page, form: QueryForm) -> 
         messages.EXPORT_NOT_AVAILABLE_ADVICE,
         code="invalid-query",
     )
-    return _refusal(request, mount, page, problem, form.query if form.is_valid() else form.as_given())
+    return _refusal(request, mount, page, problem, form.as_given())
 
 
 def _refusal(

@@ -25,7 +25,7 @@ COOKIE_LIFE = timedelta(days=400)
 """As long as browsers keep any. When a link ends is decided here, and may be put off."""
 
 MAX_IN_HOUR = 60
-"""Links that one user may create."""
+"""Links that one user may create in an hour."""
 
 Access = Literal["nothing", "locked", "open"]
 
