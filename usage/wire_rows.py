@@ -17,12 +17,22 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """What stands for a part of a row that cannot be shown."""
 
 _ROWS_DEPTH = 2
-_TEXT = rb'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_TEXT = rb'[^"\[\]{}]++|' + _STRING
 _FLAT = rb"\[(?:" + _TEXT + rb")*+\]|\{(?:" + _TEXT + rb")*+\}"
 # Objects and lists without others in them are skipped as if they were text: a row may have very many.
 _SKIPPED = rb"(?:" + _TEXT + rb"|" + _FLAT + rb")*+"
 _NEXT_BRACKET = re.compile(rb"(?:" + _TEXT + rb")*+([\[\]{}])", re.DOTALL)
 _NEXT_OUTER_BRACKET = re.compile(_SKIPPED + rb"([\[\]{}])", re.DOTALL)
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_WHOLE_STRINGS = re.compile(rb'(?:[^"]++|' + _STRING + rb")*+", re.DOTALL)
+_OPENING = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = 32
+"""After so many brackets, one after the other, a row is worth going on by chunks."""
+_CHUNK, _LARGEST_CHUNK = 64, 65_536
+_FLATTENED = 8
+"""Levels of closed objects and lists that are taken out of a chunk before what is left is counted."""
 _LIST_NAME = re.compile(rb'[{,]\s*+"list"\s*+:\s*+\Z')
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*+\\u[dD](?:[89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?+"
@@ -45,6 +55,7 @@ class WireRows:
 
     def __iter__(self) -> Iterator[tuple[bytes, bool]]:
         body, depth, first, kept, pieces = self._body, 0, 0, 0, list[bytes]()
+        steps = 0
         before = self._start
         while found := _bracket(body, before, inner=depth == 0):
             at = found.start(1)
@@ -55,18 +66,21 @@ class WireRows:
                     return
                 first, kept, pieces = at, at, []
             before = found.end()
-            if body[at] in b"[{":
-                depth += 1
-                if depth == MAX_DEPTH:
-                    pieces.append(body[kept:at])
-                continue
-            depth -= 1
-            if depth == MAX_DEPTH - 1:
+            is_opening = body[at] in b"[{"
+            depth += 1 if is_opening else -1
+            if is_opening and depth == MAX_DEPTH:
+                pieces.append(body[kept:at])
+            if not is_opening and depth == MAX_DEPTH - 1:
                 pieces.append(b"null")
                 kept = before
-            if depth == 0 and pieces:
+            steps = steps + 1 if depth else 0
+            if depth and steps % _STEPS == 0:
+                before, depth = _within(body, before, depth)
+            if depth:
+                continue
+            if pieces:
                 yield b"".join((*pieces, body[kept:before])), True
-            elif depth == 0:
+            else:
                 yield body[first:before], False
         raise Malformed(messages.EVENT_LIST_WITHOUT_ROWS)
 
@@ -91,6 +105,41 @@ def _replaced(found: re.Match[bytes]) -> bytes:
 def _bracket(body: bytes, start: int, *, inner: bool) -> re.Match[bytes] | None:
     """The next bracket outside of strings; without `inner` not those of containers without others in them."""
     return (_NEXT_BRACKET if inner else _NEXT_OUTER_BRACKET).match(body, start)
+
+
+def _within(body: bytes, start: int, depth: int) -> tuple[int, int]:
+    """How far this row goes on without its depth reaching 0 or MAX_DEPTH, or being below that again; and the
+    depth there.
+
+    By chunks: a row may have millions of brackets. Found are places that are sure, not the last one.
+    """
+    low, high = (1, MAX_DEPTH) if depth < MAX_DEPTH else (MAX_DEPTH, len(body))
+    size = _CHUNK
+    while size >= _CHUNK:
+        chunk = body[start : start + size]
+        outside, length = _outside_of_strings(chunk)
+        brackets, levels = outside.translate(_OPENING, _NO_BRACKETS), 0
+        while levels < _FLATTENED and b"[]" in brackets:
+            brackets, levels = brackets.replace(b"[]", b""), levels + 1
+        closing = brackets.count(b"]")
+        opening = len(brackets) - closing
+        if length and depth - closing >= low and depth + opening + levels < high:
+            start, depth, size = start + length, depth + opening - closing, min(2 * size, _LARGEST_CHUNK)
+        else:
+            size //= 2
+    return start, depth
+
+
+def _outside_of_strings(chunk: bytes) -> tuple[bytes, int]:
+    """The chunk without its strings, and how many of its bytes come before one that it has a part of."""
+    if b"\\" in chunk:
+        whole = _WHOLE_STRINGS.match(chunk)
+        length = whole.end() if whole else 0
+        return _STRINGS.sub(b"", chunk[:length]), length
+    parts = chunk.split(b'"')
+    if len(parts) % 2:
+        return b"".join(parts[::2]), len(chunk)
+    return b"".join(parts[:-1:2]), len(chunk) - len(parts[-1]) - 1
 
 
 def _list_start(body: bytes) -> int:

@@ -145,6 +145,48 @@ def test_depth_of_a_row_is_bounded(kind: type) -> None:
     assert json.dumps(rows.events[0].properties).count(json.dumps(nested(1))[0]) <= MAX_DEPTH
 
 
+class Shape:
+    """JSON that goes up and down between lists and objects, as `moves` say: a bracket for each level."""
+
+    def __init__(self, moves: list[tuple[int, int, str]]) -> None:
+        self.text, opened = "", list[str]()
+        for up, down, name in moves:
+            kinds = ["[" if len(name) % 2 else "{"] * up
+            self.text += "," * bool(self.text)
+            if opened and opened[-1] == "{":
+                self.text += f"{json.dumps(f'{len(self.text)}{name}')}:"
+            self.text += "".join("[" if kind == "[" else f"{{{json.dumps(name)}:" for kind in kinds) + "1"
+            opened += kinds
+            for _ in range(min(down, len(opened))):
+                self.text += {"[": "]", "{": "}"}[opened.pop()]
+        self.text = f"[{self.text}{''.join({'[': ']', '{': '}'}[kind] for kind in reversed(opened))}]"
+
+    def cut(self, value: Any, level: int) -> Any:
+        """What is read of it: at the last level only what has no further one."""
+        if not isinstance(value, list | dict):
+            return value
+        inner = value.values() if isinstance(value, dict) else value
+        if level == MAX_DEPTH and any(isinstance(each, list | dict) for each in inner):
+            return None
+        if isinstance(value, dict):
+            return {name: self.cut(each, level + 1) for name, each in value.items()}
+        return [self.cut(each, level + 1) for each in value]
+
+
+SPELLINGS = st.sampled_from(["", "a", "[", "]}", '"', "\\", '[\\"]', "{" * 70, '\\"' * 40, "é"])
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.integers(0, 90), SPELLINGS), min_size=1, max_size=12))
+def test_any_shape_of_a_row_is_cut_at_the_same_depth(moves: list[tuple[int, int, str]]) -> None:
+    """However many levels open and close at once, and whatever brackets and quotes are in its texts."""
+    shape = Shape(moves)
+    value = json.loads(shape.text)
+    bottomless = raw("properties", '{"a":' + "[" * 5000 + "]" * 5000 + "}")
+    rows = decode_rows(listed(raw("properties", f'{{"a":{shape.text},"b":1}}'), bottomless))
+    assert rows.events[0].properties == {"a": shape.cut(value, 3), "b": 1}
+    assert rows.read == 2
+
+
 @given(
     st.lists(
         st.sampled_from(['"', "\\", "\\ud800", "\\udc00", "u", "[", "]", "{", "}", ",", ":", "a"]),
