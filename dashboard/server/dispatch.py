@@ -17,8 +17,12 @@ from waitress.task import ThreadedTaskDispatcher
 from usage.api.waiting import FOR_ONE_LINK, kept_free
 
 LEAST = 2
-"""Requests of a visitor that may run at once: one of them may be an export, and another one stop it."""
+"""Requests of a visitor that may run at once: one of them may be an export, and another one stop it. All who
+have no session count as one visitor: where more of their sign-ins run, these only take the interpreter from
+each other, and from the thread that reads and sends for everybody.
+"""
 LINK_PATH = "/shared/"
+STATIC_PATH = "/static/"
 PROBES = ("/healthz", "/readyz", "/metrics")
 
 
@@ -43,13 +47,16 @@ class Lanes:
     prefix: str = ""
 
     def of(self, path: str, cookies: str) -> Lane:
-        """The lane of a request: that of probes, of its share link, of its session, or of all without one.
+        """The lane of a request: that of probes, of static files, of its share link, of its session, or of
+        all without one.
 
         `cookies`: the header.
         """
         path = path.removeprefix(self.prefix)
         if path in PROBES:
             return Lane(path, LEAST)
+        if path.startswith(STATIC_PATH):
+            return Lane(STATIC_PATH, LEAST)
         if path.startswith(LINK_PATH):
             link = path.removeprefix(LINK_PATH).split("/", 1)[0]
             return Lane(f"{LINK_PATH}{link}", FOR_ONE_LINK + 2)
@@ -60,7 +67,7 @@ class Lanes:
         # More than may wait for Autumn, so that who may not is told at once.
         most = max(LEAST, self.threads - (kept_free(self.threads) + 1) // 2)
         if session is None:
-            return Lane("", most if self.is_open else max(LEAST, self.threads // 4))
+            return Lane("", most if self.is_open else LEAST)
         return Lane(f"session {session.value}", most)
 
 

@@ -73,16 +73,20 @@ def test_lane_never_has_more_threads_than_it_may(names: list[str], at_once: int)
         ("/usage/", "a=b", ""),
         ("/usage/", f"{COOKIE}=\x00;;=", ""),
         ("/healthz", f"{COOKIE}=s1", "/healthz"),
+        ("/static/app.css", "", "/static/"),
     ],
 )
 def test_lane_of_a_request(path: str, cookies: str, name: str) -> None:
-    """A link, a session, everybody without one; and probes, which wait for none of them."""
+    """A link, a session, everybody without one; and probes and static files, which wait for none of them."""
     assert Lanes(32, COOKIE).of(path, cookies).name == name
 
 
 @given(st.integers(1, 256))
 def test_no_lane_has_all_threads(threads: int) -> None:
-    """Where there are more than two: one may be an export, and another one stop it."""
+    """Where there are more than two: one may be an export, and another one stop it. All who must sign in
+    first have two together.
+    """
+    assert Lanes(threads, COOKIE).of("/accounts/login/", "").at_once == 2
     for path, cookies in (("/", ""), ("/", f"{COOKIE}=s1")):
         for is_open in (False, True):
             at_once = Lanes(threads, COOKIE, is_open).of(path, cookies).at_once
