@@ -23,6 +23,8 @@ each other, and from the thread that reads and sends for everybody.
 """
 LINK_PATH = "/shared/"
 STATIC_PATH = "/static/"
+PROVIDER_PATH = "/accounts/oidc/"
+"""Below it a request may wait for the OpenID Connect provider, and the sign-in page must not."""
 PROBES = ("/healthz", "/readyz", "/metrics")
 
 
@@ -48,7 +50,7 @@ class Lanes:
 
     def of(self, path: str, cookies: str) -> Lane:
         """The lane of a request: that of probes, of static files, of its share link, of its session, or of
-        all without one.
+        all without one; of these, those that may wait for a provider have their own.
 
         `cookies`: the header.
         """
@@ -64,6 +66,8 @@ class Lanes:
             session = SimpleCookie(cookies).get(self.session_cookie)
         except CookieError:
             session = None
+        if session is None and path.startswith(PROVIDER_PATH):
+            return Lane(PROVIDER_PATH, max(LEAST, self.threads // 4))
         # More than may wait for Autumn, so that who may not is told at once.
         most = max(LEAST, self.threads - (kept_free(self.threads) + 1) // 2)
         if session is None:

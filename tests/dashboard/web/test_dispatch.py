@@ -74,6 +74,9 @@ def test_lane_never_has_more_threads_than_it_may(names: list[str], at_once: int)
         ("/usage/", f"{COOKIE}=\x00;;=", ""),
         ("/healthz", f"{COOKIE}=s1", "/healthz"),
         ("/static/app.css", "", "/static/"),
+        ("/accounts/login/", "", ""),
+        ("/accounts/oidc/company/login/", "", "/accounts/oidc/"),
+        ("/accounts/oidc/company/login/", f"{COOKIE}=s1", "session s1"),
     ],
 )
 def test_lane_of_a_request(path: str, cookies: str, name: str) -> None:
