@@ -6,8 +6,10 @@ is refused; and threads that run at once share one interpreter.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, cast
@@ -21,6 +23,12 @@ LEAST = 2
 have no session count as one visitor: where more of their sign-ins run, these only take the interpreter from
 each other, and from the thread that reads and sends for everybody.
 """
+AT_ONCE = 3
+"""Requests that run at once. They share one interpreter: more of them take longer than the same number one
+after the other, and delay the thread that reads and sends.
+"""
+RUNS_S = 0.1
+"""A request that has not ended after this time is taken to wait: for a disk, a database, or a slow client."""
 LINK_PATH = "/shared/"
 STATIC_PATH = "/static/"
 PROVIDER_PATH = "/accounts/oidc/"
@@ -75,36 +83,58 @@ class Lanes:
         return Lane(f"session {session.value}", most)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """A request that waits for a thread or has one: what waitress calls a task. `end` is called after it."""
+    """A request that waits for a thread or has one: what waitress calls a task. `end` is called after it, and
+    `pause` when it begins to wait for Autumn.
+    """
 
     channel: Any
     lane: Lane
-    end: Callable[[Lane], None]
+    end: Callable[[Turn], None]
+    pause: Callable[[Turn], None]
 
     def service(self) -> None:
+        _current_turn.set(self)
         try:
             self.channel.service()
         finally:
-            self.end(self.lane)
+            self.end(self)
 
     def cancel(self) -> None:
         self.channel.cancel()
 
 
-class FairQueue:
-    """Requests that wait for a thread. `popleft` gives one of each lane in turn."""
+_current_turn: ContextVar[Turn | None] = ContextVar("current_turn", default=None)
 
-    def __init__(self) -> None:
+
+def pause_turn() -> None:
+    """Called where a request begins to wait for Autumn: another one may run meanwhile."""
+    turn = _current_turn.get()
+    if turn is not None:
+        turn.pause(turn)
+
+
+class FairQueue:
+    """Requests that wait for a thread. `popleft` gives one of each lane in turn.
+
+    `at_once`: how many run at once, apart from probes and those that wait. `clock`: in seconds.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE, clock: Callable[[], float] = time.monotonic) -> None:
+        self._at_once = at_once
+        self._clock = clock
         self._waiting: OrderedDict[Lane, deque[Turn]] = OrderedDict()
         self._running: Counter[Lane] = Counter()
+        self._begun: dict[Turn, float] = {}
         self.waiting = 0
         """How many wait, those included that could not run now, apart from probes."""
 
     def __len__(self) -> int:
         """How many could run now."""
-        return sum(min(len(turns), self._left(lane)) for lane, turns in self._waiting.items())
+        able = {lane: min(len(turns), self._left(lane)) for lane, turns in self._waiting.items()}
+        probes = sum(able.pop(lane) for lane in list(able) if lane.name in PROBES)
+        return probes + min(sum(able.values()), self._room())
 
     def append(self, turn: Turn) -> None:
         """Put it behind the others of its lane."""
@@ -113,7 +143,8 @@ class FairQueue:
 
     def popleft(self) -> Turn:
         """The next one; its lane is the last to have another turn."""
-        lane = next(lane for lane in self._waiting if self._left(lane))
+        has_room = self._room() > 0
+        lane = next(lane for lane in self._waiting if self._left(lane) and (has_room or lane.name in PROBES))
         self._waiting.move_to_end(lane)
         turns = self._waiting[lane]
         turn = turns.popleft()
@@ -121,13 +152,27 @@ class FairQueue:
         if not turns:
             del self._waiting[lane]
         self._running[lane] += 1
+        if lane.name not in PROBES:
+            self._begun[turn] = self._clock()
         return turn
 
-    def end(self, lane: Lane) -> None:
-        """One of the lane's requests has ended."""
-        self._running[lane] -= 1
-        if not self._running[lane]:
-            del self._running[lane]
+    def pause(self, turn: Turn) -> None:
+        """A request that runs waits from now on."""
+        self._begun.pop(turn, None)
+
+    def end(self, turn: Turn) -> None:
+        """A request that ran has ended."""
+        self.pause(turn)
+        self._running[turn.lane] -= 1
+        if not self._running[turn.lane]:
+            del self._running[turn.lane]
+
+    def _room(self) -> int:
+        """How many more may run."""
+        limit = self._clock() - RUNS_S
+        for turn in [turn for turn, begun in self._begun.items() if begun <= limit]:
+            del self._begun[turn]
+        return self._at_once - len(self._begun)
 
     def _left(self, lane: Lane) -> int:
         return lane.at_once - self._running.get(lane, 0)
@@ -147,14 +192,24 @@ class FairDispatcher(ThreadedTaskDispatcher):
         """Queue the request that a channel has received."""
         request = task.requests[0]
         lane = self._lanes.of(getattr(request, "path", ""), request.headers.get("COOKIE", ""))
-        super().add_task(cast("Any", Turn(task, lane, self._end)))
+        super().add_task(cast("Any", Turn(task, lane, self._end, self._pause)))
+
+    def go_on(self) -> None:
+        """Let those run that may because others have run for long. To be called while some wait."""
+        with self.lock:
+            self.queue_cv.notify(len(self.fair_queue))
 
     @property
     def waiting(self) -> int:
         """Requests that wait for a thread now."""
         return self.fair_queue.waiting
 
-    def _end(self, lane: Lane) -> None:
+    def _end(self, turn: Turn) -> None:
         with self.lock:
-            self.fair_queue.end(lane)
+            self.fair_queue.end(turn)
+            self.queue_cv.notify()
+
+    def _pause(self, turn: Turn) -> None:
+        with self.lock:
+            self.fair_queue.pause(turn)
             self.queue_cv.notify()

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.db import connections
 
+from dashboard.server.dispatch import pause_turn
 from usage.api.waiting import Waiter, WaitingPlaces, current_waiter, kept_free
 
 WAITING_SIGN_INS = 4
@@ -46,7 +47,7 @@ def count_for_link(link: str) -> None:
 def _begin(environ: dict[str, Any], **signal: Any) -> None:
     _end()  # where the last request of this thread broke off
     view = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
-    current_waiter.set(Waiter(places(), view, _close_connections))
+    current_waiter.set(Waiter(places(), view, _before_wait))
 
 
 def _end(**signal: Any) -> None:
@@ -56,8 +57,9 @@ def _end(**signal: Any) -> None:
         current_waiter.set(None)
 
 
-def _close_connections() -> None:
+def _before_wait() -> None:
     """A request that waits needs no connection meanwhile, and PostgreSQL has few of them."""
+    pause_turn()
     for connection in connections.all(initialized_only=True):
         if connection.vendor != "sqlite" and not connection.in_atomic_block:
             connection.close()

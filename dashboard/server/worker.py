@@ -21,7 +21,7 @@ from waitress.server import create_server
 from waitress.task import WSGITask
 
 from dashboard.metrics.counts import note_waiting
-from dashboard.server.dispatch import FairDispatcher, Lanes
+from dashboard.server.dispatch import RUNS_S, FairDispatcher, Lanes
 from dashboard.server.waiting import places
 
 HEAD_BYTES = 32 * 1024
@@ -182,8 +182,12 @@ class Serving:
 
     def _loop_once(self, channels: dict[int, Any]) -> None:
         self.process.notify()
-        wasyncore.loop(timeout=1.0, use_poll=True, map=channels, count=1)
-        waiting = (self.server.task_dispatcher.waiting, places().waiting)
+        dispatcher = self.server.task_dispatcher
+        timeout = RUNS_S / 2 if dispatcher.waiting else 1.0
+        wasyncore.loop(timeout=timeout, use_poll=True, map=channels, count=1)
+        if dispatcher.waiting:
+            dispatcher.go_on()
+        waiting = (dispatcher.waiting, places().waiting)
         if waiting != self._waiting:  # this thread reads and sends for all: it does as little as it can
             note_waiting(*waiting)
             self._waiting = waiting

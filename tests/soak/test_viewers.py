@@ -142,10 +142,21 @@ def test_fifty_viewers_see_no_429(site: Served) -> None:
 
 
 def test_cached_pages_take_no_more_memory(site: Served) -> None:
-    """Fifty a second for minutes, without an error."""
+    """Fifty a second for minutes, without an error. Before that, as many as the site can serve: a thread
+    takes memory when it first has work, and how many do at fifty a second is a matter of chance.
+    """
     viewers = Viewers(site.url, signed_in(site))
     path = f"/usage/?customer_id={CUSTOMERS[0]}&start=2026-10-01&end=2026-11-01&tz=UTC"
     viewers.open(path)
+
+    def request_at_once() -> None:
+        while not viewers.over.is_set():
+            viewers.open(path)
+
+    viewers.run(VIEWERS, request_at_once, MINUTES / 5)
+    before = memory_of(site)
+    viewers.seconds.clear()
+    viewers.over.clear()
     at = iter(range(10**9))
     start, lock = time.monotonic(), threading.Lock()
 
@@ -157,9 +168,6 @@ def test_cached_pages_take_no_more_memory(site: Served) -> None:
                 return
             viewers.open(path)
 
-    viewers.run(VIEWERS, request, MINUTES / 5)
-    before = memory_of(site)
-    viewers.over.clear()
     viewers.run(VIEWERS, request, MINUTES)
     grown = memory_of(site) - before
     slowest = statistics.quantiles(viewers.seconds, n=20)[-1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.server.dispatch import FairQueue, Lane, Lanes, Turn
+from dashboard.server.dispatch import RUNS_S, FairQueue, Lane, Lanes, Turn
 
 COOKIE = "sessionid"
 
@@ -24,10 +24,10 @@ class Request:
     def cancel(self) -> None: ...
 
 
-def queue_of(names: list[str], at_once: int) -> FairQueue:
-    queue = FairQueue()
+def queue_of(names: list[str], at_once: int, together: int = 40) -> FairQueue:
+    queue = FairQueue(together)
     for number, name in enumerate(names):
-        queue.append(Turn(Request(number), Lane(name, at_once), queue.end))
+        queue.append(Turn(Request(number), Lane(name, at_once), queue.end, queue.pause))
     return queue
 
 
@@ -62,6 +62,43 @@ def test_lane_never_has_more_threads_than_it_may(names: list[str], at_once: int)
         turn.service()
         left = names.count(turn.lane.name) > at_once
         assert len(queue) - before in ((1, 0) if left else (0,))
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@given(st.lists(st.sampled_from(["work", "probe", "end", "pause", "later"]), max_size=60), st.integers(1, 4))
+def test_few_requests_run_at_once(acts: list[str], together: int) -> None:
+    """Those that wait, or have run for long, are not counted; probes never wait for others."""
+    clock = Clock()
+    queue, working, waiting = FairQueue(together, clock), list[Turn](), 0
+    for number, act in enumerate(acts):
+        if act in ("work", "probe"):
+            lane = Lane("/healthz" if act == "probe" else f"session {number}", 2)
+            queue.append(Turn(Request(number), lane, queue.end, queue.pause))
+            waiting += act == "work"
+        elif act == "later":
+            clock.now += RUNS_S
+            working.clear()
+        elif working:
+            queue.end(working.pop()) if act == "end" else queue.pause(working.pop())
+        while len(queue):
+            turn = queue.popleft()
+            if turn.lane.name == "/healthz":
+                queue.end(turn)
+            else:
+                working.append(turn)
+                waiting -= 1
+        assert len(working) <= together
+        assert waiting == queue.waiting
+        assert waiting == 0 or len(working) == together
 
 
 @pytest.mark.parametrize(
