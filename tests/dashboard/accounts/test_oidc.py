@@ -186,6 +186,7 @@ def assert_refused(visitor: Visitor, page: httpx.Response, status: int, notice: 
     assert visitor.who() is None
 
 
+@pytest.mark.django_db
 def test_sign_in_page_has_a_button_for_the_provider(
     visitor: Visitor, client: Client, live_mode: Settings
 ) -> None:
