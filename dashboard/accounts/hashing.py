@@ -15,6 +15,7 @@ from threading import get_native_id
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
+from dashboard.server.dispatch import pause_turn
 from dashboard.server.waiting import sign_in_places
 
 AT_ONCE = 2
@@ -70,6 +71,7 @@ def sign_in_place() -> Iterator[None]:
     places = sign_in_places(AT_ONCE)
     if not places.acquire(blocking=False):
         raise TooBusy
+    pause_turn()
     try:
         yield
     finally:

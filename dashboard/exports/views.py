@@ -42,6 +42,7 @@ from dashboard.forms import QueryForm
 from dashboard.metrics.counts import count_refusal
 from dashboard.mount import Mount, Page
 from dashboard.problems import Problem, problem_of
+from dashboard.server.dispatch import pause_turn
 from dashboard.web.htmx import HtmxRequest, wants_partial
 from usage.api.calls import CLOSED_AFTER_MS
 from usage.errors import UsageError
@@ -189,6 +190,7 @@ def _stream(request: HtmxRequest, mount: Mount, file_format: Format, query: Quer
         if not export_slots().acquire(blocking=False):
             raise TooManyExports
         undo.callback(export_slots().release)
+        pause_turn()
         lease = ExportLease.take(mount.exporter, f"events.{file_format.suffix}", _recorded(mount, query))
         undo.push(lease.fail)
         batches = mount.usage.batches(query, now)

@@ -23,12 +23,14 @@ LEAST = 2
 have no session count as one visitor: where more of their sign-ins run, these only take the interpreter from
 each other, and from the thread that reads and sends for everybody.
 """
-AT_ONCE = 3
+AT_ONCE = 2
 """Requests that run at once. They share one interpreter: more of them take longer than the same number one
 after the other, and delay the thread that reads and sends.
 """
-RUNS_S = 0.1
-"""A request that has not ended after this time is taken to wait: for a disk, a database, or a slow client."""
+RUNS_S = 0.5
+"""A request that has not ended after this time is taken to wait, for a disk or a database. Not sooner: under
+load, pages that only compute would let others run, and all would be later still.
+"""
 LINK_PATH = "/shared/"
 STATIC_PATH = "/static/"
 PROVIDER_PATH = "/accounts/oidc/"
@@ -86,7 +88,7 @@ class Lanes:
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
     """A request that waits for a thread or has one: what waitress calls a task. `end` is called after it, and
-    `pause` when it begins to wait for Autumn.
+    `pause` when it begins to wait.
     """
 
     channel: Any
@@ -109,7 +111,7 @@ _current_turn: ContextVar[Turn | None] = ContextVar("current_turn", default=None
 
 
 def pause_turn() -> None:
-    """Called where a request begins to wait for Autumn: another one may run meanwhile."""
+    """Called where a request begins to wait, or to send for long: another one may run meanwhile."""
     turn = _current_turn.get()
     if turn is not None:
         turn.pause(turn)

@@ -174,7 +174,8 @@ def test_cached_pages_take_no_more_memory(site: Served) -> None:
     slowest = statistics.quantiles(viewers.seconds, n=20)[-1]
     print(
         f"{sum(viewers.statuses.values())} pages, {dict(viewers.statuses)}; at fifty a second p95"
-        f" {slowest * 1000:.0f} ms, at most {most:.0f} a second; {before / MIB:.0f} MiB and {grown / MIB:+.1f}"
+        f" {slowest * 1000:.0f} ms, at most {most:.0f} a second;"
+        f" {before / MIB:.0f} MiB and {grown / MIB:+.1f}"
     )
     assert set(viewers.statuses) == {200}
     assert grown < before * 0.05
