@@ -111,7 +111,7 @@ def _within(body: bytes, start: int, depth: int) -> tuple[int, int]:
     """How far this row goes on without its depth reaching 0 or MAX_DEPTH, or being below that again; and the
     depth there.
 
-    By chunks: a row may have millions of brackets. Found are places that are sure, not the last one.
+    By chunks, as a row may have millions of brackets; it may stop some brackets before the last such place.
     """
     low, high = (1, MAX_DEPTH) if depth < MAX_DEPTH else (MAX_DEPTH, len(body))
     size = _CHUNK

@@ -101,6 +101,7 @@ class Turn:
         try:
             self.channel.service()
         finally:
+            _current_turn.set(None)  # or an idle thread would keep the connection and its buffers
             self.end(self)
 
     def cancel(self) -> None:
