@@ -10,10 +10,11 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+from cachetools import LRUCache
 from waitress.task import ThreadedTaskDispatcher
 
 from usage.api.waiting import FOR_ONE_LINK, kept_free
@@ -33,9 +34,12 @@ load, pages that only compute would let others run, and all would be later still
 """
 LINK_PATH = "/shared/"
 STATIC_PATH = "/static/"
+ACCOUNTS_PATH = "/accounts/"
 PROVIDER_PATH = "/accounts/oidc/"
 """Below it a request may wait for the OpenID Connect provider, and the sign-in page must not."""
 PROBES = ("/healthz", "/readyz", "/metrics")
+VERIFIED = 10_000
+"""Sessions and links that are remembered as valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +61,80 @@ class Lanes:
     session_cookie: str
     is_open: bool = False
     prefix: str = ""
+    _verified: LRUCache[str, bool] = field(default_factory=lambda: LRUCache(VERIFIED))
 
-    def of(self, path: str, cookies: str) -> Lane:
-        """The lane of a request: that of probes, of static files, of its share link, of its session, or of
-        all without one; of these, those that may wait for a provider have their own.
+    def verify(self, lane: Lane) -> None:
+        """Its link or session is a valid one."""
+        self._verified[lane.name] = True
 
-        `cookies`: the header.
+    def of(self, path: str, cookies: str) -> tuple[Lane, Lane]:
+        """The lane of a request now, and the one that it has once its share link or session is verified.
+
+        Who invents links and sessions has no lanes for them. `cookies`: the header.
         """
         path = path.removeprefix(self.prefix)
+        if path.startswith(LINK_PATH):
+            link = path.removeprefix(LINK_PATH).split("/", 1)[0]
+            own, shared = Lane(f"{LINK_PATH}{link}", FOR_ONE_LINK + 2), Lane(LINK_PATH, LEAST)
+        else:
+            shared = self._shared(path)
+            session = None if shared.name in (*PROBES, STATIC_PATH) else self._session(cookies)
+            if session is None:
+                return shared, shared
+            own = Lane(f"session {session}", self._most)
+            if not path.startswith(ACCOUNTS_PATH):
+                shared = Lane("sessions", LEAST)  # not behind those who sign in
+        return (own if self._verified.get(own.name) else shared), own
+
+    def _shared(self, path: str) -> Lane:
+        """That of probes, of static files, of those that may wait for a provider, or of everybody."""
         if path in PROBES:
             return Lane(path, LEAST)
         if path.startswith(STATIC_PATH):
             return Lane(STATIC_PATH, LEAST)
-        if path.startswith(LINK_PATH):
-            link = path.removeprefix(LINK_PATH).split("/", 1)[0]
-            return Lane(f"{LINK_PATH}{link}", FOR_ONE_LINK + 2)
+        if path.startswith(PROVIDER_PATH):
+            return Lane(PROVIDER_PATH, max(LEAST, self.threads // 4))
+        return Lane("", self._most if self.is_open else LEAST)
+
+    def _session(self, cookies: str) -> str | None:
+        if self.is_open:
+            return None
         try:
             session = SimpleCookie(cookies).get(self.session_cookie)
         except CookieError:
-            session = None
-        if session is None and path.startswith(PROVIDER_PATH):
-            return Lane(PROVIDER_PATH, max(LEAST, self.threads // 4))
-        # More than may wait for Autumn, so that who may not is told at once.
-        most = max(LEAST, self.threads - (kept_free(self.threads) + 1) // 2)
-        if session is None:
-            return Lane("", most if self.is_open else LEAST)
-        return Lane(f"session {session.value}", most)
+            return None
+        return None if session is None else session.value
+
+    @property
+    def _most(self) -> int:
+        """More than may wait for Autumn, so that who may not is told at once."""
+        return max(LEAST, self.threads - (kept_free(self.threads) + 1) // 2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Turns(Protocol):
+    """Is told of the turns that it has given."""
+
+    def end(self, turn: Turn) -> None:
+        """A request that ran has ended."""
+
+    def pause(self, turn: Turn) -> None:
+        """A request that runs waits from now on."""
+
+    def verify(self, turn: Turn) -> None:
+        """A request that runs has a lane of its own from now on."""
+
+
+@dataclass(slots=True, eq=False)
 class Turn:
-    """A request that waits for a thread or has one: what waitress calls a task. `end` is called after it, and
-    `pause` when it begins to wait.
+    """A request that waits for a thread or has one: what waitress calls a task.
+
+    `own`: its lane once its link or session is verified.
     """
 
     channel: Any
     lane: Lane
-    end: Callable[[Turn], None]
-    pause: Callable[[Turn], None]
+    own: Lane
+    turns: Turns
 
     def service(self) -> None:
         _current_turn.set(self)
@@ -102,7 +142,7 @@ class Turn:
             self.channel.service()
         finally:
             _current_turn.set(None)  # or an idle thread would keep the connection and its buffers
-            self.end(self)
+            self.turns.end(self)
 
     def cancel(self) -> None:
         self.channel.cancel()
@@ -115,7 +155,14 @@ def pause_turn() -> None:
     """Called where a request begins to wait, or to send for long: another one may run meanwhile."""
     turn = _current_turn.get()
     if turn is not None:
-        turn.pause(turn)
+        turn.turns.pause(turn)
+
+
+def verify_visitor() -> None:
+    """Called when the share link or the session of a request has been found valid, before it waits."""
+    turn = _current_turn.get()
+    if turn is not None and turn.lane != turn.own:
+        turn.turns.verify(turn)
 
 
 class FairQueue:
@@ -166,9 +213,18 @@ class FairQueue:
     def end(self, turn: Turn) -> None:
         """A request that ran has ended."""
         self.pause(turn)
-        self._running[turn.lane] -= 1
-        if not self._running[turn.lane]:
-            del self._running[turn.lane]
+        self._leave(turn.lane)
+
+    def verify(self, turn: Turn) -> None:
+        """A request that runs has a lane of its own from now on, with as many as run in it already."""
+        self._leave(turn.lane)
+        turn.lane = turn.own
+        self._running[turn.lane] += 1
+
+    def _leave(self, lane: Lane) -> None:
+        self._running[lane] -= 1
+        if not self._running[lane]:
+            del self._running[lane]
 
     def _room(self) -> int:
         """How many more may run."""
@@ -178,7 +234,7 @@ class FairQueue:
         return self._at_once - len(self._begun)
 
     def _left(self, lane: Lane) -> int:
-        return lane.at_once - self._running.get(lane, 0)
+        return max(0, lane.at_once - self._running.get(lane, 0))
 
 
 class FairDispatcher(ThreadedTaskDispatcher):
@@ -194,8 +250,9 @@ class FairDispatcher(ThreadedTaskDispatcher):
     def add_task(self, task: Any) -> None:
         """Queue the request that a channel has received."""
         request = task.requests[0]
-        lane = self._lanes.of(getattr(request, "path", ""), request.headers.get("COOKIE", ""))
-        super().add_task(cast("Any", Turn(task, lane, self._end, self._pause)))
+        with self.lock:
+            lane, own = self._lanes.of(getattr(request, "path", ""), request.headers.get("COOKIE", ""))
+        super().add_task(cast("Any", Turn(task, lane, own, self)))
 
     def go_on(self) -> None:
         """Let those run that may because others have run for long. To be called while some wait."""
@@ -207,12 +264,21 @@ class FairDispatcher(ThreadedTaskDispatcher):
         """Requests that wait for a thread now."""
         return self.fair_queue.waiting
 
-    def _end(self, turn: Turn) -> None:
-        with self.lock:
-            self.fair_queue.end(turn)
-            self.queue_cv.notify()
+    def end(self, turn: Turn) -> None:
+        """A request that ran has ended."""
+        self._change(self.fair_queue.end, turn)
 
-    def _pause(self, turn: Turn) -> None:
+    def pause(self, turn: Turn) -> None:
+        """A request that runs waits from now on."""
+        self._change(self.fair_queue.pause, turn)
+
+    def verify(self, turn: Turn) -> None:
+        """A request that runs has a lane of its own from now on, as the next ones of this visitor have."""
         with self.lock:
-            self.fair_queue.pause(turn)
+            self._lanes.verify(turn.own)
+        self._change(self.fair_queue.verify, turn)
+
+    def _change(self, change: Callable[[Turn], None], turn: Turn) -> None:
+        with self.lock:
+            change(turn)
             self.queue_cv.notify()

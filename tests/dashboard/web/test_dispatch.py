@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.server.dispatch import RUNS_S, FairQueue, Lane, Lanes, Turn
+from dashboard.server.dispatch import RUNS_S, VERIFIED, FairQueue, Lane, Lanes, Turn
 
 COOKIE = "sessionid"
 
@@ -27,8 +27,12 @@ class Request:
 def queue_of(names: list[str], at_once: int, together: int = 40) -> FairQueue:
     queue = FairQueue(together)
     for number, name in enumerate(names):
-        queue.append(Turn(Request(number), Lane(name, at_once), queue.end, queue.pause))
+        queue.append(turn_of(queue, number, Lane(name, at_once)))
     return queue
+
+
+def turn_of(queue: FairQueue, number: int, lane: Lane, own: Lane | None = None) -> Turn:
+    return Turn(Request(number), lane, own or lane, queue)
 
 
 @given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(1, 3))
@@ -82,7 +86,7 @@ def test_few_requests_run_at_once(acts: list[str], together: int) -> None:
     for number, act in enumerate(acts):
         if act in ("work", "probe"):
             lane = Lane("/healthz" if act == "probe" else f"session {number}", 2)
-            queue.append(Turn(Request(number), lane, queue.end, queue.pause))
+            queue.append(turn_of(queue, number, lane))
             waiting += act == "work"
         elif act == "later":
             clock.now += RUNS_S
@@ -102,23 +106,69 @@ def test_few_requests_run_at_once(acts: list[str], together: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "cookies", "name"),
+    ("path", "cookies", "at_first", "verified"),
     [
-        ("/shared/abc/usage/", f"{COOKIE}=s1", "/shared/abc"),
-        ("/shared/abc", "", "/shared/abc"),
-        ("/usage/", f"a=b; {COOKIE}=s1", "session s1"),
-        ("/usage/", "a=b", ""),
-        ("/usage/", f"{COOKIE}=\x00;;=", ""),
-        ("/healthz", f"{COOKIE}=s1", "/healthz"),
-        ("/static/app.css", "", "/static/"),
-        ("/accounts/login/", "", ""),
-        ("/accounts/oidc/company/login/", "", "/accounts/oidc/"),
-        ("/accounts/oidc/company/login/", f"{COOKIE}=s1", "session s1"),
+        ("/shared/abc/usage/", f"{COOKIE}=s1", "/shared/", "/shared/abc"),
+        ("/shared/abc", "", "/shared/", "/shared/abc"),
+        ("/usage/", f"a=b; {COOKIE}=s1", "sessions", "session s1"),
+        ("/usage/", "a=b", "", ""),
+        ("/usage/", f"{COOKIE}=\x00;;=", "", ""),
+        ("/healthz", f"{COOKIE}=s1", "/healthz", "/healthz"),
+        ("/static/app.css", f"{COOKIE}=s1", "/static/", "/static/"),
+        ("/accounts/login/", "", "", ""),
+        ("/accounts/login/", f"{COOKIE}=s1", "", "session s1"),
+        ("/accounts/oidc/company/login/", "", "/accounts/oidc/", "/accounts/oidc/"),
+        ("/accounts/oidc/company/login/", f"{COOKIE}=s1", "/accounts/oidc/", "session s1"),
     ],
 )
-def test_lane_of_a_request(path: str, cookies: str, name: str) -> None:
-    """A link, a session, everybody without one; and probes and static files, which wait for none of them."""
-    assert Lanes(32, COOKIE).of(path, cookies).name == name
+def test_lane_of_a_request(path: str, cookies: str, at_first: str, verified: str) -> None:
+    """A valid link, a valid session, everybody without one; and probes and static files, which wait for none
+    of them.
+    """
+    lanes = Lanes(32, COOKIE)
+    lane, own = lanes.of(path, cookies)
+    assert (lane.name, own.name) == (at_first, verified)
+    lanes.verify(own)
+    assert lanes.of(path, cookies) == (own, own)
+
+
+@given(st.lists(st.text(alphabet="abc", max_size=3), max_size=40))
+def test_invented_links_and_sessions_share_a_lane(invented: list[str]) -> None:
+    """However many there are, nobody waits for more than one of each kind."""
+    lanes = Lanes(32, COOKIE)
+    found = {lanes.of(f"/shared/{name}/usage/", "")[0] for name in invented}
+    found |= {lanes.of("/usage/", f"{COOKIE}={name}")[0] for name in invented if name}
+    assert len(found) <= 2
+    assert all(lane.at_once == 2 for lane in found)
+
+
+def test_remembered_visitors_are_bounded() -> None:
+    """Beyond the bound, those that were not seen for the longest time are verified again."""
+    lanes = Lanes(32, COOKIE)
+    for number in range(VERIFIED + 1):
+        lanes.verify(lanes.of("/usage/", f"{COOKIE}={number}")[1])
+    names = [lanes.of("/usage/", f"{COOKIE}={number}")[0].name for number in (0, 1, VERIFIED)]
+    assert names == ["sessions", "session 1", f"session {VERIFIED}"]
+
+
+@given(st.integers(1, 8), st.integers(1, 3))
+def test_verified_request_leaves_its_place_to_the_next(count: int, at_once: int) -> None:
+    """Requests that are verified and then wait for Autumn hold up no other visitor's first request."""
+    queue, strangers = FairQueue(40), Lane("sessions", at_once)
+    for number in range(count):
+        queue.append(turn_of(queue, number, strangers, Lane(f"session {number % 2}", at_once)))
+    running = []
+    while len(queue):
+        turn = queue.popleft()
+        queue.verify(turn)
+        queue.pause(turn)
+        running.append(turn)
+    assert len(running) == count
+    for turn in running:
+        queue.end(turn)
+    for number in range(at_once + 1):
+        queue.append(turn_of(queue, number, strangers))
+    assert len(queue) == at_once
 
 
 @given(st.integers(1, 256))
@@ -126,8 +176,8 @@ def test_no_lane_has_all_threads(threads: int) -> None:
     """Where there are more than two: one may be an export, and another one stop it. All who must sign in
     first have two together.
     """
-    assert Lanes(threads, COOKIE).of("/accounts/login/", "").at_once == 2
+    assert Lanes(threads, COOKIE).of("/accounts/login/", "")[0].at_once == 2
     for path, cookies in (("/", ""), ("/", f"{COOKIE}=s1")):
         for is_open in (False, True):
-            at_once = Lanes(threads, COOKIE, is_open).of(path, cookies).at_once
-            assert 2 <= at_once <= max(2, threads - 1)
+            for lane in Lanes(threads, COOKIE, is_open).of(path, cookies):
+                assert 2 <= lane.at_once <= max(2, threads - 1)

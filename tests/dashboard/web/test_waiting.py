@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import selectors
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from itertools import count, islice
 from pathlib import Path
+from socket import create_connection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -30,6 +32,7 @@ pytestmark = pytest.mark.slow
 THREADS = 12
 WAITING = 9
 OF_CUSTOMER = 4
+INVENTED = 100
 ACME, HOOLI = "acme-robotics", "hooli"
 CACHED = "/usage/?customer_id=globex&tz=UTC"
 
@@ -219,3 +222,28 @@ def test_export_waits_like_a_page(site: Keyed, gate: Gate) -> None:
         assert site.http.get(f"/events/export.csv?customer_id={ACME}&range=7d").status_code == 503
     for _ in range(OF_CUSTOMER + 1):
         assert site.http.get(f"/events/export.csv?customer_id={ACME}&range=24h").status_code == 200
+
+
+def test_invented_sessions_and_links_delay_no_user(site: Keyed) -> None:
+    """Their requests wait for each other: a user's page is not behind one of each."""
+    assert site.http.get(CACHED).status_code == 200
+    invented = [f"/shared/invented{n}/usage/" for n in range(INVENTED)] + ["/usage/"] * INVENTED
+    heads = [head(path, f"sessionid=invented{n}") for n, path in enumerate(invented)]
+    with ExitStack() as stack, selectors.DefaultSelector() as answers:
+        address = ("127.0.0.1", site.served.port)
+        opened = [stack.enter_context(create_connection(address)) for _ in (*heads, CACHED)]
+        for connection, sent in zip(opened, (*heads, head(CACHED, site.cookies)), strict=True):
+            answers.register(connection, selectors.EVENT_READ)
+            connection.sendall(sent)
+        ahead, page = 0, opened[-1]
+        while page in (waiting := {key.fileobj for key in answers.get_map().values()}):
+            ahead = len(opened) - len(waiting)
+            for key, _ in answers.select(60):
+                answers.unregister(key.fileobj)
+        assert page.recv(15) == b"HTTP/1.1 200 OK"
+    assert ahead < 1.5 * INVENTED  # of twice as many: some are answered before the user's arrives
+
+
+def head(path: str, cookies: str) -> bytes:
+    """A request."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookies}\r\n\r\n".encode()
