@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,11 @@ MAX_NAMES = 250
 
 LIST_S = 3.0
 """How long a page waits for the features before it goes on with those seen so far."""
+
+KEPT_S = 1.0
+"""How long features are not looked up again: a page needs them several times, and each time would be a look
+into the cache, through Redis where it is there.
+"""
 
 FEATURES_SEEN_SO_FAR = Note("features-not-listed", messages.FEATURES_SEEN_SO_FAR)
 EVENT_NAMES_UNKNOWN = Note("features-not-listed", messages.EVENT_NAMES_UNKNOWN)
@@ -60,15 +66,23 @@ class FeatureCatalog:
 
     def __init__(self, list_features: ListFeatures) -> None:
         self._list = list_features
+        self._kept: tuple[float, tuple[FeatureName, ...]] = (0.0, ())
 
     def defined(self, options: CallOptions) -> tuple[FeatureName, ...] | None:
         """All defined features that can have usage, archived ones last; None where they cannot be read."""
+        until, kept = self._kept
+        if time.monotonic() < until and options.use_cache and not options.refresh:
+            return kept
         try:
             features = self._list(replace(options, deadline=options.deadline.within(LIST_S)))
         except UsageError as error:
             log.info("features_not_listed", error=type(error).__name__)
             return None
-        return None if features is None else tuple(each for each in features if each.type != "boolean")
+        if features is None:
+            return None
+        defined = tuple(each for each in features if each.type != "boolean")
+        self._kept = (time.monotonic() + KEPT_S, defined)
+        return defined
 
     def named(self, features: Iterable[str], options: CallOptions) -> FeatureNames:
         """These features with their event names, where those can be read."""

@@ -19,26 +19,27 @@ ACME, GLOBEX = "acme-robotics", "globex"
 @dataclass(frozen=True)
 class Cost:
     """`first` and `cold`: calls to Autumn of the first view since the start, and of the first view of this
-    page after others, at most: a few names may be known by then. `sql`: queries of a view. `kilobytes`: at
-    most, compressed.
+    page after others, at most: a few names may be known by then. `sql`: queries of a view, `lookups`: of
+    answers in the cache, which may be Redis, at most. `kilobytes`: at most, compressed.
     """
 
     first: int
     cold: int
     sql: int
+    lookups: int
     kilobytes: int
 
 
 DAYS = "range=90d&feature_id=ai_tokens&tz=UTC"
 COSTS = {
-    "/?range=7d&tz=UTC": Cost(first=9, cold=7, sql=2, kilobytes=23),
-    f"/events/?customer_id={ACME}&range=7d&tz=UTC": Cost(first=3, cold=2, sql=1, kilobytes=24),
-    f"/usage/?customer_id={ACME}&range=30d&tz=UTC": Cost(first=6, cold=4, sql=1, kilobytes=30),
+    "/?range=7d&tz=UTC": Cost(first=9, cold=7, sql=2, lookups=6, kilobytes=23),
+    f"/events/?customer_id={ACME}&range=7d&tz=UTC": Cost(first=3, cold=2, sql=1, lookups=2, kilobytes=24),
+    f"/usage/?customer_id={ACME}&range=30d&tz=UTC": Cost(first=6, cold=4, sql=1, lookups=4, kilobytes=30),
     f"/usage/?customer_id={ACME}&{DAYS}&group_by=properties.model": Cost(
-        first=8, cold=6, sql=1, kilobytes=45
+        first=8, cold=6, sql=1, lookups=6, kilobytes=45
     ),
     f"/usage/?customer_id={ACME}&{DAYS}&group_by=properties.model&compare=previous": Cost(
-        first=9, cold=7, sql=1, kilobytes=47
+        first=9, cold=7, sql=1, lookups=7, kilobytes=47
     ),
 }
 STORED_AFTERWARDS = ("dashboard_customername", "dashboard_sighting")
@@ -75,9 +76,11 @@ def test_costs_of_a_page(page: Client, address: str) -> None:
     viewed(page, address)  # names of customers that it showed have been asked for by then
     cold = calls()
     assert cold - before <= cost.cold
+    looked_up = services.gateway().counts()["cache"]
     with CaptureQueriesContext(connection) as queries:
         sent = viewed(page, address)
     assert calls() == cold
+    assert services.gateway().counts()["cache"] - looked_up <= cost.lookups
     own = [each["sql"] for each in queries if not any(table in each["sql"] for table in STORED_AFTERWARDS)]
     assert len(own) == cost.sql, own
     assert len(sent) <= cost.kilobytes * 1000
