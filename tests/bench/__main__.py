@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from tests.bench import calls, growth, paint, rows, servers, wire
+from tests.bench import calls, growth, paint, parts, rows, servers, wire
 from tests.bench.report import write_section
 
 BENCHES: dict[str, tuple[str, Callable[[], str]]] = {
@@ -18,6 +18,7 @@ BENCHES: dict[str, tuple[str, Callable[[], str]]] = {
         "The table of events, against a plain Django-template loop: `python -m tests.bench rows`",
         rows.report,
     ),
+    "parts": ("A warm usage page, by part: `python -m tests.bench parts`", parts.report),
     "growth": ("Growth: `python -m tests.bench growth`", growth.report),
     "servers": ("WSGI servers: `python -m tests.bench servers`", servers.report),
     "paint": ("The first picture, against Plotly alone: `python -m tests.bench paint`", paint.report),
