@@ -338,6 +338,9 @@ def _decode_each(body: bytes) -> EventList:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         pass
     else:
+        # Counted first: what is decoded of too large an answer would take more memory than the answer.
+        if sum(_row_parts(bytes(raw)) for raw in whole.rows) > MAX_PARTS:
+            raise TooLarge(messages.RESPONSE_TOO_LARGE)
         answer = _decode_all(((bytes(raw), False) for raw in whole.rows), whole)
         if not any(map(_is_deep, _containers(answer.events))):
             return answer
@@ -354,7 +357,7 @@ def _decode_all(rows: Iterable[tuple[bytes, bool]], rest: _Rest | WireRows) -> E
         event, is_whole = _decode_row(raw)
         if event is None:
             continue
-        parts += min(parts_of(raw), MAX_ROW_PARTS)
+        parts += _row_parts(raw)
         if parts > MAX_PARTS:
             raise TooLarge(messages.RESPONSE_TOO_LARGE)
         events.append(event)
@@ -362,6 +365,11 @@ def _decode_all(rows: Iterable[tuple[bytes, bool]], rest: _Rest | WireRows) -> E
             repaired.add(event.id)
     answer = _checked(events, read, _has_more(rest))
     return msgspec.structs.replace(answer, repaired_rows=sum(event.id in repaired for event in answer.events))
+
+
+def _row_parts(raw: bytes) -> int:
+    """Of a row with more than MAX_ROW_PARTS, no property is decoded."""
+    return min(parts_of(raw), MAX_ROW_PARTS)
 
 
 def _has_more(rest: _Rest | WireRows) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from dashboard.events.filter_links import can_filter, can_name
 from dashboard.formats import full_label
+from usage.events.facets import MAX_PATHS
 from usage.events.match import MISSING, lookup, text_of
 from usage.query import is_path
 from usage.results import Event
@@ -46,15 +47,19 @@ def usual_columns(events: Sequence[Event]) -> tuple[str, ...]:
     values: dict[str, set[str]] = {}
     for event in events[:SAMPLE_ROWS]:
         for path, value in event.properties.items():
-            if isinstance(value, str | int | float | bool):
+            is_counted = path in counts or (len(counts) < MAX_PATHS and _is_short(path))
+            if is_counted and isinstance(value, str | int | float | bool):
                 counts[path] += 1
-                values.setdefault(path, set()).add(text_of(value))
-    telling = [
-        path
-        for path in counts
-        if len(values[path]) <= MAX_DISTINCT and len(path) <= 24 and can_name(path) and is_path(path)
-    ]
+                seen = values.setdefault(path, set())
+                if len(seen) <= MAX_DISTINCT:
+                    seen.add(text_of(value))
+    telling = [path for path in counts if len(values[path]) <= MAX_DISTINCT]
     return tuple(sorted(telling, key=lambda path: (-counts[path], path))[:DEFAULT_COLUMNS])
+
+
+def _is_short(path: str) -> bool:
+    """Whether a property can be a column that nobody has chosen."""
+    return len(path) <= 24 and can_name(path) and is_path(path)
 
 
 def width_for(characters: int) -> str:

@@ -11,6 +11,7 @@ import pytest
 from tests.dashboard.events.event_site import MINUTE, EventSite, event, event_site
 from tests.page import Element, Page
 from tests.usage.sample_service import NOW
+from usage.events.facets import MAX_PATHS
 
 WEEK: dict[str, Any] = {"range": "7d", "tz": "UTC"}
 
@@ -60,6 +61,14 @@ def test_default_columns_stay_on_the_next_page(at: EventSite) -> None:
     assert len(second.rows) == 60
     narrowed = following(at, second.one("a", rel="first"))
     assert names(narrowed) == ["model", "status"]
+
+
+@pytest.mark.parametrize("before", [MAX_PATHS - 1, MAX_PATHS])
+def test_default_columns_are_of_the_first_names(at: EventSite, before: int) -> None:
+    """Of as many names as are counted: one row can have a thousand, and each row its own."""
+    at.autumn.add(event(0, properties={f"name_{number}": 1 for number in range(before)}))
+    at.autumn.add(*(event(number, properties={"common": "a"}) for number in range(1, 9)))
+    assert ("common" in names(at.get("/events/", **WEEK))) == (before < MAX_PATHS)
 
 
 def test_columns_stay_while_a_search_continues(at: EventSite) -> None:
