@@ -103,3 +103,7 @@ class Malformed(UsageError):
 
 class TooLarge(Malformed):
     """Autumn's answer has more bytes than are read: there are too many groups in too many bins."""
+
+
+TEMPORARY = (RateLimited, Busy, Unreachable, Malformed)
+"""Errors of calls that may succeed later: a part of a page may have one while the others are shown."""

@@ -11,7 +11,7 @@ from usage.api.names import NameCalls
 from usage.charts.chart_window import BillingCycle
 from usage.charts.queries import ChartQueries
 from usage.charts.result_cache import ResultCache
-from usage.errors import Unsupported, UsageError
+from usage.errors import TEMPORARY, Unsupported, UsageError
 from usage.features.visible import VisibleFeatures
 from usage.query import BadQuery, Query
 from usage.window import Window, floor_hour
@@ -59,12 +59,16 @@ class QueryResolver:
     def window(self, query: Query, now: int, options: CallOptions) -> Window | None:
         """The exact window of a query; None for a billing cycle that only Autumn's figures can tell.
 
-        The current cycle is that of the customer's subscriptions, where these can be read and agree.
+        The current cycle is that of the customer's subscriptions, where these can be read and agree. Raises
+        the error of a call for them that may succeed later: until September 2026, servers report another
+        window under the same name, so the figures of one page would be of two windows in turn.
         """
         if query.range != "1bc" or query.customer_id is None or self._names is None:
             return query.window(now)
         try:
             customer = self._names.customer(query.customer_id, replace(options, refresh=False))
+        except TEMPORARY:
+            raise
         except UsageError:
             return None
         periods = {
@@ -89,6 +93,8 @@ class QueryResolver:
         features = self._visible_features.candidates(query, now, options)
         try:
             reported = self.cycle(queries, query, features.names, compared=False).window
+        except TEMPORARY:
+            raise
         except (UsageError, BadQuery):
             return True
         return reported.start == floor_hour(start)

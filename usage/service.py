@@ -34,16 +34,7 @@ from usage.charts.moves import Move, Moves, feature_moves, incomplete_notes, mov
 from usage.charts.queries import ChartQueries
 from usage.charts.result_cache import ResultCache
 from usage.charts.series import Series
-from usage.errors import (
-    Busy,
-    Malformed,
-    RateLimited,
-    Refused,
-    UnknownCustomer,
-    Unreachable,
-    Unsupported,
-    UsageError,
-)
+from usage.errors import TEMPORARY, Refused, UnknownCustomer, Unsupported, UsageError
 from usage.events.facets import Facets, facets_of
 from usage.events.pages import Batch, EventPage, EventReader, Newest, is_whole_list
 from usage.explain.explanation import Explanation, explain_change
@@ -64,9 +55,6 @@ NAMES_S = 4.0
 """How long a call for names may take."""
 PROBE_CUSTOMER = "setup-check"
 """An ID that no customer needs to have."""
-TEMPORARY = (RateLimited, Busy, Unreachable, Malformed)
-"""What a part of a page may meet while the others are shown."""
-
 CALLS_OF_COMPARISON = 4
 """Calls for a chart that compares two periods, at most."""
 

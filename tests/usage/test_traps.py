@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.usage.sample_service import DAY, HOUR, NOW, Autumn, autumn, later, ms
-from usage.errors import UnknownCustomer
+from usage.errors import UnknownCustomer, Unreachable
 from usage.query import BadQuery, Position, Query
 from usage.results import decode_rows
 from usage.scope import Scope
@@ -137,6 +137,9 @@ def test_8_billing_cycles() -> None:
             service.usage.page(Query(customer_id="cus_2", feature_id=("messages",), range="last_cycle"))
 
 
+BALANCE = {"feature_id": "messages", "granted": 9, "remaining": 8, "usage": 1, "unlimited": False}
+
+
 def subscribe(service: Autumn, *periods: tuple[int, int], reset: dict[str, Any] | None = None) -> None:
     """Lets `cus_1` have an active subscription for each of these periods, and a balance with this reset."""
     plan = {"id": "s", "plan_id": "pro", "status": "active", "past_due": False, "auto_enable": False}
@@ -146,7 +149,7 @@ def subscribe(service: Autumn, *periods: tuple[int, int], reset: dict[str, Any] 
             "subscriptions": [
                 plan | {"current_period_start": start, "current_period_end": end} for start, end in periods
             ],
-            "balances": {"messages": {"breakdown": [{"id": "b", "reset": reset}]}} if reset else {},
+            "balances": {"messages": BALANCE | {"breakdown": [{"id": "b", "reset": reset}]}} if reset else {},
         }
     )
 
@@ -212,6 +215,29 @@ def test_19_cycle_without_exact_bounds_is_requested_by_name(
         page = service.usage.page(Query(customer_id="cus_1", range="1bc"))
         for notes in (series.notes, page.notes):
             assert "windows-widened" in [note.code for note in notes]
+
+
+@pytest.mark.parametrize("age", ["older", "current", "newest"])
+def test_19_cycle_is_not_guessed_while_the_subscription_cannot_be_read(age: str) -> None:
+    """By name, servers up to September 2026 report one cycle's length up to now: another window."""
+
+    def failing(app: WSGIApplication) -> WSGIApplication:
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if environ["PATH_INFO"] == "/v1/customers.get":
+                start_response("500 Broken", [("Content-Length", "0")])
+                return [b""]
+            return app(environ, start_response)
+
+        return answer
+
+    start, query = ms("2025-11-10T09:00"), Query(customer_id="cus_1", range="1bc")
+    with autumn(age=age, wrap=failing) as service:
+        service.store.add_customer("cus_1", subscribed_at_ms=start)
+        service.add({"timestamp": start - DAY, "value": 100}, {"timestamp": start + DAY, "value": 1})
+        subscribe(service, (start, ms("2025-12-10T09:00")))
+        for read in (service.usage.series, service.usage.page, service.usage.usage_page):
+            with pytest.raises(Unreachable):
+                read(query)
 
 
 def test_9_bin_size() -> None:
