@@ -186,7 +186,8 @@ def charted(
             else in_chart(row.timestamp, span, query.tz, reading.tie)
         )
         if inside and matches(row, query):
-            yield label_of(bin_of(row.timestamp, size, query.tz, reading.tie), span, query.tz), row
+            found = bin_of(row.timestamp, size, query.tz, reading.tie)
+            yield label_of(found, span, query.tz, reading.tie), row
 
 
 def amount(row: Row, measure: str | None) -> float:

@@ -104,11 +104,13 @@ def bin_of(ms: int, size: str, zone: str, tie: Tie) -> int | date:
     return {"day": day, "week": day - timedelta(day.weekday()), "month": day.replace(day=1)}[size]
 
 
-def label_of(key: int | date, span: Span, zone: str) -> int | date:
-    """The name of a bin: its first hour or local date in the window."""
+def label_of(key: int | date, span: Span, zone: str, tie: Tie) -> int | date:
+    """The name of a bin: its first hour, or the date of its first hour that the chart counts."""
     if isinstance(key, int):
         return key
-    return max(key, local(span.start, zone).date())
+    first = span.start if in_chart(span.start, span, zone, tie) else span.start + HOUR
+    day = bin_of(first, "day", zone, tie)
+    return key if isinstance(day, int) else max(key, day)
 
 
 def default_size(span: Span) -> str:

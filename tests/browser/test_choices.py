@@ -116,7 +116,7 @@ def test_later_choice_of_one_parameter_holds(tab: Page, autumn: Slow) -> None:
 @pytest.mark.slow
 def test_choices_of_two_parameters_both_hold(tab: Page, autumn: Slow) -> None:
     opened(tab, autumn, "/usage/?customer_id=globex&tz=UTC")
-    tab.locator("[name=compare]").check()
+    tab.locator("[name=compare][type=checkbox]").check()
     tab.select_option("#f-group_by", "$entity_id")
     query = at_rest(tab)
     assert query["compare"] == ["previous"]
@@ -127,7 +127,7 @@ def test_choices_of_two_parameters_both_hold(tab: Page, autumn: Slow) -> None:
 def test_link_drawn_before_a_choice_does_not_undo_it(tab: Page, autumn: Slow) -> None:
     """Not the links of the view, nor those of the navigation."""
     opened(tab, autumn, "/usage/?customer_id=hooli&tz=UTC")
-    tab.locator("[name=compare]").check()
+    tab.locator("[name=compare][type=checkbox]").check()
     tab.locator("[aria-label='Chart type'] a", has_text="Lines").click()
     query = at_rest(tab)
     assert (query["compare"], query["chart"]) == (["previous"], ["lines"])
@@ -231,7 +231,7 @@ def test_choice_before_the_scripts_are_there_is_sent(tab: Page, autumn: Slow) ->
     tab.route("**/choices*.js", lambda route: held.append(route), times=1)
     tab.goto(f"/usage/?customer_id={ACME}&tz=UTC", wait_until="commit")
     tab.select_option("#f-range", "7d")
-    tab.locator("[name=compare]").check()
+    tab.locator("[name=compare][type=checkbox]").check()
     held[0].continue_()
     tab.wait_for_url("**range=7d**")
     assert at_rest(tab) == {"customer_id": [ACME], "tz": ["UTC"], "range": ["7d"], "compare": ["previous"]}
@@ -247,7 +247,7 @@ def test_offline_choice_is_named_and_can_be_retried(tab: Page, autumn: Slow) -> 
     assert "range" not in at_rest(tab)
     expect(tab.locator(".figures tbody tr")).to_have_count(30)
     tab.context.set_offline(False)
-    tab.locator("[name=compare]").check()
+    tab.locator("[name=compare][type=checkbox]").check()
     tab.wait_for_url("**compare=previous**")
     expect(notice).to_have_count(0)
     tab.context.set_offline(True)
@@ -530,7 +530,7 @@ ACTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "earlier": ("range", lambda tab: tab.locator("[data-key='[']").click()),
     "by entity": ("group_by", lambda tab: choose(tab, "group_by", "$entity_id")),
     "by plan": ("group_by", lambda tab: choose(tab, "group_by", "$plan_id")),
-    "compare": ("compare", lambda tab: tab.locator("[name=compare]").check()),
+    "compare": ("compare", lambda tab: tab.locator("[name=compare][type=checkbox]").check()),
     "weeks": ("bin_size", lambda tab: choose(tab, "bin_size", "week")),
     "lines": ("chart", lambda tab: tab.locator("[aria-label='Chart type'] a", has_text="Lines").click()),
     "sums": ("chart", lambda tab: tab.locator("[aria-label='Chart type'] a", has_text="Cumulative").click()),
