@@ -42,13 +42,18 @@ def story(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[]
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _begin_with_the_story(story: Path) -> None:
+    """Any page may need sample data, also where a test has its own Autumn, and making them takes seconds."""
+    site_settings.SAMPLE_DB = story
+
+
 @pytest.fixture
-def sample(settings: Settings, story: Path, db: None) -> Iterator[Store]:
+def sample(settings: Settings, db: None) -> Iterator[Store]:
     """The site on sample data, without a rate limit, and its store for SQL queries.
 
     The clock of the data stands still.
     """
-    settings.SAMPLE_DB = story
     settings.AUTUMN_PACE = 100_000
     forget()
     yield services.sample_store()
