@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -257,10 +258,15 @@ def _use_prepared_folder(prepared_folder: Callable[[], Path]) -> Iterator[None]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port for a server that is to be started: none of those from which systems open connections, as one
+    of these may be taken until then.
+    """
+    chance = SystemRandom()
+    while True:
+        port = chance.randrange(10_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 @pytest.fixture(scope="session")

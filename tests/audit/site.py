@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import httpx
 
 from tests.audit.services import empty_redis, new_database
 from tests.audit.world import World
+from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "am_sk_sample"
@@ -36,14 +36,6 @@ class Answer:
     text: str
     broken: bool = False
     file: str = ""
-
-
-def free_port() -> int:
-    """A port of this machine that is not in use."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Visitor:

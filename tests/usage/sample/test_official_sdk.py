@@ -1,7 +1,6 @@
 """The official SDK against the sample on a port: the best independent check of it."""
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 from autumn_sdk import Autumn, errors
 from autumn_sdk.models import ListCustomersParamsTypedDict, ListEventsCustomRangeTypedDict
 
+from tests.conftest import free_port
 from usage.sample import SAMPLE_KEY
 
 from .conftest import HEADERS
@@ -24,9 +24,7 @@ WINDOW_MS = 5 * 24 * 3_600_000
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Callable[[], Path]) -> Iterator[str]:
     story = shutil.copy2(prepared_folder() / "sample.sqlite3", tmp_path_factory.mktemp("sdk"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen([sys.executable, "-m", "usage.sample", "--port", str(port), "--db", str(story)])
     try:
         yield _answering(f"http://127.0.0.1:{port}")
