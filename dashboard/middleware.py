@@ -24,7 +24,7 @@ from dashboard.accounts.counters import TooManyAttempts
 from dashboard.accounts.hashing import TooBusy
 from dashboard.metrics.counts import count_request
 from dashboard.models import demo_user
-from dashboard.server.dispatch import PROBES, verify_visitor
+from dashboard.server.dispatch import PROBES, name_of_session, verify_visitor
 from dashboard.web.htmx import HtmxRequest, wanted_page
 from dashboard.web.logging import HALF, bind_request_id
 from dashboard.web.templates import PageResponse
@@ -219,7 +219,7 @@ class SignInRequired(LoginRequiredMiddleware):
             return None  # before the user is loaded, so that probes and share pages read no session
         answer = super().process_view(request, view_func, view_args, view_kwargs)
         if answer is None:
-            verify_visitor()
+            verify_visitor(name_of_session(request.session.session_key or ""))
         return answer
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> Any:

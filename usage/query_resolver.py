@@ -11,7 +11,7 @@ from usage.api.names import NameCalls
 from usage.charts.chart_window import BillingCycle
 from usage.charts.queries import ChartQueries
 from usage.charts.result_cache import ResultCache
-from usage.errors import TEMPORARY, Unsupported, UsageError
+from usage.errors import TEMPORARY, TooLarge, Unsupported, UsageError
 from usage.features.visible import VisibleFeatures
 from usage.query import BadQuery, Query
 from usage.window import Window, floor_hour
@@ -93,6 +93,8 @@ class QueryResolver:
         features = self._visible_features.candidates(query, now, options)
         try:
             reported = self.cycle(queries, query, features.names, compared=False).window
+        except TooLarge:  # hours of a year: that cycle is no shorter one
+            return True
         except TEMPORARY:
             raise
         except (UsageError, BadQuery):

@@ -278,7 +278,10 @@ class Usage:
         )
         query, now = self._resolver.narrow(ungrouped), now or self.now()
         options = CallOptions(Deadline.after(PAGE_S), refresh=refresh)
-        window = self._resolver.window(query, now, options)
+        try:
+            window = self._resolver.window(query, now, options)
+        except UsageError:
+            return None
         if window is None or query.has_row_filters:
             return None
         if not _counts_whole(query, self._resolver.inside(window), now):

@@ -11,10 +11,10 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Protocol, cast
 
 from cachetools import LRUCache
+from django.http import parse_cookie
 from waitress.task import ThreadedTaskDispatcher
 
 from usage.api.waiting import FOR_ONE_LINK, kept_free
@@ -50,6 +50,16 @@ class Lane:
     at_once: int
 
 
+def name_of_link(link: str) -> str:
+    """The name of a share link's own lane."""
+    return f"{LINK_PATH}{link}"
+
+
+def name_of_session(key: str) -> str:
+    """The name of a session's own lane."""
+    return f"session {key}"
+
+
 @dataclass(frozen=True, slots=True)
 class Lanes:
     """The lanes of a server with so many `threads`.
@@ -72,16 +82,18 @@ class Lanes:
 
         Who invents links and sessions has no lanes for them. `cookies`: the header.
         """
-        path = path.removeprefix(self.prefix)
+        path = "/" + path.lstrip("/")  # as waitress reads it
+        if path.startswith(f"{self.prefix}/"):
+            path = path.removeprefix(self.prefix)
         if path.startswith(LINK_PATH):
             link = path.removeprefix(LINK_PATH).split("/", 1)[0]
-            own, shared = Lane(f"{LINK_PATH}{link}", FOR_ONE_LINK + 2), Lane(LINK_PATH, LEAST)
+            own, shared = Lane(name_of_link(link), FOR_ONE_LINK + 2), Lane(LINK_PATH, LEAST)
         else:
             shared = self._shared(path)
             session = None if shared.name in (*PROBES, STATIC_PATH) else self._session(cookies)
             if session is None:
                 return shared, shared
-            own = Lane(f"session {session}", self._most)
+            own = Lane(name_of_session(session), self._most)
             if not path.startswith(ACCOUNTS_PATH):
                 shared = Lane("sessions", LEAST)  # not behind those who sign in
         return (own if self._verified.get(own.name) else shared), own
@@ -97,13 +109,7 @@ class Lanes:
         return Lane("", self._most if self.is_open else LEAST)
 
     def _session(self, cookies: str) -> str | None:
-        if self.is_open:
-            return None
-        try:
-            session = SimpleCookie(cookies).get(self.session_cookie)
-        except CookieError:
-            return None
-        return None if session is None else session.value
+        return None if self.is_open else parse_cookie(cookies).get(self.session_cookie)
 
     @property
     def _most(self) -> int:
@@ -158,10 +164,13 @@ def pause_turn() -> None:
         turn.turns.pause(turn)
 
 
-def verify_visitor() -> None:
-    """Called when the share link or the session of a request has been found valid, before it waits."""
+def verify_visitor(name: str) -> None:
+    """Called when the share link or the session of a request has been found valid, before it waits.
+
+    `name`: the lane's that belongs to it.
+    """
     turn = _current_turn.get()
-    if turn is not None and turn.lane != turn.own:
+    if turn is not None and turn.lane != turn.own and turn.own.name == name:
         turn.turns.verify(turn)
 
 
@@ -216,10 +225,15 @@ class FairQueue:
         self._leave(turn.lane)
 
     def verify(self, turn: Turn) -> None:
-        """A request that runs has a lane of its own from now on, with as many as run in it already."""
+        """A request that runs has a lane of its own from now on, as the waiting ones of its visitor have."""
         self._leave(turn.lane)
-        turn.lane = turn.own
+        before, turn.lane = turn.lane, turn.own
         self._running[turn.lane] += 1
+        waiting = self._waiting.pop(before, deque())
+        for each in waiting:
+            if each.own == turn.own:
+                each.lane = turn.own
+            self._waiting.setdefault(each.lane, deque()).append(each)
 
     def _leave(self, lane: Lane) -> None:
         self._running[lane] -= 1
@@ -276,7 +290,8 @@ class FairDispatcher(ThreadedTaskDispatcher):
         """A request that runs has a lane of its own from now on, as the next ones of this visitor have."""
         with self.lock:
             self._lanes.verify(turn.own)
-        self._change(self.fair_queue.verify, turn)
+            self.fair_queue.verify(turn)
+            self.queue_cv.notify(len(self.fair_queue))
 
     def _change(self, change: Callable[[Turn], None], turn: Turn) -> None:
         with self.lock:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.db import connections
 
-from dashboard.server.dispatch import pause_turn, verify_visitor
+from dashboard.server.dispatch import name_of_link, pause_turn, verify_visitor
 from usage.api.waiting import Waiter, WaitingPlaces, current_waiter, kept_free
 
 WAITING_SIGN_INS = 4
@@ -39,7 +39,7 @@ def count_requests() -> None:
 
 def count_for_link(link: str) -> None:
     """Count this request among those below one share link, which is a valid one."""
-    verify_visitor()
+    verify_visitor(name_of_link(link))
     waiter = current_waiter.get()
     if waiter is not None:
         waiter.link = link

@@ -86,6 +86,7 @@ def unlocking(route: str, view: SharedView, name: str) -> URLPattern:
         share = links.find(share_id)
         if share is None or links.access_of(request, share) == "nothing":
             return link_not_found(request)
+        count_for_link(share.pk)
         if request.method != "POST":
             return redirect(share.root)  # a reload of the address after a wrong password
         return view(request, share)

@@ -21,6 +21,7 @@ from dashboard.exports.files import CsvRows, JsonRows, cell, file_name, guarded
 from dashboard.formats import full_label, label, visible
 from dashboard.forms import One
 from dashboard.names.labels import Labels
+from dashboard.server.dispatch import Lanes
 from dashboard.sharing.manage.suggestions import privacy_hint
 from dashboard.web.logging import cut, redacted
 from tests.usage.sample_service import NOW
@@ -79,6 +80,7 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "parameter": lambda text: One().clean([text]),
     "query": lambda text: Query(customer_id=text, group_by=f"properties.{text}"),
     "privacy hint": lambda text: privacy_hint(text, [text]),
+    "cookies": lambda text: Lanes(32, "sessionid").of("/", f"sessionid={text}"),
     "log line": lambda text: (redacted(text, ["am_sk_x"]), cut(None, "", {"event": text})),
     "facets": lambda text: facets_of([event(text)], Query()),
     "checks": lambda text: checks_of([event(text)] * 3, NOW),

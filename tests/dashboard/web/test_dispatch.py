@@ -110,9 +110,12 @@ def test_few_requests_run_at_once(acts: list[str], together: int) -> None:
     [
         ("/shared/abc/usage/", f"{COOKIE}=s1", "/shared/", "/shared/abc"),
         ("/shared/abc", "", "/shared/", "/shared/abc"),
+        ("//shared/abc", "", "/shared/", "/shared/abc"),
+        ("/usage/", f'a={{"b": 1}}; {COOKIE}=s1', "sessions", "session s1"),
+        ("/usage/", f'{COOKIE}=s2; "a; {COOKIE}=s1', "sessions", "session s1"),
         ("/usage/", f"a=b; {COOKIE}=s1", "sessions", "session s1"),
         ("/usage/", "a=b", "", ""),
-        ("/usage/", f"{COOKIE}=\x00;;=", "", ""),
+        ("/usage/", f"{COOKIE}\x00;;=", "", ""),
         ("/healthz", f"{COOKIE}=s1", "/healthz", "/healthz"),
         ("/static/app.css", f"{COOKIE}=s1", "/static/", "/static/"),
         ("/accounts/login/", "", "", ""),
@@ -130,6 +133,14 @@ def test_lane_of_a_request(path: str, cookies: str, at_first: str, verified: str
     assert (lane.name, own.name) == (at_first, verified)
     lanes.verify(own)
     assert lanes.of(path, cookies) == (own, own)
+
+
+@pytest.mark.parametrize("prefix", ["", "/s", "/usage"])
+def test_lanes_below_a_prefix(prefix: str) -> None:
+    """Whether a proxy has removed it or not."""
+    lanes = Lanes(32, COOKIE, prefix=prefix)
+    for path, name in (("/shared/abc/usage/", "/shared/abc"), ("/healthz", "/healthz")):
+        assert {lanes.of(each, "")[1].name for each in (path, f"{prefix}{path}")} == {name}
 
 
 @given(st.lists(st.text(alphabet="abc", max_size=3), max_size=40))
@@ -156,7 +167,7 @@ def test_verified_request_leaves_its_place_to_the_next(count: int, at_once: int)
     """Requests that are verified and then wait for Autumn hold up no other visitor's first request."""
     queue, strangers = FairQueue(40), Lane("sessions", at_once)
     for number in range(count):
-        queue.append(turn_of(queue, number, strangers, Lane(f"session {number % 2}", at_once)))
+        queue.append(turn_of(queue, number, strangers, Lane(f"session {number}", at_once)))
     running = []
     while len(queue):
         turn = queue.popleft()
@@ -169,6 +180,18 @@ def test_verified_request_leaves_its_place_to_the_next(count: int, at_once: int)
     for number in range(at_once + 1):
         queue.append(turn_of(queue, number, strangers))
     assert len(queue) == at_once
+
+
+def test_waiting_requests_follow_the_verified_one() -> None:
+    """They are not behind strangers any more, and are as many at once as any visitor's."""
+    queue, strangers, own = FairQueue(40), Lane("sessions", 1), Lane("session a", 2)
+    queue.append(turn_of(queue, 0, strangers, own))
+    for number in range(1, 6):
+        queue.append(turn_of(queue, number, strangers, own if number % 2 else Lane("session b", 2)))
+    queue.verify(queue.popleft())
+    assert (queue.waiting, len(queue)) == (5, 2)
+    assert {queue.popleft().channel.number, queue.popleft().channel.number} == {1, 2}
+    assert (queue.waiting, len(queue)) == (3, 0)
 
 
 @given(st.integers(1, 256))
