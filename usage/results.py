@@ -204,7 +204,7 @@ def decode_rows(body: bytes) -> EventList:
         whole = _strict.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return _decode_each(body)
-    if any(map(_is_deep, _containers(whole.rows))):
+    if _are_deep(_containers(whole.rows)):
         return _decode_each(body)
     return _checked(whole.rows, len(whole.rows), whole.has_more)
 
@@ -342,7 +342,7 @@ def _decode_each(body: bytes) -> EventList:
         if sum(_row_parts(bytes(raw)) for raw in whole.rows) > MAX_PARTS:
             raise TooLarge(messages.RESPONSE_TOO_LARGE)
         answer = _decode_all(((bytes(raw), False) for raw in whole.rows), whole)
-        if not any(map(_is_deep, _containers(answer.events))):
+        if not _are_deep(_containers(answer.events)):
             return answer
     rows = WireRows(body)
     return _decode_all(rows, rows)
@@ -438,12 +438,17 @@ def _containers(events: Sequence[Event]) -> list[Any]:
     return [value for value in values if type(value) in _CONTAINERS]
 
 
-def _is_deep(value: Any, depth: int = MAX_DEPTH - 2) -> bool:
-    """Whether objects and lists are nested deeper than `depth`: to encode them again could fail."""
-    if type(value) not in _CONTAINERS:
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return depth == 0 or any(_is_deep(item, depth - 1) for item in inner)
+def _are_deep(containers: list[Any]) -> bool:
+    """Whether objects and lists are nested MAX_DEPTH deep: to encode them again could fail.
+
+    Level by level, which takes a fraction of the time that a look into each one takes.
+    """
+    for _ in range(MAX_DEPTH - 2):
+        if not containers:
+            return False
+        inner = chain.from_iterable(each.values() if type(each) is dict else each for each in containers)
+        containers = [value for value in inner if type(value) in _CONTAINERS]
+    return bool(containers)
 
 
 def _checked(events: list[Event], read: int, has_more: bool) -> EventList:
