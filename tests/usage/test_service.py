@@ -642,3 +642,16 @@ def test_link_detects_an_older_server() -> None:
         series = link.series(Query(group_by="properties.model", feature_id=("messages",)))
         assert [line.kind for line in series.lines] == ["group", "group", "none"]
         assert all(body["customer_id"] == "cus_1" for body in aggregates(service))
+
+
+def test_refresh_finds_a_feature_that_was_defined_a_moment_ago() -> None:
+    """Features are not looked up again for a second, unless a person asks for what is new."""
+    with autumn() as service:
+        service.track(NOW - HOUR)
+        service.usage.series(ALL)
+        service.store.put_feature({"id": "brand_new", "name": "New", "type": "metered", "consumable": True})
+        for refresh in (False, True):
+            service.sent.clear()
+            service.usage.series(ALL, refresh=refresh)
+            requested = {name for _, body in service.sent for name in body.get("feature_id", ())}
+            assert ("brand_new" in requested) == refresh
