@@ -187,7 +187,7 @@ def charted(
         )
         if inside and matches(row, query):
             found = bin_of(row.timestamp, size, query.tz, reading.tie)
-            yield label_of(found, span, query.tz, reading.tie), row
+            yield label_of(found, span, size, query.tz, reading.tie), row
 
 
 def amount(row: Row, measure: str | None) -> float:

@@ -104,13 +104,19 @@ def bin_of(ms: int, size: str, zone: str, tie: Tie) -> int | date:
     return {"day": day, "week": day - timedelta(day.weekday()), "month": day.replace(day=1)}[size]
 
 
-def label_of(key: int | date, span: Span, zone: str, tie: Tie) -> int | date:
-    """The name of a bin: its first hour, or the date of its first hour that the chart counts."""
-    if isinstance(key, int):
-        return key
+def label_of(key: int | date, span: Span, size: str, zone: str, tie: Tie) -> int | date:
+    """The name of a bin: its first hour, or the date that the chart calls it by.
+
+    A week or month that the window cuts is called by where the window begins.
+    """
     first = span.start if in_chart(span.start, span, zone, tie) else span.start + HOUR
-    day = bin_of(first, "day", zone, tie)
-    return key if isinstance(day, int) else max(key, day)
+    if isinstance(key, int) or size == "day" or key != bin_of(first, size, zone, tie):
+        return key
+    begins = local(first, zone).date()
+    is_cut = first % HOUR == 0 and day_start(begins, zone) != first
+    day = begins if is_cut else bin_of(first, "day", zone, tie)
+    assert not isinstance(day, int)
+    return day
 
 
 def default_size(span: Span) -> str:

@@ -99,12 +99,10 @@ def test_open_neighbors_and_copy(events: Page, context: BrowserContext, served: 
 
 def test_pages_have_each_row_once(events: Page, store: Store) -> None:
     """Four pages are the newest rows, although events arrive in between."""
-    now = int(time.time() * 1000)
     first = events.locator(ROWS).evaluate_all(IDS)
     seen = list(first)
     for number in range(3):
-        arrived = {"customer_id": ACME, "feature_id": "api_calls", "timestamp": now + number}
-        store.add([arrived])
+        store.add([arrival(f"page-{number}", ACME)])
         events.locator("a[rel=next]").click()
         events.wait_for_url(f"**page={number + 2}**")
         expect(events.locator("#shown")).to_contain_text(f"{100 * (number + 1) + 1}–")
@@ -128,7 +126,7 @@ def test_refresh_renews_what_stands_beside_the_list(events: Page, store: Store) 
     expect(events.locator("tr.open")).to_have_count(1)
     assert PARTS.isdisjoint(asked)
     shown = int(events.locator("[data-matches]").get_attribute("data-matches") or 0)
-    store.add([{"customer_id": ACME, "feature_id": "api_calls", "timestamp": int(time.time() * 1000)}])
+    store.add([arrival("refresh", ACME)])
     events.locator("[data-refresh]").click()
     expect(events.locator("[data-matches]")).not_to_have_attribute("data-matches", str(shown))
     assert set(asked) >= PARTS
@@ -175,9 +173,15 @@ def test_live_tail_adds_new_rows(tab: Page, served: Served, store: Store) -> Non
     assert len(ids) == len(set(ids))
 
 
-def arrival(mark: str) -> dict[str, object]:
+def arrival(mark: str, customer: str = LIVE) -> dict[str, object]:
+    """An event of now, with a property, as the tests that open a customer's newest row expect of it."""
     moment = int(time.time() * 1000)
-    return {"customer_id": LIVE, "feature_id": "api_calls", "timestamp": moment, "properties": {"mark": mark}}
+    return {
+        "customer_id": customer,
+        "feature_id": "api_calls",
+        "timestamp": moment,
+        "properties": {"mark": mark},
+    }
 
 
 def test_event_browser_by_keyboard(events: Page) -> None:
