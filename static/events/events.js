@@ -113,8 +113,8 @@
   // An answer has the rows of the last two minutes again: those that the page has are dropped, and one that
   // came late goes to its place.
   // An open row's link closes it: its event is in the address.
-  const eventOf = (row) => [row.querySelector("td:first-child a").href, location.href].map((href) =>
-    new URL(href).searchParams.get("event")).find(Boolean);
+  const eventOf = (row) => [find("td:first-child a", row).href, find("#view").dataset.address].map((href) =>
+    new URL(href, location.href).searchParams.get("event")).find(Boolean);
   const timeOf = (row) => Number(eventOf(row).split(",")[0]);
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     if (event.detail.target?.id !== "found") return;
@@ -227,7 +227,7 @@
   });
   show();
 
-  // For table.js, where keys and fingers do what clicks do here.
-  window.eventTable = { addressOf, copy, go, condition: (target) => (target.matches(".kv i")
+  // For table.js, where keys and fingers do what clicks do here, and view.js.
+  window.eventTable = { addressOf, copy, eventOf, go, condition: (target) => (target.matches(".kv i")
     ? condition(null, target) : condition(target)) };
 })();

@@ -77,6 +77,7 @@
     const row = inside ?? shown.find((each) => each.getBoundingClientRect().top >= 0);
     const table = find("table", area() ?? document.createElement("p"));
     seen = { list: listOf(), left: area()?.scrollLeft ?? 0, open: openKey(),
+      event: row && window.eventTable.eventOf(row),
       at: row ? shown.indexOf(row) : -1, top: row?.getBoundingClientRect().top,
       columns: table?.dataset.columns,
       widths: table && all("col", table).map((col) => col.className) };
@@ -109,7 +110,8 @@
     area().scrollLeft = before.left;
     build();
     if (before.list === listOf()) {
-      const row = rows()[before.at];
+      const shown = rows(); // events may have come on top meanwhile
+      const row = shown.find((each) => window.eventTable.eventOf(each) === before.event) ?? shown[before.at];
       if (row && before.top !== undefined) scrollBy(0, row.getBoundingClientRect().top - before.top);
       if (openKey() !== before.open) reveal();
       return;

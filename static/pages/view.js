@@ -192,17 +192,22 @@
     const active = document.activeElement;
     if (detail.target.id !== "view" || !active || !detail.target.contains(active)) return;
     const typed = typing(active) && active.value !== active.defaultValue && active.type !== "select-one";
+    const row = active.closest("table.rows") && rowOf(active), link = row && find("td:first-child a", row);
     held = { id: active.id, typed: typed ? active.value : null,
       rel: active.rel, key: active.dataset.key, text: active.textContent.trim(),
-      page: pageOf(), row: active.closest("table.rows") && rows().indexOf(rowLink(active)) };
+      page: pageOf(), event: link && window.eventTable.eventOf(row), row: rows().indexOf(link) };
   });
-  const rowLink = (element) => {
-    const row = element.closest("tr:not(.detail)") ?? element.closest("tr.detail").previousElementSibling;
-    return find("td:first-child a", row);
+  const rowOf = (element) => element.closest("tr:not(.detail)")
+    ?? element.closest("tr.detail").previousElementSibling;
+  const sameRow = ({ event, row, page }) => { // events may have come on top meanwhile
+    const links = rows();
+    if (page !== pageOf()) return links[0];
+    const isSame = (link) => window.eventTable.eventOf(link.closest("tr")) === event;
+    return (event && links.find(isSame)) || links[row];
   };
-  const sameAs = ({ id, rel, key, text, row, page }) =>
+  const sameAs = ({ id, rel, key, text, ...place }) =>
     (id && document.getElementById(id)) ||
-    (row >= 0 && row !== null && row !== false && rows()[page === pageOf() ? row : 0]) ||
+    (place.row >= 0 && sameRow(place)) ||
     (key && find(`[data-key="${CSS.escape(key)}"]`)) ||
     (rel && find(`#view a[rel="${CSS.escape(rel)}"]`)) ||
     (text && all("#view a, #view button").find((other) => other.textContent.trim() === text));

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from urllib.parse import quote_plus
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -24,6 +26,22 @@ def events_of(customer: str, tab: Page, served: Served, more: str = "") -> Page:
     expect(tab.locator(".facets li").first).to_be_visible()
     expect(tab.locator(".histogram .marks path").first).to_be_attached()
     return tab
+
+
+def arrival(mark: str, customer: str) -> dict[str, object]:
+    """An event of now, with a property, as the tests that open a customer's newest row expect of it."""
+    moment = int(time.time() * 1000)
+    return {
+        "customer_id": customer,
+        "feature_id": "api_calls",
+        "timestamp": moment,
+        "properties": {"mark": mark},
+    }
+
+
+def row_of(event: str) -> str:
+    """Selects the link of a closed row, whose event is in its address."""
+    return f"{ROWS} td:first-child a[href*='event={quote_plus(event)}']"
 
 
 def column(tab: Page, name: str) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_pages import ACME
+from tests.browser.event_browser import ACME, row_of
 from tests.conftest import Served
 
 pytestmark = pytest.mark.slow
@@ -154,10 +155,12 @@ def test_escape_before_the_page_has_settled(tab: Page, served: Served) -> None:
     tab.keyboard.press("j")
     expect(rows.nth(1)).to_be_focused()
     tab.evaluate(AT_ONCE)
-    with tab.expect_response(lambda answer: "event=" in answer.url):
+    with tab.expect_response(lambda answer: "event=" in answer.url) as opened:
         tab.keyboard.press("Enter")
+    tab.wait_for_function("window.stays")
     expect(tab.locator("tr.open")).to_have_count(0)
-    expect(rows.nth(1)).to_be_focused()
+    [event] = parse_qs(urlsplit(opened.value.url).query)["event"]
+    expect(tab.locator(row_of(event))).to_be_focused()
     assert tab.evaluate("window.stays")
 
 
@@ -170,9 +173,10 @@ def test_focus_stays_where_it_was(tab: Page, served: Served) -> None:
     expect(rows.nth(4)).to_be_focused()
     tab.keyboard.press("Enter")
     expect(tab.locator("tr.open")).to_have_count(1)
+    [event] = parse_qs(urlsplit(tab.url).query)["event"]
     tab.keyboard.press("Escape")
     expect(tab.locator("tr.open")).to_have_count(0)
-    expect(rows.nth(4)).to_be_focused()
+    expect(tab.locator(row_of(event))).to_be_focused()
     tab.goto(served.url + USAGE)
     tab.locator(LINES).focus()
     tab.keyboard.press("Enter")

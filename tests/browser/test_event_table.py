@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.event_browser import ACME, IDS, ROWS, column, events, events_of, store
+from tests.browser.event_browser import ACME, IDS, ROWS, arrival, column, events, events_of, row_of, store
 from tests.conftest import Served
 from usage.sample import Store
 
@@ -111,6 +112,21 @@ def test_values_and_facets_by_touch(chromium: Browser, served: Served) -> None:
     tab.wait_for_url("**exclude=**")
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_focus_stays_with_an_event_below_new_ones(events: Page, store: Store) -> None:
+    """Events that arrive while a row is open come on top: Escape leads back to the same event."""
+    events.keyboard.press("j")
+    events.keyboard.press("j")
+    events.keyboard.press("Enter")
+    expect(events.locator("tr.open td:first-child a")).to_be_focused()
+    [event] = parse_qs(urlsplit(events.url).query)["event"]
+    address = events.locator("tr.open td:first-child a").get_attribute("href")
+    store.add([arrival(f"above-{number}", ACME) for number in range(3)])
+    events.request.get(urljoin(events.url, address), headers={"Cache-Control": "no-cache"})
+    events.keyboard.press("Escape")
+    expect(events.locator(f"{ROWS} .kv i", has_text="above-0")).to_have_count(1)
+    expect(events.locator(row_of(event))).to_be_focused()
 
 
 def test_live_tail_counts_what_it_missed(tab: Page, served: Served, store: Store) -> None:

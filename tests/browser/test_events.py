@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import time
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.event_browser import ACME, IDS, ROWS, column, events, events_of, store
+from tests.browser.event_browser import ACME, IDS, ROWS, arrival, column, events, events_of, store
 from tests.conftest import Served
 from usage.sample import Store
 
@@ -158,12 +157,12 @@ def test_live_tail_adds_new_rows(tab: Page, served: Served, store: Store) -> Non
     events.keyboard.press("l")
     expect(events.locator("#live")).to_have_attribute("aria-pressed", "true")
     expect(events.locator("#behind[data-behind]")).to_be_attached(timeout=15_000)
-    store.add([arrival(mark)])
+    store.add([arrival(mark, LIVE)])
     expect(events.locator(f"{ROWS} .kv i", has_text=mark)).to_have_count(1, timeout=15_000)
     assert events.url == address
     events.locator(f"{ROWS} td:first-child a").nth(3).click()
     expect(events.locator("tr.open")).to_have_count(1)
-    store.add([arrival(f"{mark}-2")])
+    store.add([arrival(f"{mark}-2", LIVE)])
     expect(events.locator("#live")).to_have_attribute("aria-pressed", "true")
     events.wait_for_timeout(7000)
     expect(events.locator(f"{ROWS} .kv i", has_text=f"{mark}-2")).to_have_count(0)
@@ -171,17 +170,6 @@ def test_live_tail_adds_new_rows(tab: Page, served: Served, store: Store) -> Non
     expect(events.locator(f"{ROWS} .kv i", has_text=f"{mark}-2")).to_have_count(1, timeout=15_000)
     ids = events.locator(ROWS).evaluate_all(IDS)
     assert len(ids) == len(set(ids))
-
-
-def arrival(mark: str, customer: str = LIVE) -> dict[str, object]:
-    """An event of now, with a property, as the tests that open a customer's newest row expect of it."""
-    moment = int(time.time() * 1000)
-    return {
-        "customer_id": customer,
-        "feature_id": "api_calls",
-        "timestamp": moment,
-        "properties": {"mark": mark},
-    }
 
 
 def test_event_browser_by_keyboard(events: Page) -> None:
