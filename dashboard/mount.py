@@ -13,7 +13,7 @@ from usage.service import Usage
 from usage.window import HOUR_MS, floor_hour
 
 Page = Literal["overview", "events", "usage"]
-Part = Literal["histogram", "facets", "more", "live", "drilldown", "explain"]
+Part = Literal["histogram", "facets", "more", "live", "drilldown", "rows", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,10 @@ class Mount:
     def part(self, part: Part, query: Query) -> str:
         """The address of a part of the event browser."""
         return f"{self.root}events/{part}/?{self.params(query)}"
+
+    def rows(self, query: Query) -> str:
+        """The address of the rows of a usage page after `before`."""
+        return f"{self.url('usage')}rows/?{self.params(query)}"
 
     def explain(self, query: Query, suffix: str = "/") -> str:
         """The address of what explains a change: its page, or its file."""

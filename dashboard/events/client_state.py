@@ -22,7 +22,7 @@ class ClientState:
     """`searched`, `matches`: of a search so far.
 
     `newest`: the newest row shown. `missed`: rows that live tail left out, `misses_more` if there may be
-    more. `columns`: those of the table.
+    more. `columns`: those of the table. `rows`: how many it has.
     """
 
     searched: int = 0
@@ -31,12 +31,14 @@ class ClientState:
     missed: int = 0
     misses_more: bool = False
     columns: tuple[str, ...] = ()
+    rows: int = 0
 
     @classmethod
     def of(cls, request: HttpRequest) -> ClientState:
         """What the headers of a request tell."""
         counts = re.fullmatch(r"([0-9]{1,12}) ([0-9]{1,12})", request.headers.get("Scan-So-Far", ""))
         searched, matches = (int(counts[1]), int(counts[2])) if counts else (0, 0)
+        rows = re.fullmatch(r"[0-9]{1,5}", request.headers.get("Rows-Shown", ""))
         missed = re.fullmatch(r"([0-9]{1,9})(\+?)", request.headers.get("Live-Missed", ""))
         return cls(
             searched,
@@ -45,6 +47,7 @@ class ClientState:
             missed=int(missed[1]) if missed else 0,
             misses_more=bool(missed and missed[2]),
             columns=_columns(request),
+            rows=int(rows[0]) if rows else 0,
         )
 
 

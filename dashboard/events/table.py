@@ -75,7 +75,7 @@ def table(
         base=mount.url("events" if page == "overview" else page, query.having()),
         rows=drawn.html,
         apart=apart,
-        numbers=_row_numbers(query, len(listed.events)),
+        numbers=row_numbers(query, len(listed.events)),
         newest=mount.url(page, query.having()) if query.before is not None else None,
         next=None if following is None else mount.url(page, following),
     )
@@ -111,7 +111,7 @@ def _page_number(query: Query) -> int:
     return 1 if query.before is None else query.page
 
 
-def _row_numbers(query: Query, shown: int) -> str:
+def row_numbers(query: Query, shown: int) -> str:
     """The numbers of these rows.
 
     Unknown for later pages of a search, which does not count earlier matches.

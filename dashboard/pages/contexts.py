@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dashboard import messages, services
 from dashboard.charts.legend import bound_sign
 from dashboard.charts.picture import PictureSubject
+from dashboard.events.client_state import ClientState
+from dashboard.events.columns import usual_columns
 from dashboard.events.explorer import Explorer, page_title, paths_of
-from dashboard.events.table import table, zone_of
+from dashboard.events.table import row_numbers, table, zone_of
 from dashboard.explain.context import Explain
-from dashboard.formats import compact, date_text, exact_moment, full_label, label, relative
+from dashboard.formats import compact, date_text, exact_moment, full_label, label, number, relative
 from dashboard.mount import Mount, Page
 from dashboard.pages.add_filter import MAX_PROPERTIES, MAX_VALUES
 from dashboard.pages.chart_part import cards_part, chart_part
@@ -26,13 +28,15 @@ from usage.catalog import Customer
 from usage.charts.series import Bound, Series
 from usage.errors import UsageError
 from usage.events.facets import Facets, facets_of
-from usage.events.pages import EventPage
+from usage.events.pages import EventPage, position_of
 from usage.freshness import Freshness, freshness_of
 from usage.page_data import UsagePage, chart_rows
 from usage.query import BadQuery, Query
 from usage.window import local
 
 NEWEST = 10
+FIRST_ROWS = 25
+"""Rows that a usage page comes with: the others are sent when somebody scrolls to them."""
 MAX_SEEN = 1_000
 """Rows of which it is counted what can be filtered by."""
 SEEN_BYTES = 100_000
@@ -58,9 +62,10 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class PageContexts:
-    """The contexts of the pages of one mount."""
+    """The contexts of the pages of one mount. `client_state`: what the page that asks shows already."""
 
     mount: Mount
+    client_state: ClientState = field(default_factory=ClientState)
 
     def overview(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """Totals, busiest customers, newest events."""
@@ -125,8 +130,7 @@ class PageContexts:
     def usage(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
         """The chart, its legend and cards, and the newest events behind it."""
         self.mount.labels.begin_details(query.customer_id)
-        # Panels show whole features: groups cost a call, and would be those of one feature only.
-        shown = replace(query, group_by=None, group=()) if query.chart == "panels" else query
+        shown = _drawn(query)
         data = self.mount.usage.usage_page(shown, now, refresh=refresh)
         customer, seen = self.mount.labels.details(), SeenProperties.of(data.page)
         return {
@@ -135,7 +139,7 @@ class PageContexts:
             "sentence": data.sentence,
             "is_partial": data.is_partial,
             "notes": data.page.notes,
-            "table": table(self.mount, "usage", query, data.page, now),
+            **self._first_rows(query, data.page, seen.columns, now),
             "whole": shown.group_by is None or len(chart_rows(shown).feature_id) == 1,
             "all_events": self.mount.url("events", chart_rows(shown).having(group_by=query.group_by)),
             "exports": _exports(self.mount, "usage", query, {"CSV": "csv"})
@@ -148,6 +152,38 @@ class PageContexts:
             "no_matches": no_matches(self.mount, "usage", query, data.page),
             "compared": _compared_dates(data.series),
             "status_bar": status_bar(self.mount, query, data.fresh, now),
+        }
+
+    def _first_rows(
+        self, query: Query, listed: EventPage, columns: tuple[str, ...], now: int
+    ) -> Mapping[str, Any]:
+        """The rows that are sent with the page, and where the others are; all of them where it has them
+        already, or one is open.
+        """
+        has_all = query.event is not None or self.client_state.rows > FIRST_ROWS
+        first = listed if has_all else replace(listed, events=listed.events[:FIRST_ROWS])
+        more = len(listed.events) - len(first.events)
+        last = query.having(until=listed.until, before=position_of(first.events[-1])) if more else None
+        return {
+            "table": table(self.mount, "usage", query, first, now, columns=query.columns or columns),
+            "more": number(more),
+            "more_rows": None if last is None else self.mount.rows(last),
+        }
+
+    def rows(self, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
+        """The rows after `before` of a usage page, which the page requests when it is scrolled to them."""
+        of_chart = chart_rows(_drawn(query)).having()
+        listed = self.mount.usage.page(of_chart, now, refresh=refresh)
+        places = [position_of(event) for event in listed.events]
+        if query.before in places:
+            events = listed.events[places.index(query.before) + 1 :]
+        else:  # more have arrived since than a page has
+            listed = self.mount.usage.page(replace(of_chart, until=query.until, before=query.before), now)
+            events = listed.events[: query.per_page - FIRST_ROWS]
+        listed, pinned = replace(listed, events=events), query.having(until=query.until)
+        return {
+            "table": table(self.mount, "usage", pinned, listed, now, columns=self.client_state.columns),
+            "numbers": row_numbers(query.having(), FIRST_ROWS + len(events)),
         }
 
     def explanation(self, step: int | None, query: Query, now: int, refresh: bool) -> Mapping[str, Any]:
@@ -197,12 +233,13 @@ class PageContexts:
 
 @dataclass(frozen=True, slots=True)
 class SeenProperties:
-    """What the newest rows that were read for a page have in common, whether they match or not, and the
-    commonest properties of those that match.
+    """What the newest rows that were read for a page have in common, whether they match or not; the
+    commonest properties of those that match, and those that are columns unless others are chosen.
     """
 
     facets: Facets
     paths: tuple[str, ...]
+    columns: tuple[str, ...]
 
     @classmethod
     def of(cls, listed: EventPage) -> SeenProperties:
@@ -211,13 +248,20 @@ class SeenProperties:
 
         def counted() -> SeenProperties:
             facets = facets_of(rows, paths=MAX_PROPERTIES, values=MAX_VALUES)
-            return cls(facets, paths_of(listed.events))
+            return cls(facets, paths_of(listed.events), usual_columns(listed.events or listed.read))
 
         if not listed.bodies:
             return counted()
         ids = (tuple(event.id for event in each) for each in (rows, listed.events))
         size = sum(map(len, listed.bodies)) + SEEN_BYTES
         return services.rendered_parts().get(("seen", listed.bodies, *ids), counted, size=size)
+
+
+def _drawn(query: Query) -> Query:
+    """What a page draws of `query`. Panels show whole features: groups cost a call, and would be those of one
+    feature only.
+    """
+    return replace(query, group_by=None, group=()) if query.chart == "panels" else query
 
 
 def _compared_dates(series: Series | None) -> str:

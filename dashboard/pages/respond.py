@@ -48,7 +48,7 @@ def respond_part(
 ) -> HttpResponse:
     """Answer with a part that its page fetches for itself; without script it is a page of its own."""
     form = QueryForm.of(request)
-    page: Page = "usage" if part == "explain" else "events"
+    page: Page = "usage" if part in ("explain", "rows") else "events"
     folder = "explain" if part == "explain" else "events"
     context = _context(request, mount, page, form, build) | dict(more)
     context["key"] = part_key(mount, form.query) if form.is_valid() else ""

@@ -83,7 +83,13 @@ def events_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
 
 
 def usage_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
-    return respond(request, mount, "usage", PageContexts(mount).usage)
+    return respond(request, mount, "usage", PageContexts(mount, ClientState.of(request)).usage)
+
+
+def rows_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
+    client_state = ClientState.of(request)
+    build = PageContexts(mount, client_state).rows
+    return respond_part(request, mount, "rows", build, {"client_state": client_state})
 
 
 def histogram_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
@@ -113,6 +119,7 @@ def live_view(request: HtmxRequest, mount: Mount) -> HttpResponse:
 ROUTES = (
     Route("", "overview", overview_view),
     Route("usage/", "usage", usage_view),
+    Route("usage/rows/", "rows", rows_view, logged=False),
     Route("usage/explain/", "explain", explain_view, logged=False),
     Route("events/", "events", events_view),
     Route("events/histogram/", "histogram", histogram_view, logged=False),

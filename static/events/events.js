@@ -123,7 +123,7 @@
     const newest = shown.length ? timeOf(shown[0]) : -1;
     for (const row of all("tr:not(.detail)", event.detail.fragment)) {
       if (known.has(eventOf(row))) row.remove();
-      else if (timeOf(row) < newest) shown.find((other) => timeOf(other) <= timeOf(row))?.before(row);
+      else if (timeOf(row) < newest) shown.find((other) => timeOf(other) < timeOf(row))?.before(row);
     }
   });
   const showLive = () => {

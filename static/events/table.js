@@ -123,6 +123,11 @@
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     if (detail.target.id === "view") remember();
   });
+  // A page that was scrolled through has all of its rows, and keeps them.
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    const hasRows = detail.target.id === "view" && find("#events-in-view:not([data-drilldown]) #found");
+    if (hasRows) detail.headers["Rows-Shown"] = rows().length;
+  });
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (detail.target?.id === "view") restore();
     build();

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.event_browser import ACME, row_of
+from tests.browser.event_browser import ACME, IDS, ROWS, row_of
 from tests.conftest import Served
 
 pytestmark = pytest.mark.slow
@@ -114,6 +114,28 @@ def test_layout_does_not_shift(tab: Page, served: Served, scheme: str) -> None:
     tab.goto(served.url + USAGE)
     tab.wait_for_selector(".chart.drawn")
     assert tab.evaluate("window.shift") <= 0.02
+
+
+def test_rows_further_down_come_when_the_page_is_scrolled_to_them(tab: Page, served: Served) -> None:
+    """Once, with the mouse or with j. They stay when a row is opened and closed."""
+    tab.goto(served.url + USAGE)
+    rows = tab.locator(ROWS)
+    expect(rows).to_have_count(25)
+    tab.locator("table.rows thead").scroll_into_view_if_needed()
+    for _ in range(25):
+        tab.keyboard.press("j")
+    expect(rows).to_have_count(100)
+    expect(tab.locator("#more-rows")).to_have_count(0)
+    ids = rows.evaluate_all(IDS)
+    assert len(set(ids)) == 100
+    tab.keyboard.press("j")
+    first_of_them = tab.locator(f"{ROWS} td:first-child a[href*='{ids[25]}']")
+    expect(first_of_them).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("tr.open td:first-child a")).to_be_focused()
+    tab.keyboard.press("Escape")
+    expect(first_of_them).to_be_focused()
+    expect(rows).to_have_count(100)
 
 
 def test_escape_never_leaves_the_page(tab: Page, served: Served) -> None:

@@ -46,6 +46,7 @@ TABLE = {
     "events/export.jsonl": Route(USER, READ),
     "events/export/": Route(USER, FORM),
     "usage/": Route(USER, READ),
+    "usage/rows/": Route(USER, READ),
     "usage/export.csv": Route(USER, READ),
     "usage/explain/": Route(USER, READ),
     "usage/explain.csv": Route(USER, READ),

@@ -215,6 +215,7 @@ PARTIAL = {"HX-Request": "true"}
 ROUTES: tuple[tuple[str, dict[str, str]], ...] = (
     ("usage/", {}),
     ("usage/", PARTIAL),
+    ("usage/rows/", {**PARTIAL, "Columns": "region.tier,user,Region"}),
     ("events/", {}),
     ("events/", {**PARTIAL, "HX-Target": "events-in-view"}),
     ("events/histogram/", PARTIAL),
