@@ -29,13 +29,14 @@ def events_of(customer: str, tab: Page, served: Served, more: str = "") -> Page:
 
 
 def arrival(mark: str, customer: str) -> dict[str, object]:
-    """An event of now, with a property, as the tests that open a customer's newest row expect of it."""
+    """An event of now, with properties as the sample's: tests look at the newest rows of a customer."""
+    known = {"user": "ana@acme-robotics.example", "endpoint": "/v1/items", "status": 200, "trial": False}
     moment = int(time.time() * 1000)
     return {
         "customer_id": customer,
         "feature_id": "api_calls",
         "timestamp": moment,
-        "properties": {"mark": mark},
+        "properties": {**known, "mark": mark},
     }
 
 

@@ -73,10 +73,12 @@ def test_value_menu_by_keyboard(events: Page, context: BrowserContext, served: S
         events.keyboard.press("ArrowRight")
     events.keyboard.press("Enter")
     name = menu.locator("p").inner_text().split(":")[0]
+    address = events.locator(f"{ROWS} td:first-child a").first.get_attribute("href")
     menu.locator("[data-act=add]").focus()
     events.keyboard.press("Enter")
     expect(events.locator("table[data-base] th", has_text=name)).to_have_count(1)
-    expect(events.locator(f"{ROWS} td:first-child a").first).to_be_focused()
+    [event] = parse_qs(urlsplit(address or "").query)["event"]
+    expect(events.locator(row_of(event))).to_be_focused()
     for _ in range(at - 1):
         events.keyboard.press("ArrowRight")
     status = events.locator(":focus").inner_text()  # an event may have arrived
