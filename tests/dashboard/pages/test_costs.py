@@ -34,12 +34,12 @@ DAYS = "range=90d&feature_id=ai_tokens&tz=UTC"
 COSTS = {
     "/?range=7d&tz=UTC": Cost(first=9, cold=7, sql=2, lookups=6, kilobytes=23),
     f"/events/?customer_id={ACME}&range=7d&tz=UTC": Cost(first=3, cold=2, sql=1, lookups=2, kilobytes=24),
-    f"/usage/?customer_id={ACME}&range=30d&tz=UTC": Cost(first=6, cold=4, sql=1, lookups=4, kilobytes=30),
+    f"/usage/?customer_id={ACME}&range=30d&tz=UTC": Cost(first=6, cold=4, sql=1, lookups=4, kilobytes=26),
     f"/usage/?customer_id={ACME}&{DAYS}&group_by=properties.model": Cost(
-        first=8, cold=6, sql=1, lookups=6, kilobytes=45
+        first=8, cold=6, sql=1, lookups=6, kilobytes=41
     ),
     f"/usage/?customer_id={ACME}&{DAYS}&group_by=properties.model&compare=previous": Cost(
-        first=9, cold=7, sql=1, lookups=7, kilobytes=47
+        first=9, cold=7, sql=1, lookups=7, kilobytes=42
     ),
 }
 STORED_AFTERWARDS = ("dashboard_customername", "dashboard_sighting")
