@@ -56,9 +56,10 @@ Plotly's bars, without a pointer near them. Memory: after {total} warm views. St
 first page with status 200.
 
 - **The dashboard** (`manage.py serve`, one process, four threads, signed in) shows more: filters, a card of
-  the feature, a legend with sums and shares, the line that checks them, the bins as a table. A click
-  replaces all of that and the events; in the others only the chart. It fetches answers again after
-  15 seconds, in the background; the others keep theirs for five minutes.
+  the feature, a legend with sums and shares, the line that checks them, the bins as a table. Of the events it
+  sends the newest 25 with the page, and the others when somebody scrolls to them. A click replaces all of
+  that and the events; in the others only the chart. It fetches answers again after 15 seconds, in the
+  background; the others keep theirs for five minutes.
 - **Bare sketch**: Django, htmx and Jinja in gunicorn (one worker, four threads), SVG under inline styles,
   the dashboard's plotly.js. It has no sign-in, filters, cache policy, sharing or polish: the limit of this
   design.
